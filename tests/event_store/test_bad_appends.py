@@ -1,4 +1,4 @@
-"""Appends that share a transaction share no faults."""
+"""One bad append in a group does not affect the others, although they share a transaction."""
 
 import threading
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from tests.event_store.appends import (
 )
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
-NAIVE = datetime(2026, 3, 29, 12)  # noqa: DTZ001 - that is what is wrong with it
+NAIVE = datetime(2026, 3, 29, 12)  # noqa: DTZ001 - a bad value on purpose
 
 BAD: dict[str, Callable[[], Append]] = {
     "a NUL in a topic": lambda: Append([StoredEvent(uuid4(), 1, "a\0b", b"{}")]),
@@ -55,37 +55,37 @@ def random_text(length: int) -> str:
     return "".join(uuid4().hex for _ in range(length // 32 + 1))[:length]
 
 
-def sound(number: int) -> Append:
+def good_append(number: int) -> Append:
     return Append(
         [event(), event()],
         [Timer(uuid4(), "order", NOON if number % 2 else None)],
-        command=command(f"sound {number}") if number % 3 else None,
+        command=command(f"good {number}") if number % 3 else None,
     )
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_the_others_of_its_group_are_stored(
+def test_a_bad_append_does_not_affect_the_others_in_its_group(
     postgres: PostgresLogRecorder, dsn: str, bad: str
 ) -> None:
-    appends = [sound(n) for n in range(8)]
+    appends = [good_append(n) for n in range(8)]
     appends.insert(4, BAD[bad]())
-    came_out = call_as_one_group(dsn, [partial(postgres.append, a) for a in appends])
+    results = call_as_one_group(dsn, [partial(postgres.append, a) for a in appends])
 
-    assert isinstance(came_out.pop(4), Exception)
+    assert isinstance(results.pop(4), Exception)
     del appends[4]
     places = dict(stored(dsn))
     assert sorted(places) == [*range(1, 17)]
-    for first, append in zip(came_out, appends, strict=True):
+    for first, append in zip(results, appends, strict=True):
         assert isinstance(first, int), first
         assert [places[first], places[first + 1]] == [one.state for one in append.events]
     assert read(dsn, "SELECT count(*) FROM timers") == [(4,)]
     assert read(dsn, "SELECT count(*) FROM commands") == [(5,)]
 
 
-def test_a_time_without_zone_is_not_taken_for_utc_because_of_its_neighbours(
+def test_a_time_without_a_zone_does_not_change_other_times_in_the_group(
     postgres: PostgresLogRecorder, dsn: str
 ) -> None:
-    """One array of times goes to the server: each keeps its own meaning, whatever else is in it."""
+    """All times of a group go to the server in one array."""
     timers = [Timer(uuid4(), "order", NOON), Timer(uuid4(), "order", NAIVE)]
     call_as_one_group(dsn, [partial(postgres.append, Append([event()], [t])) for t in timers])
     due = postgres.take_due(NOON, 10, NOON - NOON)
@@ -93,15 +93,15 @@ def test_a_time_without_zone_is_not_taken_for_utc_because_of_its_neighbours(
 
 
 @pytest.mark.parametrize("bad", ["a NUL in a key", "no topic"])
-def test_its_caller_hears_of_it_in_the_librarys_words(
+def test_a_bad_append_raises_the_librarys_exception(
     postgres: PostgresLogRecorder, bad: str
 ) -> None:
-    """As from the library's own recorders: no caller knows the SQL driver."""
+    """Callers know the library's exceptions, not those of the SQL driver."""
     with pytest.raises(PersistenceError):
         postgres.append(BAD[bad]())
 
 
-def test_a_listener_that_fails_does_not_stop_the_log(postgres: PostgresLogRecorder) -> None:
+def test_a_failing_subscriber_does_not_stop_appends(postgres: PostgresLogRecorder) -> None:
     def fail(_: int) -> None:
         raise RuntimeError("a listener's own fault")
 
@@ -110,21 +110,19 @@ def test_a_listener_that_fails_does_not_stop_the_log(postgres: PostgresLogRecord
         assert call_all_at_once([partial(postgres.append, append_of())], seconds=3) == [position]
 
 
-def test_a_damaged_log_is_an_error_and_not_a_standstill(
-    postgres: PostgresLogRecorder, dsn: str
-) -> None:
-    """As after a restore in which the head's row is older than the events."""
+def test_an_append_to_a_damaged_log_fails_at_once(postgres: PostgresLogRecorder, dsn: str) -> None:
+    """After a bad restore, the row of the head can be older than the events."""
     postgres.append(append_of(event(), event()))
     read(dsn, "UPDATE log_head SET position = 1 RETURNING position")
     try:
-        (came_out,) = call_all_at_once([partial(postgres.append, append_of())], seconds=5)
+        (results,) = call_all_at_once([partial(postgres.append, append_of())], seconds=5)
     finally:
         read(dsn, "UPDATE log_head SET position = 2 RETURNING position")
-    assert isinstance(came_out, Exception)
+    assert isinstance(results, Exception)
     assert len(stored(dsn)) == 2
 
 
-def test_nobody_is_left_waiting_when_the_recorder_is_closed(dsn: str) -> None:
+def test_closing_the_recorder_ends_all_waiting_appends(dsn: str) -> None:
     recorder = PostgresLogRecorder(Datastore(dsn))
     enough = threading.Event()
 
@@ -136,16 +134,16 @@ def test_nobody_is_left_waiting_when_the_recorder_is_closed(dsn: str) -> None:
     wait_until(lambda: recorder.head() > 200)
     recorder.close()
     try:
-        came_out = finish(3)
+        results = finish(3)
     finally:
         enough.set()
         recorder.close()
-    assert all(isinstance(one, Exception) for one in came_out)
+    assert all(isinstance(one, Exception) for one in results)
 
 
-def test_what_is_closed_stays_closed(postgres: PostgresLogRecorder, dsn: str) -> None:
+def test_a_closed_recorder_refuses_appends(postgres: PostgresLogRecorder, dsn: str) -> None:
     postgres.append(append_of())
     postgres.close()
-    (came_out,) = call_all_at_once([partial(postgres.append, append_of())], seconds=3)
-    assert isinstance(came_out, Exception)
+    (results,) = call_all_at_once([partial(postgres.append, append_of())], seconds=3)
+    assert isinstance(results, Exception)
     assert len(stored(dsn)) == 1

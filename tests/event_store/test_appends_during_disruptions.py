@@ -1,4 +1,4 @@
-"""What others do to the database, or fail to do, does not stop the appends."""
+"""Maintenance, frozen processes and restarts of the database do not stop appends."""
 
 import os
 import shutil
@@ -44,7 +44,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def freeze() -> Iterator[Callable[[subprocess.Popen[str]], None]]:
-    """Stops processes until they are sent SIGCONT; they end with the test."""
+    """Stop processes until they get SIGCONT; kill them at the end of the test."""
     frozen: list[subprocess.Popen[str]] = []
 
     def freeze(process: subprocess.Popen[str]) -> None:
@@ -58,14 +58,14 @@ def freeze() -> Iterator[Callable[[subprocess.Popen[str]], None]]:
             process.kill()
 
 
-def test_while_the_log_is_vacuumed(postgres: PostgresLogRecorder, dsn: str) -> None:
-    """The library's own recorder takes a lock that VACUUM waits for and holds up."""
+def test_appends_continue_during_a_vacuum(postgres: PostgresLogRecorder, dsn: str) -> None:
+    """The library's own recorder takes a table lock, which VACUUM blocks."""
     postgres.append(append_of(*(event() for _ in range(5_000))))
     done = threading.Event()
 
     def vacuum() -> None:
         with psycopg.connect(dsn, autocommit=True) as connection:
-            # So slow that it is certainly still at it.
+            # Slow enough to be still running after the appends.
             connection.execute("SET vacuum_cost_delay = '20ms'; SET vacuum_cost_limit = 20")
             connection.execute("VACUUM (FREEZE, DISABLE_PAGE_SKIPPING) stored_events")
             done.set()
@@ -84,7 +84,7 @@ def test_while_the_log_is_vacuumed(postgres: PostgresLogRecorder, dsn: str) -> N
     finish(10)
 
 
-def test_while_another_writer_is_frozen(
+def test_appends_continue_while_another_writer_is_frozen(
     postgres: PostgresLogRecorder,
     dsn: str,
     freeze: Callable[[subprocess.Popen[str]], None],
@@ -92,8 +92,8 @@ def test_while_another_writer_is_frozen(
     writer = Writer(dsn, threads=8)
     wait_until(lambda: len(writer.acknowledged) > 100)
     freeze(writer.process)
-    came_out = call_all_at_once([lambda: postgres.append(append_of())] * 50, seconds=5)
-    assert all(isinstance(one, int) for one in came_out)
+    results = call_all_at_once([lambda: postgres.append(append_of())] * 50, seconds=5)
+    assert all(isinstance(one, int) for one in results)
     before = len(writer.acknowledged)
     writer.process.send_signal(signal.SIGCONT)
     wait_until(lambda: len(writer.acknowledged) > before + 50)
@@ -103,12 +103,12 @@ def test_while_another_writer_is_frozen(
     assert [*log] == [*range(1, len(log) + 1)]
 
 
-def test_while_somebody_frozen_holds_the_heads_lock(
+def test_appends_continue_after_a_frozen_process_took_the_head_lock(
     postgres: PostgresLogRecorder,
     dsn: str,
     freeze: Callable[[subprocess.Popen[str]], None],
 ) -> None:
-    """Frozen in the middle of a transaction: its connection is ended, and its work undone."""
+    """The process is frozen inside a transaction. Its connection is ended, and its work rolled back."""
     assert postgres.append(append_of()) == 1
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD_THE_HEAD, dsn],
@@ -121,11 +121,11 @@ def test_while_somebody_frozen_holds_the_heads_lock(
     assert holder.stdout
     assert holder.stdout.readline() == "held\n"
     freeze(holder)
-    came_out = call_all_at_once([lambda: postgres.append(append_of())] * 8, seconds=6)
-    assert sorted(came_out) == [*range(2, 10)]  # type: ignore[type-var]
+    results = call_all_at_once([lambda: postgres.append(append_of())] * 8, seconds=6)
+    assert sorted(results) == [*range(2, 10)]  # type: ignore[type-var]
 
 
-def test_after_every_connection_was_ended_reads_go_on(
+def test_reads_work_after_all_connections_were_ended(
     postgres: PostgresLogRecorder, dsn: str
 ) -> None:
     stream = uuid4()
@@ -139,7 +139,7 @@ def test_after_every_connection_was_ended_reads_go_on(
         partial(postgres.select_events, stream),
         partial(postgres.select_notifications, 1, 10),
     ]
-    before = call_all_at_once(reads)  # all at once: the pool has grown
+    before = call_all_at_once(reads)  # all at once, so that the pool grows
     read(
         dsn,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -149,15 +149,15 @@ def test_after_every_connection_was_ended_reads_go_on(
     assert not [one for one in before if isinstance(one, Exception)]
 
 
-def test_with_more_readers_than_connections(postgres: PostgresLogRecorder) -> None:
+def test_more_readers_than_connections_are_served(postgres: PostgresLogRecorder) -> None:
     stream = uuid4()
     postgres.append(append_of(event(stream)))
-    came_out = call_all_at_once([lambda: list(postgres.select_streams([stream]))] * 64)
-    assert [len(one) for one in came_out if isinstance(one, list)] == [1] * 64
+    results = call_all_at_once([lambda: list(postgres.select_streams([stream]))] * 64)
+    assert [len(one) for one in results if isinstance(one, list)] == [1] * 64
 
 
-def test_on_a_database_with_another_isolation_level(dsn: str) -> None:
-    """The database is given: its defaults are not ours to choose, and do not decide how we write."""
+def test_appends_work_on_a_database_with_another_isolation_level(dsn: str) -> None:
+    """The database's default isolation level has no effect on appends."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         name = connection.info.dbname
         statement = f"ALTER DATABASE \"{name}\" SET default_transaction_isolation = 'serializable'"
@@ -168,27 +168,29 @@ def test_on_a_database_with_another_isolation_level(dsn: str) -> None:
         for _ in range(100):
             recorder.append(Append([event()]))
 
-    came_out = call_all_at_once([partial(write, recorder) for recorder in recorders], seconds=20)
+    results = call_all_at_once([partial(write, recorder) for recorder in recorders], seconds=20)
     for recorder in recorders:
         recorder.close()
-    assert came_out == [None] * 3
+    assert results == [None] * 3
     assert [p for p, _ in stored(dsn)] == [*range(1, 301)]
 
 
 @pytest.fixture
 def server() -> Iterator[EmbeddedPostgres]:
-    """A durable server for one test alone, which may kill it."""
+    """A durable server of the test's own, which the test may kill."""
     memory = Path("/dev/shm")
     place = Path(tempfile.mkdtemp(prefix="log-", dir=memory if memory.exists() else None))
-    place.chmod(0o755)  # the account that serves root goes through it
+    place.chmod(0o755)  # the account that runs the server for root must be able to enter it
     server = EmbeddedPostgres(place / "home").start()
     yield server
     server.stop()
-    shutil.rmtree(server.cluster, ignore_errors=True)  # root's may lie elsewhere
+    shutil.rmtree(server.cluster, ignore_errors=True)  # root's cluster may be elsewhere
     shutil.rmtree(place)
 
 
-def test_when_the_server_is_killed_and_comes_back(server: EmbeddedPostgres) -> None:
+def test_appends_continue_after_the_server_is_killed_and_restarted(
+    server: EmbeddedPostgres,
+) -> None:
     server.ensure_database("log")
     dsn = server.dsn("log")
     migrate(dsn)

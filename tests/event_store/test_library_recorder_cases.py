@@ -1,7 +1,7 @@
-"""The cases that the event-sourcing library ships for whoever writes a recorder of their own.
+"""The event-sourcing library's own test import_library_cases for recorders, run on both of our recorders.
 
-Its cases for aggregate recorders are not among them: they want no positions from `insert_events`,
-which the library's own application recorders give, too.
+Its import_library_cases for aggregate recorders are left out: they expect `insert_events` to return no positions, but
+the library's own application recorders return positions too.
 """
 
 import importlib
@@ -25,11 +25,10 @@ from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from tests.event_store.sample_lines import LINES
 
 
-def cases() -> Any:
-    """The library's module of cases.
+def import_library_cases() -> Any:
+    """Import the library's module of test import_library_cases without its cipher.
 
-    It imports the library's cipher for other cases than these, and that one imports a package
-    which we have no other use for.
+    Only other import_library_cases need the cipher, and it imports a package that we do not use.
     """
     name = "eventsourcing.cipher"
     without_cipher = ModuleType(name)
@@ -43,18 +42,21 @@ def cases() -> Any:
             del sys.modules[name]
 
 
-shipped = cases()
+library_cases = import_library_cases()
 
 
 @contextmanager
-def announced_again(dsn: str) -> Iterator[None]:
-    """The library's subscription reads, and then begins to listen: for what was announced between the two
-    it would wait for ever. Ours do not; its own cases are helped."""
-    over = threading.Event()
+def repeat_notifications(dsn: str) -> Iterator[None]:
+    """Send the notification again and again during the library's import_library_cases.
+
+    The library's subscription reads first and listens afterwards. It would wait for ever for a notification
+    that was sent between the two. Our own listeners have no such gap.
+    """
+    finished = threading.Event()
 
     def announce() -> None:
         with psycopg.connect(dsn, autocommit=True) as connection:
-            while not over.wait(0.2):
+            while not finished.wait(0.2):
                 connection.execute(f"NOTIFY {LOG_GROWN_CHANNEL}".encode())
 
     announcing = threading.Thread(target=announce)
@@ -62,7 +64,7 @@ def announced_again(dsn: str) -> Iterator[None]:
     try:
         yield
     finally:
-        over.set()
+        finished.set()
         announcing.join()
 
 
@@ -81,25 +83,27 @@ class InMemory:
 
 
 class TestApplicationRecorderOnPostgres(
-    OnPostgres, shipped.ApplicationRecorderTestCase[PostgresLogRecorder]
+    OnPostgres, library_cases.ApplicationRecorderTestCase[PostgresLogRecorder]
 ):
     def test_insert_subscribe(self) -> None:
-        with announced_again(self.recorder.datastore.dsn):
+        with repeat_notifications(self.recorder.datastore.dsn):
             self.optional_test_insert_subscribe()
 
 
 class TestApplicationRecorderInMemory(
-    InMemory, shipped.ApplicationRecorderTestCase[InMemoryLogRecorder]
+    InMemory, library_cases.ApplicationRecorderTestCase[InMemoryLogRecorder]
 ):
     def test_insert_subscribe(self) -> None:
         self.optional_test_insert_subscribe()
 
 
-class TestNonInterleavingOnPostgres(OnPostgres, shipped.NonInterleavingNotificationIDsBaseCase):
+class TestNonInterleavingOnPostgres(
+    OnPostgres, library_cases.NonInterleavingNotificationIDsBaseCase
+):
     pass
 
 
-class TestNonInterleavingInMemory(InMemory, shipped.NonInterleavingNotificationIDsBaseCase):
+class TestNonInterleavingInMemory(InMemory, library_cases.NonInterleavingNotificationIDsBaseCase):
     pass
 
 

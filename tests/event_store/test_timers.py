@@ -1,4 +1,5 @@
-"""When each stream next needs a look: kept in the append's own transaction, and given to one taker."""
+"""Timers say when a stream is next due. An append stores them in its own transaction, and one worker at
+a time takes a due stream."""
 
 import threading
 import time
@@ -40,7 +41,7 @@ LONG = timedelta(minutes=1)
 
 
 def due(recorder: LogRecorder, now: datetime, limit: int = 100) -> list[DueStream]:
-    """What is due, reserved for no time."""
+    """The due streams, taken with a lease of zero length."""
     return list(recorder.take_due(now, limit, timedelta(0)))
 
 
@@ -50,14 +51,14 @@ def set_timer(recorder: LogRecorder, due_at: datetime | None, stream: UUID | Non
     return stream
 
 
-def test_a_stream_is_due_from_its_moment_on(recorder: LogRecorder) -> None:
+def test_a_stream_is_due_from_the_time_of_its_timer(recorder: LogRecorder) -> None:
     stream = set_timer(recorder, NOON)
     assert due(recorder, NOON - timedelta(microseconds=1)) == []
     assert due(recorder, NOON) == [DueStream(stream, "order", NOON)]
     assert due(recorder, NOON + timedelta(days=400)) == [DueStream(stream, "order", NOON)]
 
 
-def test_the_moment_counts_whatever_the_zone(recorder: LogRecorder) -> None:
+def test_timers_compare_times_across_time_zones(recorder: LogRecorder) -> None:
     east = timezone(timedelta(hours=9))
     stream = set_timer(recorder, NOON.astimezone(east))
     assert due(recorder, NOON - SECOND) == []
@@ -82,7 +83,7 @@ def test_a_timer_is_cleared_and_set_again(recorder: LogRecorder) -> None:
     assert len(due(recorder, NOON)) == 1
 
 
-def test_the_last_word_of_an_append_counts(recorder: LogRecorder) -> None:
+def test_the_last_timer_of_an_append_counts(recorder: LogRecorder) -> None:
     one, two = uuid4(), uuid4()
     timers = [Timer(one, "order", NOON), Timer(two, "order", None)]
     recorder.append(
@@ -91,9 +92,7 @@ def test_the_last_word_of_an_append_counts(recorder: LogRecorder) -> None:
     assert [d.stream for d in due(recorder, NOON)] == [two]
 
 
-def test_of_appends_in_one_group_the_last_word_counts(
-    postgres: PostgresLogRecorder, dsn: str
-) -> None:
+def test_the_last_timer_of_a_group_counts(postgres: PostgresLogRecorder, dsn: str) -> None:
     stream = uuid4()
     moments = [NOON + n * SECOND for n in range(20)]
     appends = [Append([event()], [Timer(stream, "order", moment)]) for moment in moments]
@@ -103,7 +102,7 @@ def test_of_appends_in_one_group_the_last_word_counts(
 
 
 @pytest.mark.parametrize("refusal", [VersionTaken, CommandRepeated])
-def test_a_refused_append_touches_no_timer(recorder: LogRecorder, refusal: type[Exception]) -> None:
+def test_a_refused_append_changes_no_timer(recorder: LogRecorder, refusal: type[Exception]) -> None:
     stream, cleared = uuid4(), uuid4()
     timers = [Timer(stream, "order", NOON), Timer(cleared, "order", NOON)]
     recorder.append(Append([event(stream)], timers, command=command("k")))
@@ -124,7 +123,7 @@ def test_a_refused_append_touches_no_timer(recorder: LogRecorder, refusal: type[
     assert {d.stream: d.due_at for d in due(recorder, NOON)} == {stream: NOON, cleared: NOON}
 
 
-def test_a_timer_without_events_is_kept(recorder: LogRecorder) -> None:
+def test_a_timer_without_events_is_stored(recorder: LogRecorder) -> None:
     stream = uuid4()
     assert recorder.append(append_of()) == 1
     assert recorder.append(Append([], [Timer(stream, "order", NOON)])) == 1
@@ -133,7 +132,7 @@ def test_a_timer_without_events_is_kept(recorder: LogRecorder) -> None:
     assert due(recorder, NOON) == []
 
 
-def test_a_write_that_says_nothing_of_the_timer_leaves_it(log: EventLog) -> None:
+def test_a_write_without_a_timer_leaves_the_timer_unchanged(log: EventLog) -> None:
     stream = uuid4()
 
     def write(expected: int, **more: datetime | None) -> Write:
@@ -155,7 +154,7 @@ def test_a_write_that_says_nothing_of_the_timer_leaves_it(log: EventLog) -> None
 
 
 def test_the_earliest_are_taken_first_and_a_few_of_the_newest(recorder: LogRecorder) -> None:
-    """A heap of old ones must not keep what falls due now waiting until it is worked off."""
+    """A backlog of old timers must not delay a stream that falls due now."""
     moments = [NOON - ((n * 7) % 20) * SECOND for n in range(20)]
     for moment in moments:
         set_timer(recorder, moment)
@@ -163,8 +162,8 @@ def test_the_earliest_are_taken_first_and_a_few_of_the_newest(recorder: LogRecor
     assert [one.due_at for one in taken] == [*sorted(moments)[:4], NOON]
 
 
-def test_no_more_are_taken_than_asked_for(postgres: PostgresLogRecorder, dsn: str) -> None:
-    """Also when PostgreSQL still takes the table for as small as it was once."""
+def test_no_more_streams_are_taken_than_requested(postgres: PostgresLogRecorder, dsn: str) -> None:
+    """This holds even if PostgreSQL's statistics still describe a small table."""
     set_timer(postgres, NOON)
     read_all(dsn, "VACUUM ANALYZE timers")
     for n in range(40):
@@ -177,32 +176,30 @@ def read_all(dsn: str, statement: str) -> None:
         connection.execute(statement.encode())
 
 
-def test_what_one_has_taken_no_other_gets(postgres: PostgresLogRecorder) -> None:
+def test_a_taken_stream_is_not_taken_again(postgres: PostgresLogRecorder) -> None:
     stream = set_timer(postgres, NOON)
     assert [one.stream for one in postgres.take_due(NOON, 10, LONG)] == [stream]
     assert postgres.take_due(NOON, 10, LONG) == []
 
 
-def test_many_takers_at_once_share_nothing_and_leave_nothing(
-    postgres: PostgresLogRecorder, dsn: str
-) -> None:
+def test_many_takers_at_once_take_each_stream_once(postgres: PostgresLogRecorder, dsn: str) -> None:
     timers = [Timer(uuid4(), "order", NOON - n % 7 * SECOND) for n in range(600)]
     postgres.append(Append([event()], timers))
     recorders = [PostgresLogRecorder(Datastore(dsn)) for _ in range(2)]
 
     def take(recorder: PostgresLogRecorder) -> list[UUID]:
         taken: list[UUID] = []
-        # Nothing may be there for a moment because others hold it: look again before giving up.
+        # Others may hold all rows for a moment: try again before giving up.
         for _ in range(3):
             while some := recorder.take_due(NOON, 7, LONG):
                 assert len(some) <= 7
                 taken += [one.stream for one in some]
         return taken
 
-    came_out = call_all_at_once([partial(take, recorders[n % 2]) for n in range(8)])
+    results = call_all_at_once([partial(take, recorders[n % 2]) for n in range(8)])
     for recorder in recorders:
         recorder.close()
-    taken = [stream for one in came_out if isinstance(one, list) for stream in one]
+    taken = [stream for one in results if isinstance(one, list) for stream in one]
     assert len(taken) == len(timers)
     assert set(taken) == {timer.stream for timer in timers}
 
@@ -215,7 +212,7 @@ def test_an_append_ends_the_lease(recorder: LogRecorder) -> None:
     assert [one.stream for one in recorder.take_due(NOON + SECOND, 10, LONG)] == [stream]
 
 
-def test_the_lease_of_a_dead_taker_runs_out(postgres: PostgresLogRecorder, dsn: str) -> None:
+def test_the_lease_of_a_dead_taker_expires(postgres: PostgresLogRecorder, dsn: str) -> None:
     stream = set_timer(postgres, NOON)
     dead = PostgresLogRecorder(Datastore(dsn))
     started = time.monotonic()
@@ -227,20 +224,18 @@ def test_the_lease_of_a_dead_taker_runs_out(postgres: PostgresLogRecorder, dsn: 
     set_timer(postgres, None, stream)
 
 
-def test_the_lease_runs_on_real_time_whatever_time_it_is_taken_to_be(
+def test_a_lease_lasts_in_real_time_during_a_replay(
     postgres: PostgresLogRecorder,
 ) -> None:
-    """A replay takes what was due years ago, or will be."""
+    """A replay takes streams that were due years ago, or will be."""
     for year in (1995, 2190):
         set_timer(postgres, NOON.replace(year=year))
         assert len(postgres.take_due(NOON.replace(year=2199), 10, LONG)) == 1
         assert postgres.take_due(NOON.replace(year=2199), 10, LONG) == []
 
 
-def test_takers_and_appends_do_not_hold_each_other_up(
-    postgres: PostgresLogRecorder, dsn: str
-) -> None:
-    """They lock the same rows, in no common order: none of them may end in a deadlock."""
+def test_takers_and_appends_do_not_deadlock(postgres: PostgresLogRecorder, dsn: str) -> None:
+    """They lock the same rows in different orders."""
     streams = [uuid4() for _ in range(30)]
     stop = threading.Event()
 
@@ -260,7 +255,7 @@ def test_takers_and_appends_do_not_hold_each_other_up(
         finally:
             stop.set()
 
-    came_out = call_all_at_once([take, take, *(partial(move, turn) for turn in range(6))])
-    assert [one for one in came_out if isinstance(one, Exception)] == []
+    results = call_all_at_once([take, take, *(partial(move, turn) for turn in range(6))])
+    assert [one for one in results if isinstance(one, Exception)] == []
     deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     assert read(dsn, deadlocks) == [(0,)]

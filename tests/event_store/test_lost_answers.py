@@ -1,7 +1,7 @@
-"""The unknown commit: the connection breaks after the append was sent and before the answer came.
+"""The connection breaks after an append was sent and before its answer arrives.
 
-Stored or not, the recorder finds out by itself: its caller hears what happened, and it happened
-exactly once (invariants I1 and I2).
+The recorder finds out by itself whether the append was stored. It returns the true result to its
+caller, and the append is stored exactly once (invariants I1 and I2).
 """
 
 from collections.abc import Iterator
@@ -43,8 +43,8 @@ def proxy(dsn: str) -> Iterator[CuttingProxy]:
 
 
 @pytest.fixture
-def far(proxy: CuttingProxy) -> Iterator[PostgresLogRecorder]:
-    """A recorder whose way to the server leads through the proxy."""
+def proxied(proxy: CuttingProxy) -> Iterator[PostgresLogRecorder]:
+    """A recorder that connects through the proxy."""
     recorder = PostgresLogRecorder(Datastore(proxy.dsn))
     recorder.append(append_of(event(text="first")))  # connected and prepared
     yield recorder
@@ -54,100 +54,100 @@ def far(proxy: CuttingProxy) -> Iterator[PostgresLogRecorder]:
 
 
 @pytest.mark.parametrize("fault", CUT, ids=name)
-def test_with_a_command(
-    far: PostgresLogRecorder, proxy: CuttingProxy, dsn: str, fault: Fault
+def test_an_append_with_a_command_is_stored_once(
+    proxied: PostgresLogRecorder, proxy: CuttingProxy, dsn: str, fault: Fault
 ) -> None:
     events = [event(), event(), event()]
     proxy.arm(fault)
-    assert far.append(append_of(*events, key="k")) == 2
+    assert proxied.append(append_of(*events, key="k")) == 2
     assert proxy.struck == [fault]
     assert stored(dsn)[1:] == [(n, e.state) for n, e in enumerate(events, start=2)]
-    assert far.command("ana", "k") == command_taken(command("k"), 4)
+    assert proxied.command("ana", "k") == command_taken(command("k"), 4)
 
 
 @pytest.mark.parametrize("fault", CUT, ids=name)
-def test_without_a_command(
-    far: PostgresLogRecorder, proxy: CuttingProxy, dsn: str, fault: Fault
+def test_an_append_without_a_command_is_stored_once(
+    proxied: PostgresLogRecorder, proxy: CuttingProxy, dsn: str, fault: Fault
 ) -> None:
-    """As the timekeeper's: nobody would ever send it again under a key."""
+    """The timekeeper appends like this: there is no key under which a retry could find the append."""
     events = [event(), event()]
     proxy.arm(fault)
-    assert far.append(Append(events)) == 2
+    assert proxied.append(Append(events)) == 2
     assert proxy.struck == [fault]
     assert stored(dsn)[1:] == [(n, e.state) for n, e in enumerate(events, start=2)]
 
 
 @pytest.mark.parametrize("fault", CUT, ids=name)
-def test_with_a_command_and_no_events(
-    far: PostgresLogRecorder, proxy: CuttingProxy, dsn: str, fault: Fault
+def test_a_command_without_events_is_stored_once(
+    proxied: PostgresLogRecorder, proxy: CuttingProxy, dsn: str, fault: Fault
 ) -> None:
     proxy.arm(fault)
-    assert far.append(Append([], command=command("k"))) == 1
+    assert proxied.append(Append([], command=command("k"))) == 1
     assert proxy.struck == [fault]
-    assert far.command("ana", "k") == command_taken(command("k"), 1)
+    assert proxied.command("ana", "k") == command_taken(command("k"), 1)
 
 
 @pytest.mark.parametrize("fault", CUT, ids=name)
-def test_with_a_timer_and_no_events(
-    far: PostgresLogRecorder, proxy: CuttingProxy, dsn: str, fault: Fault
+def test_a_timer_without_events_is_stored_once(
+    proxied: PostgresLogRecorder, proxy: CuttingProxy, dsn: str, fault: Fault
 ) -> None:
     proxy.arm(fault)
-    assert far.append(Append([], [Timer(uuid4(), "order", NOON)])) == 1
+    assert proxied.append(Append([], [Timer(uuid4(), "order", NOON)])) == 1
     assert proxy.struck == [fault]
-    assert len(far.take_due(NOON, 10, timedelta(0))) == 1
+    assert len(proxied.take_due(NOON, 10, timedelta(0))) == 1
 
 
-def test_the_answer_is_lost_again_and_again(
-    far: PostgresLogRecorder, proxy: CuttingProxy, dsn: str
+def test_an_append_is_stored_once_after_three_faults_in_a_row(
+    proxied: PostgresLogRecorder, proxy: CuttingProxy, dsn: str
 ) -> None:
     faults = [Fault.UNCOMMITTED, Fault.NEVER_SENT, Fault.ANSWER_LOST]
     for fault in faults:
         proxy.arm(fault)
-    assert far.append(append_of(event(text="second"))) == 2
+    assert proxied.append(append_of(event(text="second"))) == 2
     assert proxy.struck == faults
     assert len(stored(dsn)) == 2
 
 
 def test_a_later_retry_gets_the_first_answer(
-    far: PostgresLogRecorder, proxy: CuttingProxy, dsn: str
+    proxied: PostgresLogRecorder, proxy: CuttingProxy, dsn: str
 ) -> None:
     proxy.arm(Fault.ANSWER_LOST)
-    assert far.append(append_of(key="k", answer=b"first answer")) == 2
-    for recorder in (far, PostgresLogRecorder(Datastore(dsn))):
+    assert proxied.append(append_of(key="k", answer=b"first answer")) == 2
+    for recorder in (proxied, PostgresLogRecorder(Datastore(dsn))):
         with pytest.raises(CommandRepeated) as repeated:
             recorder.append(append_of(key="k", answer=b"second answer"))
         assert repeated.value.taken == command_taken(command("k", b"first answer"), 2)
-        if recorder is not far:
+        if recorder is not proxied:
             recorder.close()
     assert len(stored(dsn)) == 2
 
 
 @pytest.mark.parametrize("fault", [Fault.UNCOMMITTED, Fault.ANSWER_LOST], ids=name)
-def test_when_nothing_comes_through_any_more_the_caller_hears_that_it_is_not_known(
-    far: PostgresLogRecorder, proxy: CuttingProxy, dsn: str, fault: Fault
+def test_the_caller_gets_an_error_if_the_server_stays_unreachable(
+    proxied: PostgresLogRecorder, proxy: CuttingProxy, dsn: str, fault: Fault
 ) -> None:
     proxy.arm(fault, meanwhile=proxy.refuse_connections)
     with pytest.raises(OperationalError):
-        far.append(append_of(key="k"))
+        proxied.append(append_of(key="k"))
     proxy.allow_connections()
 
-    # The key says what happened.
+    # A retry with the same key learns what happened.
     if fault is Fault.ANSWER_LOST:
         with pytest.raises(CommandRepeated) as repeated:
-            far.append(append_of(key="k"))
+            proxied.append(append_of(key="k"))
         assert repeated.value.taken == command_taken(command("k"), 2)
     else:
-        assert far.append(append_of(key="k")) == 2
+        assert proxied.append(append_of(key="k")) == 2
     assert len(stored(dsn)) == 2
 
 
 @pytest.mark.parametrize("fault", CUT, ids=name)
-def test_a_whole_group_of_appends(
-    far: PostgresLogRecorder, proxy: CuttingProxy, dsn: str, fault: Fault
+def test_each_append_of_a_group_is_stored_once(
+    proxied: PostgresLogRecorder, proxy: CuttingProxy, dsn: str, fault: Fault
 ) -> None:
     appends = [append_of(event(), event(), key=f"k{n}" if n % 2 else None) for n in range(20)]
     proxy.arm(fault, times=2)
-    firsts = call_as_one_group(dsn, [lambda a=a: far.append(a) for a in appends])
+    firsts = call_as_one_group(dsn, [lambda a=a: proxied.append(a) for a in appends])
     assert proxy.struck == [fault] * 2
     places = dict(stored(dsn))
     assert sorted(places) == [*range(1, 42)]
@@ -156,82 +156,85 @@ def test_a_whole_group_of_appends(
         assert [places[first], places[first + 1]] == [e.state for e in append.events]
 
 
-def test_a_group_in_which_some_were_too_late(
-    far: PostgresLogRecorder, proxy: CuttingProxy, dsn: str
+def test_conflicts_in_a_group_are_reported_after_a_lost_answer(
+    proxied: PostgresLogRecorder, proxy: CuttingProxy, dsn: str
 ) -> None:
-    """The lost answer and the conflicts come together."""
     streams = [uuid4() for _ in range(10)]
     for stream in streams[::2]:
-        far.append(append_of(event(stream)))
+        proxied.append(append_of(event(stream)))
     before = len(stored(dsn))
     proxy.arm(Fault.ANSWER_LOST)
-    calls = [lambda s=s: far.append(append_of(event(s))) for s in streams]
-    came_out = call_as_one_group(dsn, calls)
+    calls = [lambda s=s: proxied.append(append_of(event(s))) for s in streams]
+    results = call_as_one_group(dsn, calls)
     assert proxy.struck == [Fault.ANSWER_LOST]
-    assert [isinstance(one, VersionTaken) for one in came_out] == [True, False] * 5
-    assert sorted(one for one in came_out if isinstance(one, int)) == [
+    assert [isinstance(one, VersionTaken) for one in results] == [True, False] * 5
+    assert sorted(one for one in results if isinstance(one, int)) == [
         *range(before + 1, before + 6)
     ]
     assert len(stored(dsn)) == before + 5
 
 
-def test_others_go_on_before_the_retry(
-    far: PostgresLogRecorder, proxy: CuttingProxy, postgres: PostgresLogRecorder, dsn: str
+def test_an_append_is_recognized_after_a_later_event_on_its_stream(
+    proxied: PostgresLogRecorder, proxy: CuttingProxy, postgres: PostgresLogRecorder, dsn: str
 ) -> None:
     stream = uuid4()
     proxy.arm(
         Fault.ANSWER_LOST, meanwhile=lambda: postgres.append(append_of(event(stream, version=2)))
     )
-    assert far.append(append_of(event(stream, version=1))) == 2
+    assert proxied.append(append_of(event(stream, version=1))) == 2
     assert [p for p, _ in stored(dsn)] == [1, 2, 3]
 
 
-def test_a_rival_takes_the_version_before_the_retry(
-    far: PostgresLogRecorder, proxy: CuttingProxy, postgres: PostgresLogRecorder, dsn: str
+def test_the_append_is_refused_if_another_takes_its_version_before_the_retry(
+    proxied: PostgresLogRecorder, proxy: CuttingProxy, postgres: PostgresLogRecorder, dsn: str
 ) -> None:
     stream = uuid4()
     rival = event(stream)
     proxy.arm(Fault.UNCOMMITTED, meanwhile=lambda: postgres.append(Append([rival])))
     with pytest.raises(VersionTaken):
-        far.append(append_of(event(), event(stream), key="k"))
+        proxied.append(append_of(event(), event(stream), key="k"))
     assert [state for _, state in stored(dsn)[1:]] == [rival.state]
-    assert far.command("ana", "k") is None
+    assert proxied.command("ana", "k") is None
 
 
-def test_a_rival_says_the_same_first_and_nothing_else(
-    far: PostgresLogRecorder, proxy: CuttingProxy, postgres: PostgresLogRecorder, dsn: str
+def test_an_equal_first_event_of_another_append_is_not_mistaken_for_success(
+    proxied: PostgresLogRecorder, proxy: CuttingProxy, postgres: PostgresLogRecorder, dsn: str
 ) -> None:
-    """That the first event is in the log does not say that this append is."""
+    """The first event is in the log, but it came from another append."""
     stream, other = uuid4(), uuid4()
     rival = append_of(event(stream, 1, "same"))
     proxy.arm(Fault.UNCOMMITTED, meanwhile=lambda: postgres.append(rival))
     with pytest.raises(VersionTaken):
-        far.append(append_of(event(stream, 1, "same"), event(other), key="k"))
+        proxied.append(append_of(event(stream, 1, "same"), event(other), key="k"))
     assert len(stored(dsn)) == 2
-    assert far.command("ana", "k") is None
+    assert proxied.command("ana", "k") is None
 
 
-def test_a_rival_takes_the_command_key_before_the_retry(
-    far: PostgresLogRecorder, proxy: CuttingProxy, postgres: PostgresLogRecorder, dsn: str
+def test_the_append_is_refused_if_another_takes_its_key_before_the_retry(
+    proxied: PostgresLogRecorder, proxy: CuttingProxy, postgres: PostgresLogRecorder, dsn: str
 ) -> None:
     rival = append_of(key="k", answer=b"the rival's")
     proxy.arm(Fault.UNCOMMITTED, meanwhile=lambda: postgres.append(rival))
     with pytest.raises(CommandRepeated) as repeated:
-        far.append(append_of(key="k"))
+        proxied.append(append_of(key="k"))
     assert repeated.value.taken == command_taken(command("k", b"the rival's"), 2)
     assert [state for _, state in stored(dsn)[1:]] == [rival.events[0].state]
 
 
-def test_followers_hear_of_it_nevertheless(far: PostgresLogRecorder, proxy: CuttingProxy) -> None:
+def test_followers_are_notified_after_a_lost_answer(
+    proxied: PostgresLogRecorder, proxy: CuttingProxy
+) -> None:
     heard: list[int] = []
-    far.announcer.subscribe(heard.append)
+    proxied.announcer.subscribe(heard.append)
     proxy.arm(Fault.ANSWER_LOST)
-    assert far.append(append_of(event(), event())) == 2
+    assert proxied.append(append_of(event(), event())) == 2
     wait_until(lambda: 3 in heard, seconds=2)
 
 
-def test_under_load(far: PostgresLogRecorder, proxy: CuttingProxy, dsn: str) -> None:
-    """Eight callers, and every few appends something happens to the connection."""
+def test_no_append_is_lost_or_doubled_under_load(
+    proxied: PostgresLogRecorder, proxy: CuttingProxy, dsn: str
+) -> None:
+    """Eight callers append, and a fault hits the connection every few appends."""
     acknowledged: dict[int, bytes] = {}
 
     def write(caller: int) -> None:
@@ -240,7 +243,9 @@ def test_under_load(far: PostgresLogRecorder, proxy: CuttingProxy, dsn: str) -> 
             one = event(stream, version)
             if version % 7 == caller % 7:
                 proxy.arm(CUT[(version + caller) % 3])
-            first = far.append(append_of(one, key=f"{caller}/{version}" if caller % 2 else None))
+            first = proxied.append(
+                append_of(one, key=f"{caller}/{version}" if caller % 2 else None)
+            )
             acknowledged[first] = one.state
 
     assert call_all_at_once([lambda c=c: write(c) for c in range(8)], seconds=30) == [None] * 8
@@ -250,16 +255,17 @@ def test_under_load(far: PostgresLogRecorder, proxy: CuttingProxy, dsn: str) -> 
     assert read(dsn, "SELECT count(*) FROM commands") == [(200,)]
 
 
-def test_a_client_that_freezes_before_it_commits_does_not_stop_the_others(
-    far: PostgresLogRecorder, proxy: CuttingProxy, postgres: PostgresLogRecorder, dsn: str
+def test_a_client_that_freezes_before_its_commit_does_not_block_other_appends(
+    proxied: PostgresLogRecorder, proxy: CuttingProxy, postgres: PostgresLogRecorder, dsn: str
 ) -> None:
-    """Its message may be cut in two on its way: the append is carried out, its Sync does not come.
+    """The append is carried out, but its Sync message does not arrive.
 
-    It holds the lock of the log's head, and PostgreSQL does not count it as idle in a transaction.
+    The client then holds the lock on the head of the log, and PostgreSQL does not count it as idle
+    in a transaction.
     """
     proxy.arm(Fault.FROZEN)
     frozen = event(text="frozen")
-    finish = start_calls([lambda: far.append(Append([frozen]))])
+    finish = start_calls([lambda: proxied.append(Append([frozen]))])
     wait_until(lambda: proxy.struck)
     (first,) = call_all_at_once(
         [lambda: postgres.append(append_of(event(text="other")))], seconds=8

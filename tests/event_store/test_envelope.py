@@ -1,4 +1,4 @@
-"""What is stored of an event: readable JSON under written tags, the same bytes for ever."""
+"""The stored form of an event: readable JSON with fixed tags, and the same bytes for ever."""
 
 import hashlib
 import json
@@ -31,21 +31,21 @@ def tags_of(union: object) -> list[str]:
     return [str(kind.__struct_config__.tag) for kind in get_args(union)]
 
 
-def test_a_tag_once_written_is_never_renamed_or_reused() -> None:
-    """Old logs are full of these. A new tag is a new line of the file; no line is ever changed."""
+def test_tags_are_never_renamed_or_reused() -> None:
+    """Old logs contain these tags. A new tag is a new line of tags.txt; existing lines never change."""
     tags = [f"event {tag}" for tag in tags_of(Event)] + [f"signal {tag}" for tag in tags_of(Signal)]
     assert sorted(tags) == TAGS.read_text().splitlines()
     assert len(set(tags)) == len(tags)
 
 
-def test_these_tests_know_every_event_and_every_signal() -> None:
+def test_the_sample_lines_have_every_event_and_every_signal() -> None:
     assert {type(e) for e in EVENTS} == set(get_args(Event))
     signals = {type(e.signal) for e in EVENTS if isinstance(e, SignalRecorded)}
     assert signals == set(get_args(Signal))
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.type)
-def test_every_event_comes_back_as_it_was(line: RecordedEvent) -> None:
+def test_every_event_is_read_as_it_was_written(line: RecordedEvent) -> None:
     event = to_stored(line)
     assert (event.originator_id, event.originator_version) == (line.stream, line.version)
     assert event.topic == line.event.__struct_config__.tag
@@ -53,23 +53,23 @@ def test_every_event_comes_back_as_it_was(line: RecordedEvent) -> None:
     assert to_stored(from_state(0, event.state)).state == event.state
 
 
-def test_the_bytes_say_nothing_of_the_place_in_the_log() -> None:
-    """A line that was read and is written again, as by a copy of the log, has the same leaf."""
+def test_the_stored_bytes_do_not_contain_the_position() -> None:
+    """A line that is read and written again, as in a copy of the log, has the same leaf."""
     stored = to_stored(LINES[0])
     assert to_stored(from_state(7, stored.state)).state == stored.state
     assert EventCodec().to_stored_event(from_state(7, stored.state)).state == stored.state
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.type)
-def test_the_bytes_name_tags_and_no_code(line: RecordedEvent) -> None:
+def test_the_stored_bytes_contain_tags_and_no_class_names(line: RecordedEvent) -> None:
     event = to_stored(line)
-    told = json.loads(event.state)
-    assert told["event"]["type"] == event.topic
+    document = json.loads(event.state)
+    assert document["event"]["type"] == event.topic
     assert type(line.event).__name__ not in event.state.decode()
     assert not [p for p in PACKAGES if f"{p}." in event.topic or f'"{p}.' in event.state.decode()]
 
 
-def test_the_bytes_are_for_people_too() -> None:
+def test_the_stored_bytes_are_readable_json() -> None:
     event = CaseReleased(note="wartet auf Bestätigung — 漢字")
     line = RecordedEvent(
         stream=CASE,
@@ -89,8 +89,8 @@ def test_the_bytes_are_for_people_too() -> None:
     )
 
 
-def test_what_older_lines_do_not_say_is_not_said_when_they_are_written_again() -> None:
-    """A field that came later is left out: the leaves of old lines stay what they are."""
+def test_old_lines_are_written_again_without_newer_fields() -> None:
+    """Fields that were added later are left out, so that the leaves of old lines do not change."""
     joined = (
         '"event":{"type":"case.signal_joined","signal":"psp/1","signal_type":"payment.captured",'
         '"event_time":"2026-03-29T12:00:00.123456Z","clearing":null,"decision":null}'
@@ -111,21 +111,21 @@ def _written_again(state: str) -> str:
     return to_stored(from_state(0, state.encode())).state.decode()
 
 
-def test_an_envelope_of_a_later_release_is_still_read() -> None:
+def test_an_envelope_of_a_later_release_can_be_read() -> None:
     """Nodes of two releases run side by side during an upgrade."""
     stored = to_stored(LINES[1])
-    told = json.loads(stored.state)
-    assert from_state(1, json.dumps(told | {"metadata": {"trace": "1"}}).encode()).position == 1
+    document = json.loads(stored.state)
+    assert from_state(1, json.dumps(document | {"metadata": {"trace": "1"}}).encode()).position == 1
 
 
-def test_an_event_of_no_known_tag_is_not_taken_for_another() -> None:
-    told = json.loads(to_stored(LINES[0]).state)
-    told["event"]["type"] = "case.teleported"
+def test_an_event_with_an_unknown_tag_is_an_error() -> None:
+    document = json.loads(to_stored(LINES[0]).state)
+    document["event"]["type"] = "case.teleported"
     with pytest.raises(msgspec.ValidationError, match=r"case\.teleported"):
-        from_state(1, json.dumps(told).encode())
+        from_state(1, json.dumps(document).encode())
 
 
-def test_auditors_read_the_trail_with_sql(postgres: PostgresLogRecorder, dsn: str) -> None:
+def test_the_trail_view_shows_every_line_in_sql(postgres: PostgresLogRecorder, dsn: str) -> None:
     postgres.insert_events([to_stored(line) for line in LINES])
     with psycopg.connect(dsn, row_factory=dict_row) as connection:
         rows = connection.execute("SELECT * FROM trail ORDER BY position").fetchall()
@@ -147,9 +147,9 @@ def test_auditors_read_the_trail_with_sql(postgres: PostgresLogRecorder, dsn: st
         }
 
 
-def texts_in(told: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The places of all texts in decoded JSON."""
-    parts = told.items() if isinstance(told, dict) else enumerate(told)
+def texts_in(document: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of each text in decoded JSON."""
+    parts = document.items() if isinstance(document, dict) else enumerate(document)
     for key, part in parts:
         if isinstance(part, str):
             yield (*place, key)
@@ -174,21 +174,23 @@ OUTSIDE = {
 
 
 @pytest.mark.parametrize("line", [x for x in LINES if x.type in OUTSIDE], ids=lambda x: x.type)
-def test_no_text_from_outside_can_blind_the_auditors(line: RecordedEvent) -> None:
-    """PostgreSQL's jsonb has no U+0000: let in once, it makes every row of the view fail."""
+def test_text_with_a_nul_character_is_refused(line: RecordedEvent) -> None:
+    """PostgreSQL's jsonb has no U+0000: one such text would make the whole trail view fail."""
     field = OUTSIDE[line.type]
-    said = json.loads(to_stored(line).state)["event"][field]
-    for *way, last in texts_in({field: said}):
-        told = json.loads(to_stored(line).state)
-        within = told["event"]
+    value = json.loads(to_stored(line).state)["event"][field]
+    for *way, last in texts_in({field: value}):
+        document = json.loads(to_stored(line).state)
+        within = document["event"]
         for step in way:
             within = within[step]
         within[last] += "\0"
         with pytest.raises(msgspec.ValidationError):
-            from_state(1, json.dumps(told).encode())
+            from_state(1, json.dumps(document).encode())
 
 
-def test_each_leaf_is_the_digest_of_its_bytes(postgres: PostgresLogRecorder, dsn: str) -> None:
+def test_each_leaf_is_the_digest_of_the_stored_bytes(
+    postgres: PostgresLogRecorder, dsn: str
+) -> None:
     postgres.insert_events([to_stored(line) for line in LINES])
     with psycopg.connect(dsn) as connection:
         rows = connection.execute(
@@ -199,7 +201,7 @@ def test_each_leaf_is_the_digest_of_its_bytes(postgres: PostgresLogRecorder, dsn
         assert leaf == by_server == hashlib.sha256(b"\x00" + state).digest() == leaf_digest(state)
 
 
-def test_the_leaf_is_that_of_the_standard() -> None:
+def test_a_leaf_equals_the_test_vectors_of_the_standard() -> None:
     """The first two leaves of the test vectors of RFC 6962's reference implementation."""
     assert leaf_digest(b"").hex() == (
         "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"

@@ -1,5 +1,5 @@
-"""Positions are 1, 2, 3 … in commit order, whoever writes and whatever becomes of them, so that a
-follower who remembers one number misses nothing (invariants I1 and I7)."""
+"""Positions are 1, 2, 3 … in commit order, also with many writers and after crashes. A follower that
+remembers one number misses no event (invariants I1 and I7)."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ def start(dsn: str) -> Iterator[Callable[..., Writer]]:
 
 @contextmanager
 def follower(recorder: LogRecorder, limit: int = 100) -> Iterator[dict[int, bytes]]:
-    """What a reader sees who goes on from the last position he saw; all of the log at the end."""
+    """Everything that a reader sees that always continues after the last position it saw."""
     seen: dict[int, bytes] = {}
     written = threading.Event()
 
@@ -40,7 +40,7 @@ def follower(recorder: LogRecorder, limit: int = 100) -> Iterator[dict[int, byte
         last_look = False
         while True:
             lines = recorder.select_positions(len(seen), limit)
-            # Each page begins where the last one ended, and has no hole.
+            # Each page starts where the last one ended and has no gap.
             assert [p for p, _ in lines] == [*range(len(seen) + 1, len(seen) + 1 + len(lines))]
             seen.update(lines)
             if not lines and last_look:
@@ -49,13 +49,13 @@ def follower(recorder: LogRecorder, limit: int = 100) -> Iterator[dict[int, byte
 
     faults: list[BaseException] = []
 
-    def follow_and_tell() -> None:
+    def follow_and_report() -> None:
         try:
             follow()
         except BaseException as fault:  # noqa: BLE001 - raised below, in the test's own thread
             faults.append(fault)
 
-    thread = threading.Thread(target=follow_and_tell, daemon=True)
+    thread = threading.Thread(target=follow_and_report, daemon=True)
     thread.start()
     try:
         yield seen
@@ -82,7 +82,7 @@ def check(dsn: str, seen: dict[int, bytes], writers: list[Writer]) -> None:
     assert gaps == []
 
 
-def test_with_three_processes_of_eight_threads(
+def test_positions_are_dense_with_three_processes_of_eight_threads(
     postgres: PostgresLogRecorder, dsn: str, start: Callable[..., Writer]
 ) -> None:
     with follower(postgres) as seen:
@@ -91,7 +91,7 @@ def test_with_three_processes_of_eight_threads(
     check(dsn, seen, writers)
     acknowledged = [position for writer in writers for position in writer.acknowledged]
     assert sorted(acknowledged) == [*seen], "each was acknowledged, to one of them"
-    # They did get into each other's way: each of 24 threads wanted versions 1 to 4 of 5 streams.
+    # There were conflicts: each of 24 threads wanted versions 1 to 4 of 5 streams.
     assert [len(list(postgres.select_streams([stream]))) for stream in CONTESTED] == [4] * 5
     refused_and_rolled_back = 24 * 20 - 20
     assert len(seen) == 24 * sum(turn % 3 + 1 + (turn % 3 == 0) for turn in range(60)) - (
@@ -99,7 +99,7 @@ def test_with_three_processes_of_eight_threads(
     )
 
 
-def test_when_a_writer_is_killed_in_the_middle(
+def test_positions_are_dense_after_a_writer_is_killed(
     postgres: PostgresLogRecorder, dsn: str, start: Callable[..., Writer]
 ) -> None:
     with follower(postgres, limit=1000) as seen:
@@ -110,7 +110,7 @@ def test_when_a_writer_is_killed_in_the_middle(
         before = len(writers[1].acknowledged)
         wait_until(lambda: len(writers[1].acknowledged) > before + 500)
         writers[1].kill()
-        # The server may still be at what it was sent last.
+        # The server may still work on the last append.
         busy = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%append_events%' AND pid <> pg_backend_pid() AND datname = current_database()"
         wait_until(lambda: not read(dsn, busy))
         last = postgres.append(append_of())
@@ -118,8 +118,10 @@ def test_when_a_writer_is_killed_in_the_middle(
     check(dsn, seen, writers)
 
 
-def test_when_backends_are_killed_in_the_middle(postgres: PostgresLogRecorder, dsn: str) -> None:
-    """Every connection, several times: no caller hears of it, and nothing is lost or doubled."""
+def test_positions_are_dense_after_backends_are_killed(
+    postgres: PostgresLogRecorder, dsn: str
+) -> None:
+    """All connections are ended several times. No caller gets an error, and no append is lost or doubled."""
     acknowledged: dict[int, bytes] = {}
     kills = 0
 
@@ -148,7 +150,7 @@ def test_when_backends_are_killed_in_the_middle(postgres: PostgresLogRecorder, d
     assert [*seen] == [*range(1, len(seen) + 1)]
 
 
-def test_a_rolled_back_append_uses_up_no_position(postgres: PostgresLogRecorder, dsn: str) -> None:
+def test_a_rolled_back_append_uses_no_position(postgres: PostgresLogRecorder, dsn: str) -> None:
     stream = uuid4()
     assert postgres.append(append_of(event(stream))) == 1
     for position in range(2, 12):
@@ -158,7 +160,7 @@ def test_a_rolled_back_append_uses_up_no_position(postgres: PostgresLogRecorder,
     assert [p for p, _ in stored(dsn)] == [*range(1, 12)]
 
 
-def test_in_memory_with_eight_threads() -> None:
+def test_positions_are_dense_in_memory_with_eight_threads() -> None:
     recorder = InMemoryLogRecorder()
     contested = uuid4()
 

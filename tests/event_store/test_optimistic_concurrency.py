@@ -1,5 +1,5 @@
-"""Optimistic concurrency: on each stream one append wins each version, and its versions have no gaps
-(invariant I6); the streams of one append are written together or not at all."""
+"""Optimistic concurrency: only one append stores a given version of a stream, and versions have no gaps
+(invariant I6). All streams of one append are written together or not at all."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -34,7 +34,7 @@ def write(stream: UUID, expected: int, *notes: str, next_due: datetime | None = 
     )
 
 
-def test_a_version_that_is_taken_is_refused(recorder: LogRecorder) -> None:
+def test_an_append_at_a_taken_version_is_refused(recorder: LogRecorder) -> None:
     stream = uuid4()
     first = event(stream, 1)
     assert recorder.append(Append([first])) == 1
@@ -43,8 +43,8 @@ def test_a_version_that_is_taken_is_refused(recorder: LogRecorder) -> None:
     assert texts(recorder) == [first.state]
 
 
-def test_the_same_bytes_do_not_get_in_twice(recorder: LogRecorder) -> None:
-    """Two who decide the same at the same moment: one of them is told that he was too late."""
+def test_the_same_event_is_not_stored_twice(recorder: LogRecorder) -> None:
+    """Two callers make the same decision at the same moment: the second gets a conflict."""
     stream = uuid4()
     assert recorder.append(append_of(event(stream, 1, "same"))) == 1
     with pytest.raises(VersionTaken):
@@ -52,8 +52,7 @@ def test_the_same_bytes_do_not_get_in_twice(recorder: LogRecorder) -> None:
     assert len(texts(recorder)) == 1
 
 
-def test_what_is_acknowledged_is_stored_to_the_last_event(recorder: LogRecorder) -> None:
-    """Also where the first event of the append is like one that is there already."""
+def test_an_append_is_refused_as_a_whole_if_its_first_event_exists(recorder: LogRecorder) -> None:
     stream, other = uuid4(), uuid4()
     recorder.append(append_of(event(stream, 1, "same")))
     with pytest.raises(VersionTaken):
@@ -78,7 +77,7 @@ def test_several_streams_are_refused_together(recorder: LogRecorder, place: int)
     assert recorder.head() == 1
 
 
-def test_one_append_does_not_name_a_version_twice(recorder: LogRecorder) -> None:
+def test_an_append_with_the_same_version_twice_is_refused(recorder: LogRecorder) -> None:
     stream = uuid4()
     with pytest.raises(VersionTaken):
         recorder.append(append_of(event(stream, 1), event(stream, 1)))
@@ -86,7 +85,7 @@ def test_one_append_does_not_name_a_version_twice(recorder: LogRecorder) -> None
 
 
 def test_a_stream_has_no_gaps(recorder: LogRecorder) -> None:
-    """As by a node whose memory is ahead of a log that was restored from a backup."""
+    """A node may be ahead of a log that was restored from a backup."""
     stream = uuid4()
     recorder.append(append_of(event(stream, 1)))
     with pytest.raises(IntegrityError):
@@ -96,10 +95,10 @@ def test_a_stream_has_no_gaps(recorder: LogRecorder) -> None:
     assert recorder.head() == 1
 
 
-def test_a_write_without_events_is_refused_too_when_its_stream_has_moved_on(log: EventLog) -> None:
-    """A timer that was set on an old state would overwrite a newer one: a deadline would be missed.
+def test_a_write_without_events_is_refused_at_an_old_version(log: EventLog) -> None:
+    """The timekeeper writes only a timer if an order is due and nothing happened.
 
-    This is what the timekeeper writes for an order that is due and has nothing to tell.
+    A timer that was decided on an old state would overwrite a newer one, and a deadline would be missed.
     """
     stream = uuid4()
     log.append([write(stream, 0, "one")])
@@ -113,29 +112,29 @@ def test_a_write_without_events_is_refused_too_when_its_stream_has_moved_on(log:
     assert due.due_at == sooner
 
 
-def test_of_rivals_for_a_version_one_wins(recorder: LogRecorder) -> None:
+def test_one_of_many_appends_at_the_same_version_is_stored(recorder: LogRecorder) -> None:
     stream = uuid4()
     for version in range(1, 11):
         rivals = [event(stream, version) for _ in range(8)]
-        came_out = call_all_at_once([partial(recorder.append, Append([rival])) for rival in rivals])
-        won = [n for n, one in enumerate(came_out) if one == version]
+        results = call_all_at_once([partial(recorder.append, Append([rival])) for rival in rivals])
+        won = [n for n, one in enumerate(results) if one == version]
         assert len(won) == 1
-        assert [type(one) for one in came_out].count(VersionTaken) == 7
+        assert [type(one) for one in results].count(VersionTaken) == 7
         assert texts(recorder)[-1] == rivals[won[0]].state
 
 
 @pytest.mark.parametrize("text", [None, "same"])
-def test_of_rivals_in_one_group_one_wins(
+def test_one_of_many_appends_at_the_same_version_in_a_group_is_stored(
     postgres: PostgresLogRecorder, dsn: str, text: str | None
 ) -> None:
     stream = uuid4()
     rivals = [event(stream, 1, text) for _ in range(30)]
-    came_out = call_as_one_group(dsn, [partial(postgres.append, Append([r])) for r in rivals])
-    assert [one for one in came_out if not isinstance(one, VersionTaken)] == [1]
-    assert stored(dsn) == [(1, rivals[came_out.index(1)].state)]
+    results = call_as_one_group(dsn, [partial(postgres.append, Append([r])) for r in rivals])
+    assert [one for one in results if not isinstance(one, VersionTaken)] == [1]
+    assert stored(dsn) == [(1, rivals[results.index(1)].state)]
 
 
-def test_rivals_do_not_harm_the_others_in_their_group(
+def test_conflicts_do_not_affect_other_appends_in_the_group(
     postgres: PostgresLogRecorder, dsn: str
 ) -> None:
     old, contested = uuid4(), uuid4()
@@ -144,59 +143,57 @@ def test_rivals_do_not_harm_the_others_in_their_group(
     rivals = [append_of(event(), event(contested)) for _ in range(5)]
     free = [append_of(event(), event()) for _ in range(20)]
     calls = [partial(postgres.append, append) for append in (*too_late, *rivals, *free)]
-    came_out = call_as_one_group(dsn, calls)
-    assert [type(one) for one in came_out[:5]] == [VersionTaken] * 5
-    assert [type(one) for one in came_out[5:10]].count(VersionTaken) == 4
+    results = call_as_one_group(dsn, calls)
+    assert [type(one) for one in results[:5]] == [VersionTaken] * 5
+    assert [type(one) for one in results[5:10]].count(VersionTaken) == 4
     places = dict(stored(dsn))
     assert sorted(places) == [*range(1, 2 + 2 + 40)]
-    for first, append in zip(came_out[10:], free, strict=True):
+    for first, append in zip(results[10:], free, strict=True):
         assert isinstance(first, int)
         assert [places[first], places[first + 1]] == [one.state for one in append.events]
 
 
-def test_what_was_decided_upon_has_not_moved_on(recorder: LogRecorder) -> None:
+def test_an_append_is_refused_if_a_guarded_stream_has_changed(recorder: LogRecorder) -> None:
     stream, other = uuid4(), uuid4()
     recorder.append(Append([event(other)], guards=[Guard(stream, 0)]))
     recorder.append(append_of(event(stream, 1)))
     recorder.append(Append([event(other, 2)], guards=[Guard(stream, 1)]))
     with pytest.raises(VersionTaken):
         recorder.append(Append([event(other, 3)], guards=[Guard(stream, 0)]))
-    # What the append itself writes to the stream is no reason to refuse it.
+    # The append may itself write to the guarded stream.
     recorder.append(Append([event(stream, 2)], guards=[Guard(stream, 1)]))
     assert recorder.head() == 4
 
 
-def test_in_one_group_too_nothing_is_stored_after_what_it_was_decided_upon_has_moved_on(
-    postgres: PostgresLogRecorder, dsn: str
-) -> None:
+def test_guards_hold_within_a_group(postgres: PostgresLogRecorder, dsn: str) -> None:
     stream = uuid4()
     postgres.append(append_of(event(stream, 1)))
     relying = [Append([event()], guards=[Guard(stream, 1)]) for _ in range(20)]
     moving = append_of(event(stream, 2))
     calls = [partial(postgres.append, one) for one in (*relying[:10], moving, *relying[10:])]
-    came_out = call_as_one_group(dsn, calls)
-    moved = came_out.pop(10)
+    results = call_as_one_group(dsn, calls)
+    moved = results.pop(10)
     assert isinstance(moved, int)
-    before = [one for one in came_out if isinstance(one, int)]
-    assert [type(one) for one in came_out].count(VersionTaken) == len(came_out) - len(before)
+    before = [one for one in results if isinstance(one, int)]
+    assert [type(one) for one in results].count(VersionTaken) == len(results) - len(before)
     assert all(position < moved for position in before)
     assert len(stored(dsn)) == 1 + 1 + len(before)
 
 
-def test_of_two_processes_that_write_the_same_one_wins(
+def test_one_of_two_processes_that_append_the_same_events_succeeds(
     postgres: PostgresLogRecorder, dsn: str
 ) -> None:
     other = PostgresLogRecorder(Datastore(dsn))
     stream = uuid4()
     for version in range(1, 21):
         same = append_of(event(stream, version, "same"))
-        came_out = call_all_at_once([partial(one.append, same) for one in (postgres, other)])
-        assert sorted(map(str, map(type, came_out))) == [str(VersionTaken), str(int)]
+        results = call_all_at_once([partial(one.append, same) for one in (postgres, other)])
+        assert sorted(map(str, map(type, results))) == [str(VersionTaken), str(int)]
     other.close()
 
 
-def test_a_long_append_is_one_append(recorder: LogRecorder) -> None:
-    """More than a group may hold: a group takes at least one."""
+def test_an_append_larger_than_a_group_is_stored_as_one(recorder: LogRecorder) -> None:
+    """A group takes at least one append, of any size."""
     stream = uuid4()
     events = [event(stream, version) for version in range(1, 5_001)]
     assert recorder.append(append_of(event())) == 1
@@ -205,7 +202,7 @@ def test_a_long_append_is_one_append(recorder: LogRecorder) -> None:
     assert [s for _, s in recorder.select_streams([stream])] == [e.state for e in events]
 
 
-def test_reading_a_stream_gives_each_event_once_and_in_order(recorder: LogRecorder) -> None:
+def test_a_stream_is_read_in_order_without_duplicates(recorder: LogRecorder) -> None:
     one, two, none = uuid4(), uuid4(), uuid4()
     for version in (1, 2, 3):
         recorder.append(append_of(event(one, version, f"1/{version}"), event(two, version, "-")))
@@ -214,7 +211,7 @@ def test_reading_a_stream_gives_each_event_once_and_in_order(recorder: LogRecord
     assert [state for _, state in read] == [b'{"text":"1/%d"}' % v for v in (1, 2, 3)]
 
 
-def test_the_log_says_where_its_lines_went(log: EventLog) -> None:
+def test_an_append_returns_the_positions_of_its_lines(log: EventLog) -> None:
     one, two = uuid4(), uuid4()
     appended = log.append([write(one, 0, "a", "b"), write(two, 0, "c")])
     assert appended.position == 3

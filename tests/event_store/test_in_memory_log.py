@@ -1,5 +1,5 @@
-"""What is tested and simulated on the recorder in memory holds in PostgreSQL: both give the same
-answers to the same appends, whatever they are."""
+"""The recorder in memory gives the same results as PostgreSQL for the same appends, so tests and
+simulations can use it."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -43,26 +43,26 @@ appends = st.tuples(
 @settings(
     max_examples=60,
     deadline=None,
-    # Both go on with the logs of the examples before: the streams and keys are new each time.
+    # All examples share the two logs: each example uses new streams and keys.
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(plan=st.lists(appends, min_size=1, max_size=8))
-def test_whatever_is_appended(
-    postgres: PostgresLogRecorder, beside: InMemoryLogRecorder, plan: list[object]
+def test_the_log_in_memory_gives_the_same_results_as_postgres(
+    postgres: PostgresLogRecorder, in_memory: InMemoryLogRecorder, plan: list[object]
 ) -> None:
     ids = [uuid4() for _ in range(STREAMS)]
     principal = str(uuid4())
     for drawn in plan:
-        append = made(drawn, ids, principal)
-        outcomes = [outcome(recorder, append) for recorder in (postgres, beside)]
+        append = build_append(drawn, ids, principal)
+        outcomes = [outcome(recorder, append) for recorder in (postgres, in_memory)]
         assert outcomes[0] == outcomes[1]
-        views = [view(recorder, ids, principal) for recorder in (postgres, beside)]
+        views = [view(recorder, ids, principal) for recorder in (postgres, in_memory)]
         assert views[0] == views[1]
-    for recorder in (postgres, beside):
+    for recorder in (postgres, in_memory):
         recorder.append(Append([], [Timer(stream, "order", None) for stream in ids]))
 
 
-def made(drawn: object, ids: list[UUID], principal: str) -> Append:
+def build_append(drawn: object, ids: list[UUID], principal: str) -> Append:
     events, timers, guards, command = drawn  # type: ignore[misc]
     row = command and CommandRow(principal, command[0], b"digest", command[1].encode())
     return Append(

@@ -1,5 +1,5 @@
-"""That the log has grown is told at once, within the process and to others; and told again after
-whatever broke the connection."""
+"""Followers in this process and in others are notified at once when the log grows, and again after a
+broken connection."""
 
 import threading
 import time
@@ -27,7 +27,7 @@ END_ALL = (
 
 
 @contextmanager
-def ear(dsn: str, channel: str = LOG_GROWN_CHANNEL) -> Iterator[list[str]]:
+def listener(dsn: str, channel: str = LOG_GROWN_CHANNEL) -> Iterator[list[str]]:
     heard: list[str] = []
     listening = NotificationListener(dsn, channel, heard.append)
     try:
@@ -37,23 +37,22 @@ def ear(dsn: str, channel: str = LOG_GROWN_CHANNEL) -> Iterator[list[str]]:
         listening.close()
 
 
-def test_an_ear_is_told_to_look_when_it_begins(dsn: str) -> None:
-    with ear(dsn) as heard:
+def test_a_listener_is_notified_when_it_starts(dsn: str) -> None:
+    with listener(dsn) as heard:
         assert heard == [""]
 
 
-def test_other_processes_hear_of_an_append(postgres: PostgresLogRecorder, dsn: str) -> None:
-    with ear(dsn) as heard:
+def test_other_processes_are_notified_of_an_append(postgres: PostgresLogRecorder, dsn: str) -> None:
+    with listener(dsn) as heard:
         for turn in range(2, 12):
             postgres.append(append_of())
             # At once, and not by polling once a second.
             wait_until(lambda t=turn: len(heard) == t, seconds=0.9)
 
 
-def test_many_appends_need_few_announcements_and_the_last_is_told(
+def test_a_follower_that_reads_only_when_notified_reaches_the_head(
     postgres: PostgresLogRecorder, dsn: str
 ) -> None:
-    """A follower that looks whenever it is told, and only then, comes to the end of the log."""
     seen: list[int] = []
     reader = PostgresLogRecorder(Datastore(dsn))
     listening = NotificationListener(dsn, LOG_GROWN_CHANNEL, lambda _: seen.append(reader.head()))
@@ -66,7 +65,9 @@ def test_many_appends_need_few_announcements_and_the_last_is_told(
     reader.close()
 
 
-def test_within_the_process_each_new_head_is_told_in_order(postgres: PostgresLogRecorder) -> None:
+def test_subscribers_in_the_process_get_each_new_head_in_order(
+    postgres: PostgresLogRecorder,
+) -> None:
     heads: list[int] = []
     postgres.announcer.subscribe(heads.append)
     call_all_at_once(
@@ -76,7 +77,7 @@ def test_within_the_process_each_new_head_is_told_in_order(postgres: PostgresLog
     assert heads == sorted(set(heads))
 
 
-def test_an_append_without_events_tells_nobody(postgres: PostgresLogRecorder) -> None:
+def test_an_append_without_events_notifies_nobody(postgres: PostgresLogRecorder) -> None:
     heads: list[int] = []
     postgres.announcer.subscribe(heads.append)
     postgres.append(append_of())
@@ -87,40 +88,43 @@ def test_an_append_without_events_tells_nobody(postgres: PostgresLogRecorder) ->
     assert heads == [1, 2, 3]
 
 
-def test_after_a_broken_connection_an_ear_is_told_to_look_and_hears_again(
+def test_a_listener_reconnects_after_a_broken_connection(
     postgres: PostgresLogRecorder, dsn: str
 ) -> None:
     postgres.append(append_of())
-    with ear(dsn) as heard:
+    with listener(dsn) as heard:
         for _ in range(3):
             heard.clear()
             read(dsn, END_ALL)
             wait_until(lambda: "" in heard)
             heard.clear()
-            # Announced over a connection that was ended, too: the first may be lost, no more.
+            # The first notification may be lost, since its connection was ended too.
             wait_until(
                 lambda: postgres.append(append_of()) and (time.sleep(0.05), heard)[1], seconds=2
             )
 
 
-def test_nonsense_on_a_channel_deafens_nobody(dsn: str) -> None:
-    """Anybody with a connection may send whatever they like."""
+def test_a_malformed_notification_does_not_stop_a_listener(dsn: str) -> None:
+    """Every client with a connection can send any text."""
     positions = ReportPositions(dsn)
-    with psycopg.connect(dsn, autocommit=True) as connection, ear(dsn, REPORTS_CHANNEL) as heard:
+    with (
+        psycopg.connect(dsn, autocommit=True) as connection,
+        listener(dsn, REPORTS_CHANNEL) as heard,
+    ):
         for position, nonsense in enumerate(["?", "[]", '{"queue": "x"}', '{"queue": null}'], 1):
             connection.execute("SELECT pg_notify(%s, %s)", [REPORTS_CHANNEL, nonsense])
-            told = f'{{"queue": {position}}}'
-            connection.execute("SELECT pg_notify(%s, %s)", [REPORTS_CHANNEL, told])
-            wait_until(lambda t=told: t in heard)
-            came = positions.wait("queue", position, timeout=4)
-            if not came:
+            sent = f'{{"queue": {position}}}'
+            connection.execute("SELECT pg_notify(%s, %s)", [REPORTS_CHANNEL, sent])
+            wait_until(lambda t=sent: t in heard)
+            arrived = positions.wait("queue", position, timeout=4)
+            if not arrived:
                 break
     positions.close()
-    assert came, f"deaf since {nonsense}"
+    assert arrived, f"no notification after {nonsense}"
 
 
-def test_an_ear_that_is_closed_hears_no_more(dsn: str) -> None:
-    with ear(dsn) as heard:
+def test_a_closed_listener_gets_no_more_notifications(dsn: str) -> None:
+    with listener(dsn) as heard:
         pass
     read(dsn, f"SELECT pg_notify('{LOG_GROWN_CHANNEL}', '')")
     time.sleep(0.05)

@@ -1,6 +1,6 @@
-"""The members that are not promised by the libraries' documentation, and what we take them to do.
+"""Undocumented members of the libraries that we use, and the behaviour that we expect of them.
 
-When an upgrade makes one of these fail, the class that is named in it has to be looked at.
+If one of these tests fails after an upgrade, review the class that it names.
 """
 
 import inspect
@@ -40,11 +40,11 @@ def settings(connection: psycopg.Connection[Any]) -> dict[str, str]:
     return found
 
 
-def test_the_version_is_the_one_that_this_was_written_for() -> None:
+def test_the_installed_version_is_the_supported_one() -> None:
     assert version("eventsourcing") == "9.5.6"
 
 
-def test_the_pool_connects_by_what_is_set_on_it_before_it_opens(dsn: str) -> None:
+def test_the_pool_uses_the_settings_that_are_set_before_it_opens(dsn: str) -> None:
     """Datastore.__init__ sets `conninfo` and `kwargs`: the library itself takes no sockets or TLS."""
     pool = psycopg_pool.ConnectionPool("dbname=nowhere", kwargs={}, open=False, min_size=1)
     pool.conninfo = dsn
@@ -55,7 +55,7 @@ def test_the_pool_connects_by_what_is_set_on_it_before_it_opens(dsn: str) -> Non
         assert parameters["application_name"] == "set afterwards"
 
 
-def test_the_librarys_datastore_has_a_closed_pool_that_it_configures_by_our_function(
+def test_the_librarys_datastore_has_a_closed_pool_with_our_configure_function(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     configured: list[object] = []
@@ -85,14 +85,14 @@ def test_our_datastore_connects_with_the_whole_address_and_our_settings(dsn: str
     assert datastore.pool.closed
 
 
-def test_a_connection_of_its_own_has_the_same_settings(dsn: str) -> None:
+def test_a_single_connection_has_the_same_settings(dsn: str) -> None:
     with connect(dsn) as connection:
         assert connection.autocommit
         assert settings(connection) == SETTINGS
 
 
-def test_no_lock_outlives_what_a_follower_can_wait_for() -> None:
-    """The library's own insert function takes none at all; its switch has no way into ours."""
+def test_the_librarys_insert_functions_are_switched_off() -> None:
+    """The library's insert functions take no lock. Our datastore never enables them."""
     assert PostgresDatastore("", "", "", "", "").enable_db_functions is False
     assert Datastore("").enable_db_functions is False
 
@@ -104,17 +104,17 @@ def test_the_librarys_recorder_takes_a_datastore_and_a_table(dsn: str) -> None:
     recorder = PostgresApplicationRecorder(datastore, events_table_name="somewhere")
     assert recorder.events_table_name == "somewhere"
     assert recorder.datastore is datastore
-    # Making one makes nothing in the database.
+    # Creating a recorder creates nothing in the database.
     assert read(dsn, "SELECT to_regclass('somewhere')") == [(None,)]
     datastore.close()
 
 
-def test_the_librarys_subscriptions_listen_where_we_announce(postgres: PostgresLogRecorder) -> None:
+def test_the_librarys_subscriptions_listen_on_our_channel(postgres: PostgresLogRecorder) -> None:
     assert postgres.channel_name == LOG_GROWN_CHANNEL
     assert postgres.events_table_name == "stored_events"
 
 
-def test_our_recorder_makes_no_tables(postgres: PostgresLogRecorder, dsn: str) -> None:
+def test_our_recorder_creates_no_tables(postgres: PostgresLogRecorder, dsn: str) -> None:
     tables = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1"
     before = read(dsn, tables)
     postgres.create_table()
@@ -129,7 +129,7 @@ def test_the_recorder_in_memory_keeps_its_events_in_a_list_by_position() -> None
     assert recorder.max_notification_id() == 2
 
 
-def test_the_recorder_in_memory_has_a_lock_that_its_holder_may_take_again() -> None:
+def test_the_recorder_in_memory_has_a_reentrant_lock() -> None:
     """InMemoryLogRecorder.append holds it around `insert_events`."""
     recorder = POPOApplicationRecorder()
     held: list[bool] = []
@@ -142,7 +142,7 @@ def test_the_recorder_in_memory_has_a_lock_that_its_holder_may_take_again() -> N
     assert held == [False]
 
 
-def test_the_recorder_in_memory_writes_by_one_call_under_its_lock() -> None:
+def test_the_recorder_in_memory_writes_in_one_call_under_its_lock() -> None:
     """InMemoryLogRecorder._update_table notes the positions that it returns."""
     seen: list[tuple[list[StoredEvent], list[int], bool]] = []
 
@@ -161,7 +161,7 @@ def test_the_recorder_in_memory_writes_by_one_call_under_its_lock() -> None:
     assert len(seen) == 1, "what is refused is not written, not even in part"
 
 
-def test_a_mapper_is_asked_for_two_things_alone() -> None:
+def test_a_mapper_has_two_public_methods() -> None:
     """EventCodec has these and does not call the base's constructor, which wants a transcoder."""
     offered = {name for name in vars(Mapper) if not name.startswith("_")}
     assert offered == {"to_stored_event", "to_domain_event"}
