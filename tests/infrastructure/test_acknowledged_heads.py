@@ -1,5 +1,5 @@
-"""Each process tells the others of its machine what it has acknowledged; a new connection to a log that
-lacks it appends nothing, and nobody else does."""
+"""Each process writes a mark of the last event that it acknowledged. If the log lacks that event, no
+process on the machine appends to it."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ sys.stdin.read()
 
 
 class Process:
-    """What a process appends with; `own` is known to it alone."""
+    """The part of a process that appends."""
 
     def __init__(self, dsn, heads=None, checkpoints=None):
         self.continuity = Continuity(
@@ -77,7 +77,7 @@ def process(dsn, tmp_path):
 
 
 def lose(connection, position):
-    """As a restore does: every connection breaks, and the log is what it was."""
+    """Cut the log back to a position and end all connections, like a restore."""
     with without_triggers(connection):
         connection.execute("DELETE FROM stored_events WHERE notification_id > %s", (position,))
     connection.execute("UPDATE log_head SET position = %s", (position,))
@@ -91,7 +91,7 @@ def head(connection):
     return connection.execute("SELECT position, count(*) FROM log_head, stored_events GROUP BY 1")
 
 
-def test_a_process_does_not_append_to_a_log_that_lacks_what_it_has_acknowledged(
+def test_a_process_does_not_append_if_its_acknowledged_events_are_missing(
     process, connection, caplog
 ):
     one = process()
@@ -106,8 +106,10 @@ def test_a_process_does_not_append_to_a_log_that_lacks_what_it_has_acknowledged(
         connection.execute("SELECT append_events()")
 
 
-def test_nor_does_one_that_has_acknowledged_nothing_that_is_missing(process, connection, tmp_path):
-    """Of two processes, the other one would have noticed: its mark is read by both."""
+def test_a_process_does_not_append_if_events_of_another_process_are_missing(
+    process, connection, tmp_path
+):
+    """Both processes read the marks of both."""
     first, second = process(tmp_path / "heads"), process(tmp_path / "heads")
     first.append(3)
     second.append(2)
@@ -117,7 +119,7 @@ def test_nor_does_one_that_has_acknowledged_nothing_that_is_missing(process, con
     assert head(connection).fetchone() == (4, 4)
 
 
-def test_an_event_in_the_place_of_the_acknowledged_one_is_found(process, connection, tmp_path):
+def test_another_event_at_an_acknowledged_position_is_found(process, connection, tmp_path):
     one = process(tmp_path / "heads")
     one.append(5)
     lose(connection, 4)
@@ -129,8 +131,10 @@ def test_an_event_in_the_place_of_the_acknowledged_one_is_found(process, connect
         process(tmp_path / "heads").append()
 
 
-def test_what_was_witnessed_must_be_there_too(process, connection, tmp_path):
-    """For a process that comes from another machine."""
+def test_a_process_does_not_append_if_checkpointed_events_are_missing(
+    process, connection, tmp_path
+):
+    """A process on another machine has no marks, but it reads the checkpoints."""
     checkpoints = open_checkpoints(tmp_path)
     first = process()
     first.append(9)
@@ -143,7 +147,7 @@ def test_what_was_witnessed_must_be_there_too(process, connection, tmp_path):
     assert head(connection).fetchone() == (7, 7)
 
 
-def test_a_lost_connection_alone_stops_nothing(process, connection, tmp_path):
+def test_a_lost_connection_alone_does_not_stop_appends(process, connection, tmp_path):
     checkpoints = open_checkpoints(tmp_path)
     one = process(tmp_path / "heads", checkpoints)
     for n in range(4):
@@ -153,7 +157,7 @@ def test_a_lost_connection_alone_stops_nothing(process, connection, tmp_path):
     assert one.append() == 13
 
 
-def test_a_start_is_held_to_what_a_killed_process_has_acknowledged(dsn, connection, tmp_path):
+def test_a_start_checks_what_a_killed_process_has_acknowledged(dsn, connection, tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", APPEND, dsn, str(tmp_path / "heads")],
         cwd=ROOT,
@@ -175,7 +179,7 @@ def test_a_start_is_held_to_what_a_killed_process_has_acknowledged(dsn, connecti
         checkpoints.require_continuation(connection)
 
 
-def test_of_processes_that_have_died_one_mark_is_enough(tmp_path):
+def test_only_the_highest_mark_of_dead_processes_is_kept(tmp_path):
     for n in (3, 9, 6):
         dead = AcknowledgedHeads(tmp_path)
         dead.acknowledged(AcknowledgedHead(n, bytes(32)))
@@ -191,7 +195,7 @@ def test_of_processes_that_have_died_one_mark_is_enough(tmp_path):
     newest.close()
 
 
-def test_what_cannot_be_noted_down_is_not_appended(process, tmp_path, caplog):
+def test_nothing_is_appended_if_the_mark_cannot_be_written(process, tmp_path, caplog):
     heads = tmp_path / "heads"
     heads.write_bytes(b"a file where the directory should be")
     one = process(heads)

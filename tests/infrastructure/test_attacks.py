@@ -1,4 +1,4 @@
-"""Whoever attacks a copy of the log, and however: the database says no, or a verification names it."""
+"""Each attack on a copy of the log is denied by the database or detected by a verification."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -35,20 +35,20 @@ def target(databases: Any, template_database: str) -> Iterator[AttackTarget]:
 
 @pytest.fixture
 def weakened(target: AttackTarget) -> Iterator[Any]:
-    """A target like it, from which a measure can be taken away."""
+    """A copy of the target, for tests that remove a protection."""
     with target.copy() as copy:
         like = AttackTarget.__new__(AttackTarget)
         like.__dict__.update(target.__dict__, dsn=copy)
         yield like
 
 
-def became(target: AttackTarget, attacker: str, *names: str) -> list[tuple[AttackResult, str]]:
+def results_of(target: AttackTarget, attacker: str, *names: str) -> list[tuple[AttackResult, str]]:
     with connect(target.server) as server, temporary_logins(server) as made:
         trial = Trial(target, attacker, {SUPERUSER: {}, **made}[attacker])
         return [(one.result, one.how) for one in trial.run([BY_NAME[name] for name in names])]
 
 
-def test_nothing_that_anybody_tries_stays_unknown(target: AttackTarget) -> None:
+def test_every_attack_is_denied_or_detected(target: AttackTarget) -> None:
     outcomes = [*run_attacks(target.server, target)]
     assert [one for one in outcomes if one.result is AttackResult.UNDETECTED] == []
     by_attacker = Counter(one.attacker for one in outcomes)
@@ -59,11 +59,11 @@ def test_nothing_that_anybody_tries_stays_unknown(target: AttackTarget) -> None:
         a: {o.attack for o in outcomes if o.attacker == a and o.result is AttackResult.DENIED}
         for a in by_attacker
     }
-    # A reader changes nothing at all; the others only by the doors that they have.
+    # A reader can change nothing; the others only through their own functions and tables.
     assert denied["casetrail_reader"] == set(BY_NAME)
     assert set(BY_NAME) - denied[PROJECTOR] == {"add a false node ahead", "add a false checkpoint"}
     assert all(name.startswith(("append", "take")) for name in set(BY_NAME) - denied[WRITER])
-    # A denial is the database's own word, or nothing came of it.
+    # Denied means that the database raised an error, or that nothing was changed.
     assert all(
         o.sqlstate or "came to nothing" in o.how
         for o in outcomes
@@ -72,47 +72,51 @@ def test_nothing_that_anybody_tries_stays_unknown(target: AttackTarget) -> None:
     hidden = [o for o in outcomes if o.attacker == SUPERUSER and "guards off" in o.attack]
     assert len(hidden) >= 10
     assert {o.result for o in hidden} == {AttackResult.DETECTED}
-    require_sound_copy(target)  # and the copy that is copied was never touched
+    require_sound_copy(target)  # the original of the copies is unchanged
 
 
-def test_without_the_trigger_the_owner_is_not_denied_any_more(weakened: AttackTarget) -> None:
+def test_without_the_trigger_an_attack_of_the_owner_is_only_detected(
+    weakened: AttackTarget,
+) -> None:
     name = "delete an event"
-    assert became(weakened, OWNER, name)[0][0] is AttackResult.DENIED
+    assert results_of(weakened, OWNER, name)[0][0] is AttackResult.DENIED
     with psycopg.connect(weakened.dsn, autocommit=True) as connection:
         connection.execute("SET casetrail.migrating = on")
         connection.execute("DROP TRIGGER only_added_to ON stored_events")
     with pytest.raises(CopyNotSound, match="only_added_to on stored_events is missing"):
         require_sound_copy(weakened)
-    ((result, how),) = became(weakened, OWNER, name)
+    ((result, how),) = results_of(weakened, OWNER, name)
     assert (result, how.split(":")[0]) == (AttackResult.DETECTED, "doctor")
 
 
-def test_without_the_event_triggers_the_owner_may_redefine_the_log(weakened: AttackTarget) -> None:
+def test_without_the_event_triggers_redefining_the_log_is_only_detected(
+    weakened: AttackTarget,
+) -> None:
     names = ("disable the triggers", "have appends run as the caller", "drop the key")
-    assert {result for result, _ in became(weakened, OWNER, *names)} == {AttackResult.DENIED}
+    assert {result for result, _ in results_of(weakened, OWNER, *names)} == {AttackResult.DENIED}
     with psycopg.connect(weakened.dsn, autocommit=True) as connection:
         connection.execute("DROP EVENT TRIGGER casetrail_defines")
         connection.execute("DROP EVENT TRIGGER casetrail_drops")
     with pytest.raises(CopyNotSound, match="casetrail_drops missing"):
         require_sound_copy(weakened)
-    assert {result for result, _ in became(weakened, OWNER, *names)} == {AttackResult.DETECTED}
+    assert {result for result, _ in results_of(weakened, OWNER, *names)} == {AttackResult.DETECTED}
 
 
-def test_a_grant_too_many_is_seen(weakened: AttackTarget) -> None:
+def test_an_extra_grant_is_detected(weakened: AttackTarget) -> None:
     name = "insert at the next position, around the function"
-    assert became(weakened, WRITER, name)[0][0] is AttackResult.DENIED
+    assert results_of(weakened, WRITER, name)[0][0] is AttackResult.DENIED
     with psycopg.connect(weakened.dsn, autocommit=True) as connection:
         connection.execute("GRANT INSERT ON stored_events TO casetrail_writer")
         connection.execute("GRANT UPDATE ON log_head TO casetrail_writer")
-    ((result, how),) = became(weakened, WRITER, name)
+    ((result, how),) = results_of(weakened, WRITER, name)
     assert result is AttackResult.DETECTED
     assert "INSERT on stored_events to casetrail_writer was granted" in how
 
 
-def test_what_finds_a_rewritten_history_is_the_checkpoint_outside(weakened: AttackTarget) -> None:
-    """A superuser who puts everything right again is found out by nothing that lies in the database."""
+def test_only_the_checkpoint_outside_finds_a_rewritten_history(weakened: AttackTarget) -> None:
+    """A superuser who restores all protections leaves no trace inside the database."""
     name = "replace all of history, with the guards off and on again"
-    ((result, how),) = became(weakened, SUPERUSER, name)
+    ((result, how),) = results_of(weakened, SUPERUSER, name)
     assert (result, how.split(":")[0]) == (AttackResult.DETECTED, "checkpoint outside")
     latest = Path(str(weakened.checkpoints.outside.place)) / "latest"
     kept = latest.read_bytes()
@@ -131,14 +135,14 @@ def test_what_finds_a_rewritten_history_is_the_checkpoint_outside(weakened: Atta
         latest.write_bytes(kept)
 
 
-def test_an_unsound_log_is_not_attacked(weakened: AttackTarget) -> None:
+def test_a_damaged_log_is_not_attacked(weakened: AttackTarget) -> None:
     with psycopg.connect(weakened.dsn, autocommit=True) as connection, without_triggers(connection):
         connection.execute("UPDATE stored_events SET state = '{}' WHERE notification_id = 9")
     with pytest.raises(CopyNotSound, match="position 9 does not have its stored leaf"):
         require_sound_copy(weakened)
 
 
-def test_an_attacker_has_the_rights_of_the_role_and_no_more(target: AttackTarget) -> None:
+def test_an_attacker_has_only_the_rights_of_the_role(target: AttackTarget) -> None:
     with (
         connect(target.server) as server,
         temporary_logins(server, [WRITER]) as made,

@@ -1,5 +1,4 @@
-"""What is exported is verified by two programs that share nothing; whatever is altered in it is found
-and located, by both alike."""
+"""Two programs that share no code verify an exported bundle. Both find and locate the same changes."""
 
 import json
 import re
@@ -24,27 +23,29 @@ from tests.infrastructure.bundles import (
 )
 from tests.tampering import without_triggers
 
-ASKED = {"type": "case.adjustment_executed", "kind": "refund", "over": "500"}
+QUERY = {"type": "case.adjustment_executed", "kind": "refund", "over": "500"}
 PERIOD = ("2026-10-05T00:00:00.000000Z", "2026-10-09T00:00:00.000000Z")
 with_node = pytest.mark.skipif(NODE is None, reason="node is not on this machine")
 
 
 @pytest.fixture(scope="module")
-def desk(databases, template_database, tmp_path_factory):
+def bundle_log(databases, template_database, tmp_path_factory):
     with databases.new(template_database) as name:
-        desk = BundleLog(databases.dsn(name), tmp_path_factory.mktemp("desk"))
-        desk.since = desk.live()
-        yield desk
+        bundle_log = BundleLog(databases.dsn(name), tmp_path_factory.mktemp("bundle_log"))
+        bundle_log.since = bundle_log.fill()
+        yield bundle_log
 
 
 @pytest.fixture(scope="module")
-def bundles(desk):
+def bundles(bundle_log):
     return {
-        "everything": desk.export("everything", lambda export: export.everything()),
-        "case": desk.export("case", lambda export: export.case(CASE)),
-        "period": desk.export("period", lambda export: export.period(*PERIOD)),
-        "population": desk.export("population", lambda export: export.population(ASKED)),
-        "later": desk.export("later", lambda export: export.population(ASKED, desk.since)),
+        "everything": bundle_log.export("everything", lambda export: export.everything()),
+        "case": bundle_log.export("case", lambda export: export.case(CASE)),
+        "period": bundle_log.export("period", lambda export: export.period(*PERIOD)),
+        "population": bundle_log.export("population", lambda export: export.population(QUERY)),
+        "later": bundle_log.export(
+            "later", lambda export: export.population(QUERY, bundle_log.since)
+        ),
     }
 
 
@@ -52,8 +53,8 @@ NAMES = ("everything", "case", "period", "population", "later")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_was_exported_is_verified(desk, bundles, name):
-    found = verify(bundles[name], desk.checkpoints.signer.key.text)
+def test_an_exported_bundle_is_verified(bundle_log, bundles, name):
+    found = verify(bundles[name], bundle_log.checkpoints.signer.key.text)
     assert found.verified, found.faults
     assert found.root == verify(bundles["everything"]).root
     many = {"everything": 50, "population": 50, "case": 14, "period": 8, "later": 8}
@@ -62,23 +63,23 @@ def test_what_was_exported_is_verified(desk, bundles, name):
 
 @with_node
 @pytest.mark.parametrize("name", NAMES)
-def test_both_verifiers_say_the_same(bundles, name):
+def test_both_verifiers_give_the_same_report(bundles, name):
     assert verify_with_node(bundles[name]) == verify_with_python(bundles[name])
 
 
-def test_a_list_is_counted_and_summed_by_who_verifies(bundles, desk):
+def test_the_verifier_counts_and_sums_a_list_itself(bundles, bundle_log):
     assert verify(bundles["population"]).answer == {"count": 3, "sums": {"BRL": "2100.51"}}
-    # What was paid later, also where it was proposed before; what was paid before is not asked for.
+    # Only what was paid after `since`, even if it was proposed before.
     assert verify(bundles["later"]).answer == {"count": 2, "sums": {"BRL": "1200.51"}}
-    asked = {**ASKED, "currency": "USD"}
-    none = desk.export("none", lambda export: export.population(asked))
+    query = {**QUERY, "currency": "USD"}
+    none = bundle_log.export("none", lambda export: export.population(query))
     assert verify(none).answer == {"count": 0, "sums": {}}
-    asked = {"type": ASKED["type"], "from": "2026-10-23T10:00:00.5Z", "to": "2026-10-25T10:00:00Z"}
-    some = desk.export("some", lambda export: export.population(asked))
+    query = {"type": QUERY["type"], "from": "2026-10-23T10:00:00.5Z", "to": "2026-10-25T10:00:00Z"}
+    some = bundle_log.export("some", lambda export: export.population(query))
     assert verify(some).answer == {"count": 2, "sums": {"BRL": "1000.01"}}
 
 
-def test_the_verifier_needs_nothing_of_the_service():
+def test_the_verifier_imports_no_other_part_of_the_service():
     code = (
         "import sys; import infrastructure.verifier.bundle; "
         "print(sorted(n for n in sys.modules if n.split('.')[0] in "
@@ -151,7 +152,7 @@ EVENTS = {
 
 @pytest.mark.parametrize("name", ["everything", "case", "later"])
 @pytest.mark.parametrize("what", EVENTS)
-def test_whatever_is_done_to_an_event_is_located(bundles, tmp_path, name, what):
+def test_a_change_of_an_event_is_located(bundles, tmp_path, name, what):
     change, code, place = EVENTS[what]
     positions = [
         json.loads(line)["position"]
@@ -171,7 +172,7 @@ def test_whatever_is_done_to_an_event_is_located(bundles, tmp_path, name, what):
     "name",
     ["manifest.note", "checkpoint", "since", "key", "events.ndjson", "leaves.txt", "nodes.txt"],
 )
-def test_no_byte_of_any_file_is_changed_unseen(bundles, tmp_path, name):
+def test_a_change_of_any_byte_is_found(bundles, tmp_path, name):
     bundle = bundles["later"]
     size = (bundle / name).stat().st_size
     places = range(size) if size < 2_000 else [*range(0, size, 7), size - 1]
@@ -191,18 +192,18 @@ def test_no_byte_of_any_file_is_changed_unseen(bundles, tmp_path, name):
     "name",
     ["manifest.note", "checkpoint", "since", "key", "events.ndjson", "leaves.txt", "nodes.txt"],
 )
-def test_both_verifiers_see_the_same_of_it(bundles, tmp_path, name):
+def test_both_verifiers_report_the_same_faults(bundles, tmp_path, name):
     bundle = bundles["later"]
     size = (bundle / name).stat().st_size
     for place in range(3, size, max(1, size // 7)):
         copy = altered(bundle, tmp_path, name, partial(flipped, place, 1))
-        ours, theirs = verify_with_python(copy), verify_with_node(copy)
-        for told in (ours, theirs):
-            for fault in told["faults"]:
-                # Why a signature or a key is none, only one of them says.
+        by_python, by_node = verify_with_python(copy), verify_with_node(copy)
+        for report in (by_python, by_node):
+            for fault in report["faults"]:
+                # Only one of them explains why a signature or a key is invalid.
                 if fault["code"] in ("manifest", "checkpoint", "key"):
                     fault["detail"] = ""
-        assert ours == theirs, place
+        assert by_python == by_node, place
 
 
 LEAVES = {
@@ -214,7 +215,7 @@ LEAVES = {
 
 
 @pytest.mark.parametrize("what", LEAVES)
-def test_whatever_is_done_to_a_leaf_is_located(bundles, tmp_path, what):
+def test_a_change_of_a_leaf_is_located(bundles, tmp_path, what):
     change, line = LEAVES[what]
     copy = altered(bundles["everything"], tmp_path, "leaves.txt", change)
     found = verify(copy)
@@ -224,7 +225,7 @@ def test_whatever_is_done_to_a_leaf_is_located(bundles, tmp_path, what):
         assert verify_with_node(copy) == found.document
 
 
-def test_files_are_neither_added_nor_left_out(bundles, tmp_path):
+def test_added_and_missing_files_are_found(bundles, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(bundles["case"], copy)
     (copy / "more.txt").write_text("and this")
@@ -233,7 +234,7 @@ def test_files_are_neither_added_nor_left_out(bundles, tmp_path):
     assert [(f.code, f.file) for f in verify(copy).faults] == [("file_missing", "leaves.txt")]
 
 
-def test_a_bundle_of_another_key_is_none_of_its_owners(desk, bundles, tmp_path):
+def test_a_bundle_signed_by_another_key_is_rejected(bundle_log, bundles, tmp_path):
     another = open_signer(str(tmp_path / "key"))
     found = verify(bundles["case"], another.key.text)
     assert [fault.code for fault in found.faults] == ["manifest"]
@@ -241,22 +242,22 @@ def test_a_bundle_of_another_key_is_none_of_its_owners(desk, bundles, tmp_path):
 
 def test_an_altered_log_is_not_exported(databases, template_database, tmp_path):
     with databases.new(template_database) as name:
-        desk = BundleLog(databases.dsn(name), tmp_path)
+        bundle_log = BundleLog(databases.dsn(name), tmp_path)
         with pytest.raises(NothingToExport):
-            desk.export("none", lambda export: export.everything())
-        desk.live()
+            bundle_log.export("none", lambda export: export.everything())
+        bundle_log.fill()
         from infrastructure.postgres.datastore import connect
 
-        with connect(desk.dsn) as connection, without_triggers(connection):
+        with connect(bundle_log.dsn) as connection, without_triggers(connection):
             connection.execute(
                 "UPDATE stored_events SET state = convert_to('{}', 'UTF8') WHERE notification_id = 17"
             )
         with pytest.raises(LogAltered, match="position 17 is the first"):
-            desk.export("altered", lambda export: export.everything())
+            bundle_log.export("altered", lambda export: export.everything())
     assert MANY > 17
 
 
-def test_the_second_verifier_is_one_short_file_that_needs_nothing():
+def test_the_second_verifier_is_one_short_file_without_dependencies():
     text = (ROOT / "verifiers" / "verify.mjs").read_text()
     assert len(text.splitlines()) < 300
     assert set(re.findall(r'from "([^"]+)"', text)) == {"node:crypto", "node:fs", "node:path"}

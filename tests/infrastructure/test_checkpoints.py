@@ -1,4 +1,4 @@
-"""Checkpoints are made as the log grows, kept outside the database, and hold it to what it was."""
+"""Checkpoints are made as the log grows and kept outside the database. A log that differs is halted."""
 
 import os
 import stat
@@ -48,7 +48,7 @@ def connection(dsn):
         yield connection
 
 
-def test_a_key_is_made_once_and_is_its_owners_alone(tmp_path):
+def test_a_key_is_created_once_and_readable_by_its_owner_only(tmp_path):
     file = tmp_path / "home" / "key"
     made = open_signer(str(file))
     assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
@@ -64,7 +64,7 @@ def test_a_key_is_made_once_and_is_its_owners_alone(tmp_path):
             open_signer(broken)
 
 
-def test_a_checkpoint_is_opened_by_its_key_alone_and_byte_by_byte(tmp_path):
+def test_a_checkpoint_verifies_with_its_key_only_and_with_no_byte_changed(tmp_path):
     ours, theirs = open_signer(str(tmp_path / "a")), open_signer(str(tmp_path / "b"))
     note = ours.signed(f"{ours.key.name}\n7\n{'A' * 43}=\n")
     assert open_checkpoint(note, ours.key).size == 7
@@ -78,7 +78,7 @@ def test_a_checkpoint_is_opened_by_its_key_alone_and_byte_by_byte(tmp_path):
 
 
 @pytest.mark.parametrize("sizes", [(1,), (8,), (5, 6, 9), (100, 3, 900)])
-def test_roots_and_proofs_from_the_tables_are_those_of_the_log(dsn, connection, checkpoints, sizes):
+def test_roots_and_proofs_from_the_tables_match_the_log(dsn, connection, checkpoints, sizes):
     roots = {}
     for many in sizes:
         append_events(dsn, many)
@@ -101,7 +101,7 @@ def test_roots_and_proofs_from_the_tables_are_those_of_the_log(dsn, connection, 
         assert is_consistent(before, size, root, roots[size], proof)
 
 
-def test_what_is_kept_in_the_database_lies_outside_too(dsn, connection, checkpoints):
+def test_each_checkpoint_is_kept_outside_the_database_too(dsn, connection, checkpoints):
     append_events(dsn, 3)
     made = checkpoints.make(connection)
     note = latest_checkpoint(connection)[1].encode()
@@ -109,11 +109,11 @@ def test_what_is_kept_in_the_database_lies_outside_too(dsn, connection, checkpoi
     assert open_checkpoint(note, checkpoints.signer.key) == made
     checkpoints.outside.note(3)
     (Path(str(checkpoints.outside.place)) / f"{3:020d}").unlink()
-    assert checkpoints.make(connection) is None  # and what a crash left out is made up for
+    assert checkpoints.make(connection) is None  # adds the copy that a crash has left out
     assert checkpoints.outside.note(3) == note
 
 
-def test_a_lost_tail_stops_writes_and_is_told_by_number(dsn, connection, checkpoints):
+def test_a_lost_tail_halts_the_log_and_its_positions_are_reported(dsn, connection, checkpoints):
     append_events(dsn, 10)
     checkpoints.make(connection)
     append_events(dsn, 7)
@@ -129,7 +129,7 @@ def test_a_lost_tail_stops_writes_and_is_told_by_number(dsn, connection, checkpo
         connection.execute("SELECT append_events()")
 
 
-def test_a_restored_log_that_went_on_elsewhere_is_no_continuation(dsn, connection, checkpoints):
+def test_a_restored_log_with_other_events_is_no_continuation(dsn, connection, checkpoints):
     append_events(dsn, 10)
     checkpoints.make(connection)
     append_events(dsn, 7)
@@ -143,7 +143,7 @@ def test_a_restored_log_that_went_on_elsewhere_is_no_continuation(dsn, connectio
         checkpoints.make(connection)
 
 
-def test_an_altered_event_is_found_by_its_position(dsn, connection, checkpoints):
+def test_the_position_of_an_altered_event_is_reported(dsn, connection, checkpoints):
     append_events(dsn, 20)
     checkpoints.make(connection)
     with without_triggers(connection):
@@ -154,7 +154,7 @@ def test_an_altered_event_is_found_by_its_position(dsn, connection, checkpoints)
         checkpoints.require_continuation(connection)
 
 
-def test_the_log_goes_on_once_it_is_the_one_that_was_witnessed(dsn, connection, checkpoints):
+def test_appends_continue_when_the_log_matches_its_checkpoints_again(dsn, connection, checkpoints):
     append_events(dsn, 4)
     checkpoints.make(connection)
     connection.execute("UPDATE log_head SET position = 3")
@@ -168,10 +168,10 @@ def test_the_log_goes_on_once_it_is_the_one_that_was_witnessed(dsn, connection, 
     assert checkpoints.make(connection).size == 5
 
 
-def test_a_checkpoint_that_only_a_lost_key_has_signed_is_signed_anew(
+def test_a_checkpoint_of_a_lost_key_is_signed_again_with_the_new_key(
     dsn, connection, checkpoints, tmp_path
 ):
-    """Who went on with another key has the database's checkpoints of before, and no others."""
+    """After the loss of a key, the only old checkpoints are those in the database."""
     append_events(dsn, 4)
     checkpoints.make(connection)
     other = Checkpoints(
@@ -191,17 +191,17 @@ def test_a_checkpoint_that_only_a_lost_key_has_signed_is_signed_anew(
         third.make(connection)
 
 
-def test_a_log_that_grows_under_several_witnesses_is_never_taken_for_another(dsn, checkpoints):
-    """Checkpoints and starts, while others append: what is not filled in yet is not missing."""
+def test_checkpoints_and_starts_work_while_the_log_grows(dsn, checkpoints):
+    """Tree nodes that are not filled in yet do not count as missing."""
     ending = threading.Event()
     failed = []
 
-    def again(look):
+    def repeat(act):
         try:
             with connect(dsn) as connection:
                 while not ending.is_set():
-                    look(connection)
-        except Exception as error:  # noqa: BLE001 - it is for the test to tell
+                    act(connection)
+        except Exception as error:  # noqa: BLE001 - the test asserts that there is none
             failed.append(error)
 
     def grow():
@@ -210,14 +210,14 @@ def test_a_log_that_grows_under_several_witnesses_is_never_taken_for_another(dsn
             while not ending.is_set():
                 events = [StoredEvent(uuid4(), 1, "t", b"event") for _ in range(5)]
                 recorder.append(Append(events))
-        except Exception as error:  # noqa: BLE001 - it is for the test to tell
+        except Exception as error:  # noqa: BLE001 - the test asserts that there is none
             failed.append(error)
         finally:
             recorder.close()
 
     work = [grow, grow]
-    work += [partial(again, checkpoints.make)] * 2 + [
-        partial(again, checkpoints.require_continuation)
+    work += [partial(repeat, checkpoints.make)] * 2 + [
+        partial(repeat, checkpoints.require_continuation)
     ] * 2
     threads = [threading.Thread(target=one) for one in work]
     for thread in threads:

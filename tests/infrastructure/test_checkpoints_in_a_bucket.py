@@ -1,4 +1,4 @@
-"""Checkpoints outside the database, in a bucket: the same as in a directory."""
+"""Checkpoints outside the database, in a bucket instead of a directory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.tampering import without_triggers
 WHERE = "s3://proof/casetrail"
 
 
-def test_a_log_that_is_not_the_one_in_the_bucket_is_halted(
+def test_a_log_that_differs_from_the_bucket_is_halted(
     dsn: str, bucket: Bucket, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(open_signer(str(tmp_path / "key")), OutsideCheckpoints(WHERE))
@@ -39,7 +39,7 @@ def test_a_log_that_is_not_the_one_in_the_bucket_is_halted(
             checkpoints.require_continuation(connection)
 
 
-def test_the_last_one_never_becomes_an_earlier_one(bucket: Bucket) -> None:
+def test_the_latest_checkpoint_never_goes_back(bucket: Bucket) -> None:
     outside = OutsideCheckpoints(WHERE)
     notes = {size: f"log\n{size}\nroot\n".encode() for size in range(1, 25)}
     threads = [threading.Thread(target=outside.keep, args=one) for one in notes.items()]
@@ -55,7 +55,7 @@ def test_the_last_one_never_becomes_an_earlier_one(bucket: Bucket) -> None:
     assert outside.disputed() is None
 
 
-def test_while_the_bucket_is_away_nothing_is_appended_on_a_new_connection(
+def test_a_new_connection_cannot_append_while_the_bucket_is_unreachable(
     dsn: str, bucket: Bucket, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(open_signer(str(tmp_path / "key")), OutsideCheckpoints(WHERE))

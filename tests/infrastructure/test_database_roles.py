@@ -1,4 +1,4 @@
-"""The service runs as roles: one appends by the one function, one keeps reports, one reads."""
+"""The service uses three database roles: one appends with the one function, one keeps reports, one reads."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +35,7 @@ def append(dsn: str) -> int:
 
 @pytest.fixture
 def login(databases: Any, dsn: str) -> Any:
-    """Makes logins of nobody's, with the roles that are given."""
+    """Create logins with the given roles; drop them after the test."""
     made: list[str] = []
 
     def make(*roles: str, more: str = "") -> str:
@@ -56,7 +56,7 @@ def login(databases: Any, dsn: str) -> Any:
             connection.execute(SQL("DROP ROLE {}").format(Identifier(name)))
 
 
-def test_a_writer_appends_and_touches_no_table(dsn: str) -> None:
+def test_a_writer_may_append_but_not_change_tables(dsn: str) -> None:
     assert append(dsn) == 1
     with connect(dsn_for_role(dsn, WRITER)) as connection:
         assert connection.execute("SELECT current_user").fetchone() == (WRITER,)
@@ -72,7 +72,7 @@ def test_a_writer_appends_and_touches_no_table(dsn: str) -> None:
                 connection.execute(statement.encode())
 
 
-def test_the_log_is_only_added_to_whoever_asks(dsn: str) -> None:
+def test_nobody_may_change_or_delete_log_rows(dsn: str) -> None:
     append(dsn)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
@@ -91,7 +91,7 @@ def test_the_log_is_only_added_to_whoever_asks(dsn: str) -> None:
         connection.execute("DROP TABLE mine")
 
 
-def test_who_witnesses_may_halt_and_only_who_migrates_lifts_it(
+def test_the_projector_may_halt_the_log_and_only_the_owner_may_lift_the_halt(
     dsn: str, login: Any, tmp_path: Any
 ) -> None:
     checkpoints = open_checkpoints(tmp_path)
@@ -114,7 +114,7 @@ def test_who_witnesses_may_halt_and_only_who_migrates_lifts_it(
     assert append(dsn) == 2
 
 
-def test_a_forged_checkpoint_is_never_carried_outside(dsn: str, tmp_path: Any) -> None:
+def test_a_forged_checkpoint_is_never_copied_outside(dsn: str, tmp_path: Any) -> None:
     checkpoints = open_checkpoints(tmp_path)
     append(dsn)
     with connect(dsn_for_role(dsn, PROJECTOR)) as connection:
@@ -128,7 +128,7 @@ def test_a_forged_checkpoint_is_never_carried_outside(dsn: str, tmp_path: Any) -
     assert checkpoints.outside.latest() == kept
 
 
-def test_a_login_of_its_own_serves_what_another_has_migrated(dsn: str, login: Any) -> None:
+def test_a_login_without_rights_to_migrate_can_serve(dsn: str, login: Any) -> None:
     service = login(WRITER, PROJECTOR, READER)
     assert migrate(service) == []
     require_safe(service)
@@ -137,19 +137,19 @@ def test_a_login_of_its_own_serves_what_another_has_migrated(dsn: str, login: An
         migrate(service, again=True)
 
 
-def test_who_may_create_no_roles_is_told_what_to_run(databases: Any, login: Any, dsn: str) -> None:
+def test_an_error_says_how_to_create_the_roles(databases: Any, login: Any, dsn: str) -> None:
     with databases.new() as name:
         nobody = make_conninfo(login(), dbname=name)
         with pytest.raises((RolesMissing, MigrationNotPermitted), match="--print-roles"):
             migrate(nobody)
 
 
-def test_no_superuser_is_needed_to_migrate(databases: Any, login: Any, dsn: str) -> None:
+def test_a_login_that_is_no_superuser_can_migrate(databases: Any, login: Any, dsn: str) -> None:
     owner = login(more="CREATEROLE CREATEDB")
     user = psycopg.conninfo.conninfo_to_dict(owner)["user"]
     with databases.new() as name:
         with psycopg.connect(dsn, autocommit=True) as connection:
-            # The server has the roles already: so they have to be given, as an administrator would.
+            # The server has the roles already, so an administrator has to grant them.
             for role in ROLES:
                 connection.execute(SQL("GRANT {} TO {}").format(Identifier(role), Identifier(user)))
             connection.execute(
@@ -168,14 +168,14 @@ def test_no_superuser_is_needed_to_migrate(databases: Any, login: Any, dsn: str)
             connection.execute(SQL("DROP OWNED BY {} CASCADE").format(Identifier(user)))
 
 
-def test_many_databases_of_a_server_are_migrated_at_once(databases: Any) -> None:
+def test_many_databases_of_a_server_can_be_migrated_at_once(databases: Any) -> None:
     with databases.new() as a, databases.new() as b, databases.new() as c:
         with ThreadPoolExecutor(6) as pool:
             applied = [*pool.map(migrate, [databases.dsn(name) for name in (a, b, c)] * 2)]
         assert sorted(map(bool, applied)) == [False] * 3 + [True] * 3
 
 
-def test_roles_are_made_once_by_however_many(dsn: str) -> None:
+def test_six_connections_at_once_can_create_the_roles(dsn: str) -> None:
     ready = threading.Barrier(6)
 
     def make(_: int) -> None:
@@ -192,16 +192,16 @@ def test_roles_are_made_once_by_however_many(dsn: str) -> None:
     assert sorted(rows) == sorted((role, False) for role in ROLES)
 
 
-def test_where_each_role_logs_in_none_can_become_another(dsn: str) -> None:
+def test_with_role_logins_each_role_has_its_own_login(dsn: str) -> None:
     alone = dsn_with_role_logins("host=/tmp dbname=x user=postgres")
     assert psycopg.conninfo.conninfo_to_dict(dsn_for_role(alone, WRITER))["user"] == WRITER
     assert OWNER not in dsn_for_role(alone, READER)
-    said = psycopg.conninfo.conninfo_to_dict(dsn_for_role(f"{dsn}", READER))
-    assert said["options"].endswith(f"-c role={READER}")
+    parameters = psycopg.conninfo.conninfo_to_dict(dsn_for_role(f"{dsn}", READER))
+    assert parameters["options"].endswith(f"-c role={READER}")
 
 
-def test_a_writer_that_freezes_is_ended_by_its_like(dsn: str) -> None:
-    """Under roles, too: who logged in is the same, and may end what it began."""
+def test_a_writer_ends_the_connection_of_a_frozen_writer(dsn: str) -> None:
+    """Both connections have the same login, so one may end the other."""
     with connect(dsn_for_role(dsn, WRITER)) as frozen:
         frozen.execute("SET idle_in_transaction_session_timeout = 0")
         frozen.execute("BEGIN")

@@ -1,4 +1,4 @@
-"""The demonstration shows every kind of exception, and orders that go well need nobody."""
+"""The demonstration has every kind of exception, and orders without trouble open no case."""
 
 from __future__ import annotations
 
@@ -17,31 +17,33 @@ KINDS = set(load_policy().document.kinds)
 LONG_AFTER = timedelta(days=40)
 
 
-def lived(plan: SignalPlan, until: datetime) -> list[str]:
-    """The kinds of the cases that are found when each signal is told at its time."""
+def case_kinds(plan: SignalPlan, until: datetime) -> list[str]:
+    """The kinds of the cases that open if each signal arrives at its time."""
     house = service_with_look_ups()
-    for at, signal in sorted(plan, key=lambda told: told[0]):
+    for at, signal in sorted(plan, key=lambda one: one[0]):
         house.tick(at, punctual=True)
         house.take(signal, at=at)
     house.tick(until, punctual=True)
     return [case.kind for case in house.found()]
 
 
-def test_the_past_has_every_kind_by_the_start() -> None:
+def test_the_history_has_a_case_of_every_kind() -> None:
     history = list(DemonstrationStream(2026, START).history())
     assert max(at for at, _ in history) <= START
-    assert {*lived(history, START)} == KINDS
+    assert {*case_kinds(history, START)} == KINDS
 
 
 @pytest.mark.parametrize("n", range(20))
-def test_an_order_that_goes_well_needs_nobody(n) -> None:
-    assert lived(Shop(n, "O").life(START), START + LONG_AFTER) == []
+def test_an_order_without_trouble_opens_no_case(n) -> None:
+    assert case_kinds(Shop(n, "O").life(START), START + LONG_AFTER) == []
 
 
-def test_each_trouble_shows_when_it_says_and_together_they_are_every_kind() -> None:
+def test_each_trouble_opens_its_case_in_time() -> None:
     shop, found = Shop(1, "O"), set()
     for trouble in TROUBLES:
-        shown = lived(trouble.plan(shop, START), START + trouble.shows_after + timedelta(hours=1))
+        shown = case_kinds(
+            trouble.plan(shop, START), START + trouble.shows_after + timedelta(hours=1)
+        )
         assert shown, trouble
         found |= set(shown)
     assert found == KINDS

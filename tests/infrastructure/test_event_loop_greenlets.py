@@ -1,4 +1,4 @@
-"""Work that waits for the log in the event loop's own thread, and the loop that goes on meanwhile."""
+"""Greenlets wait for the log in the thread of the event loop without blocking the loop."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from infrastructure.event_store.stream_reads import MOST_STREAMS, BatchedStreamR
 LONG = 5.0
 
 
-def here() -> int:
+def thread_id() -> int:
     return threading.get_ident()
 
 
-def test_a_guest_runs_in_the_thread_of_its_loop_and_gives_its_result() -> None:
+def test_a_greenlet_runs_in_the_thread_of_the_loop_and_returns_its_result() -> None:
     async def main() -> None:
-        assert await run_in_greenlet(here) == here()
+        assert await run_in_greenlet(thread_id) == thread_id()
         assert await run_in_greenlet(lambda: None) is None
 
     asyncio.run(main())
 
 
-def test_what_a_guest_raises_is_raised_where_it_is_awaited() -> None:
+def test_an_exception_of_a_greenlet_is_raised_where_it_is_awaited() -> None:
     def work() -> None:
         run_blocking(lambda: None)
         raise LookupError("nothing there")
@@ -47,25 +47,25 @@ def test_what_a_guest_raises_is_raised_where_it_is_awaited() -> None:
     asyncio.run(main())
 
 
-def test_what_blocks_is_done_in_a_thread_and_the_loop_goes_on() -> None:
+def test_a_blocking_call_runs_in_another_thread_while_the_loop_continues() -> None:
     asked, ended = threading.Event(), threading.Event()
 
     def blocks() -> int:
         asked.set()
         assert ended.wait(LONG)
-        return here()
+        return thread_id()
 
     async def main() -> None:
         waiting = asyncio.create_task(run_in_greenlet(lambda: run_blocking(blocks)))
         while not asked.is_set():
             await asyncio.sleep(0)
-        ended.set()  # by the loop, while its guest waits
-        assert await waiting != here()
+        ended.set()  # the loop runs while the greenlet waits
+        assert await waiting != thread_id()
 
     asyncio.run(main())
 
 
-def test_what_fails_in_the_thread_fails_where_the_guest_waits() -> None:
+def test_an_exception_in_the_thread_is_raised_in_the_greenlet() -> None:
     def work() -> str:
         with pytest.raises(ZeroDivisionError):
             run_blocking(lambda: 1 // 0)
@@ -77,9 +77,9 @@ def test_what_fails_in_the_thread_fails_where_the_guest_waits() -> None:
     asyncio.run(main())
 
 
-def test_in_a_thread_of_its_own_nobody_is_a_guest() -> None:
+def test_a_worker_thread_has_no_greenlet() -> None:
     assert current_greenlet() is None
-    assert run_blocking(here) == here()
+    assert run_blocking(thread_id) == thread_id()
 
     async def main() -> None:
         assert isinstance(await run_in_greenlet(current_greenlet), LoopGreenlet)
@@ -88,7 +88,7 @@ def test_in_a_thread_of_its_own_nobody_is_a_guest() -> None:
     asyncio.run(main())
 
 
-def test_guests_wait_side_by_side() -> None:
+def test_greenlets_wait_at_the_same_time() -> None:
     together = threading.Barrier(8)
 
     async def main() -> None:
@@ -100,7 +100,7 @@ def test_guests_wait_side_by_side() -> None:
     asyncio.run(main())
 
 
-def test_a_guest_that_is_cancelled_ends_where_it_waits_and_the_others_go_on() -> None:
+def test_a_cancelled_greenlet_ends_and_others_continue() -> None:
     held, let_go = threading.Event(), threading.Event()
     ended = []
 
@@ -124,7 +124,7 @@ def test_a_guest_that_is_cancelled_ends_where_it_waits_and_the_others_go_on() ->
     asyncio.run(main())
 
 
-def test_no_more_threads_are_made_than_allowed_and_all_work_is_done() -> None:
+def test_no_more_threads_run_than_allowed() -> None:
     threads = WorkerThreads(most=3)
     at_work: list[int] = []
     lock = threading.Lock()
@@ -147,7 +147,7 @@ def test_no_more_threads_are_made_than_allowed_and_all_work_is_done() -> None:
 
 
 class Log:
-    """Streams whose events say which they are; `asked` holds what was read together."""
+    """Streams whose events contain the stream's id; `asked` lists the batches that were read."""
 
     def __init__(self) -> None:
         self.asked: list[list[UUID]] = []
@@ -178,7 +178,7 @@ async def ask(reads: BatchedStreamReads, *streams: UUID) -> list[tuple[int, byte
     return await run_in_greenlet(work)
 
 
-def test_what_is_asked_for_in_one_turn_is_read_together_and_each_gets_its_own() -> None:
+def test_reads_in_one_turn_of_the_loop_are_batched() -> None:
     log = Log()
     reads = BatchedStreamReads(log.read)
     streams = [uuid4() for _ in range(6)]
@@ -195,7 +195,7 @@ def test_what_is_asked_for_in_one_turn_is_read_together_and_each_gets_its_own() 
     assert [len(asked) for asked in log.asked] == [6, 1, 0]
 
 
-def test_what_is_asked_for_during_a_read_is_read_next_and_never_from_the_read_before() -> None:
+def test_a_request_during_a_read_waits_for_the_next_read() -> None:
     log = Log()
     reads = BatchedStreamReads(log.read)
     first, second = uuid4(), uuid4()
@@ -216,7 +216,7 @@ def test_what_is_asked_for_during_a_read_is_read_next_and_never_from_the_read_be
     assert [set(asked) for asked in log.asked] == [{first}, {first, second}]
 
 
-def test_a_read_that_fails_is_told_to_all_who_asked_and_the_next_one_is_tried() -> None:
+def test_all_callers_of_a_failed_read_get_its_exception() -> None:
     log = Log()
     reads = BatchedStreamReads(log.read)
     stream = uuid4()
@@ -233,7 +233,7 @@ def test_a_read_that_fails_is_told_to_all_who_asked_and_the_next_one_is_tried() 
     asyncio.run(main())
 
 
-def test_a_heap_of_questions_is_read_in_parts() -> None:
+def test_many_requests_are_read_in_several_batches() -> None:
     log = Log()
     reads = BatchedStreamReads(log.read)
     streams = [uuid4() for _ in range(2 * MOST_STREAMS + 10)]

@@ -1,4 +1,4 @@
-"""A simulation over the real log gives the same figures in this process as in several beside it."""
+"""A simulation over the real log gives the same figures in one process as in several."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 ORDERS = 60
 
 
-def asked_of(working: Desks) -> SimulationScope:
+def scope_of(working: Desks) -> SimulationScope:
     active = working.policy.current
     kinds = {
         name: structs.replace(kind, severity=Severity.CRITICAL)
@@ -37,21 +37,21 @@ def asked_of(working: Desks) -> SimulationScope:
     )
 
 
-def test_however_many_work_on_it_the_figures_are_the_same(
+def test_one_process_and_several_give_the_same_figures(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepare_database(dsn)
     with desks(dsn, lambda: NOW) as working:
         working.ensure_policy()
         shop = OrderGenerator(7, "S")
-        plan = [told for n in range(ORDERS) for told in shop.order(NOW + n * timedelta(minutes=9))]
-        plan.sort(key=lambda told: told[0])
+        plan = [one for n in range(ORDERS) for one in shop.order(NOW + n * timedelta(minutes=9))]
+        plan.sort(key=lambda one: one[0])
         working.intake.take([Arrival(signal, at) for at, signal in plan], SENDER)
-        asked = asked_of(working)
+        scope = scope_of(working)
 
         def figures() -> SimulationFigures:
-            *_, last = run_simulation(dsn, working.log, asked, 2)
-            assert last.position == asked.position
+            *_, last = run_simulation(dsn, working.log, scope, 2)
+            assert last.position == scope.position
             return last.tally.figures()
 
         alone = figures()
@@ -60,15 +60,15 @@ def test_however_many_work_on_it_the_figures_are_the_same(
         assert alone.severities["critical"].proposed == alone.cases.proposed
         monkeypatch.setattr(simulation_runs, "BATCH_SIZE", 7)
         monkeypatch.setattr(simulation_runs, "MAX_ORDERS_IN_PROCESS", 14)
-        positions = [one.position for one in run_simulation(dsn, working.log, asked, 2)]
+        positions = [one.position for one in run_simulation(dsn, working.log, scope, 2)]
         assert positions == sorted(positions)
         assert len(positions) > ORDERS // 7
         assert figures() == alone
 
 
-def test_an_empty_log_has_nothing_to_tell(dsn: str) -> None:
+def test_a_simulation_of_an_empty_log_has_no_orders(dsn: str) -> None:
     prepare_database(dsn)
     with desks(dsn, lambda: NOW) as working:
         working.ensure_policy()
-        *_, last = run_simulation(dsn, working.log, asked_of(working))
+        *_, last = run_simulation(dsn, working.log, scope_of(working))
     assert last.tally.figures().orders == 0

@@ -1,4 +1,4 @@
-"""Who there is comes from a report, and from the log what the report has not seen yet."""
+"""The list of people comes from a report, plus newer events from the log."""
 
 from datetime import UTC, datetime
 
@@ -9,12 +9,12 @@ from infrastructure.reports.people_directory import PeopleDirectory
 from projections import PROJECTIONS
 
 
-def test_whom_the_report_has_not_seen_yet_is_there(dsn: str) -> None:
+def test_the_list_includes_people_that_the_report_does_not_have_yet(dsn: str) -> None:
     prepare_database(dsn)
     with desks(dsn) as working:
         directory, now = PeopleDirectory(working.datastore), datetime.now(UTC)
         working.people.add("ana", [Role.HANDLER], now)
-        assert directory.everybody() == ("ana",)  # nothing has kept the report so far
+        assert directory.everybody() == ("ana",)  # the report is still empty
         ProjectionRunner(dsn, PROJECTIONS).catch_up()
         working.people.add("zoe", [Role.HANDLER], now)
         working.people.add("bo", [Role.HANDLER], now)

@@ -1,4 +1,4 @@
-"""A calendar of a policy file names a region and years; what is decided by holds plain dates."""
+"""A calendar in a policy file may name a region and years; the stored policy has plain dates."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from infrastructure.policies.files import DEFAULT_POLICY_FILE, load_policy
 
 FILE: dict[str, Any] = yaml.safe_load(DEFAULT_POLICY_FILE.read_text(encoding="utf-8"))
 BERLIN = {"country": "DE", "subdivision": "BE", "years": [2027]}
-# The law of Berlin: 8 March and 3 October among them, Easter of 2027 is on 28 March.
+# By the law of Berlin, 8 March is a holiday too. Easter of 2027 is on 28 March.
 BERLIN_2027 = [
     *("2027-01-01", "2027-03-08", "2027-03-26", "2027-03-29", "2027-05-01", "2027-05-06"),
     *("2027-05-17", "2027-10-03", "2027-12-25", "2027-12-26"),
 ]
 
 
-def loaded(folder: Path, **desk: Any) -> Rulebook:
-    """The shipped policy with its desk's calendar written anew in places."""
+def load_with_desk(folder: Path, **desk: Any) -> Rulebook:
+    """Load the shipped policy with some fields of the desk's calendar replaced."""
     document = copy.deepcopy(FILE)
     document["calendars"]["desk"] |= desk
     file = folder / "policy.yaml"
@@ -34,48 +34,48 @@ def loaded(folder: Path, **desk: Any) -> Rulebook:
     return load_policy(file)
 
 
-def closed(rulebook: Rulebook) -> list[str]:
+def closed_days(rulebook: Rulebook) -> list[str]:
     return [str(day) for day in rulebook.document.calendars["desk"].closed]
 
 
-def faults(folder: Path, **desk: Any) -> list[Fault]:
+def faults_of(folder: Path, **desk: Any) -> list[Fault]:
     with pytest.raises(Invalid) as refused:
-        loaded(folder, **desk)
+        load_with_desk(folder, **desk)
     return list(refused.value.faults)
 
 
 def test_the_holidays_of_a_region_are_closed_days(tmp_path) -> None:
-    assert closed(loaded(tmp_path, holidays=BERLIN)) == BERLIN_2027
+    assert closed_days(load_with_desk(tmp_path, holidays=BERLIN)) == BERLIN_2027
 
 
-def test_of_a_whole_country_they_are_those_that_hold_everywhere(tmp_path) -> None:
-    found = closed(loaded(tmp_path, holidays={"country": "DE", "years": [2027]}))
+def test_without_a_subdivision_only_nationwide_holidays_are_closed_days(tmp_path) -> None:
+    found = closed_days(load_with_desk(tmp_path, holidays={"country": "DE", "years": [2027]}))
     assert found == [day for day in BERLIN_2027 if day != "2027-03-08"]
 
 
 @pytest.mark.parametrize("years", [[2028, 2026, 2027, 2026], {"from": 2026, "to": 2028}])
-def test_years_are_a_list_or_a_span(tmp_path, years) -> None:
-    found = closed(loaded(tmp_path, holidays={**BERLIN, "years": years}))
+def test_years_are_a_list_or_a_range(tmp_path, years) -> None:
+    found = closed_days(load_with_desk(tmp_path, holidays={**BERLIN, "years": years}))
     assert found == sorted(set(found))
     assert {day[:4] for day in found} == {"2026", "2027", "2028"}
 
 
-def test_closed_days_written_by_hand_stay_and_special_days_are_no_holidays(tmp_path) -> None:
+def test_closed_and_special_days_of_the_file_have_priority_over_holidays(tmp_path) -> None:
     hours = [{"opens": "10:00", "closes": "12:00"}]
-    rulebook = loaded(
+    rulebook = load_with_desk(
         tmp_path,
         holidays=BERLIN,
         closed=["2027-12-24", "2027-05-01"],
         special={"2027-03-08": hours},
     )
-    found = closed(rulebook)
+    found = closed_days(rulebook)
     assert found[:2] == ["2027-12-24", "2027-05-01"]
     assert sorted(found) == sorted({*BERLIN_2027, "2027-12-24"} - {"2027-03-08"})
 
 
-def test_a_day_that_is_closed_and_special_by_hand_is_still_a_fault(tmp_path) -> None:
+def test_a_day_that_the_file_calls_closed_and_special_is_an_error(tmp_path) -> None:
     hours = [{"opens": "10:00", "closes": "12:00"}]
-    (fault,) = faults(
+    (fault,) = faults_of(
         tmp_path, holidays=BERLIN, closed=["2027-03-08"], special={"2027-03-08": hours}
     )
     assert fault.pointer == "/calendars/desk/special/2027-03-08"
@@ -108,15 +108,15 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_wrong_with_them_is_named_with_its_path(tmp_path, what) -> None:
-    holidays, place, says = WRONG[what]
-    pointer = f"/calendars/desk/holidays{place}"
-    found = faults(tmp_path, holidays=holidays)
+def test_an_error_in_the_holidays_has_its_path(tmp_path, what) -> None:
+    holidays, path, says = WRONG[what]
+    pointer = f"/calendars/desk/holidays{path}"
+    found = faults_of(tmp_path, holidays=holidays)
     assert [f for f in found if f.pointer == pointer and says in f.detail], found
 
 
-def test_they_are_named_together_with_all_that_is_wrong_elsewhere(tmp_path) -> None:
-    found = faults(
+def test_errors_in_the_holidays_are_listed_with_all_other_errors(tmp_path) -> None:
+    found = faults_of(
         tmp_path,
         holidays={**BERLIN, "country": "XX"},
         closed=["2027-12-24", "Christmas"],
@@ -130,7 +130,7 @@ def test_they_are_named_together_with_all_that_is_wrong_elsewhere(tmp_path) -> N
 
 
 @pytest.mark.parametrize("calendars", [None, [], "desk", {"desk": None}, {"desk": [1]}])
-def test_calendars_that_are_none_are_left_to_who_checks_them(tmp_path, calendars) -> None:
+def test_invalid_calendars_are_an_error(tmp_path, calendars) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(yaml.safe_dump({**FILE, "calendars": calendars}))
     with pytest.raises(Invalid) as refused:
@@ -138,7 +138,7 @@ def test_calendars_that_are_none_are_left_to_who_checks_them(tmp_path, calendars
     assert any(fault.pointer.startswith("/calendars") for fault in refused.value.faults)
 
 
-def test_two_names_of_one_calendar_are_both_closed(tmp_path) -> None:
+def test_two_names_of_one_calendar_both_get_the_holidays(tmp_path) -> None:
     text = DEFAULT_POLICY_FILE.read_text(encoding="utf-8")
     text = text.replace("  desk:\n    time_zone", "  desk: &desk\n    time_zone", 1)
     text = text.replace("  around_the_clock:\n", "  other: *desk\n  around_the_clock:\n", 1)
@@ -149,18 +149,18 @@ def test_two_names_of_one_calendar_are_both_closed(tmp_path) -> None:
     assert calendars["desk"].closed
 
 
-def test_what_is_decided_by_names_no_region_and_is_the_same_read_again() -> None:
+def test_the_stored_policy_has_dates_instead_of_a_region() -> None:
     shipped = load_policy()
     plain = msgspec.to_builtins(shipped.document)
     assert "holidays" not in plain["calendars"]["desk"]
     assert read_policy(plain).digest == shipped.digest
-    # Not even a document that names one is one.
+    # A document that still has a region is invalid.
     with pytest.raises(Invalid):
         read_policy(FILE)
 
 
-def test_the_days_of_the_shipped_policy_are_these_whatever_the_library_says_next() -> None:
-    """Where this fails after an upgrade, the policy is another document: give it a new version."""
+def test_the_holidays_of_the_shipped_policy_do_not_change() -> None:
+    """If this fails after an upgrade of the library, the policy has changed: give it a new version."""
     days = load_policy().document.calendars["desk"].closed
     assert [day for day in days if day.year == 2027] == [date.fromisoformat(d) for d in BERLIN_2027]
     assert [f"{day:%m-%d}" for day in days if day.year == 2026] == [
