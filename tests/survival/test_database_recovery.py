@@ -1,4 +1,4 @@
-"""A start while the database recovers: it waits as long as that gets on, and says why where it does not."""
+"""A start waits while the database makes progress in its recovery, and otherwise fails with the reason."""
 
 import threading
 import time
@@ -13,8 +13,8 @@ from infrastructure.settings import Settings
 from tests.survival.programs import eventually
 
 
-def stopped(server: EmbeddedPostgres) -> Settings:
-    """The settings of a server that recovers, from when it is started the next time until it is told."""
+def stop_for_recovery(server: EmbeddedPostgres) -> Settings:
+    """Stop the server, so that its next start stays in recovery until it is promoted."""
     server.stop()
     data = server.cluster / "data"
     (data / "standby.signal").touch()
@@ -23,9 +23,9 @@ def stopped(server: EmbeddedPostgres) -> Settings:
     return Settings(home=server.home)
 
 
-def test_whoever_starts_while_it_recovers_waits_for_the_end_of_it(server: EmbeddedPostgres) -> None:
-    settings = stopped(server)
-    server.start()  # somebody else uses it, and will say that it recovers no further
+def test_a_start_waits_until_the_recovery_ends(server: EmbeddedPostgres) -> None:
+    settings = stop_for_recovery(server)
+    server.start()  # another user has started it and promotes it later
 
     def promote() -> None:
         time.sleep(1)
@@ -39,10 +39,10 @@ def test_whoever_starts_while_it_recovers_waits_for_the_end_of_it(server: Embedd
     promoting.join()
 
 
-def test_what_gets_no_further_is_told_and_can_be_looked_at(
+def test_a_stalled_recovery_is_an_error_and_the_database_can_be_read(
     server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = stopped(server)
+    settings = stop_for_recovery(server)
     monkeypatch.setattr(databases, "RECOVERY_SECONDS", 0.5)
     with pytest.raises(DatabaseUnusable, match="has stopped at"), open_database(settings):
         pass
@@ -50,8 +50,8 @@ def test_what_gets_no_further_is_told_and_can_be_looked_at(
         assert connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,)
 
 
-def test_what_is_paused_is_told_with_what_to_do(server: EmbeddedPostgres) -> None:
-    settings = stopped(server)
+def test_the_error_of_a_paused_recovery_says_what_to_do(server: EmbeddedPostgres) -> None:
+    settings = stop_for_recovery(server)
     server.start()
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
         connection.execute("SELECT pg_wal_replay_pause()")

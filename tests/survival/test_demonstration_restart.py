@@ -1,4 +1,4 @@
-"""`casetrail demo`: found by a second start, and well again after kill -9 of everything."""
+"""`casetrail demo`: a second start finds the running one, and it recovers after kill -9 of all processes."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ from tests.survival.programs import (
 GONE = ("", "Z")
 START_SECONDS = 60
 
-# A process that its parent has left goes to the nearest subreaper; with systemd that is not 1.
+# An orphaned process is adopted by the nearest subreaper; with systemd that is not process 1.
 UNDER_A_SUBREAPER = """
 import ctypes, signal, subprocess, sys, time
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -51,11 +51,11 @@ class Demonstration:
         self.program: Program = programs.start("--home", home, "demo", "--port", self.port)
         self.url = f"http://127.0.0.1:{self.port}"
 
-    def answers(self) -> None:
-        eventually("it says where it is", self._is_told, within=START_SECONDS)
+    def wait_until_ready(self) -> None:
+        eventually("it has written its address", self._is_announced, within=START_SECONDS)
         wait_until_answering(self.program, self.url)
 
-    def _is_told(self) -> bool:
+    def _is_announced(self) -> bool:
         assert self.program.is_running, self.program.output
         return self._note.exists() and self.url.encode() in self._note.read_bytes()
 
@@ -85,12 +85,12 @@ class Demonstration:
         return lines
 
 
-def test_a_demonstration_is_found_by_a_second_start_and_goes_on_after_kill_9_of_everything(
+def test_a_demonstration_continues_after_kill_9_of_all_processes(
     programs: Programs, home: Path
 ) -> None:
     since = time.monotonic()
     first = Demonstration(programs, home)
-    first.answers()
+    first.wait_until_ready()
     left = 60 - (time.monotonic() - since)
     eventually(
         "every kind of the policy has a case", lambda: not first.kinds_without_a_case(), left
@@ -101,7 +101,7 @@ def test_a_demonstration_is_found_by_a_second_start_and_goes_on_after_kill_9_of_
     assert first.url in second.output
     assert first.program.is_running
     head = first.head()
-    eventually("orders go on coming", lambda: first.head() > head, within=10)
+    eventually("new orders arrive", lambda: first.head() > head, within=10)
 
     before = first.log()
     first.program.kill_all()
@@ -109,10 +109,10 @@ def test_a_demonstration_is_found_by_a_second_start_and_goes_on_after_kill_9_of_
     assert (home / "demo.json").exists()
 
     again = Demonstration(programs, home)
-    again.answers()
+    again.wait_until_ready()
     assert again.log()[: len(before)] == before
     head = again.head()
-    eventually("orders go on coming", lambda: again.head() > head + 5, within=15)
+    eventually("new orders arrive", lambda: again.head() > head + 5, within=15)
     eventually("it is ready", lambda: again.get("/readyz")["status"] == "ready", within=10)
 
     payments = again.payments
@@ -126,7 +126,7 @@ def test_a_demonstration_is_found_by_a_second_start_and_goes_on_after_kill_9_of_
     assert not (home / "demo.json").exists()
 
 
-def test_nothing_of_a_killed_demonstration_lives_on(programs: Programs, home: Path) -> None:
+def test_a_killed_demonstration_leaves_no_process_behind(programs: Programs, home: Path) -> None:
     words = ["-c", API_THAT_DIES_WITH_US, "--home", str(home), "demo", "--port", str(free_port())]
     with subprocess.Popen(
         [sys.executable, "-c", UNDER_A_SUBREAPER, sys.executable, *words],
@@ -147,7 +147,7 @@ def test_nothing_of_a_killed_demonstration_lives_on(programs: Programs, home: Pa
 
             what = "worker, stream and payment provider run"
             started = eventually(what, children, START_SECONDS)
-            time.sleep(3)  # for them to have begun
+            time.sleep(3)  # gives them time to start
             os.kill(demonstration, signal.SIGKILL)
             eventually(
                 "all of them have ended",
@@ -155,16 +155,16 @@ def test_nothing_of_a_killed_demonstration_lives_on(programs: Programs, home: Pa
                 within=8,
             )
         finally:
-            os.killpg(reaper.pid, signal.SIGKILL)  # it runs until here: the number is still its
+            os.killpg(reaper.pid, signal.SIGKILL)  # it still runs, so its number is valid
 
 
-def test_one_that_is_started_while_another_still_starts_leaves_the_work_to_it(
+def test_a_second_demonstration_ends_while_the_first_is_starting(
     programs: Programs, home: Path
 ) -> None:
     first = Demonstration(programs, home)
     time.sleep(1.5)
     second = Demonstration(programs, home)
-    first.answers()
+    first.wait_until_ready()
     assert second.program.ended(within=15) == 0
     assert first.url in second.program.output
     assert first.program.is_running

@@ -1,4 +1,4 @@
-"""kill -9 of the API under load: what was acknowledged is there, what was not happens once."""
+"""kill -9 of the API under load: acknowledged requests are stored, and the others are carried out once."""
 
 import random
 import time
@@ -32,7 +32,7 @@ def test_a_killed_api_loses_nothing_and_a_retry_gets_the_first_answer(
             api.kill()
             api = programs.api(dsn, port)
             wait_for_success(ledger, within=3)
-            assert ledger.unanswered.total() > before, "the kill met nobody"
+            assert ledger.unanswered.total() > before, "no request was interrupted by the kill"
         time.sleep(0.5)
 
     wait_for_reports(dsn, within=5)

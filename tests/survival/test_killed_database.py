@@ -1,5 +1,5 @@
-"""kill -9 of PostgreSQL, restarts and cut connections under load: the API and the worker, which are
-never restarted here, go on by themselves, and the clients' ledger holds."""
+"""kill -9 of PostgreSQL, restarts and cut connections under load. The API and the worker continue without
+a restart, and the clients' ledger agrees with the log."""
 
 import random
 import time
@@ -18,7 +18,7 @@ from tests.survival.deadlines import (
     assert_each_was_missed_once,
     count_missed,
     let_leases_run_out,
-    place,
+    record_orders,
     seconds_from_now,
 )
 from tests.survival.log_checks import (
@@ -29,7 +29,7 @@ from tests.survival.log_checks import (
 from tests.survival.programs import Programs, eventually, free_port, kill_postgres
 
 FIRST_SUCCESS_SECONDS = 3
-LEVEL_SECONDS = 5
+CATCH_UP_SECONDS = 5
 
 
 def killed(server: EmbeddedPostgres) -> None:
@@ -37,7 +37,7 @@ def killed(server: EmbeddedPostgres) -> None:
     server.start()
 
 
-def killed_and_away_for_a_while(server: EmbeddedPostgres) -> None:
+def killed_and_down_for_a_while(server: EmbeddedPostgres) -> None:
     kill_postgres(server)
     time.sleep(7.5)
     server.start()
@@ -59,19 +59,19 @@ def cut_off(server: EmbeddedPostgres) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault",
-    [(killed, restarted, cut_off, killed), (killed_and_away_for_a_while,)],
-    ids=["killed, restarted, cut off and killed again", "killed and away for a while"],
+    "faults",
+    [(killed, restarted, cut_off, killed), (killed_and_down_for_a_while,)],
+    ids=["killed, restarted, cut off and killed again", "killed and down for a while"],
 )
-def test_whatever_happens_to_the_database_what_was_acknowledged_is_there(
+def test_acknowledged_requests_are_stored_after_faults_of_the_database(
     server: EmbeddedPostgres,
     programs: Programs,
-    fault: tuple[Callable[[EmbeddedPostgres], None], ...],
+    faults: tuple[Callable[[EmbeddedPostgres], None], ...],
 ) -> None:
     chance = random.Random(33)
     dsn = server.dsn("casetrail")
     tokens = tokens_of(dsn, ["ana", "bo", "carla", "dev"])
-    # Due at any time, so that the timekeeper is met at work.
+    # Deadlines at random times, so that faults interrupt the timekeeper too.
     orders = [
         NeglectedOrder(
             f"order-{n}",
@@ -80,7 +80,7 @@ def test_whatever_happens_to_the_database_what_was_acknowledged_is_there(
         )
         for n in range(400)
     ]
-    place(dsn, orders)
+    record_orders(dsn, orders)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     worker = programs.worker(dsn)
@@ -89,35 +89,35 @@ def test_whatever_happens_to_the_database_what_was_acknowledged_is_there(
     with run_clients(url, tokens, seed=300) as (ledger, follower):
         ledger.sent |= {(order.order, order.placed.key): order.placed for order in orders}
         wait_for_success(ledger, within=15)
-        for strike in fault:
+        for disrupt in faults:
             time.sleep(chance.uniform(0.4, 1.0))
-            strike(server)
+            disrupt(server)
             wait_for_success(ledger, within=FIRST_SUCCESS_SECONDS)
-            # Both are promised from the end of the fault on.
-            wait_for_reports(dsn, within=LEVEL_SECONDS - FIRST_SUCCESS_SECONDS)
+            # Both limits start at the end of the fault.
+            wait_for_reports(dsn, within=CATCH_UP_SECONDS - FIRST_SUCCESS_SECONDS)
         time.sleep(0.5)
 
     assert worker.is_running
     assert api.is_running
-    wait_for_reports(dsn, within=LEVEL_SECONDS)
+    wait_for_reports(dsn, within=CATCH_UP_SECONDS)
     lines = whole_log(dsn)
     ledger.assert_holds(lines)
     ledger.assert_answers_are_given_again(url)
     follower.assert_saw_all_once(lines)
 
-    # What the worker had taken when the database went away is its own until the lease runs out.
+    # Streams that the worker had taken before the fault stay leased until the lease expires.
     let_leases_run_out(dsn)
     eventually("all is ticked", lambda: count_missed(dsn) == 2 * len(orders), within=10)
-    wait_for_reports(dsn, within=LEVEL_SECONDS)
+    wait_for_reports(dsn, within=CATCH_UP_SECONDS)
     lines = whole_log(dsn)
     assert_each_was_missed_once(dsn, lines, orders)
     assert_reports_equal_their_folds(dsn, lines)
 
 
-def test_a_read_is_never_older_than_it_may_be_even_when_reports_lost_their_tail(
+def test_a_read_is_never_older_than_requested_after_reports_lost_rows(
     server: EmbeddedPostgres, programs: Programs
 ) -> None:
-    """Reports are committed without waiting for the disk: a crash takes them back a little."""
+    """Reports are committed without waiting for the disk, so a crash may lose their last rows."""
     dsn = server.dsn("casetrail")
     (token,) = tokens_of(dsn, ["ana"])
     port = free_port()
@@ -149,12 +149,12 @@ def test_a_read_is_never_older_than_it_may_be_even_when_reports_lost_their_tail(
 
             eventually("the case is seen", lambda look=cases: look() is not None, within=10)
             kill_postgres(server)
-            worker.freeze()  # the reports stay as the crash has left them
+            worker.freeze()  # so that the reports do not catch up
             time.sleep(2)
             server.start()
-            until = time.monotonic() + 2
-            while time.monotonic() < until:
+            deadline = time.monotonic() + 2
+            while time.monotonic() < deadline:
                 assert cases() in (None, 1), "older than the position that was named"
             worker.thaw()
-            seen = eventually("the reports have caught up", cases, within=LEVEL_SECONDS + 5)
+            seen = eventually("the reports have caught up", cases, within=CATCH_UP_SECONDS + 5)
             assert seen == 1

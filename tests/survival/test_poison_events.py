@@ -1,5 +1,5 @@
-"""Events that a report cannot fold, rows that its table refuses, lines that cannot be read; and
-reports that are rebuilt while the log grows."""
+"""Reports with events that they cannot fold, rows that their table refuses or lines that cannot be read;
+and reports that are rebuilt while the log grows."""
 
 import threading
 import time
@@ -27,7 +27,7 @@ from projections import ORDERS, PROJECTIONS
 from projections import QUEUE as QUEUE_REPORT
 from projections.projection import AnyProjection, Projection
 from tests.survival.clients import QUEUE, run_clients, tokens_of, wait_for_success
-from tests.survival.deadlines import NeglectedOrder, place, seconds_from_now
+from tests.survival.deadlines import NeglectedOrder, record_orders, seconds_from_now
 from tests.survival.log_checks import (
     assert_reports_equal_their_folds,
     fold_report,
@@ -41,8 +41,10 @@ POISON = "order-7"
 NAMES = [*(projection.name for projection in PROJECTIONS), "tally"]
 
 
-AGAIN = {"cases", "orders", "queue"}
-REBUILT = sorted((report.name, 2 if report.name in AGAIN else 1) for report in PROJECTIONS)
+REBUILT_REPORTS = {"cases", "orders", "queue"}
+REBUILT = sorted(
+    (report.name, 2 if report.name in REBUILT_REPORTS else 1) for report in PROJECTIONS
+)
 
 
 class TallyRow(Struct, frozen=True):
@@ -74,7 +76,7 @@ def refused_by_the_table_for_one(row: TallyRow | None, line: RecordedEvent) -> T
 
 
 def slow(row: TallyRow | None, line: RecordedEvent) -> TallyRow:
-    time.sleep(0.004)  # as a log of millions would be, but shorter
+    time.sleep(0.004)  # slow, as a log of millions of lines would be
     return fold(row, line)
 
 
@@ -104,85 +106,85 @@ def readiness(url: str) -> dict[str, Any]:
     return found
 
 
-def test_a_fold_that_fails_for_one_stream_holds_back_that_stream_alone_until_it_is_mended(
+def test_a_fold_that_fails_for_one_stream_holds_only_that_stream(
     dsn: str, programs: Programs
 ) -> None:
     tokens_of(dsn, ["ana"])
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     programs.api(dsn, port)
-    place(dsn, orders("order", 40))
+    record_orders(dsn, orders("order", 40))
     faulty = tally(raises_for_one)
     with running(dsn, [*PROJECTIONS, faulty]):
         wait_for_reports(dsn, 5, NAMES)
-        place(dsn, orders("later", 40))
+        record_orders(dsn, orders("later", 40))
         wait_for_reports(dsn, 5, NAMES)
-    with running(dsn, [*PROJECTIONS, faulty]):  # what is held is known after a restart
-        place(dsn, orders("latest", 40))
+    with running(dsn, [*PROJECTIONS, faulty]):  # held streams are remembered after a restart
+        record_orders(dsn, orders("latest", 40))
         wait_for_reports(dsn, 5, NAMES)
 
     lines = whole_log(dsn)
     assert_reports_equal_their_folds(dsn, lines)
-    sound = [line for line in lines if line.order != POISON]
-    assert read_report(faulty, dsn) == fold_report(faulty, sound)
+    readable = [line for line in lines if line.order != POISON]
+    assert read_report(faulty, dsn) == fold_report(faulty, readable)
     ready = readiness(url)
     assert ready["status"] == "degraded"
     assert [report["name"] for report in ready["reports"] if report["held_streams"]] == ["tally"]
     assert any("tally" in problem for problem in ready["problems"])
 
-    mended = tally(fold, version=2)
-    with running(dsn, [*PROJECTIONS, mended]):
+    corrected = tally(fold, version=2)
+    with running(dsn, [*PROJECTIONS, corrected]):
         eventually(
-            "the mended report has it all",
-            lambda: read_report(mended, dsn) == fold_report(mended, lines),
+            "the corrected report has all rows",
+            lambda: read_report(corrected, dsn) == fold_report(corrected, lines),
             within=15,
         )
     assert_reports_equal_their_folds(dsn, lines)
     assert readiness(url)["status"] == "ready"
 
 
-def test_a_row_that_its_table_refuses_holds_up_no_other_report(dsn: str) -> None:
-    place(dsn, orders("order", 40))
+def test_a_row_that_its_table_refuses_does_not_delay_other_reports(dsn: str) -> None:
+    record_orders(dsn, orders("order", 40))
     faulty = tally(refused_by_the_table_for_one)
     with running(dsn, [*PROJECTIONS, faulty]):
         wait_for_reports(dsn, 5, NAMES[:-1])
-        place(dsn, orders("later", 40))
+        record_orders(dsn, orders("later", 40))
         wait_for_reports(dsn, 5, NAMES)
     lines = whole_log(dsn)
     assert_reports_equal_their_folds(dsn, lines)
-    sound = [line for line in lines if line.order != POISON]
-    assert read_report(faulty, dsn) == fold_report(faulty, sound)
+    readable = [line for line in lines if line.order != POISON]
+    assert read_report(faulty, dsn) == fold_report(faulty, readable)
 
 
-def test_a_line_that_this_build_cannot_read_holds_up_no_other_stream(
+def test_a_line_that_this_build_cannot_read_does_not_delay_other_streams(
     dsn: str, programs: Programs
 ) -> None:
-    """As a newer build may have written it before it was taken back."""
-    place(dsn, orders("order", 40))
+    """A newer build may have written it before a downgrade."""
+    record_orders(dsn, orders("order", 40))
     recorder = PostgresLogRecorder(Datastore(dsn))
     stream = order_stream("from-the-future")
     state = b'{"stream":"%s","version":1,"event":{"type":"order.foretold"}}' % str(stream).encode()
     recorder.append(Append([StoredEvent(stream, 1, "order.foretold", state)]))
     recorder.close()
     worker = programs.worker(dsn)
-    place(dsn, orders("later", 40))
+    record_orders(dsn, orders("later", 40))
     try:
         wait_for_reports(dsn, 10)
     except AssertionError as error:
-        raise AssertionError(f"{error}\nThe worker said:\n{worker.output[-3000:]}") from None
+        raise AssertionError(f"{error}\nOutput of the worker:\n{worker.output[-3000:]}") from None
 
 
-def test_a_report_of_a_new_version_takes_over_once_it_has_seen_as_much_and_never_before(
+def test_a_new_version_of_a_report_goes_live_when_it_has_caught_up(
     dsn: str,
 ) -> None:
-    place(dsn, orders("order", 3000))
+    record_orders(dsn, orders("order", 3000))
     before, after = tally(fold), tally(fold, version=2)
     ProjectionRunner(dsn, [*PROJECTIONS, before]).catch_up()
     ending = threading.Event()
     seen: list[tuple[int, int, int]] = []
     failures: list[str] = []
 
-    def look() -> None:
+    def watch() -> None:
         with psycopg.connect(dsn, autocommit=True, row_factory=tuple_row) as connection:
             while not ending.is_set():
                 try:
@@ -199,10 +201,10 @@ def test_a_report_of_a_new_version_takes_over_once_it_has_seen_as_much_and_never
     def write() -> None:
         number = 0
         while not ending.is_set():
-            place(dsn, orders(f"traffic-{number}", 20))
+            record_orders(dsn, orders(f"traffic-{number}", 20))
             number += 1
 
-    threads = [threading.Thread(target=work, daemon=True) for work in (look, write)]
+    threads = [threading.Thread(target=work, daemon=True) for work in (watch, write)]
     for thread in threads:
         thread.start()
     try:
@@ -223,21 +225,21 @@ def test_a_report_of_a_new_version_takes_over_once_it_has_seen_as_much_and_never
     assert_reports_equal_their_folds(dsn, lines, [*PROJECTIONS, after])
 
 
-def test_a_report_that_folds_slowly_gets_there_all_the_same(dsn: str) -> None:
-    place(dsn, orders("order", 600))
+def test_a_slow_report_catches_up(dsn: str) -> None:
+    record_orders(dsn, orders("order", 600))
     with running(dsn, [*PROJECTIONS, tally(slow)]):
         wait_for_reports(dsn, 15, NAMES)
     lines = whole_log(dsn)
     assert_reports_equal_their_folds(dsn, lines, [*PROJECTIONS, tally(fold)])
 
 
-def test_a_long_rebuild_does_not_keep_the_live_reports_from_the_newest_events(dsn: str) -> None:
-    place(dsn, orders("order", 2500))
+def test_a_long_rebuild_does_not_delay_the_live_reports(dsn: str) -> None:
+    record_orders(dsn, orders("order", 2500))
     ProjectionRunner(dsn, PROJECTIONS).catch_up()
     with running(dsn, [*PROJECTIONS, tally(slow)], batch=100):
         eventually("the new report has begun", lambda: tally_has_begun(dsn), within=15)
         for number in range(2):
-            place(dsn, orders(f"fresh-{number}", 5))
+            record_orders(dsn, orders(f"fresh-{number}", 5))
             wait_for_reports(dsn, 3, NAMES[:-1])
 
 
@@ -256,11 +258,9 @@ def tally_has_begun(dsn: str) -> bool:
     return row is not None and bool(row[0])
 
 
-def test_a_rebuild_under_load_is_not_noticed_by_those_who_read(
-    dsn: str, programs: Programs
-) -> None:
+def test_reads_are_not_affected_by_a_rebuild_under_load(dsn: str, programs: Programs) -> None:
     tokens = tokens_of(dsn, ["ana", "bo", "carla", "dev"])
-    place(dsn, orders("order", 3000))
+    record_orders(dsn, orders("order", 3000))
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     programs.worker(dsn)
@@ -298,7 +298,7 @@ def test_a_rebuild_under_load_is_not_noticed_by_those_who_read(
         reader.join(10)
     assert set(statuses) == {200}
     assert len(sizes) > 10
-    # Work in the queue comes and goes one by one: it is never gone as a whole.
+    # The queue changes by one case at a time: it is never suddenly empty.
     assert all(after > before / 2 for before, after in pairwise(sizes))
     wait_for_reports(dsn, 10)
     lines = whole_log(dsn)

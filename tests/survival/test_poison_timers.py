@@ -1,4 +1,4 @@
-"""Streams that are due and cannot be ticked: told in the log and in /readyz, in nobody's way."""
+"""Due streams that cannot be ticked delay no others; the worker's output and /readyz report them."""
 
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -13,24 +13,30 @@ from domain.orders.order import order_stream
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
 from tests.survival.clients import tokens_of
-from tests.survival.deadlines import SOURCE, NeglectedOrder, count_opened, place, seconds_from_now
+from tests.survival.deadlines import (
+    SOURCE,
+    NeglectedOrder,
+    count_opened,
+    record_orders,
+    seconds_from_now,
+)
 from tests.survival.programs import Programs, eventually, free_port
 
-# More of each than a timekeeper takes at once.
+# More than a timekeeper takes at once.
 POISONED = 220
 
 
-def orders_with_a_case_that_is_not_there(dsn: str, due_at: datetime) -> list[UUID]:
-    """Their decisions raise: they name a case that the log does not have."""
+def orders_with_a_missing_case(dsn: str, due_at: datetime) -> list[UUID]:
+    """Orders that cannot be ticked, since they name a case that is not in the log."""
     found = ProblemDetected(kind="delivery_late", case=uuid4(), occurrence=1, rule="lost")
     writes = [
         Write(
-            stream=order_stream(f"torn-{n}"),
+            stream=order_stream(f"broken-{n}"),
             kind=ORDER,
             expected=0,
             events=[(SOURCE, found)],
             recorded_at=due_at,
-            order=f"torn-{n}",
+            order=f"broken-{n}",
             next_due=due_at,
         )
         for n in range(POISONED)
@@ -41,12 +47,12 @@ def orders_with_a_case_that_is_not_there(dsn: str, due_at: datetime) -> list[UUI
     return [write.stream for write in writes]
 
 
-def test_streams_that_cannot_be_ticked_hold_up_no_other(dsn: str, programs: Programs) -> None:
+def test_streams_that_cannot_be_ticked_do_not_delay_others(dsn: str, programs: Programs) -> None:
     tokens_of(dsn, ["ana"])
     past, further_past = seconds_from_now(-60), seconds_from_now(-3600)
-    sound = [NeglectedOrder(f"sound-{n}", past, past) for n in range(300)]
-    place(dsn, sound, received_at=seconds_from_now(-120))
-    torn = orders_with_a_case_that_is_not_there(dsn, further_past)
+    good = [NeglectedOrder(f"good-{n}", past, past) for n in range(300)]
+    record_orders(dsn, good, received_at=seconds_from_now(-120))
+    broken = orders_with_a_missing_case(dsn, further_past)
     with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
         add = "INSERT INTO timers (stream, kind, due_at) VALUES (%s, %s, %s)"
         unknown = [uuid4() for _ in range(POISONED)]
@@ -55,16 +61,16 @@ def test_streams_that_cannot_be_ticked_hold_up_no_other(dsn: str, programs: Prog
         cursor.executemany(add, [(stream, "order", further_past) for stream in missing])
 
     worker = programs.worker(dsn)
-    eventually("all that can be ticked is", lambda: count_opened(dsn) == 2 * len(sound), within=15)
-    # Found due while the others are waited for, too.
+    eventually("all that can be ticked is", lambda: count_opened(dsn) == 2 * len(good), within=15)
+    # Streams that fall due later are ticked too.
     at = seconds_from_now(0.5)
-    place(dsn, [NeglectedOrder(f"later-{n}", at, at) for n in range(50)])
+    record_orders(dsn, [NeglectedOrder(f"later-{n}", at, at) for n in range(50)])
     eventually(
-        "and so is what comes", lambda: count_opened(dsn) == 2 * (len(sound) + 50), within=15
+        "the later ones are ticked", lambda: count_opened(dsn) == 2 * (len(good) + 50), within=15
     )
 
     assert worker.is_running
-    for poison in (torn[0], unknown[0], missing[0]):
+    for poison in (broken[0], unknown[0], missing[0]):
         assert str(poison) in worker.output
     port = free_port()
     programs.api(dsn, port)

@@ -1,4 +1,4 @@
-"""Restores for real: what docs/restore.md tells to do is done, under a service that runs."""
+"""Run the commands of docs/restore.md with a running service."""
 
 import json
 import os
@@ -32,7 +32,7 @@ PAGE = (ROOT / "docs" / "restore.md").read_text(encoding="utf-8")
 
 
 class Operator:
-    """Does what the page says, as the server's account."""
+    """Runs the commands of the page with the account of the server."""
 
     def __init__(self, server: EmbeddedPostgres, directory: Path) -> None:
         self.server = server
@@ -44,20 +44,20 @@ class Operator:
 
     @property
     def settings(self) -> dict[str, str]:
-        """Of the service."""
+        """The settings of the service."""
         return {
             "DATABASE_URL": self.server.dsn("casetrail"),
             "CASETRAIL_CHECKPOINTS": str(self.checkpoints),
             "CASETRAIL_HEADS": str(self.heads),
         }
 
-    def does(self, heading: str, **more: str) -> None:
+    def follow(self, heading: str, **more: str) -> None:
         found = re.search(rf"^## {heading}\n.*?```sh\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE)
         assert found is not None, heading
-        self.runs(found[1], **more)
+        self.run(found[1], **more)
 
-    def decides_to_go_on_with_less(self, stored: int) -> None:
-        """The service's account does, and takes another key with it."""
+    def go_on_with_less(self, stored: int) -> None:
+        """Run the commands of "Go on with less" with the account of the service, which gets a new key."""
         section = PAGE.partition("\n## Go on with less\n")[2]
         script = "".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
         home = {"CASETRAIL_HOME": str(self.checkpoints.with_name("home"))}
@@ -70,7 +70,7 @@ class Operator:
         environment["PATH"] = f"{commands}:{environment['PATH']}"
         subprocess.run(["sh", "-euc", script], check=True, env=environment)
 
-    def runs(self, script: str, **more: str) -> None:
+    def run(self, script: str, **more: str) -> None:
         account = account_for_owner(self.server.cluster)
         found = find_binaries(self.version, account)
         assert found is not None
@@ -96,7 +96,7 @@ class Operator:
         assert done.returncode == 0, done.stderr
 
     def start(self) -> None:
-        """And wait until it has recovered."""
+        """Start the server and wait until it has recovered."""
         self.server.start()
         with psycopg.connect(self.server.dsn(), autocommit=True) as connection:
 
@@ -112,8 +112,8 @@ def operator(server: EmbeddedPostgres, tmp_path: Path) -> Operator:
     return Operator(server, tmp_path)
 
 
-def serving(programs: Programs, operator: Operator) -> tuple[Program, str]:
-    """The API with two processes and no worker, once it answers."""
+def start_api(programs: Programs, operator: Operator) -> tuple[Program, str]:
+    """Start the API with two processes and no worker; wait until it answers."""
     port = free_port()
     words = ("serve", "--no-worker", "--processes", 2, "--port", port)
     program = programs.start(*words, **operator.settings)
@@ -133,21 +133,25 @@ def rows_of(dsn: str) -> list[tuple[int, bytes]]:
 def test_nothing_is_appended_to_a_database_that_was_restored_under_the_service(
     operator: Operator, programs: Programs
 ) -> None:
-    """Without a worker, which would notice as well: clients go on asking all the time, and not one event
-    gets in. When the right database is back, the same processes go on."""
+    """Clients send requests all the time, but no event is stored until the right database is back.
+
+    There is no worker here, since it would notice the restore as well.
+    """
     server, dsn = operator.server, operator.server.dsn("casetrail")
     tokens = tokens_of(dsn, ["ana", "bo", "carla", "dev"])
     worker = programs.start("worker", **operator.settings)
-    api, url = serving(programs, operator)
+    api, url = start_api(programs, operator)
     with run_clients(url, tokens, seed=500) as (ledger, _):
         wait_for_success(ledger, within=15)
-        eventually("it is witnessed", operator.checkpoints.joinpath("latest").exists, within=10)
+        eventually(
+            "there is a checkpoint", operator.checkpoints.joinpath("latest").exists, within=10
+        )
         worker.terminate()
-        operator.does("Each night: a base backup")
+        operator.follow("Each night: a base backup")
         wait_for_success(ledger, within=15)
         time.sleep(0.5)
         server.stop()
-        operator.runs('mv "$PGDATA" "$PGDATA.right"; cp -a "$BACKUPS/base" "$PGDATA"')
+        operator.run('mv "$PGDATA" "$PGDATA.right"; cp -a "$BACKUPS/base" "$PGDATA"')
         unanswered = ledger.unanswered.total()
         operator.start()
         eventually("it is refused", lambda: "appends stopped" in api.output, within=10)
@@ -155,7 +159,7 @@ def test_nothing_is_appended_to_a_database_that_was_restored_under_the_service(
         assert ledger.unanswered.total() > unanswered + 20
         restored = rows_of(dsn)
         server.stop()
-        operator.runs('mv "$PGDATA" "$PGDATA.wrong"; mv "$PGDATA.right" "$PGDATA"')
+        operator.run('mv "$PGDATA" "$PGDATA.wrong"; mv "$PGDATA.right" "$PGDATA"')
         server.start()
         wait_for_success(ledger, within=FIRST_SUCCESS_SECONDS)
         time.sleep(0.5)
@@ -163,79 +167,85 @@ def test_nothing_is_appended_to_a_database_that_was_restored_under_the_service(
     found = rows_of(dsn)
     assert restored == found[: len(restored)]
     assert len(restored) < len(found)
-    told = re.search(r"(\d+) positions were acknowledged, (\d+) are there", api.output)
-    assert told is not None, api.output
-    assert int(told[2]) == len(restored) < int(told[1])
+    message = re.search(r"(\d+) positions were acknowledged, (\d+) are there", api.output)
+    assert message is not None, api.output
+    assert int(message[2]) == len(restored) < int(message[1])
     ledger.assert_holds(whole_log(dsn))
 
 
-def test_the_drill_of_the_page_brings_all_of_it_back_or_says_what_is_missing(
+def test_the_commands_of_the_page_restore_everything_or_say_what_is_missing(
     operator: Operator, programs: Programs
 ) -> None:
     server, dsn = operator.server, operator.server.dsn("casetrail")
     tokens = tokens_of(dsn, ["ana", "bo", "carla", "dev"])
-    operator.does("Once: keep the WAL")
+    operator.follow("Once: keep the WAL")
     server.stop()
     server.start()
     worker = programs.start("worker", **operator.settings)
-    api, url = serving(programs, operator)
+    api, url = start_api(programs, operator)
     with run_clients(url, tokens, seed=700) as (ledger, _):
         wait_for_success(ledger, within=15)
-        operator.does("Each night: a base backup")
+        operator.follow("Each night: a base backup")
         wait_for_success(ledger, within=15)
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute("SELECT pg_create_restore_point('before')")
             connection.execute("SELECT pg_switch_wal()")
         at_point = len(rows_of(dsn))
-        eventually("more is witnessed", lambda: witnessed(operator) > at_point, within=10)
+        eventually(
+            "there is a newer checkpoint", lambda: checkpoint_size(operator) > at_point, within=10
+        )
         wait_for_success(ledger, within=15)
-        kill_postgres(server)  # and its directory is lost
-        operator.does("Restore all of it")
+        kill_postgres(server)  # its directory is lost too
+        operator.follow("Restore all of it")
         operator.start()
         wait_for_success(ledger, within=FIRST_SUCCESS_SECONDS)
         time.sleep(0.5)
     assert api.is_running
     assert worker.is_running
-    ledger.assert_holds(whole_log(dsn))  # I1: all that was acknowledged is there
+    ledger.assert_holds(whole_log(dsn))  # invariant I1
     worker.terminate()
     api.terminate()
 
     last = len(rows_of(dsn))
     server.stop()
-    operator.does("Restore to an earlier point", POINT="before")
-    server.start()  # and the service at once: it waits
+    operator.follow("Restore to an earlier point", POINT="before")
+    server.start()  # the service starts at once and waits
     refused = programs.start("serve", "--port", free_port(), **operator.settings)
     assert refused.ended(within=20) == 2
-    said = " ".join(refused.output.split())
-    told = re.search(r"the log has (\d+): (\d+) are missing \((\d+) to (\d+)\)", said)
-    assert told is not None, said
+    output = " ".join(refused.output.split())
+    message = re.search(r"the log has (\d+): (\d+) are missing \((\d+) to (\d+)\)", output)
+    assert message is not None, output
     at_point = len(rows_of(dsn))
-    stored, missing, first, end = map(int, told.groups())
+    stored, missing, first, end = map(int, message.groups())
     assert (stored, first) == (at_point, at_point + 1)
     assert end == last
     assert missing == last - at_point
     with psycopg.connect(dsn) as connection, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         connection.execute("SELECT append_events()")
 
-    operator.decides_to_go_on_with_less(at_point)
+    operator.go_on_with_less(at_point)
     early = programs.start("audit", "ask", "10", **operator.settings)
     assert early.ended(within=20) == 2
     assert "there is no checkpoint yet" in " ".join(early.output.split())
-    api, url = serving(programs, operator)
+    api, url = start_api(programs, operator)
     with run_clients(url, tokens, seed=900) as (ledger, _):
         wait_for_success(ledger, within=FIRST_SUCCESS_SECONDS)
     assert len(whole_log(dsn)) > at_point
     programs.start("worker", **operator.settings)
-    eventually("it is signed anew", lambda: witnessed(operator) > at_point, within=20)
+    eventually(
+        "there is a checkpoint by the new key",
+        lambda: checkpoint_size(operator) > at_point,
+        within=20,
+    )
     for words in (("audit", "ask", "10"), ("doctor", "--whole", "--json")):
-        asked = programs.start(*words, **operator.settings)
-        assert asked.ended(within=30) == 0, asked.output
-    told = json.loads(asked.output[asked.output.index("{") :])["findings"]
-    (whole,) = [one for one in told if one["what"] == "whole log"]
+        program = programs.start(*words, **operator.settings)
+        assert program.ended(within=30) == 0, program.output
+    findings = json.loads(program.output[program.output.index("{") :])["findings"]
+    (whole,) = [one for one in findings if one["what"] == "whole log"]
     assert whole["verdict"] == "ok", whole
 
 
-def test_what_is_moved_away_is_found_where_nothing_is_set(tmp_path: Path) -> None:
+def test_the_commands_of_the_page_work_with_default_settings(tmp_path: Path) -> None:
     section = PAGE.partition("\n## Go on with less\n")[2]
     found = re.search(r"```sh\n(.*?)```", section, re.DOTALL)
     assert found is not None
@@ -249,6 +259,6 @@ def test_what_is_moved_away_is_found_where_nothing_is_set(tmp_path: Path) -> Non
     assert kept == {"checkpoints.before/keys", "heads.before/keys", "checkpoints/keys"}
 
 
-def witnessed(operator: Operator) -> int:
+def checkpoint_size(operator: Operator) -> int:
     latest = operator.checkpoints / "latest"
     return int(latest.read_text().splitlines()[1]) if latest.exists() else 0

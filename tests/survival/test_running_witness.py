@@ -1,4 +1,4 @@
-"""A witness, a worker and auditors as processes of their own: away, back, and with a rotated key."""
+"""A witness, a worker and audit commands as separate processes, with an outage and a key rotation."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -10,17 +10,17 @@ from infrastructure.postgres.datastore import Datastore
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from infrastructure.verifier.bundle import verify
 from infrastructure.verifier.notes import COSIGNATURE, NoteBroken, cosignature_time, parse_key
-from tests.survival.deadlines import NeglectedOrder, place, seconds_from_now
+from tests.survival.deadlines import NeglectedOrder, record_orders, seconds_from_now
 from tests.survival.programs import Program, Programs, eventually, free_port
 
 
-def told_by(program: Program) -> str:
-    """What a command prints."""
+def output_of(program: Program) -> str:
+    """The output of a command that succeeds."""
     assert program.ended(within=30) == 0, program.output
     return program.output.strip()
 
 
-def test_what_the_log_becomes_is_cosigned_whenever_the_witness_is_there(
+def test_the_log_is_cosigned_again_after_an_outage_and_a_key_rotation(
     server: EmbeddedPostgres, programs: Programs, tmp_path: Path
 ) -> None:
     dsn = server.dsn("casetrail")
@@ -28,7 +28,7 @@ def test_what_the_log_becomes_is_cosigned_whenever_the_witness_is_there(
     starting = programs.start("worker", DATABASE_URL=dsn)
     eventually("there is a key", (tmp_path / "home" / "checkpoint.key").exists, within=20)
     starting.terminate()
-    key = told_by(programs.start("audit", "key", DATABASE_URL=dsn))
+    key = output_of(programs.start("audit", "key", DATABASE_URL=dsn))
     port, state = free_port(), tmp_path / "witness"
 
     def witness(*keys: str) -> Program:
@@ -57,7 +57,7 @@ def test_what_the_log_becomes_is_cosigned_whenever_the_witness_is_there(
 
     def grow(name: str) -> None:
         soon = seconds_from_now(3600)
-        place(dsn, [NeglectedOrder(f"{name}-{n}", soon, soon) for n in range(20)])
+        record_orders(dsn, [NeglectedOrder(f"{name}-{n}", soon, soon) for n in range(20)])
 
     eventually("it is cosigned", is_cosigned, within=20)
     first.kill()
@@ -69,15 +69,15 @@ def test_what_the_log_becomes_is_cosigned_whenever_the_witness_is_there(
         assert _complaints(health, working.clock() + timedelta(minutes=1))
     assert worker.is_running
     missed = "the witness does not cosign"
-    eventually("it is told", lambda: missed in worker.output, within=15)
+    eventually("the worker reports it", lambda: missed in worker.output, within=15)
     second = witness(key)
     eventually("it is cosigned again", is_cosigned, within=15)
     again = "the witness cosigns again"
-    eventually("it is told as well", lambda: again in worker.output, within=15)
+    eventually("the worker reports it", lambda: again in worker.output, within=15)
 
-    rotated = told_by(programs.start("audit", "rotate-key", **environment))
-    assert told_by(programs.start("audit", "key", **environment)) == rotated != key
-    both = told_by(programs.start("audit", "key", "--all", **environment)).splitlines()
+    rotated = output_of(programs.start("audit", "rotate-key", **environment))
+    assert output_of(programs.start("audit", "key", **environment)) == rotated != key
+    both = output_of(programs.start("audit", "key", "--all", **environment)).splitlines()
     assert [line.split(" ")[2] for line in both] == [key, rotated]
     grow("rotated")
     eventually("the new key is not known", lambda: "403" in worker.output, within=10)
@@ -86,8 +86,8 @@ def test_what_the_log_becomes_is_cosigned_whenever_the_witness_is_there(
     eventually("it is cosigned with the new key", is_cosigned, within=15)
 
     bundle = tmp_path / "bundle"
-    told_by(programs.start("audit", "export", "--out", bundle, **environment))
-    verified = told_by(
+    output_of(programs.start("audit", "export", "--out", bundle, **environment))
+    verified = output_of(
         programs.start("verify", bundle, "--key", key, "--key", rotated, "--witness", cosigner)
     )
     assert f"by the key {rotated}" in verified

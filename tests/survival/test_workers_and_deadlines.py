@@ -1,4 +1,4 @@
-"""Workers killed and frozen while reports are behind and thousands of streams fall due."""
+"""Workers are killed and frozen while reports are behind and thousands of streams fall due."""
 
 import random
 import threading
@@ -21,9 +21,9 @@ from tests.survival.deadlines import (
     count_leased,
     count_opened,
     let_leases_run_out,
-    place,
+    record_orders,
+    record_signals,
     seconds_from_now,
-    take,
 )
 from tests.survival.log_checks import (
     assert_reports_equal_their_folds,
@@ -38,8 +38,8 @@ FROZEN_SECONDS = 5
 T = TypeVar("T")
 
 
-def wait_until_they_ask(dsn: str, *workers: Program) -> None:
-    """Until each of the workers, and nobody else, asks for what is due."""
+def wait_until_polling(dsn: str, *workers: Program) -> None:
+    """Wait until exactly these workers poll for due streams."""
 
     def all_ask() -> bool:
         for worker in workers:
@@ -56,7 +56,7 @@ def wait_until_they_ask(dsn: str, *workers: Program) -> None:
 
 
 def owner_of_reports(dsn: str) -> int | None:
-    """The server's process for the connection that owns the reports."""
+    """The backend process of the connection that owns the reports."""
     with psycopg.connect(dsn) as connection:
         row = connection.execute(
             "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted "
@@ -65,7 +65,7 @@ def owner_of_reports(dsn: str) -> int | None:
     return row[0] if row else None
 
 
-def test_a_worker_killed_again_and_again_ticks_each_stream_once(
+def test_each_stream_is_ticked_once_although_workers_are_killed(
     dsn: str, programs: Programs
 ) -> None:
     chance = random.Random(22)
@@ -73,7 +73,7 @@ def test_a_worker_killed_again_and_again_ticks_each_stream_once(
         NeglectedOrder(f"behind-{n}", seconds_from_now(-60), seconds_from_now(-60))
         for n in range(3000)
     ]
-    place(dsn, behind, received_at=seconds_from_now(-120))
+    record_orders(dsn, behind, received_at=seconds_from_now(-120))
     coming = [
         NeglectedOrder(
             f"coming-{n}",
@@ -82,14 +82,14 @@ def test_a_worker_killed_again_and_again_ticks_each_stream_once(
         )
         for n in range(800)
     ]
-    place(dsn, coming)
+    record_orders(dsn, coming)
     total = 2 * (len(behind) + len(coming))
     deaths_at_work = 0
     last = max(order.ship_by for order in coming)
     while datetime.now(UTC) < last or (deaths_at_work < 2 and count_opened(dsn) < total):
         before = count_opened(dsn)
         worker = programs.worker(dsn)
-        wait_until_they_ask(dsn, worker)
+        wait_until_polling(dsn, worker)
         time.sleep(chance.uniform(0.2, 0.9))
         worker.kill()
         deaths_at_work += count_opened(dsn) > before
@@ -105,18 +105,18 @@ def test_a_worker_killed_again_and_again_ticks_each_stream_once(
 
 
 @pytest.mark.parametrize("count", [2, 3])
-def test_workers_side_by_side_share_the_work_and_double_none(
+def test_several_workers_share_the_work_and_tick_each_stream_once(
     dsn: str, programs: Programs, count: int
 ) -> None:
     with psycopg.connect(dsn) as connection, without_triggers(connection):
         connection.execute(
             "ALTER TABLE stored_events ADD COLUMN appended_by int DEFAULT pg_backend_pid()"
         )
-    place(dsn, [])
-    wait_until_they_ask(dsn, *(programs.worker(dsn) for _ in range(count)))
+    record_orders(dsn, [])
+    wait_until_polling(dsn, *(programs.worker(dsn) for _ in range(count)))
     at = seconds_from_now(4)
     orders = [NeglectedOrder(f"order-{n}", at, at) for n in range(1500)]
-    place(dsn, orders)
+    record_orders(dsn, orders)
 
     eventually("all cases are open", lambda: count_opened(dsn) == 2 * len(orders), within=30)
     wait_for_reports(dsn, within=5)
@@ -132,10 +132,10 @@ def test_workers_side_by_side_share_the_work_and_double_none(
 
 
 def freeze_with_leases(dsn: str, worker: Program) -> int:
-    """Freeze the one worker at a moment when it has taken streams and not yet ticked them."""
+    """Freeze the worker while it has leases on streams; return how many."""
     for _ in range(100):
         worker.freeze()
-        time.sleep(0.1)  # what it had sent is carried out by now
+        time.sleep(0.1)  # until its last statement is carried out
         if held := count_leased(dsn):
             return held
         worker.thaw()
@@ -143,12 +143,10 @@ def freeze_with_leases(dsn: str, worker: Program) -> int:
     raise AssertionError("the worker never holds a lease")
 
 
-def test_what_a_frozen_worker_holds_is_taken_over_and_is_not_doubled_when_it_thaws(
-    dsn: str, programs: Programs
-) -> None:
+def test_another_worker_takes_over_from_a_frozen_one(dsn: str, programs: Programs) -> None:
     past = seconds_from_now(-60)
     orders = [NeglectedOrder(f"order-{n}", past, past) for n in range(3000)]
-    place(dsn, orders, received_at=past - timedelta(minutes=1))
+    record_orders(dsn, orders, received_at=past - timedelta(minutes=1))
     frozen = programs.worker(dsn)
     eventually("the first worker owns the reports", lambda: owner_of_reports(dsn), within=20)
     eventually("the first worker has begun", lambda: count_opened(dsn), within=20)
@@ -162,7 +160,7 @@ def test_what_a_frozen_worker_holds_is_taken_over_and_is_not_doubled_when_it_tha
         lambda: count_opened(dsn) >= total - 2 * held,
         within=12,
     )
-    # The server cuts the frozen owner off, and with the connection goes its lock.
+    # The server ends the connection of the frozen owner, which releases its lock.
     eventually(
         "the other worker owns the reports",
         lambda: owner_of_reports(dsn) not in (None, owner),
@@ -177,11 +175,11 @@ def test_what_a_frozen_worker_holds_is_taken_over_and_is_not_doubled_when_it_tha
     assert frozen.is_running
     lines = whole_log(dsn)
     assert_each_was_missed_once(dsn, lines, orders)
-    # And it is of use again: alone, it keeps time and reports.
+    # The thawed worker alone ticks streams and keeps reports.
     other.kill()
     at = seconds_from_now(0.5)
     more = [NeglectedOrder(f"more-{n}", at, at) for n in range(20)]
-    place(dsn, more)
+    record_orders(dsn, more)
     eventually("the thawed worker ticks", lambda: count_opened(dsn) == total + 40, within=15)
     wait_for_reports(dsn, within=5)
     lines = whole_log(dsn)
@@ -190,16 +188,16 @@ def test_what_a_frozen_worker_holds_is_taken_over_and_is_not_doubled_when_it_tha
 
 
 def freeze_while_it_reads(dsn: str, worker: Program) -> int:
-    """Freeze the worker while the log is on its way to it: the server cannot be rid of the rest.
+    """Freeze the worker while it reads the log, so that the server cannot send the rest.
 
-    The log is locked until its read waits, and the worker is frozen by the time it is carried out.
-    Returns the server's process for the connection that reads.
+    The log is locked until the read waits for it, and the worker is frozen before the read goes on.
+    Return the backend process of the connection that reads.
     """
     lines = tuple(
         Line(sku=f"{'x' * 100}{n}", price=PositiveMoney("1.00", "EUR")) for n in range(1000)
     )
     for number in range(10):
-        worker.freeze()  # or it had read them before the log is locked
+        worker.freeze()  # otherwise it would read them before the log is locked
         placed = [
             OrderPlaced(
                 source="storefront",
@@ -212,31 +210,31 @@ def freeze_while_it_reads(dsn: str, worker: Program) -> int:
             )
             for n in range(50)
         ]
-        take(dsn, *placed)
+        record_signals(dsn, *placed)
         with psycopg.connect(dsn) as connection:
             connection.execute("LOCK TABLE stored_events IN ACCESS EXCLUSIVE MODE")
             worker.thaw()
-            reader = within_a_second(lambda: waiting(dsn, "wait_event_type = 'Lock'"))
+            reader = within_a_second(lambda: waiting_reader(dsn, "wait_event_type = 'Lock'"))
             worker.freeze()
         if reader and within_a_second(
-            lambda reader=reader: waiting(dsn, "wait_event = 'ClientWrite'") == reader
+            lambda reader=reader: waiting_reader(dsn, "wait_event = 'ClientWrite'") == reader
         ):
             return reader
-        worker.thaw()  # it was cut off meanwhile, and comes again with another connection
+        worker.thaw()  # it was cut off, and connects again
         eventually("it owns the reports again", lambda: owner_of_reports(dsn), within=10)
-    raise AssertionError("the worker was never met while it was reading")
+    raise AssertionError("the worker was never frozen during a read")
 
 
 def within_a_second(found: Callable[[], T]) -> T:
-    """What is found, as soon as it is true; or what it is after a second."""
+    """Return what is found as soon as it is true, or the last value after a second."""
     deadline = time.monotonic() + 1
     while not (value := found()) and time.monotonic() < deadline:
         time.sleep(0.005)
     return value
 
 
-def waiting(dsn: str, for_what: LiteralString) -> int | None:
-    """The server's process that reads the log for the reports, if it waits for that."""
+def waiting_reader(dsn: str, for_what: LiteralString) -> int | None:
+    """The backend process that reads the log for the reports, if it waits for this event."""
     owner = owner_of_reports(dsn)
     with psycopg.connect(dsn) as connection:
         found = connection.execute(
@@ -247,11 +245,11 @@ def waiting(dsn: str, for_what: LiteralString) -> int | None:
     return owner if found is not None else None
 
 
-def test_a_worker_frozen_while_it_reads_loses_the_reports_to_another(
+def test_another_worker_takes_over_the_reports_from_a_frozen_reader(
     dsn: str, programs: Programs
 ) -> None:
     worker = programs.worker(dsn)
-    wait_until_they_ask(dsn, worker)
+    wait_until_polling(dsn, worker)
     eventually("it owns the reports", lambda: owner_of_reports(dsn), within=15)
     owner = freeze_while_it_reads(dsn, worker)
     programs.worker(dsn)
@@ -263,16 +261,16 @@ def test_a_worker_frozen_while_it_reads_loses_the_reports_to_another(
     wait_for_reports(dsn, within=10)
     worker.thaw()
     time.sleep(1)
-    place(dsn, [NeglectedOrder("order-1", seconds_from_now(60), seconds_from_now(60))])
+    record_orders(dsn, [NeglectedOrder("order-1", seconds_from_now(60), seconds_from_now(60))])
     wait_for_reports(dsn, within=5)
     assert_reports_equal_their_folds(dsn, whole_log(dsn))
 
 
-def test_what_another_process_has_recorded_since_is_not_forgotten_by_a_worker(
+def test_a_worker_considers_signals_that_another_process_recorded(
     dsn: str, programs: Programs
 ) -> None:
-    """The worker has the order in memory from an earlier tick; the deadline is of a later signal."""
-    wait_until_they_ask(dsn, programs.worker(dsn))
+    """The worker has cached the order at an earlier tick; a later signal sets another deadline."""
+    wait_until_polling(dsn, programs.worker(dsn))
     placed = OrderPlaced(
         source="storefront",
         id="placed",
@@ -281,10 +279,10 @@ def test_what_another_process_has_recorded_since_is_not_forgotten_by_a_worker(
         customer=Customer(id="C1"),
         lines=(Line(sku="kettle-17", price=PositiveMoney("39.90", "EUR")),),
     )
-    take(dsn, placed)
+    record_signals(dsn, placed)
     eventually("missing and stalled", lambda: count_opened(dsn) == 2, within=10)
 
-    # Late, and too much: the difference counts a day after the payment, which is soon.
+    # The payment is too high. The mismatch is due a day after it, which is soon.
     captured = PaymentCaptured(
         source="psp",
         id="captured",
@@ -292,7 +290,7 @@ def test_what_another_process_has_recorded_since_is_not_forgotten_by_a_worker(
         event_time=seconds_from_now(1.5) - timedelta(hours=24),
         amount=PositiveMoney("93.90", "EUR"),
     )
-    take(dsn, captured)
+    record_signals(dsn, captured)
     with psycopg.connect(dsn) as connection:
         assert connection.execute(
             "SELECT count(*) FROM timers WHERE kind = 'order'"
@@ -300,7 +298,7 @@ def test_what_another_process_has_recorded_since_is_not_forgotten_by_a_worker(
     eventually("the mismatch is found when it is due", lambda: count_opened(dsn) == 3, within=15)
 
 
-def test_deciders_that_start_at_one_moment_on_an_empty_log_agree(dsn: str) -> None:
+def test_processes_that_start_at_once_on_an_empty_log_have_the_same_policy(dsn: str) -> None:
     count = 6
     prepare_database(dsn)
     gate = threading.Barrier(count)
