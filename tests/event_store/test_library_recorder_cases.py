@@ -1,7 +1,7 @@
-"""The event-sourcing library's own test import_library_cases for recorders, run on both of our recorders.
+"""The event-sourcing library's own test cases for recorders, run on both of our recorders.
 
-Its import_library_cases for aggregate recorders are left out: they expect `insert_events` to return no positions, but
-the library's own application recorders return positions too.
+Its cases for aggregate recorders are left out: they expect `insert_events` to return no positions,
+but the library's own application recorders return positions too.
 """
 
 import importlib
@@ -26,9 +26,9 @@ from tests.event_store.sample_lines import LINES
 
 
 def import_library_cases() -> Any:
-    """Import the library's module of test import_library_cases without its cipher.
+    """Import the library's module of test cases without its cipher.
 
-    Only other import_library_cases need the cipher, and it imports a package that we do not use.
+    Only other cases need the cipher, and it imports a package that we do not use.
     """
     name = "eventsourcing.cipher"
     without_cipher = ModuleType(name)
@@ -47,7 +47,7 @@ library_cases = import_library_cases()
 
 @contextmanager
 def repeat_notifications(dsn: str) -> Iterator[None]:
-    """Send the notification again and again during the library's import_library_cases.
+    """Send the notification again and again during the library's cases.
 
     The library's subscription reads first and listens afterwards. It would wait for ever for a notification
     that was sent between the two. Our own listeners have no such gap.

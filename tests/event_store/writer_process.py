@@ -3,8 +3,8 @@
     python -m tests.event_store.writer_process DSN THREADS APPENDS
 
 Each thread appends to streams of its own and, every third time, to one that all processes
-contend for; the conflicts are refused and rolled back. For each event it prints a line `position stream version`
-as soon as the append is acknowledged.
+contend for; the conflicts are refused and rolled back. For each event it prints a line
+`position stream version` as soon as the append is acknowledged.
 """
 
 import os

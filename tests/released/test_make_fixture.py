@@ -1,4 +1,4 @@
-"""The script that writes the fixture of a release works, and leaves out no event."""
+"""The script that writes the fixture of a release works and writes every event."""
 
 from pathlib import Path
 
