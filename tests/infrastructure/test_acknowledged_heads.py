@@ -14,7 +14,7 @@ from eventsourcing.persistence import StoredEvent
 
 from application.log.recorder import Append, leaf_digest
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
-from infrastructure.postgres.datastore import Datastore, LogHalted, connect
+from infrastructure.postgres.datastore import Datastore, LogHalted
 from infrastructure.transparency.acknowledged import AcknowledgedHead, AcknowledgedHeads
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.continuity import Continuity
@@ -55,12 +55,6 @@ class Process:
     def append(self, many=1):
         events = [StoredEvent(uuid4(), 1, "t", f"event {n}".encode()) for n in range(many)]
         return self._recorder.append(Append(events))
-
-
-@pytest.fixture
-def connection(dsn):
-    with connect(dsn) as connection:
-        yield connection
 
 
 @pytest.fixture

@@ -42,12 +42,6 @@ def checkpoints(tmp_path):
     return open_checkpoints(tmp_path)
 
 
-@pytest.fixture
-def connection(dsn):
-    with connect(dsn) as connection:
-        yield connection
-
-
 def test_a_key_is_created_once_and_readable_by_its_owner_only(tmp_path):
     file = tmp_path / "home" / "key"
     made = open_signer(str(file))

@@ -9,8 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import pytest
 
 from infrastructure.postgres import account
 from infrastructure.postgres.embedded import EmbeddedPostgres, PostgresNotStarted
+from tests.event_store.appends import wait_until
 
 ROOT = Path(__file__).parents[2]
 LIBRARIES = Path(psycopg.__file__).parents[1]
@@ -125,13 +125,6 @@ def kill_all_processes(server: EmbeddedPostgres) -> None:
         for pid in (postmaster, *(pid for (pid,) in backends)):
             os.kill(pid, signal.SIGKILL)
     wait_until(lambda: server.postmaster is None)
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"the condition did not come true within {seconds} s"
-        time.sleep(0.005)
 
 
 def read(dsn: str, query: str) -> list[tuple[Any, ...]]:

@@ -222,12 +222,6 @@ class Witnessed:
 
 
 @pytest.fixture
-def connection(dsn):
-    with connect(dsn) as connection:
-        yield connection
-
-
-@pytest.fixture
 def witnessed(dsn, tmp_path, connection):
     log = open_signer(str(tmp_path / "key"))
     state = CosignedState(
