@@ -15,9 +15,9 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from infrastructure.attacks.sample_case import append_calls, sample_case_appends
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
-from infrastructure.event_store.rights import Connection
 from infrastructure.postgres.datastore import Datastore, connect
 from infrastructure.postgres.roles import OWNER, PROJECTOR, READER, WRITER
+from infrastructure.postgres.rows import Connection
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.full_check import RECORDED_EARLIER, find_faults
 from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
