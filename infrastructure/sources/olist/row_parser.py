@@ -14,7 +14,16 @@ from infrastructure.sources.olist.order_signals import ZONE, signals_of
 
 CURRENCY: Final = "BRL"
 STATUSES: Final = frozenset(
-    "created approved invoiced processing shipped delivered unavailable canceled".split()
+    [
+        "created",
+        "approved",
+        "invoiced",
+        "processing",
+        "shipped",
+        "delivered",
+        "unavailable",
+        "canceled",
+    ]
 )
 TIME_COLUMNS: Final = (
     "order_purchase_timestamp",
