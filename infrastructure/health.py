@@ -77,11 +77,9 @@ class HealthChecker:
         self._witness = witness
 
     def check(self, now: datetime) -> Health:
-        """Raises the library's and psycopg's errors if the database cannot be reached.
-
-        A report that is behind is watched for a moment: its distance depends on the load, but a report
-        that no worker updates does not move at all.
-        """
+        """Raises the library's and psycopg's errors if the database cannot be reached. A report that
+        is behind is watched for a moment: its distance depends on the load, but a report that no
+        worker updates does not move at all."""
         first = latest = self._read(now)
         ends_at = time.monotonic() + STALL_SECONDS
         while (stalled := _find_stalled_reports(first, latest)) and time.monotonic() < ends_at:

@@ -60,10 +60,8 @@ class GroupCommit:
         self._thread: threading.Thread | None = None
 
     def append(self, append: Append) -> int:
-        """Store the append in the next group; return the position of its first event.
-
-        Raises VersionTaken, CommandRepeated, DutyTaken, LogHalted, or the library's errors.
-        """
+        """Store the append in the next group; return the position of its first event. Raises
+        VersionTaken, CommandRepeated, DutyTaken, LogHalted, or the library's errors."""
         pending = PendingAppend(append)
         states = [event.state for event in append.events]
         pending.leaves = [*map(leaf_digest, states)]
@@ -185,10 +183,8 @@ class GroupCommit:
         return row[0]
 
     def _answer_taken(self, group: Sequence[PendingAppend]) -> list[PendingAppend]:
-        """Answer the appends that cannot be stored or are stored already; return the others.
-
-        A taken version stays taken, so each round makes the group smaller.
-        """
+        """Answer the appends that cannot be stored or are stored already; return the others. A taken
+        version stays taken, so each round makes the group smaller."""
         wanted = [
             (event.originator_id, event.originator_version)
             for pending in group
@@ -245,11 +241,9 @@ class GroupCommit:
         return left
 
     def _end_frozen_session(self) -> None:
-        """End the session that holds the lock of `log_head` while its client sends nothing.
-
-        The append is one statement and its commit is another message. A client can freeze between
-        the two, and no timeout before PostgreSQL 17's `transaction_timeout` ends its session.
-        """
+        """End the session that holds the lock of `log_head` while its client sends nothing. The
+        append is one statement and its commit is another message. A client can freeze between the
+        two, and no timeout before PostgreSQL 17's `transaction_timeout` ends its session."""
         connection = self._connected()
         with contextlib.suppress(psycopg.Error), connection.transaction():
             # The login role owns the other processes' sessions, so only it may end them.
@@ -285,11 +279,9 @@ def _fail_all(group: Sequence[PendingAppend], error: Exception) -> None:
 
 
 def _is_transient(error: Exception) -> bool:
-    """Whether to try again: after a lost connection, a lock timeout or a server restart.
-
-    No SQLSTATE: the connection broke. Else by class: 08 connection, 40 rollback, 53 resources,
-    55 object state, 57 operator intervention.
-    """
+    """Whether to try again: after a lost connection, a lock timeout or a server restart. No
+    SQLSTATE: the connection broke. Else by class: 08 connection, 40 rollback, 53 resources, 55
+    object state, 57 operator intervention."""
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return False
     return error.sqlstate is None or error.sqlstate[:2] in ("08", "40", "53", "55", "57")

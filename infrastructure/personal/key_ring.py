@@ -95,11 +95,9 @@ class KeyRing:
         return rows[0][0] if rows else None
 
     def destroy(self, subject: UUID, orders: Collection[str]) -> int:
-        """Destroy all keys of these orders and the subject's link to them; return how many keys there were.
-        Repeat the call if it was interrupted.
-
-        This process then no longer uses the keys, and other processes stop after `CACHE_SECONDS`.
-        """
+        """Destroy all keys of these orders and the subject's link to them; return how many keys
+        there were. Repeat the call if it was interrupted. This process then no longer uses the keys,
+        and other processes stop after `CACHE_SECONDS`."""
         with self._destruction_lock() as connection:
             query = "SELECT key FROM order_keys WHERE order_id = ANY(%s)"
             refs = {key for (key,) in fetch_rows(connection, query, [*orders])}

@@ -49,10 +49,8 @@ class UnsafeSwitch(Exception):
 
 
 def require_safe_switches(environment: Mapping[str, str] = os.environ) -> None:
-    """Raise UnsafeSwitch if the library's insert function, which takes no lock, is switched on.
-
-    The library reads the name with an application's name before it, too.
-    """
+    """Raise UnsafeSwitch if the library's insert function, which takes no lock, is switched on. The
+    library reads the name with an application's name before it, too."""
     for name in environment:
         if name.endswith(UNSAFE_SWITCH):
             raise UnsafeSwitch(
@@ -74,9 +72,7 @@ def connection_address(dsn: str) -> str:
 
 def retry_lost_connection(read: Callable[P, R]) -> Callable[P, R]:
     """Decorator: repeat a read after a lost connection. In the end it raises the library's error.
-
-    Called from a greenlet of an event loop, it reads in a thread.
-    """
+    Called from a greenlet of an event loop, it reads in a thread."""
 
     @functools.wraps(read)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:

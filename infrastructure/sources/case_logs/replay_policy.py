@@ -55,11 +55,9 @@ def _make_valid_names(found: set[str | None], prefix: str) -> dict[str, str]:
 
 
 def build_replay_policy(names: ServiceNames) -> Rulebook:
-    """The policy for a replay, without leases and required evidence: the log shows no rules.
-
-    It is not proposed by anybody, so it may have more queues than a proposed policy, and a kind that no
-    rule opens: the replay opens all cases itself.
-    """
+    """The policy for a replay, without leases and required evidence: the log shows no rules. It is
+    not proposed by anybody, so it may have more queues than a proposed policy, and a kind that no
+    rule opens: the replay opens all cases itself."""
     titles = {UNKNOWN_QUEUE: "Not known"} | {name: title for title, name in names.queues.items()}
     return Rulebook(
         document.PolicyDocument(

@@ -65,10 +65,8 @@ Progress = Callable[[str, int], None]
 
 
 class OlistTables:
-    """A folder of Olist tables, read once. A context manager: it holds a temporary file.
-
-    Raises TablesUnreadable for a missing file or column, and for a truncated file.
-    """
+    """A folder of Olist tables, read once. A context manager: it holds a temporary file. Raises
+    TablesUnreadable for a missing file or column, and for a truncated file."""
 
     def __init__(self, folder: Path) -> None:
         self.files = {name: _find_table(folder, stems) for name, (stems, _) in TABLES.items()}
