@@ -34,6 +34,7 @@ from infrastructure.postgres.datastore import (
     connect,
     to_library_error,
 )
+from infrastructure.postgres.rows import fetch_rows
 from infrastructure.transparency.continuity import Continuity
 
 MOST_EVENTS = 2_000
@@ -194,36 +195,32 @@ class GroupCommit:
         keys = [(c.principal, c.key) for pending in group if (c := pending.append.command)]
         connection = self._connected()
         taken: dict[tuple[UUID, int], tuple[int, bytes]] = {
-            (row[0], row[1]): (row[2], row[3])
-            for row in connection.execute(
+            (stream, version): (position, leaf)
+            for stream, version, position, leaf in fetch_rows(
+                connection,
                 "SELECT originator_id, originator_version, notification_id, leaf FROM stored_events "
                 "WHERE (originator_id, originator_version) IN "
                 "(SELECT * FROM unnest(%b::uuid[], %b::bigint[]))",
-                ([stream for stream, _ in wanted], [version for _, version in wanted]),
-                binary=True,
-            ).fetchall()
+                *([stream for stream, _ in wanted], [version for _, version in wanted]),
+            )
         }
         answers: dict[tuple[str, str], StoredCommand] = {
-            (row[0], row[1]): StoredCommand(row[2], row[3], row[4])
-            for row in connection.execute(
+            (principal, key): StoredCommand(*stored)
+            for principal, key, *stored in fetch_rows(
+                connection,
                 "SELECT principal, key, digest, result, position FROM commands "
                 "WHERE (principal, key) IN (SELECT * FROM unnest(%b::text[], %b::text[]))",
-                ([principal for principal, _ in keys], [key for _, key in keys]),
-                binary=True,
-            ).fetchall()
+                *([principal for principal, _ in keys], [key for _, key in keys]),
+            )
         }
         rows = [row for pending in group for row in pending.append.duties]
         duties: dict[tuple[UUID, str], str] = {
-            (row[0], row[1]): row[2]
-            for row in (
-                connection.execute(
-                    "SELECT case_id, person, duty FROM duties WHERE (case_id, person) IN "
-                    "(SELECT * FROM unnest(%b::uuid[], %b::text[]))",
-                    ([row.case for row in rows], [row.person for row in rows]),
-                    binary=True,
-                ).fetchall()
-                if rows
-                else ()
+            (case, person): duty
+            for case, person, duty in fetch_rows(
+                connection,
+                "SELECT case_id, person, duty FROM duties WHERE (case_id, person) IN "
+                "(SELECT * FROM unnest(%b::uuid[], %b::text[]))",
+                *([row.case for row in rows], [row.person for row in rows]),
             )
         }
         left = [
