@@ -80,5 +80,5 @@ def test_each_role_has_its_own_login_on_the_embedded_server(home: Path) -> None:
     told = run("doctor", "--json")
     assert told.returncode == 0, told.stdout
     findings = {one["what"]: one for one in json.loads(told.stdout)["findings"]}
-    assert findings["who connects"]["found"].startswith("each role logs in by itself")
+    assert findings["who connects"]["found"].startswith("each role has its own login")
     assert findings["fsync"]["found"] == findings["data_checksums"]["found"] == "on"
