@@ -66,6 +66,8 @@ def _print_error(error: Exception) -> None:
             console.print(f"  {fault.pointer or '/'}: {fault.detail}")
     elif (hint := HINTS.get(type(error))) is not None:
         detail = str(error).removesuffix(".")
-        console.print(f"{detail[:1].upper()}{detail[1:]}. {hint}".rstrip())
+        if detail.startswith(("no ", "there ")):  # else it may begin with a name
+            detail = detail[0].upper() + detail[1:]
+        console.print(f"{detail}. {hint}".rstrip())
     else:
         console.print(f"{title} {error}")
