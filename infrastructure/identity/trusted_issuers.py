@@ -65,10 +65,8 @@ def load_issuers(environment: Mapping[str, str]) -> tuple[Issuer, ...]:
         )
     for address in (*names, *places):
         require_safe_address(address)
-    return tuple(
-        Issuer(name, audience, places[number] if places else None)
-        for number, name in enumerate(names)
-    )
+    keys = places or [None] * len(names)
+    return tuple(Issuer(name, audience, place) for name, place in zip(names, keys, strict=True))
 
 
 def require_safe_address(address: str) -> None:

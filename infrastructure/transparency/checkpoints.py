@@ -142,7 +142,14 @@ class Checkpoints:
         """The last checkpoint outside the database. Raises LogNotAsWitnessed if no key of this log has
         signed it, and KeyUnusable if our key was rotated."""
         note = self.outside.latest()
-        return self._open_external(note) if note is not None else None
+        try:
+            return self.opened(note) if note is not None else None
+        except notes.NoteBroken as error:
+            self._require_key_in_force()  # a rotated key of ours is not a fault of the log
+            raise LogNotAsWitnessed(
+                f"{self.outside.place}/latest: {error}. Set CASETRAIL_CHECKPOINT_KEY to the key "
+                "that signed it."
+            ) from None
 
     def opened(self, note: bytes) -> notes.Checkpoint:
         """The checkpoint in a note, verified with the key in force or a former one. Raises NoteBroken."""
@@ -165,16 +172,6 @@ class Checkpoints:
                 self._heads.require_stored(connection)
             except AcknowledgedMissing as error:
                 raise LogNotAsWitnessed(str(error)) from None
-
-    def _open_external(self, note: bytes) -> notes.Checkpoint:
-        try:
-            return self.opened(note)
-        except notes.NoteBroken as error:
-            self._require_key_in_force()  # a rotated key of ours is not a fault of the log
-            raise LogNotAsWitnessed(
-                f"{self.outside.place}/latest: {error}. Set CASETRAIL_CHECKPOINT_KEY to the key "
-                "that signed it."
-            ) from None
 
     def _require_continuation(self, connection: Connection, witnessed: notes.Checkpoint) -> None:
         stored = nodes.read_head(connection)
@@ -227,8 +224,7 @@ def halt_log(connection: Connection) -> None:
 def lift_halt(connection: Connection) -> None:
     """Lift a halt. The roles of a running service may not, since an attacker could then use them.
     Raises LogNotAsWitnessed if this connection may not either."""
-    halted = connection.execute("SELECT FROM log_head WHERE halted").fetchone()
-    if halted is None:
+    if connection.execute("SELECT FROM log_head WHERE halted").fetchone() is None:
         return
     try:
         connection.execute("SELECT lift_halt()")

@@ -117,15 +117,12 @@ def _verify(bundle: Path, note: bytes, key: notes.Key, witness: notes.Key | None
     is_changed = {fault.file for fault in faults if fault.code == "file_changed"}
     signed = _read_checkpoint(bundle, CHECKPOINT_FILE, manifest["size"], key)
     cosigned = _check_cosignature(bundle, witness, faults)
-    since = (
-        _read_checkpoint(bundle, SINCE_FILE, manifest["since"], key) if manifest["since"] else None
-    )
-    parts = list(read_runs(bundle / NODES_FILE, signed.size, manifest["since"]))
+    start: int = manifest["since"]
+    since = _read_checkpoint(bundle, SINCE_FILE, start, key) if start else None
+    parts = list(read_runs(bundle / NODES_FILE, signed.size, start))
     events = _count_events(manifest, parts, NODES_FILE in is_changed)
     question = manifest["question"]
-    count = (
-        PopulationCount(question, manifest["since"]) if question["ask"] == "population" else None
-    )
+    count = PopulationCount(question, start) if question["ask"] == "population" else None
     scope = PopulationScope(count) if count is not None else scope_of(question)
     verdict = Verdict(False, faults, key.text, question, signed.size, cosigned=cosigned)
     try:

@@ -128,9 +128,8 @@ class StripeApi:
         lines = [line for line in lines if _created_at(line) >= int(since)]
         page = [_refund_document(line) for line in lines[: int(limit)]]
         more = len(lines) > len(page)
-        return json_response(
-            200, {"object": "list", "url": "/v1/refunds", "has_more": more, "data": page}
-        )
+        listed = {"object": "list", "url": "/v1/refunds", "has_more": more, "data": page}
+        return json_response(200, listed)
 
 
 def _exponent(currency: str) -> int:
