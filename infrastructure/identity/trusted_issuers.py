@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -65,8 +66,7 @@ def load_issuers(environment: Mapping[str, str]) -> tuple[Issuer, ...]:
         )
     for address in (*names, *places):
         require_safe_address(address)
-    keys = places or [None] * len(names)
-    return tuple(Issuer(name, audience, place) for name, place in zip(names, keys, strict=True))
+    return tuple(Issuer(name, audience, place) for name, place in zip_longest(names, places))
 
 
 def require_safe_address(address: str) -> None:
