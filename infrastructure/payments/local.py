@@ -31,6 +31,7 @@ _KEY_REUSED_STATUS = 409
 
 class _RefundDocument(RefundResult, frozen=True, kw_only=True):
     key: str
+    failure: str
 
 
 class _RefundList(Struct, frozen=True):
