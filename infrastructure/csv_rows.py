@@ -58,7 +58,11 @@ def read_rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
     UnreadableTable for a missing column or a truncated file."""
     try:
         with _open(file) as text:
-            header = _header(file, next(text, "").removeprefix("\ufeff"))
+            try:
+                header = _split_fields(next(text, "").removeprefix("\ufeff"))
+            except csv.Error as error:
+                what = f"its first line is not a header ({error})"
+                raise UnreadableTable(f"{file.name}: {what}") from None
             missing = [column for column in columns if column not in header]
             if missing:
                 raise UnreadableTable(f"{file.name} has no column {', '.join(missing)}")
@@ -67,13 +71,6 @@ def read_rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
                     yield _parse_row(number, line, header)
     except (OSError, EOFError, zlib.error) as error:
         raise UnreadableTable(f"{file.name}: {error}") from None
-
-
-def _header(file: Path, line: str) -> list[str]:
-    try:
-        return _split_fields(line)
-    except csv.Error as error:
-        raise UnreadableTable(f"{file.name}: its first line is not a header ({error})") from None
 
 
 def _open(file: Path) -> TextIO:

@@ -31,11 +31,9 @@ class StoredFile(Struct, frozen=True):
 class EvidenceStore:
     def __init__(self, place: str) -> None:
         """`place` is a directory, or a URL."""
-        self._store: ObjectStore
-        if "://" in place:
-            self._store = from_url(place)
-        else:
-            self._store = LocalStore(prefix=Path(place), mkdir=True)
+        self._store: ObjectStore = (
+            from_url(place) if "://" in place else LocalStore(prefix=Path(place), mkdir=True)
+        )
 
     def put(self, content: bytes, media_type: str) -> StoredFile:
         """Store a file, unless it is stored already; return its description. Raises EvidenceErased."""

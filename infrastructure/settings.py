@@ -107,22 +107,18 @@ def load_settings(
     environment: Mapping[str, str] = os.environ, home: Path | None = None
 ) -> Settings:
     """Read the settings from the environment. Raises IssuerUnusable."""
-    chosen = home.expanduser().absolute() if home else default_home(environment)
-    url = environment.get("DATABASE_URL") or None
-    place = environment.get(EVIDENCE) or None
-    key = environment.get(STRIPE_KEY) or None
-    signing = environment.get(CHECKPOINT_KEY) or None
+    given = {name: text for name, text in environment.items() if text}
     return Settings(
-        home=chosen,
-        database_url=url,
-        evidence=place,
-        payments=environment.get(PAYMENTS) or None,
-        stripe_key=Secret(key) if key else None,
-        checkpoints=environment.get(CHECKPOINTS) or None,
-        checkpoint_key=Secret(signing) if signing else None,
-        keys=environment.get(KEYS) or None,
-        witness=environment.get(WITNESS) or None,
-        heads=environment.get(HEADS) or None,
+        home=home.expanduser().absolute() if home else default_home(environment),
+        database_url=given.get("DATABASE_URL"),
+        evidence=given.get(EVIDENCE),
+        payments=given.get(PAYMENTS),
+        stripe_key=Secret(given[STRIPE_KEY]) if STRIPE_KEY in given else None,
+        checkpoints=given.get(CHECKPOINTS),
+        checkpoint_key=Secret(given[CHECKPOINT_KEY]) if CHECKPOINT_KEY in given else None,
+        keys=given.get(KEYS),
+        witness=given.get(WITNESS),
+        heads=given.get(HEADS),
         issuers=load_issuers(environment),
     )
 

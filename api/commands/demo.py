@@ -41,7 +41,7 @@ from infrastructure.identity.trusted_issuers import Issuer
 from infrastructure.postgres.databases import open_database
 from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import PAYMENTS, Settings, default_home
-from infrastructure.sources.demonstration import DemonstrationStream
+from infrastructure.sources.demonstration.stream import DemonstrationStream
 from projections import PROJECTIONS
 
 PEOPLE: tuple[tuple[str, Role], ...] = (

@@ -62,8 +62,10 @@ def _append_of(
     name: str, case: UUID, version: int, event: Event, duty: Duty, now: datetime
 ) -> Append:
     key = f"key-{version}"
-    facts = {"stream": case, "version": version, "recorded_at": now, "event": event}
-    line = RecordedEvent(**facts, actor=Actor(f"key:{name}", name), cause=f"command:{key}")
+    actor, cause = Actor(f"key:{name}", name), f"command:{key}"
+    line = RecordedEvent(
+        stream=case, version=version, recorded_at=now, actor=actor, event=event, cause=cause
+    )
     return Append(
         [to_stored(line)],
         command=CommandRow(name, key, hashlib.sha256(key.encode()).digest(), b"{}"),

@@ -154,15 +154,13 @@ def require_sound_copy(target: AttackTarget) -> None:
     with target.copy() as copy, connect(copy) as connection:
         found = find_first_fault(connection, target)
     if found is not None:
-        raise CopyNotSound(
-            f"{found}. Run `casetrail doctor`, and `casetrail migrate` if it says so."
-        )
+        advice = "Run `casetrail doctor`, and `casetrail migrate` if it says so."
+        raise CopyNotSound(f"{found}. {advice}")
 
 
 def find_first_fault(connection: Connection, target: AttackTarget) -> str | None:
     """The first fault that a check finds, from the fastest check to the verification of an export."""
-    found = _check_rights(connection)
-    if found is not None:
+    if (found := _check_rights(connection)) is not None:
         return found
     try:
         target.checkpoints.compare(connection)

@@ -27,13 +27,7 @@ from infrastructure.event_store.pending_append import (
     answer_without_storing,
     split_conflicting,
 )
-from infrastructure.postgres.datastore import (
-    FIRST_PAUSE_SECONDS,
-    RETRY_SECONDS,
-    LogHalted,
-    connect,
-    to_library_error,
-)
+from infrastructure.postgres import datastore
 from infrastructure.postgres.rows import fetch_rows
 from infrastructure.transparency.continuity import Continuity
 
@@ -121,7 +115,7 @@ class GroupCommit:
 
     def _store(self, group: list[PendingAppend]) -> None:
         """Store the group; answer every append in it, also after an error."""
-        ends_at = time.monotonic() + RETRY_SECONDS
+        ends_at = time.monotonic() + datastore.RETRY_SECONDS
         while group:
             try:
                 base = self._call(group)
@@ -134,9 +128,9 @@ class GroupCommit:
                         return
                     group = left
                     continue
-                except (psycopg.Error, LogHalted) as trouble:
+                except (psycopg.Error, datastore.LogHalted) as trouble:
                     lost: Exception = trouble
-            except LogHalted as error:
+            except datastore.LogHalted as error:
                 _fail_all(group, error)
                 return
             except Exception as error:  # noqa: BLE001 - raised to the callers, not in this thread
@@ -144,7 +138,7 @@ class GroupCommit:
                     lost = error
                 # A bad append must not fail the others of its group.
                 elif len(group) == 1:
-                    _fail_all(group, to_library_error(error))
+                    _fail_all(group, datastore.to_library_error(error))
                     return
                 else:
                     for pending in group:
@@ -159,9 +153,9 @@ class GroupCommit:
             if isinstance(lost, LockNotAvailable):
                 self._end_frozen_session()
             if time.monotonic() > ends_at:
-                _fail_all(group, to_library_error(lost))
+                _fail_all(group, datastore.to_library_error(lost))
                 return
-            time.sleep(FIRST_PAUSE_SECONDS)
+            time.sleep(datastore.FIRST_PAUSE_SECONDS)
 
     def _answer_stored(self, group: Sequence[PendingAppend], base: int) -> None:
         place = base
@@ -254,7 +248,7 @@ class GroupCommit:
     def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
         """The connection. A new one is checked once: a restore breaks every connection."""
         if self._connection is None:
-            connection = connect(self._dsn)
+            connection = datastore.connect(self._dsn)
             try:
                 self._continuity.require_same_log(connection)
             except BaseException:

@@ -11,46 +11,34 @@ from uuid import UUID
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
-from application.log.recorder import (
-    Append,
-    CommandRepeated,
-    DueStream,
-    DutyRow,
-    DutyTaken,
-    LogRecorder,
-    StoredCommand,
-    SubjectRow,
-    Timer,
-    VersionTaken,
-    newest_share,
-)
+from application.log import recorder
 from domain.adjustments.kinds import Duty
 
 
-class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
+class InMemoryLogRecorder(POPOApplicationRecorder, recorder.LogRecorder):
     def __init__(self) -> None:
         super().__init__()
-        self._commands: dict[tuple[str, str], StoredCommand] = {}
-        self._timers: dict[UUID, Timer] = {}
-        self.subjects: list[SubjectRow] = []
+        self._commands: dict[tuple[str, str], recorder.StoredCommand] = {}
+        self._timers: dict[UUID, recorder.Timer] = {}
+        self.subjects: list[recorder.SubjectRow] = []
         self._duties: dict[tuple[UUID, str], Duty] = {}
         self._positions: defaultdict[UUID, list[int]] = defaultdict(list)
 
-    def append(self, append: Append) -> int:
+    def append(self, append: recorder.Append) -> int:
         with self._database_lock:
             command = append.command
             if command and (stored := self._commands.get((command.principal, command.key))):
-                raise CommandRepeated(stored)
+                raise recorder.CommandRepeated(stored)
             before = self.head()
             for guard in append.guards:
                 if len(self._positions[guard.stream]) > guard.version:
-                    raise VersionTaken(f"stream {guard.stream} is not at {guard.version}")
+                    raise recorder.VersionTaken(f"stream {guard.stream} is not at {guard.version}")
             self._require_no_gaps(append.events)
             duties = self._duties_after(append.duties)
             try:
                 self.insert_events(append.events)
             except IntegrityError as error:
-                raise VersionTaken(str(error)) from error
+                raise recorder.VersionTaken(str(error)) from error
             self._duties = duties
             self.subjects += append.subjects
             for timer in append.timers:
@@ -59,16 +47,16 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
                 else:
                     self._timers[timer.stream] = timer
             if command:
-                self._commands[command.principal, command.key] = StoredCommand(
+                self._commands[command.principal, command.key] = recorder.StoredCommand(
                     command.digest, command.result, self.head()
                 )
             return before + 1 if append.events else before
 
-    def _duties_after(self, rows: Sequence[DutyRow]) -> dict[tuple[UUID, str], Duty]:
+    def _duties_after(self, rows: Sequence[recorder.DutyRow]) -> dict[tuple[UUID, str], Duty]:
         duties = {**self._duties} if rows else self._duties
         for row in rows:
             if duties.setdefault((row.case, row.person), row.duty) is not row.duty:
-                raise DutyTaken(row)
+                raise recorder.DutyTaken(row)
         return duties
 
     def _require_no_gaps(self, events: Sequence[StoredEvent]) -> None:
@@ -94,7 +82,7 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
             self._positions[event.originator_id].append(position)
         return positions
 
-    def command(self, principal: str, key: str) -> StoredCommand | None:
+    def command(self, principal: str, key: str) -> recorder.StoredCommand | None:
         return self._commands.get((principal, key))
 
     def select_streams(self, streams: Sequence[UUID]) -> Iterable[tuple[int, bytes]]:
@@ -130,12 +118,12 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
     def head(self) -> int:
         return self.max_notification_id() or 0
 
-    def take_due(self, now: datetime, limit: int, lease: timedelta) -> Sequence[DueStream]:
+    def take_due(self, now: datetime, limit: int, lease: timedelta) -> Sequence[recorder.DueStream]:
         """Streams that are due. No lease: one process alone uses this log."""
         with self._database_lock:
             due = [t for t in self._timers.values() if t.due_at is not None and t.due_at <= now]
             due.sort(key=lambda timer: timer.due_at or now)
-            newest = newest_share(limit)
+            newest = recorder.newest_share(limit)
             if len(due) > limit:
                 due = [*due[: limit - newest], *due[len(due) - newest :]]
-            return [DueStream(t.stream, t.kind, t.due_at or now) for t in due]
+            return [recorder.DueStream(t.stream, t.kind, t.due_at or now) for t in due]

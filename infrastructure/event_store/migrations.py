@@ -45,10 +45,8 @@ def migrate(dsn: str, *, again: bool = False) -> list[str]:
 
 
 def shipped_migrations() -> dict[str, str]:
-    return {
-        file.name: file.read_text(encoding="utf-8")
-        for file in sorted(MIGRATIONS_DIRECTORY.glob("*.sql"))
-    }
+    files = sorted(MIGRATIONS_DIRECTORY.glob("*.sql"))
+    return {file.name: file.read_text(encoding="utf-8") for file in files}
 
 
 def missing_migrations(connection: psycopg.Connection[Any], files: Mapping[str, str]) -> list[str]:
@@ -80,10 +78,8 @@ def _applied_migrations(connection: psycopg.Connection[Any], files: Mapping[str,
         missing = missing_migrations(connection, files)
         for name in missing:
             connection.execute(files[name].encode())
-            connection.execute(
-                "INSERT INTO migrations (name, digest) VALUES (%s, %s)",
-                (name, _digest(files[name])),
-            )
+            row = (name, _digest(files[name]))
+            connection.execute("INSERT INTO migrations (name, digest) VALUES (%s, %s)", row)
         grant_rights(connection)
     return missing
 

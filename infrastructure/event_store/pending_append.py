@@ -16,15 +16,8 @@ class PendingAppend:
     """One append and its waiting caller: a thread, or a greenlet of an event loop."""
 
     __slots__ = (
-        "_answered",
-        "_future",
-        "_greenlet",
-        "append",
-        "error",
-        "first",
-        "leaves",
-        "size",
-        "tried",
+        *("_answered", "_future", "_greenlet"),
+        *("append", "error", "first", "leaves", "size", "tried"),
     )
 
     def __init__(self, append: Append) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -65,10 +66,7 @@ def load_issuers(environment: Mapping[str, str]) -> tuple[Issuer, ...]:
         )
     for address in (*names, *places):
         require_safe_address(address)
-    return tuple(
-        Issuer(name, audience, places[number] if places else None)
-        for number, name in enumerate(names)
-    )
+    return tuple(Issuer(name, audience, place) for name, place in zip_longest(names, places))
 
 
 def require_safe_address(address: str) -> None:

@@ -23,13 +23,7 @@ from domain.adjustments.errors import (
 )
 from domain.adjustments.provider_statement import RefundStatus, StatementLine
 from domain.money import Money
-from infrastructure.payments.http_client import (
-    TIMEOUT_SECONDS,
-    describe_response,
-    open_client,
-    parse_response,
-    send_request,
-)
+from infrastructure.payments import http_client
 
 _REFUSED_STATUSES = (400, 422)
 _KEY_REUSED_STATUS = 409
@@ -37,6 +31,7 @@ _KEY_REUSED_STATUS = 409
 
 class _RefundDocument(RefundResult, frozen=True, kw_only=True):
     key: str
+    failure: str
 
 
 class _RefundList(Struct, frozen=True):
@@ -57,8 +52,8 @@ class LocalProvider:
 
     name = "local"
 
-    def __init__(self, address: str, patience_seconds: float = TIMEOUT_SECONDS) -> None:
-        self._connected = partial(open_client, address, patience_seconds)
+    def __init__(self, address: str, patience_seconds: float = http_client.TIMEOUT_SECONDS) -> None:
+        self._connected = partial(http_client.open_client, address, patience_seconds)
 
     def refund(self, refund: RefundRequest) -> RefundResult:
         body = {
@@ -69,29 +64,29 @@ class LocalProvider:
             "order": refund.order,
         }
         with self._connected() as client:
-            answer = send_request(client, "POST", "/refunds", json=body)
+            answer = http_client.send_request(client, "POST", "/refunds", json=body)
         if not answer.is_success:
             _raise_refusal(refund, answer)
-        made = parse_response(answer, _RefundDocument)
+        made = http_client.parse_response(answer, _RefundDocument)
         if made.key != refund.key:
             raise OutcomeUnknown(
-                f"{describe_response(answer)} with another refund: {made.reference}"
+                f"{http_client.describe_response(answer)} with another refund: {made.reference}"
             )
         return _to_result(made)
 
     def find(self, refund: RefundRequest) -> RefundResult | None:
         with self._connected() as client:
-            answer = send_request(client, "GET", "/refunds", params={"key": refund.key})
+            answer = http_client.send_request(client, "GET", "/refunds", params={"key": refund.key})
         if not answer.is_success:
-            raise OutcomeUnknown(describe_response(answer))
-        made = parse_response(answer, _RefundList).items
+            raise OutcomeUnknown(http_client.describe_response(answer))
+        made = http_client.parse_response(answer, _RefundList).items
         return next((_to_result(one) for one in made if one.key == refund.key), None)
 
     def statement(self, since: datetime | None = None) -> Iterator[StatementLine]:
         with self._connected() as client:
-            answer = send_request(client, "GET", "/statement")
+            answer = http_client.send_request(client, "GET", "/statement")
         if not answer.is_success:
-            raise OutcomeUnknown(describe_response(answer))
+            raise OutcomeUnknown(http_client.describe_response(answer))
         try:
             lines = read_statement(answer.text)
         except StatementNotWhole as error:
@@ -105,8 +100,8 @@ def _to_result(made: _RefundDocument) -> RefundResult:
 
 def _raise_refusal(refund: RefundRequest, answer: httpx2.Response) -> NoReturn:
     if answer.status_code not in (*_REFUSED_STATUSES, _KEY_REUSED_STATUS):
-        raise OutcomeUnknown(describe_response(answer))
-    error = parse_response(answer, _ErrorDocument).error
+        raise OutcomeUnknown(http_client.describe_response(answer))
+    error = http_client.parse_response(answer, _ErrorDocument).error
     if answer.status_code == _KEY_REUSED_STATUS:
         raise RefundKeyReused(f"refund {refund.key}: {error.message}")
     raise RefundRefused(error.message, error.code)

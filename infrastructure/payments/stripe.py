@@ -20,7 +20,6 @@ from msgspec import Struct
 from application.money.provider import RefundRequest, RefundResult
 from domain.adjustments.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
 from domain.adjustments.provider_statement import RefundStatus, StatementLine
-from domain.money import Money
 from infrastructure.payments.http_client import (
     TIMEOUT_SECONDS,
     describe_response,
@@ -116,14 +115,13 @@ class StripeProvider:
     def refund(self, refund: RefundRequest) -> RefundResult:
         kind = _payment_kind(refund.payment)
         if kind is None:
-            detail = (
-                f"{refund.payment} is neither a payment intent (pi_…) nor a charge (ch_…) of Stripe"
-            )
-            raise RefundRefused(detail, "not_a_payment")
+            what = "neither a payment intent (pi_…) nor a charge (ch_…) of Stripe"
+            raise RefundRefused(f"{refund.payment} is {what}", "not_a_payment")
         units = to_units(refund.amount)
         with self._connected() as client:
             if found := _find_refund(client, kind, refund):
-                if not _is_same_amount(found.amount, refund.amount):
+                amount = refund.amount
+                if (found.amount.value, found.amount.currency) != (amount.value, amount.currency):
                     raise RefundKeyReused(
                         f"{found.reference} has the key of refund {refund.key}, but another amount"
                     )
@@ -185,13 +183,10 @@ def _list_refunds(client: httpx2.Client, filters: Mapping[str, str]) -> list[Str
         after = {"starting_after": found[-1].id} if found else {}
         query = {"limit": str(PAGE_SIZE), **filters, **after}
         answer = send_request(client, "GET", "/v1/refunds", params=query)
-        if (
-            answer.status_code == 404
-            and not found
-            and _parse_error(answer).code == _UNKNOWN_PAYMENT
-        ):
-            return []
         if not answer.is_success:
+            is_unknown = answer.status_code == 404 and not found
+            if is_unknown and _parse_error(answer).code == _UNKNOWN_PAYMENT:
+                return []
             raise OutcomeUnknown(_describe_error(answer))
         page = parse_response(answer, _Page)
         found += page.data
@@ -203,10 +198,6 @@ def _payment_kind(payment: str) -> str | None:
     return (
         _PAYMENT_KINDS[payment[:3]] if re.fullmatch(r"(pi|ch|py)_\w+", payment, re.ASCII) else None
     )
-
-
-def _is_same_amount(one: Money, other: Money) -> bool:
-    return (one.value, one.currency) == (other.value, other.currency)
 
 
 def _parse_error(answer: httpx2.Response) -> _Error:

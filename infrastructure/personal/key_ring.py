@@ -14,15 +14,8 @@ from uuid import UUID
 
 from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.event_loops import run_blocking
+from infrastructure.personal import key_store
 from infrastructure.personal.aes import AesKey
-from infrastructure.personal.key_store import (
-    KeyStore,
-    destroy_keys,
-    make_bundle,
-    read_bundle,
-    read_or_make_pepper,
-    store_fingerprint,
-)
 from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 from infrastructure.postgres.rows import Connection, fetch_rows
 
@@ -45,7 +38,7 @@ V = TypeVar("V")
 class KeyRing:
     """The application's `DataKeys`, over a key store and the database's table of keys by order."""
 
-    def __init__(self, datastore: Datastore, store: KeyStore) -> None:
+    def __init__(self, datastore: Datastore, store: key_store.KeyStore) -> None:
         self._datastore = datastore
         self._store = store
         self._lock = threading.Lock()
@@ -101,7 +94,7 @@ class KeyRing:
         with self._destruction_lock() as connection:
             query = "SELECT key FROM order_keys WHERE order_id = ANY(%s)"
             refs = {key for (key,) in fetch_rows(connection, query, [*orders])}
-            destroy_keys(self._store, refs)
+            key_store.destroy_keys(self._store, refs)
             connection.execute(
                 "UPDATE order_keys SET destroyed_at = clock_timestamp() "
                 "WHERE order_id = ANY(%s) AND key = ANY(%s) AND destroyed_at IS NULL",
@@ -120,7 +113,7 @@ class KeyRing:
             self._require_own_store(connection)
             query = "SELECT key FROM order_keys WHERE destroyed_at IS NOT NULL"
             refs = {key for (key,) in fetch_rows(connection, query)}
-            found = destroy_keys(self._store, refs)
+            found = key_store.destroy_keys(self._store, refs)
         if found:
             self._forget_bundles(refs)
         return found
@@ -150,14 +143,14 @@ class KeyRing:
 
     def _secret(self) -> bytes:
         if self._pepper is None:
-            self._pepper = run_blocking(lambda: read_or_make_pepper(self._store))
+            self._pepper = run_blocking(lambda: key_store.read_or_make_pepper(self._store))
         return self._pepper
 
     def _require_own_store(self, connection: Connection) -> None:
         """Require the key store that this database has used from the start. Raises KeyStoreUnavailable."""
         if self._is_ours:
             return
-        ours = store_fingerprint(self._secret())
+        ours = key_store.store_fingerprint(self._secret())
         connection.execute("INSERT INTO key_store (id) VALUES (%s) ON CONFLICT DO NOTHING", (ours,))
         if fetch_rows(connection, "SELECT id FROM key_store")[:1] != [(ours,)]:
             raise KeyStoreUnavailable(
@@ -174,7 +167,7 @@ class KeyRing:
         return self._unused.pop()
 
     def _make_keys(self) -> list[AesKey]:
-        return [AesKey(*named) for named in make_bundle(self._store, KEYS_PER_BUNDLE)]
+        return [AesKey(*named) for named in key_store.make_bundle(self._store, KEYS_PER_BUNDLE)]
 
     def _refill_ahead(self) -> None:
         try:
@@ -190,7 +183,7 @@ class KeyRing:
             kept = self._bundles.get(name)
         if kept is not None and kept[0] > time.monotonic():
             return kept[1]
-        found = run_blocking(lambda: read_bundle(self._store, name))
+        found = run_blocking(lambda: key_store.read_bundle(self._store, name))
         with self._lock:
             _put_bounded(
                 self._bundles, name, (time.monotonic() + CACHE_SECONDS, found), MOST_BUNDLES

@@ -36,7 +36,11 @@ def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[ob
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
 
 
-_StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", _StrictLoader.construct_scalar)
+def _construct_text(loader: _StrictLoader, node: yaml.ScalarNode) -> object:
+    return loader.construct_scalar(node)
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", _construct_text)
 
 
 def load_policy(file: Path = DEFAULT_POLICY_FILE) -> Rulebook:

@@ -84,15 +84,13 @@ def _holidays(raw: object, pointer: str, faults: list[Fault]) -> list[str]:
     if fault := _unknown_place_fault(country, subdivision, pointer):
         faults.append(fault)
         return []
-    years: Sequence[int]
-    if isinstance(holidays.years, Years):
-        years = range(holidays.years.from_, holidays.years.to + 1)
-    else:
-        years = sorted(set(holidays.years))
+    given = holidays.years
+    years: Sequence[int] = (
+        range(given.from_, given.to + 1) if isinstance(given, Years) else sorted(set(given))
+    )
     if not 0 < len(years) <= MOST_YEARS:
-        faults.append(
-            Fault(f"{pointer}/years", f"has {len(years)} years; from 1 to {MOST_YEARS} are allowed")
-        )
+        detail = f"has {len(years)} years; from 1 to {MOST_YEARS} are allowed"
+        faults.append(Fault(f"{pointer}/years", detail))
         return []
     found: list[str] = []
     for year in years:

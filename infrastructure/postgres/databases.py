@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -15,6 +15,7 @@ from psycopg.sql import SQL, Identifier
 
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from infrastructure.postgres.roles import dsn_with_role_logins
+from infrastructure.postgres.rows import Connection, fetch_rows
 from infrastructure.settings import DATABASE, Settings
 
 MIN_SERVER_VERSION = 15
@@ -75,9 +76,8 @@ def _wait_for_recovery(dsn: str) -> None:
                 )
             if now.is_paused:
                 raise DatabaseUnusable(
-                    f"its recovery is paused at {now.at} and it {_IN_RECOVERY}: set "
-                    "recovery_target_action = 'promote' and restart it, or run "
-                    "SELECT pg_wal_replay_resume()"
+                    f"its recovery is paused at {now.at} and it {_IN_RECOVERY}: set recovery_target_action "
+                    "= 'promote' and restart it, or run SELECT pg_wal_replay_resume()"
                 )
             if now != last:
                 last, ends_at = now, time.monotonic() + RECOVERY_SECONDS
@@ -95,18 +95,17 @@ class _Recovery(NamedTuple):
     follows: bool
 
 
-def _read_recovery(connection: psycopg.Connection[Any]) -> _Recovery | None:
-    row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
-    if row is None or not row[0]:
+def _read_recovery(connection: Connection) -> _Recovery | None:
+    if fetch_rows(connection, "SELECT pg_is_in_recovery()") != [(True,)]:
         return None
     try:
-        state = connection.execute(
+        (state,) = fetch_rows(
+            connection,
             "SELECT pg_last_wal_replay_lsn()::text, pg_get_wal_replay_pause_state() = 'paused', "
-            "EXISTS (SELECT FROM pg_stat_wal_receiver)"
-        ).fetchone()
+            "EXISTS (SELECT FROM pg_stat_wal_receiver)",
+        )
     except psycopg.errors.ObjectNotInPrerequisiteState:
         return None  # it was promoted in between
-    assert state is not None
     return _Recovery(*state)
 
 

@@ -10,27 +10,12 @@ from psycopg.errors import InsufficientPrivilege
 from application.log.recorder import leaf_digest
 from domain.merkle.tree import root_at
 from infrastructure.postgres.rows import Connection, fetch_rows
+from infrastructure.transparency import nodes
 from infrastructure.transparency.acknowledged import AcknowledgedHeads, AcknowledgedMissing
 from infrastructure.transparency.former_keys import read_former_keys
-from infrastructure.transparency.nodes import (
-    PositionsMissing,
-    fill_all_nodes,
-    read_envelopes,
-    read_head,
-    read_nodes,
-    try_lock,
-)
 from infrastructure.transparency.outside_checkpoints import DISPUTED_FILE, OutsideCheckpoints
 from infrastructure.transparency.signing_keys import KeyUnusable, Signer
-from infrastructure.verifier.notes import (
-    Checkpoint,
-    Key,
-    NoteBroken,
-    open_checkpoint,
-    open_note,
-    parse_checkpoint,
-    split_note,
-)
+from infrastructure.verifier import notes
 
 LOCK = 0x0CA5E7A4
 """Advisory lock, held while a checkpoint is made and while the key is rotated."""
@@ -69,21 +54,21 @@ class Checkpoints:
             self._signer = self._again()
         return self._signer
 
-    def make(self, connection: Connection) -> Checkpoint | None:
+    def make(self, connection: Connection) -> notes.Checkpoint | None:
         """Make a checkpoint of the log if it has grown. Raises KeyUnusable. Halts the log and raises
         LogNotAsWitnessed or PositionsMissing if it is not the witnessed one."""
         try:
             return self._make(connection)
-        except (LogNotAsWitnessed, PositionsMissing):
+        except (LogNotAsWitnessed, nodes.PositionsMissing):
             halt_log(connection)
             raise
 
-    def _make(self, connection: Connection) -> Checkpoint | None:
+    def _make(self, connection: Connection) -> notes.Checkpoint | None:
         # The size is read first: later appends have no nodes yet and are not signed.
-        size = read_head(connection)
-        fill_all_nodes(connection)
+        size = nodes.read_head(connection)
+        nodes.fill_all_nodes(connection)
         with connection.transaction():
-            if not try_lock(connection, LOCK):
+            if not nodes.try_lock(connection, LOCK):
                 return None
             self._require_key_in_force()
             self.require_as_witnessed(connection)
@@ -93,8 +78,8 @@ class Checkpoints:
             elif not size:
                 return None
             else:
-                root = root_at(size, partial(read_nodes, connection))
-                made = Checkpoint(self.signer.key.name, size, root)
+                root = root_at(size, partial(nodes.read_nodes, connection))
+                made = notes.Checkpoint(self.signer.key.name, size, root)
                 note = self.signer.signed(made.text)
                 connection.execute(
                     "INSERT INTO checkpoints (size, root, note) VALUES (%s, %s, %s)",
@@ -110,9 +95,9 @@ class Checkpoints:
         """The database's last note, signed by the key in force; the signature is added if it is missing.
         Other roles can add such rows, so the root is checked first. Raises LogNotAsWitnessed."""
         try:
-            text, _ = split_note(note.encode())
-            stated = parse_checkpoint(text)
-        except NoteBroken as error:
+            text, _ = notes.split_note(note.encode())
+            stated = notes.parse_checkpoint(text)
+        except notes.NoteBroken as error:
             raise LogNotAsWitnessed(
                 f"The last checkpoint in the database is not ours: {error}"
             ) from None
@@ -121,8 +106,8 @@ class Checkpoints:
                 f"The checkpoint of {size} positions in the database does not have this log's root."
             )
         try:
-            open_note(note.encode(), self.signer.key)
-        except NoteBroken:
+            notes.open_note(note.encode(), self.signer.key)
+        except notes.NoteBroken:
             note = store_signature(connection, size, self.signer.key, self.signer.signature(text))
         return note.encode()
 
@@ -142,9 +127,9 @@ class Checkpoints:
                     f"{why} To accept the log anyway, remove {self.outside.place}/{DISPUTED_FILE}."
                 )
             if self.outside.latest() is not None:
-                fill_all_nodes(connection)
+                nodes.fill_all_nodes(connection)
             self.require_as_witnessed(connection)
-        except (LogNotAsWitnessed, PositionsMissing):
+        except (LogNotAsWitnessed, nodes.PositionsMissing):
             halt_log(connection)
             raise
         lift_halt(connection)
@@ -153,20 +138,27 @@ class Checkpoints:
         """The same check without a halt. Raises LogNotAsWitnessed, PositionsMissing or KeyUnusable."""
         self.require_as_witnessed(connection)
 
-    def last_external(self) -> Checkpoint | None:
+    def last_external(self) -> notes.Checkpoint | None:
         """The last checkpoint outside the database. Raises LogNotAsWitnessed if no key of this log has
         signed it, and KeyUnusable if our key was rotated."""
         note = self.outside.latest()
-        return self._open_external(note) if note is not None else None
+        try:
+            return self.opened(note) if note is not None else None
+        except notes.NoteBroken as error:
+            self._require_key_in_force()  # a rotated key of ours is not a fault of the log
+            raise LogNotAsWitnessed(
+                f"{self.outside.place}/latest: {error}. Set CASETRAIL_CHECKPOINT_KEY to the key "
+                "that signed it."
+            ) from None
 
-    def opened(self, note: bytes) -> Checkpoint:
+    def opened(self, note: bytes) -> notes.Checkpoint:
         """The checkpoint in a note, verified with the key in force or a former one. Raises NoteBroken."""
         try:
-            return open_checkpoint(note, self.signer.key)
-        except NoteBroken:
+            return notes.open_checkpoint(note, self.signer.key)
+        except notes.NoteBroken:
             for former in read_former_keys(self.outside):
                 if former.has_signed(note):
-                    return open_checkpoint(note, former.key)
+                    return notes.open_checkpoint(note, former.key)
             raise
 
     def require_as_witnessed(self, connection: Connection) -> None:
@@ -181,18 +173,8 @@ class Checkpoints:
             except AcknowledgedMissing as error:
                 raise LogNotAsWitnessed(str(error)) from None
 
-    def _open_external(self, note: bytes) -> Checkpoint:
-        try:
-            return self.opened(note)
-        except NoteBroken as error:
-            self._require_key_in_force()  # a rotated key of ours is not a fault of the log
-            raise LogNotAsWitnessed(
-                f"{self.outside.place}/latest: {error}. Set CASETRAIL_CHECKPOINT_KEY to the key "
-                "that signed it."
-            ) from None
-
-    def _require_continuation(self, connection: Connection, witnessed: Checkpoint) -> None:
-        stored = read_head(connection)
+    def _require_continuation(self, connection: Connection, witnessed: notes.Checkpoint) -> None:
+        stored = nodes.read_head(connection)
         if stored >= witnessed.size and _has_root_of(connection, witnessed):
             return
         heads = self._heads.known() if self._heads is not None else []
@@ -208,7 +190,9 @@ class Checkpoints:
             f"{self.outside.place}; another database needs its own CASETRAIL_CHECKPOINTS."
         )
 
-    def _describe_difference(self, connection: Connection, stored: int, last: Checkpoint) -> str:
+    def _describe_difference(
+        self, connection: Connection, stored: int, last: notes.Checkpoint
+    ) -> str:
         """Where the log first differs: between two witnessed sizes, or at an altered position."""
         good, bad = 0, last.size if last.size <= stored else None
         sizes = [size for size in self.outside.sizes() if size <= stored]
@@ -218,7 +202,7 @@ class Checkpoints:
             note = self.outside.note(sizes[middle])
             try:
                 holds = note is not None and _has_root_of(connection, self.opened(note))
-            except NoteBroken:
+            except notes.NoteBroken:
                 holds = False
             if holds:
                 good, low = sizes[middle], middle + 1
@@ -240,8 +224,7 @@ def halt_log(connection: Connection) -> None:
 def lift_halt(connection: Connection) -> None:
     """Lift a halt. The roles of a running service may not, since an attacker could then use them.
     Raises LogNotAsWitnessed if this connection may not either."""
-    halted = connection.execute("SELECT FROM log_head WHERE halted").fetchone()
-    if halted is None:
+    if connection.execute("SELECT FROM log_head WHERE halted").fetchone() is None:
         return
     try:
         connection.execute("SELECT lift_halt()")
@@ -264,7 +247,7 @@ def checkpoint_of_size(connection: Connection, size: int) -> str | None:
     return str(rows[0][1]) if rows else None
 
 
-def store_signature(connection: Connection, size: int, key: Key, line: str) -> str:
+def store_signature(connection: Connection, size: int, key: notes.Key, line: str) -> str:
     """Add a signature to a stored checkpoint; return the note with all signatures."""
     connection.execute(
         "INSERT INTO checkpoint_signatures (size, signed_by, line) VALUES (%s, %s, %s) "
@@ -281,15 +264,15 @@ def find_first_altered(connection: Connection, after: int, upto: int) -> int | N
     return next(
         (
             position
-            for position, state, leaf in read_envelopes(connection, after + 1, upto)
+            for position, state, leaf in nodes.read_envelopes(connection, after + 1, upto)
             if leaf_digest(state) != leaf
         ),
         None,
     )
 
 
-def _has_root_of(connection: Connection, witnessed: Checkpoint) -> bool:
+def _has_root_of(connection: Connection, witnessed: notes.Checkpoint) -> bool:
     try:
-        return root_at(witnessed.size, partial(read_nodes, connection)) == witnessed.root
-    except PositionsMissing:
+        return root_at(witnessed.size, partial(nodes.read_nodes, connection)) == witnessed.root
+    except nodes.PositionsMissing:
         return False

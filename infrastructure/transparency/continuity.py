@@ -12,7 +12,7 @@ from contextlib import suppress
 from psycopg.errors import InsufficientPrivilege
 
 from infrastructure.postgres.datastore import LogHalted
-from infrastructure.postgres.rows import Connection
+from infrastructure.postgres.rows import Connection, fetch_rows
 from infrastructure.transparency.acknowledged import (
     AcknowledgedHead,
     AcknowledgedHeads,
@@ -52,9 +52,7 @@ class Continuity:
     def require_same_log(self, connection: Connection) -> None:
         """Raises LogHalted: if the log is another, after halting it; while the server recovers; or if
         the check is not possible."""
-        row = connection.execute("SELECT pg_is_in_recovery() AS is_so").fetchone()
-        assert row is not None
-        if row[0]:
+        if fetch_rows(connection, "SELECT pg_is_in_recovery()") == [(True,)]:
             raise LogHalted("the database is in recovery, or it is a replica")
         try:
             require_stored(

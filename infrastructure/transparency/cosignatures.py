@@ -19,15 +19,7 @@ from infrastructure.transparency.checkpoints import (
     store_signature,
 )
 from infrastructure.transparency.nodes import read_head, read_nodes
-from infrastructure.verifier.notes import (
-    COSIGNATURE,
-    Key,
-    NoteBroken,
-    cosignature_time,
-    parse_checkpoint,
-    parse_key,
-    split_note,
-)
+from infrastructure.verifier import notes
 
 TIMEOUT_SECONDS = 5.0
 _TRIES = 3
@@ -47,7 +39,7 @@ class WitnessUnavailable(Exception):
 class WitnessClient:
     """Has one witness cosign the checkpoints of one log."""
 
-    def __init__(self, url: str, witness: Key, checkpoints: Checkpoints) -> None:
+    def __init__(self, url: str, witness: notes.Key, checkpoints: Checkpoints) -> None:
         self.url = url.rstrip("/")
         self.witness = witness
         self._checkpoints = checkpoints
@@ -80,7 +72,10 @@ class WitnessClient:
         if found is None:
             return False
         size, note = found[0], found[1].encode()
-        if parse_checkpoint(split_note(note)[0]).origin != self._checkpoints.signer.key.name:
+        if (
+            notes.parse_checkpoint(notes.split_note(note)[0]).origin
+            != self._checkpoints.signer.key.name
+        ):
             return False  # made before the log got its name; the next checkpoint has it
         old = self._last_cosigned(connection)
         if old == size and self._checkpoints.outside.disputed() is None:
@@ -138,12 +133,12 @@ class WitnessClient:
 
     def _keep(self, connection: Connection, size: int, note: bytes, answer: bytes) -> None:
         """Store the witness's own signature line of its answer."""
-        text, _ = split_note(note)
+        text, _ = notes.split_note(note)
         try:
-            _, lines = split_note(f"{text}\n".encode() + answer)
+            _, lines = notes.split_note(f"{text}\n".encode() + answer)
             own = next(line for line, name, _ in lines if name == self.witness.name)
-            cosignature_time(f"{text}\n{own}".encode(), self.witness)
-        except (NoteBroken, StopIteration) as error:
+            notes.cosignature_time(f"{text}\n{own}".encode(), self.witness)
+        except (notes.NoteBroken, StopIteration) as error:
             raise WitnessUnavailable(
                 f"{self.url} did not answer with a cosignature of its key: {error}"
             ) from None
@@ -163,6 +158,6 @@ def open_witness_client(setting: str | None, checkpoints: Checkpoints) -> Witnes
     try:
         if httpx2.URL(url).scheme not in ("http", "https"):
             raise WitnessUnusable(f"{url} is not an http:// or https:// address")
-        return WitnessClient(url, parse_key(key, COSIGNATURE), checkpoints)
-    except (NoteBroken, httpx2.InvalidURL) as error:
+        return WitnessClient(url, notes.parse_key(key, notes.COSIGNATURE), checkpoints)
+    except (notes.NoteBroken, httpx2.InvalidURL) as error:
         raise WitnessUnusable(f"it must be `URL KEY`, as the witness prints it: {error}") from None

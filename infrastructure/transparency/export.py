@@ -21,25 +21,8 @@ from infrastructure.transparency.checkpoints import (
 )
 from infrastructure.transparency.nodes import read_envelopes, read_nodes
 from infrastructure.transparency.signing_keys import Signer
+from infrastructure.verifier import bundle_format, notes
 from infrastructure.verifier.bundle_files import file_digest
-from infrastructure.verifier.bundle_format import (
-    CHECKPOINT_FILE,
-    EVENTS_FILE,
-    FORMAT,
-    KEY_FILE,
-    LEAVES_FILE,
-    MANIFEST_FILE,
-    NODES_FILE,
-    SINCE_FILE,
-    event_line,
-)
-from infrastructure.verifier.notes import (
-    NoteBroken,
-    has_signed,
-    open_checkpoint,
-    parse_checkpoint,
-    split_note,
-)
 from infrastructure.verifier.population import PROPOSED_TYPE, PopulationCount, needs_proposals
 
 NODES_PER_QUERY = 1_000
@@ -67,8 +50,8 @@ class Export:
         self._connection, self._signer, self._directory = connection, signer, directory
         self._size, self._note = found
         try:
-            self._root = open_checkpoint(self._note.encode(), signer.key).root
-        except NoteBroken as error:
+            self._root = notes.open_checkpoint(self._note.encode(), signer.key).root
+        except notes.NoteBroken as error:
             raise NothingToExport(
                 f"this process's key has not signed the last checkpoint: {error}."
             ) from None
@@ -132,15 +115,15 @@ class Export:
                 f"no such event is among the {self._size} of the last checkpoint."
             )
         self._directory.mkdir(parents=True, exist_ok=False)
-        self._put(KEY_FILE, f"{self._signer.key.text}\n".encode())
-        self._put(CHECKPOINT_FILE, self._note.encode())
+        self._put(bundle_format.KEY_FILE, f"{self._signer.key.text}\n".encode())
+        self._put(bundle_format.CHECKPOINT_FILE, self._note.encode())
         if since:
-            self._put(SINCE_FILE, self._note_at(since))
+            self._put(bundle_format.SINCE_FILE, self._note_at(since))
         count = PopulationCount(question, since) if question["ask"] == "population" else None
         events = self._put_events(ranges, since, count)
         self.answer = count.answer if count is not None else None
         manifest = {
-            "format": FORMAT,
+            "format": bundle_format.FORMAT,
             "question": question,
             "size": self._size,
             "since": since,
@@ -150,7 +133,7 @@ class Export:
         }
         text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":"))
         note = self._signer.signed(f"{text}\n")
-        (self._directory / MANIFEST_FILE).write_bytes(note)
+        (self._directory / bundle_format.MANIFEST_FILE).write_bytes(note)
         self.manifest_digest = hashlib.sha256(note).hexdigest()
         self.listed = count.positions if count is not None else []
         return events
@@ -160,16 +143,16 @@ class Export:
     ) -> int:
         frontier, written = Frontier(), 0
         with (
-            open(self._directory / EVENTS_FILE, "wb") as events,
-            open(self._directory / LEAVES_FILE, "wb") as leaves,
-            open(self._directory / NODES_FILE, "wb") as nodes,
+            open(self._directory / bundle_format.EVENTS_FILE, "wb") as events,
+            open(self._directory / bundle_format.LEAVES_FILE, "wb") as leaves,
+            open(self._directory / bundle_format.NODES_FILE, "wb") as nodes,
         ):
             for first, last in ranges:
                 self._put_nodes(nodes, frontier, first - 1, since)
                 pending = list[bytes]()
                 for position, state, _ in read_envelopes(self._connection, first, last):
                     leaf = leaf_digest(state)
-                    events.write(event_line(position, state))
+                    events.write(bundle_format.event_line(position, state))
                     leaves.write(leaf.hex().encode() + b"\n")
                     pending.append(leaf)
                     written += 1
@@ -184,7 +167,11 @@ class Export:
             altered = find_first_altered(self._connection, 0, self._size)
             where = f": position {altered} is the first altered one" if altered else ""
             raise LogAltered(f"its events do not have the root of the last checkpoint{where}.")
-        for name in (EVENTS_FILE, LEAVES_FILE, NODES_FILE):
+        for name in (
+            bundle_format.EVENTS_FILE,
+            bundle_format.LEAVES_FILE,
+            bundle_format.NODES_FILE,
+        ):
             self._digests[name] = file_digest(self._directory / name)
         return written
 
@@ -204,10 +191,12 @@ class Export:
         if found is None:
             raise NothingToExport(f"there is no checkpoint of size {since}.")
         note = found.encode()
-        if has_signed(self._signer.key, note):
+        if notes.has_signed(self._signer.key, note):
             return note
-        text, _ = split_note(note)
-        if parse_checkpoint(text).root != root_at(since, partial(read_nodes, self._connection)):
+        text, _ = notes.split_note(note)
+        if notes.parse_checkpoint(text).root != root_at(
+            since, partial(read_nodes, self._connection)
+        ):
             raise LogAltered(f"it does not begin with the checkpoint of size {since}.")
         return note + self._signer.signature(text).encode()
 

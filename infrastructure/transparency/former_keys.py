@@ -32,11 +32,8 @@ class FormerKey(NamedTuple):
 def read_former_keys(outside: OutsideCheckpoints) -> list[FormerKey]:
     """The former keys, oldest first. Raises NoteBroken."""
     content = outside.place.read(KEYS_FILE) or b""
-    found = []
-    for line in content.decode().splitlines():
-        first, until, key = line.split(" ", 2)
-        found.append(FormerKey(parse_key(key), int(first), int(until)))
-    return found
+    lines = [line.split(" ", 2) for line in content.decode().splitlines()]
+    return [FormerKey(parse_key(key), int(first), int(until)) for first, until, key in lines]
 
 
 def add_former_key(outside: OutsideCheckpoints, key: Key, until: int) -> None:

@@ -3,7 +3,7 @@ the database, and the rows of duties and commands that were stored with its even
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
@@ -23,16 +23,9 @@ from domain.people import SameAs
 from domain.recorded_event import RecordedEvent
 from infrastructure.postgres.rows import Connection, fetch_rows
 from infrastructure.transparency.checkpoints import Checkpoints
-from infrastructure.transparency.former_keys import FormerKey, read_former_keys
+from infrastructure.transparency.former_keys import read_former_keys
 from infrastructure.transparency.nodes import LOWEST_LEVEL
-from infrastructure.verifier.notes import (
-    Checkpoint,
-    Key,
-    NoteBroken,
-    has_signed,
-    parse_checkpoint,
-    split_note,
-)
+from infrastructure.verifier import notes
 
 MAX_TIME_REVERSAL: Final = timedelta(hours=1)
 """Concurrent writers record within seconds of each other. An event that claims to be this much older than
@@ -61,16 +54,18 @@ class StoredEvidence:
                 last = checkpoints.opened(note)
                 self.roots[last.size] = last.root
                 self.witnessed = last.size
-            except NoteBroken as error:
+            except notes.NoteBroken as error:
                 self.broken.append(f"the last checkpoint outside: {error}")
         read = partial(fetch_rows, connection)
         for size, root, note_text in read("SELECT size, root, note FROM checkpoints ORDER BY size"):
-            where = f"the checkpoint of size {size}"
+            where, note = f"the checkpoint of size {size}", note_text.encode()
             try:
-                stated, is_ours = _read_checkpoint(note_text.encode(), key, former)
-            except NoteBroken as error:
+                stated = notes.parse_checkpoint(notes.split_note(note)[0])
+            except notes.NoteBroken as error:
                 self.broken.append(f"{where}: {error}")
                 continue
+            # The log must fit it, whether or not a known key has signed it.
+            is_ours = notes.has_signed(key, note) or any(one.has_signed(note) for one in former)
             if not is_ours:
                 self.broken.append(f"{where}, of {stated.origin}, {SIGNED_BY_ANOTHER}")
             if (stated.size, stated.root) != (size, bytes(root)) or (
@@ -90,13 +85,6 @@ class StoredEvidence:
         self.commands = {*read("SELECT principal, key FROM commands")}
         head = read("SELECT position FROM log_head")
         self.head = head[0][0] if head else None
-
-
-def _read_checkpoint(note: bytes, key: Key, former: Sequence[FormerKey]) -> tuple[Checkpoint, bool]:
-    """What a note states, and whether a known key has signed it. The log must fit it in both cases.
-    Raises NoteBroken."""
-    stated = parse_checkpoint(split_note(note)[0])
-    return stated, has_signed(key, note) or any(one.has_signed(note) for one in former)
 
 
 def find_faults(connection: Connection, checkpoints: Checkpoints) -> Iterator[str]:

@@ -103,14 +103,12 @@ def _compare_with_checkpoint(
         return CheckpointComparison(size=0, root="", goes_on=False, detail=str(error))
     if last is None:
         return None
-    detail = None
+    size, root = last.size, last.root.hex()
     try:
         checkpoints.compare(connection)
     except (LogNotAsWitnessed, PositionsMissing) as error:
-        detail = str(error)
-    return CheckpointComparison(
-        size=last.size, root=last.root.hex(), goes_on=detail is None, detail=detail
-    )
+        return CheckpointComparison(size=size, root=root, goes_on=False, detail=str(error))
+    return CheckpointComparison(size=size, root=root, goes_on=True, detail=None)
 
 
 def _hash_range(

@@ -11,15 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from infrastructure.durable_files import create_file
-from infrastructure.verifier.notes import (
-    COSIGNATURE,
-    ED25519,
-    SIGNED_BY,
-    Key,
-    NoteBroken,
-    cosignature_text,
-    decode_base64,
-)
+from infrastructure.verifier import notes
 
 _PREFIX = "PRIVATE+KEY+"
 
@@ -35,10 +27,10 @@ class KeyMissing(KeyUnusable):
 class Signer:
     """A private key and its name. `key` is the public part."""
 
-    def __init__(self, name: str, private: Ed25519PrivateKey, kind: bytes = ED25519) -> None:
+    def __init__(self, name: str, private: Ed25519PrivateKey, kind: bytes = notes.ED25519) -> None:
         self._private = private
         public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        self.key = Key(name, public, kind)
+        self.key = notes.Key(name, public, kind)
 
     def signed(self, text: str) -> bytes:
         """The text, which must end with a newline, as a signed note."""
@@ -50,11 +42,11 @@ class Signer:
 
     def cosignature(self, text: str, at: int) -> str:
         """A witness's signature line for a checkpoint, at POSIX time `at`."""
-        assert self.key.kind == COSIGNATURE
-        return self._line(at.to_bytes(8) + self._private.sign(cosignature_text(text, at)))
+        assert self.key.kind == notes.COSIGNATURE
+        return self._line(at.to_bytes(8) + self._private.sign(notes.cosignature_text(text, at)))
 
     def _line(self, signature: bytes) -> str:
-        return f"{SIGNED_BY}{self.key.name} {base64.b64encode(self.key.id + signature).decode()}\n"
+        return f"{notes.SIGNED_BY}{self.key.name} {base64.b64encode(self.key.id + signature).decode()}\n"
 
     @property
     def secret(self) -> str:
@@ -66,8 +58,8 @@ def open_signer(text_or_file: str) -> Signer:
     """Open a key given as text (`PRIVATE+KEY+…`) or as a file, which is made if it is missing. Raises
     KeyUnusable."""
     if text_or_file.startswith(_PREFIX):
-        return _parse_signer(text_or_file, ED25519)
-    return _read_signer(Path(text_or_file), f"casetrail/{secrets.token_hex(4)}", ED25519)
+        return _parse_signer(text_or_file, notes.ED25519)
+    return _read_signer(Path(text_or_file), f"casetrail/{secrets.token_hex(4)}", notes.ED25519)
 
 
 def open_existing_signer(text_or_file: str) -> Signer:
@@ -88,12 +80,12 @@ def read_only_signer(text_or_file: str) -> Signer:
 
 def open_cosigner(file: Path) -> Signer:
     """Open a witness's key, made if it is missing. Raises KeyUnusable."""
-    return _read_signer(file, f"witness/{secrets.token_hex(4)}", COSIGNATURE)
+    return _read_signer(file, f"witness/{secrets.token_hex(4)}", notes.COSIGNATURE)
 
 
 def make_successor(file: Path, name: str) -> Signer:
     """Open the key that will succeed one of this name, made if it is missing. Raises KeyUnusable."""
-    return _read_signer(file, name, ED25519)
+    return _read_signer(file, name, notes.ED25519)
 
 
 def _read_signer(file: Path, name: str, kind: bytes) -> Signer:
@@ -110,9 +102,9 @@ def _read_signer(file: Path, name: str, kind: bytes) -> Signer:
 def _parse_signer(text: str, kind: bytes) -> Signer:
     parts = text.strip().removeprefix(_PREFIX).split("+", 2)
     try:
-        name, number, seed = parts[0], parts[1], decode_base64(parts[2])
+        name, number, seed = parts[0], parts[1], notes.decode_base64(parts[2])
         found = Signer(name, Ed25519PrivateKey.from_private_bytes(seed[1:]), kind)
-    except (IndexError, NoteBroken, ValueError):
+    except (IndexError, notes.NoteBroken, ValueError):
         raise KeyUnusable(f"it must have the form {_PREFIX}NAME+ID+BASE64") from None
     if seed[:1] != kind or found.key.id.hex() != number:
         raise KeyUnusable("its ID is not that of the key")

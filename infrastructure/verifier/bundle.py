@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from domain.merkle.tree import CHUNK_LEVEL, Frontier, OutsideTree
+from infrastructure.verifier import notes
 from infrastructure.verifier.bundle_files import check_files, read_file
 from infrastructure.verifier.bundle_format import (
     CHECKPOINT_FILE,
@@ -28,17 +29,6 @@ from infrastructure.verifier.bundle_format import (
 )
 from infrastructure.verifier.differences import locate_faults
 from infrastructure.verifier.manifest import read_manifest
-from infrastructure.verifier.notes import (
-    COSIGNATURE,
-    ED25519,
-    Checkpoint,
-    Key,
-    NoteBroken,
-    cosignature_time,
-    has_signed,
-    open_checkpoint,
-    parse_key,
-)
 from infrastructure.verifier.population import PopulationCount
 from infrastructure.verifier.scope import PROVES, PopulationScope, scope_of
 
@@ -88,19 +78,21 @@ def verify(bundle: Path, *keys: str, witness: str | None = None) -> Verdict:
     key: compare that with the key that its owner publishes."""
     try:
         known = _usable_keys(bundle, keys)
-        cosigner = _parse_key(witness, GIVEN_WITNESS, COSIGNATURE) if witness is not None else None
+        cosigner = (
+            _parse_key(witness, GIVEN_WITNESS, notes.COSIGNATURE) if witness is not None else None
+        )
     except BundleBroken as broken:
         return Verdict(False, [broken.fault])
     key = known[0]
     try:
         note = read_file(bundle, MANIFEST_FILE)
-        key = next((key for key in known if has_signed(key, note)), key)
+        key = next((key for key in known if notes.has_signed(key, note)), key)
         return _verify(bundle, note, key, cosigner)
     except BundleBroken as broken:
         return Verdict(False, [broken.fault], key.text)
 
 
-def _usable_keys(bundle: Path, keys: Sequence[str]) -> Sequence[Key]:
+def _usable_keys(bundle: Path, keys: Sequence[str]) -> Sequence[notes.Key]:
     if not keys:
         try:
             return [_parse_key(read_file(bundle, KEY_FILE).decode(), KEY_FILE)]
@@ -112,28 +104,25 @@ def _usable_keys(bundle: Path, keys: Sequence[str]) -> Sequence[Key]:
     return [_parse_key(text, f"{GIVEN_KEY} {number}") for number, text in enumerate(keys, 1)]
 
 
-def _parse_key(text: str, where: str, kind: bytes = ED25519) -> Key:
+def _parse_key(text: str, where: str, kind: bytes = notes.ED25519) -> notes.Key:
     try:
-        return parse_key(text, kind)
-    except NoteBroken as error:
+        return notes.parse_key(text, kind)
+    except notes.NoteBroken as error:
         raise BundleBroken(Fault("key", where, f"the key cannot be used: {error}")) from None
 
 
-def _verify(bundle: Path, note: bytes, key: Key, witness: Key | None) -> Verdict:
+def _verify(bundle: Path, note: bytes, key: notes.Key, witness: notes.Key | None) -> Verdict:
     manifest = read_manifest(note, key)
     faults = check_files(bundle, manifest["files"])
     is_changed = {fault.file for fault in faults if fault.code == "file_changed"}
     signed = _read_checkpoint(bundle, CHECKPOINT_FILE, manifest["size"], key)
     cosigned = _check_cosignature(bundle, witness, faults)
-    since = (
-        _read_checkpoint(bundle, SINCE_FILE, manifest["since"], key) if manifest["since"] else None
-    )
-    parts = list(read_runs(bundle / NODES_FILE, signed.size, manifest["since"]))
+    start: int = manifest["since"]
+    since = _read_checkpoint(bundle, SINCE_FILE, start, key) if start else None
+    parts = list(read_runs(bundle / NODES_FILE, signed.size, start))
     events = _count_events(manifest, parts, NODES_FILE in is_changed)
     question = manifest["question"]
-    count = (
-        PopulationCount(question, manifest["since"]) if question["ask"] == "population" else None
-    )
+    count = PopulationCount(question, start) if question["ask"] == "population" else None
     scope = PopulationScope(count) if count is not None else scope_of(question)
     verdict = Verdict(False, faults, key.text, question, signed.size, cosigned=cosigned)
     try:
@@ -169,7 +158,7 @@ def _count_events(manifest: dict[str, Any], parts: Sequence[EventRun], is_change
 def _compute_root(
     bundle: Path,
     parts: Sequence[EventRun],
-    since: Checkpoint | None,
+    since: notes.Checkpoint | None,
     on_event: EventCallback | None,
     faults: list[Fault],
 ) -> bytes:
@@ -215,17 +204,19 @@ def _read_leaves(
     return found
 
 
-def _check_earlier_root(frontier: Frontier, since: Checkpoint | None, faults: list[Fault]) -> None:
+def _check_earlier_root(
+    frontier: Frontier, since: notes.Checkpoint | None, faults: list[Fault]
+) -> None:
     if since is not None and frontier.size == since.size and frontier.root() != since.root:
         lost = Fault("root", SINCE_FILE, f"the first {since.size} positions have another root")
         if lost not in faults:
             faults.append(lost)
 
 
-def _read_checkpoint(bundle: Path, name: str, size: int, key: Key) -> Checkpoint:
+def _read_checkpoint(bundle: Path, name: str, size: int, key: notes.Key) -> notes.Checkpoint:
     try:
-        found = open_checkpoint(read_file(bundle, name), key)
-    except NoteBroken as error:
+        found = notes.open_checkpoint(read_file(bundle, name), key)
+    except notes.NoteBroken as error:
         detail = f"the checkpoint cannot be verified: {error}"
         raise BundleBroken(Fault("checkpoint", name, detail)) from None
     if found.size != size:
@@ -234,11 +225,11 @@ def _read_checkpoint(bundle: Path, name: str, size: int, key: Key) -> Checkpoint
     return found
 
 
-def _check_cosignature(bundle: Path, witness: Key | None, faults: list[Fault]) -> int | None:
+def _check_cosignature(bundle: Path, witness: notes.Key | None, faults: list[Fault]) -> int | None:
     if witness is not None:
         try:
-            return cosignature_time(read_file(bundle, CHECKPOINT_FILE), witness)
-        except NoteBroken as error:
+            return notes.cosignature_time(read_file(bundle, CHECKPOINT_FILE), witness)
+        except notes.NoteBroken as error:
             detail = f"the witness has not cosigned it: {error}"
             faults.append(Fault("witness", CHECKPOINT_FILE, detail))
     return None

@@ -17,15 +17,7 @@ from infrastructure.transparency.ask_witness import (
     WitnessResponse,
 )
 from infrastructure.transparency.signing_keys import Signer
-from infrastructure.verifier.notes import (
-    Checkpoint,
-    Key,
-    NoteBroken,
-    cosignature_time,
-    has_signed,
-    parse_checkpoint,
-    split_note,
-)
+from infrastructure.verifier import notes
 
 
 class CosignedStateUnreadable(Exception):
@@ -35,10 +27,10 @@ class CosignedStateUnreadable(Exception):
 class CosignedState:
     """Cosigns checkpoints of the logs with these keys. Keys of one name belong to one log."""
 
-    def __init__(self, directory: Path, cosigner: Signer, logs: Iterable[Key]) -> None:
+    def __init__(self, directory: Path, cosigner: Signer, logs: Iterable[notes.Key]) -> None:
         self.directory = directory
         self.cosigner = cosigner
-        self._logs: dict[str, list[Key]] = {}
+        self._logs: dict[str, list[notes.Key]] = {}
         for key in logs:
             self._logs.setdefault(key.name, []).append(key)
         directory.mkdir(parents=True, exist_ok=True)
@@ -61,7 +53,7 @@ class CosignedState:
             return self._cosign(request, signed, self._last(checkpoint.origin))
 
     def _cosign(
-        self, request: AddCheckpointRequest, signed: bytes, last: Checkpoint | None
+        self, request: AddCheckpointRequest, signed: bytes, last: notes.Checkpoint | None
     ) -> WitnessResponse:
         checkpoint, size = request.checkpoint, last.size if last is not None else 0
         is_fork = last is not None and checkpoint.size == size and checkpoint.root != last.root
@@ -73,34 +65,34 @@ class CosignedState:
         replace_file(self._file(checkpoint.origin), signed + line.encode())
         return WitnessResponse(200, line)
 
-    def _last(self, origin: str) -> Checkpoint | None:
+    def _last(self, origin: str) -> notes.Checkpoint | None:
         try:
             note = self._file(origin).read_bytes()
         except FileNotFoundError:
             return None
         try:
-            cosignature_time(note, self.cosigner.key)
-            return parse_checkpoint(split_note(note)[0])
-        except NoteBroken as error:
+            notes.cosignature_time(note, self.cosigner.key)
+            return notes.parse_checkpoint(notes.split_note(note)[0])
+        except notes.NoteBroken as error:
             raise CosignedStateUnreadable(f"{self._file(origin)}: {error}") from None
 
     def _file(self, origin: str) -> Path:
         return self.directory / f"{hashlib.sha256(origin.encode()).hexdigest()}.note"
 
 
-def _is_consistent(request: AddCheckpointRequest, last: Checkpoint | None) -> bool:
+def _is_consistent(request: AddCheckpointRequest, last: notes.Checkpoint | None) -> bool:
     checkpoint = request.checkpoint
     if last is None or last.size == 0:
         return not request.proof and (checkpoint.size > 0 or checkpoint.root == EMPTY_ROOT)
     return is_consistent(last.size, checkpoint.size, last.root, checkpoint.root, request.proof)
 
 
-def _keep_one_signature(keys: Iterable[Key], note: bytes) -> bytes | None:
+def _keep_one_signature(keys: Iterable[notes.Key], note: bytes) -> bytes | None:
     """The note with only the first valid signature of one of the keys; None if there is none. Other
     lines, which anybody could add, are dropped."""
-    text, lines = split_note(note)
+    text, lines = notes.split_note(note)
     for line, name, _ in lines:
         alone = f"{text}\n{line}".encode()
-        if any(name == key.name and has_signed(key, alone) for key in keys):
+        if any(name == key.name and notes.has_signed(key, alone) for key in keys):
             return alone
     return None

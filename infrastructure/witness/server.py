@@ -38,10 +38,10 @@ class WitnessServer(ThreadingHTTPServer):
             return WitnessResponse(400, f"{error}\n")
         except (CosignedStateUnreadable, OSError) as error:
             _logger.error("%s", error)
-            return WitnessResponse(
-                500,
-                "the last cosigned checkpoint cannot be read or stored: see the witness's log\n",
+            message = (
+                "the last cosigned checkpoint cannot be read or stored: see the witness's log\n"
             )
+            return WitnessResponse(500, message)
         if answer.status not in (200, 409):
             origin, size = request.checkpoint.origin, request.checkpoint.size
             _logger.warning("%s, %s positions: %s", origin, size, answer.body.strip())

@@ -23,7 +23,7 @@ from domain.policy.document import Severity
 from domain.policy.rulebook import Rulebook
 from domain.policy.simulation_counts import SimulationCounter
 from domain.policy.simulation_figures import CountPair
-from infrastructure.sources.demonstration import DemonstrationStream
+from infrastructure.sources.demonstration.stream import DemonstrationStream
 from tests.application.in_memory_service import SENDER, SHIPPED_RULEBOOK, InMemoryService
 from tests.domain.policies import shipped, with_version
 from tests.domain.signals import after, captured, promising, unavailable

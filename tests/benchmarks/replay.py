@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from infrastructure.sources.olist import OlistTables
+from infrastructure.sources.olist.tables import OlistTables
 from tests.benchmarks.figures import Bench, Figure, less_than
 from tests.benchmarks.real_events import one_row
 from tests.benchmarks.servers import PGBENCH, PGBENCH_CLIENTS, CouldNotMeasure, pgbench

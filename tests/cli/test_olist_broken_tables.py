@@ -13,7 +13,7 @@ import pytest
 
 from domain.orders.signals import OrderPlaced, Signal
 from infrastructure.csv_rows import RejectedRow
-from infrastructure.sources.olist import OlistTables, TablesUnreadable
+from infrastructure.sources.olist.tables import OlistTables, TablesUnreadable
 from tests.cli.conftest import Casetrail
 from tests.cli.olist_tables import Row, Tables
 

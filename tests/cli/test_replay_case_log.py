@@ -14,11 +14,19 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from api.composition import desks
-from infrastructure.sources.case_logs import Command, WaitingParty
 from infrastructure.sources.case_logs.driver import Driver
 from infrastructure.sources.case_logs.figures import compute_figures, read_lines
-from infrastructure.sources.case_logs.plan import Assign, Open, Reopen, Resolve, Resume, Wait
+from infrastructure.sources.case_logs.plan import (
+    Assign,
+    Command,
+    Open,
+    Reopen,
+    Resolve,
+    Resume,
+    Wait,
+)
 from infrastructure.sources.case_logs.replay_policy import ServiceNames, build_replay_policy
+from infrastructure.sources.case_logs.updates import WaitingParty
 from tests.cli import case_logs_by_definition as definition
 from tests.cli.case_log_tables import (
     NOON,

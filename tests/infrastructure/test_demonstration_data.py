@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from infrastructure.policies.files import load_policy
-from infrastructure.sources.demonstration import DemonstrationStream
 from infrastructure.sources.demonstration.shop import Shop, SignalPlan
+from infrastructure.sources.demonstration.stream import DemonstrationStream
 from infrastructure.sources.demonstration.troubles import TROUBLES
 from tests.application.look_ups import service_with_look_ups
 

@@ -11,18 +11,11 @@ from typing import Any
 
 import pytest
 
-from infrastructure.sources.case_logs import (
-    CaseLog,
-    Command,
-    Condition,
-    LogUnreadable,
-    bpi2013,
-    plan_commands,
-    servicenow,
-)
+from infrastructure.sources.case_logs import bpi2013, servicenow
 from infrastructure.sources.case_logs.plan import (
     Assign,
     Close,
+    Command,
     HandOff,
     Open,
     PutBack,
@@ -32,7 +25,9 @@ from infrastructure.sources.case_logs.plan import (
     Resume,
     Start,
     Wait,
+    plan_commands,
 )
+from infrastructure.sources.case_logs.updates import CaseLog, Condition, LogUnreadable
 from tests.cli import case_logs_by_definition as definition
 
 NOON = datetime(2016, 2, 29, 12, tzinfo=UTC)

@@ -41,7 +41,7 @@ from infrastructure.attacks.trial import (
 from infrastructure.postgres.databases import open_database, scratch_database
 from infrastructure.postgres.datastore import connect
 from infrastructure.settings import Settings
-from infrastructure.sources.demonstration import DemonstrationStream
+from infrastructure.sources.demonstration.stream import DemonstrationStream
 
 ENOUGH_EVENTS = 100
 MOST_SHOWN = 160

@@ -20,10 +20,11 @@ from api.composition import Desks, desks, prepare_database
 from api.serving import tune_garbage_collection
 from infrastructure.postgres.databases import open_database, scratch_database
 from infrastructure.settings import Settings
-from infrastructure.sources.case_logs import CaseLog, ImpossibleStep, bpi2013, servicenow
+from infrastructure.sources.case_logs import bpi2013, servicenow
 from infrastructure.sources.case_logs.driver import Driver, plans_of
 from infrastructure.sources.case_logs.figures import Figures, compute_figures, read_lines
 from infrastructure.sources.case_logs.replay_policy import build_replay_policy, choose_names
+from infrastructure.sources.case_logs.updates import CaseLog, ImpossibleStep
 
 READERS: Final[dict[str, Callable[[Path, Callable[[int], None]], CaseLog]]] = {
     "servicenow": servicenow.read_log,

@@ -32,7 +32,7 @@ from infrastructure.postgres.databases import open_database, scratch_database
 from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.reports.queries import Reports
 from infrastructure.settings import Settings
-from infrastructure.sources.olist import OlistTables
+from infrastructure.sources.olist.tables import OlistTables
 from projections import PROJECTIONS
 
 COLUMNS = ("order_id", "kind", "detected_at", "queue", "bucket", "severity")

@@ -115,10 +115,8 @@ class Ledger:
         if not rows:
             return None
         ((currency, captured),) = rows
-        refunded = [
-            Decimal(r.amount) for r in self.refunds(payment=payment) if r.status != "failed"
-        ]
-        left = Decimal(captured) - sum(refunded, Decimal(0))
+        refunds = (r for r in self.refunds(payment=payment) if r.status != "failed")
+        left = Decimal(captured) - sum((Decimal(r.amount) for r in refunds), Decimal(0))
         return Payment(payment, currency, captured, str(left))
 
     def give(

@@ -100,9 +100,8 @@ class OwnApi:
         with self._ledger.transaction():
             if self._ledger.register(new.payment, new.captured.currency, new.captured.amount):
                 return json_response(200, msgspec.to_builtins(new))
-        return _error_response(
-            409, "payment_known", f"{new.payment} is registered with another amount"
-        )
+        message = f"{new.payment} is registered with another amount"
+        return _error_response(409, "payment_known", message)
 
     def _refund(self, new: NewRefund, switches: FaultSwitches) -> ProviderResponse:
         digest = hashlib.sha256(msgspec.json.encode(new)).hexdigest()
@@ -111,9 +110,8 @@ class OwnApi:
         with self._ledger.transaction():
             if known := self._ledger.stored_answer(_API_NAME, new.key):
                 if known.asked != digest:
-                    return _error_response(
-                        409, "key_reused", f"the key {new.key} was used with another body"
-                    )
+                    message = f"the key {new.key} was used with another body"
+                    return _error_response(409, "key_reused", message)
                 if known.reference is None:
                     return ProviderResponse(known.status, known.answer)
                 line = self._ledger.refund(known.reference)
@@ -153,9 +151,8 @@ class OwnApi:
         found = self._ledger.refunds(key=query.get("key"), after=query.get("after"))
         page = found[:limit]
         following = page[-1].reference if len(found) > limit else None
-        return json_response(
-            200, {"items": [_refund_document(line) for line in page], "next": following}
-        )
+        items = [_refund_document(line) for line in page]
+        return json_response(200, {"items": items, "next": following})
 
     def _settle(self, reference: str, settlement: Settlement) -> ProviderResponse:
         with self._ledger.transaction():

@@ -63,10 +63,12 @@ class StripeApi:
                 )
             form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
             made = self._make_refund(form, key, switches)
-            is_refund = isinstance(made, LedgerRefund)
-            answer = json_response(200, _refund_document(made)) if is_refund else made
+            reference = made.reference if isinstance(made, LedgerRefund) else None
+            if isinstance(made, LedgerRefund):
+                answer = json_response(200, _refund_document(made))
+            else:
+                answer = made
             if key:
-                reference = made.reference if is_refund else None
                 stored = KeyedAnswer(digest, reference, answer.status, answer.body)
                 self._ledger.store_answer(_API_NAME, key, stored)
             return answer
@@ -126,9 +128,8 @@ class StripeApi:
         lines = [line for line in lines if _created_at(line) >= int(since)]
         page = [_refund_document(line) for line in lines[: int(limit)]]
         more = len(lines) > len(page)
-        return json_response(
-            200, {"object": "list", "url": "/v1/refunds", "has_more": more, "data": page}
-        )
+        listed = {"object": "list", "url": "/v1/refunds", "has_more": more, "data": page}
+        return json_response(200, listed)
 
 
 def _exponent(currency: str) -> int:

@@ -113,8 +113,7 @@ class Driver:
             else:
                 self._work(case, command)
         except CasetrailError as refusal:
-            step = type(command).__name__.lower()
-            why = f"{step}: {refusal.detail}"
+            why = f"{type(command).__name__.lower()}: {refusal.detail}"
             self.impossible.append(ImpossibleStep(command.incident, command.update, why))
 
     def _open(self, command: plan.Open) -> None:
@@ -160,8 +159,7 @@ class Driver:
             by = _caller(command, person)
             self._keep(command, self._desk.claim(case.id, case.version, by))
             return
-        ask = work_commands.HandOff(to_person=person, note=NOTE)
-        self._hand_off(case, command, ask)
+        self._hand_off(case, command, work_commands.HandOff(to_person=person, note=NOTE))
 
     def _move(self, case: ExceptionCase, command: Command, queue: str) -> ExceptionCase:
         return self._hand_off(case, command, work_commands.HandOff(to_queue=queue, note=NOTE))

@@ -1,5 +1,1 @@
 """A realistic, seeded stream of orders for demonstrations, with every kind of exception."""
-
-from infrastructure.sources.demonstration.stream import DemonstrationStream
-
-__all__ = ["DemonstrationStream"]

@@ -7,7 +7,3 @@ methods, so an order without any is known to have none.
 
 The tables may be larger than memory: they are joined and sorted in a temporary SQLite file.
 """
-
-from infrastructure.sources.olist.tables import OlistTables, TablesUnreadable
-
-__all__ = ["OlistTables", "TablesUnreadable"]

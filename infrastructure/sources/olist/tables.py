@@ -22,20 +22,14 @@ from infrastructure.csv_rows import (
     UnreadableTable,
     read_rows,
 )
+from infrastructure.sources.olist import row_parser
 from infrastructure.sources.olist.order_signals import signals_of
-from infrastructure.sources.olist.row_parser import (
-    TIME_COLUMNS,
-    parse_item,
-    parse_key,
-    parse_order,
-    parse_payment,
-)
 
 TABLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # table: (file names to look for, columns that it must have)
     "orders": (
         ("orders", "olist_orders_dataset"),
-        ("order_id", "customer_id", "order_status", *TIME_COLUMNS),
+        ("order_id", "customer_id", "order_status", *row_parser.TIME_COLUMNS),
     ),
     "items": (
         ("order_items", "olist_order_items_dataset"),
@@ -123,7 +117,7 @@ class OlistTables:
             self.refusals.append(RejectedRow(file.name, line, column, detail))
 
     def _add_order(self, row: Row) -> None:
-        values, latest = parse_order(row)
+        values, latest = row_parser.parse_order(row)
         added = self._db.execute(
             "INSERT OR IGNORE INTO orders VALUES (?,?,?,?,?,?,?,?,?,?,?)", values
         )
@@ -134,11 +128,11 @@ class OlistTables:
 
     def _add_item(self, row: Row) -> None:
         # A line of the order that cannot be read: no charge may be derived from the others.
-        self._add_part("items", row, parse_item, "complete = 0")
+        self._add_part("items", row, row_parser.parse_item, "complete = 0")
 
     def _add_payment(self, row: Row) -> None:
         # A payment of the order that cannot be read: its payments must never look complete.
-        self._add_part("payments", row, parse_payment, "unread = unread + 1")
+        self._add_part("payments", row, row_parser.parse_payment, "unread = unread + 1")
 
     def _add_part(
         self, table: str, row: Row, parse: Callable[[Row], tuple[int, Struct]], if_refused: str
@@ -155,7 +149,7 @@ class OlistTables:
             raise
 
     def _known(self, row: Row) -> str:
-        order = parse_key(row.fields)
+        order = row_parser.parse_key(row.fields)
         if not self._db.execute("SELECT 1 FROM orders WHERE id = ?", (order,)).fetchone():
             raise RowRefused("order_id", f"no order {order}")
         return order
