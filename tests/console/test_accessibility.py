@@ -47,7 +47,7 @@ def test_the_trail_page_is_accessible(server: RunningService, page: Page, width:
         page.open(f"{server.url}/v1/cases/{case}/trail", width)
         page.until("document.querySelector('table') && document.readyState === 'complete'")
         assert page.value("document.querySelectorAll('table').length") == 2
-        assert page.text("s").startswith("Noted: Called.")
+        assert page.text("s").startswith("Note: Called.")
         assert violations(page) == []
         assert page.is_within(width)
     finally:
@@ -73,7 +73,7 @@ def test_the_reference_search_finds_words_and_a_link_opens_its_entry(
     page.fill("Find", "approve adjustment")
     page.reads("found", "#found")
     assert "Approve an adjustment" in page.text("main")
-    assert "Send signals" not in page.text("main")
+    assert "Claim a case" not in page.text("main")
     page.value("location.hash = 'Signed'; location.hash = 'send_signals'")
     page.until("document.querySelector('#send_signals').open")
     page.reads("Send signals", "main")

@@ -42,7 +42,7 @@ def test_several_are_approved_by_keyboard_and_a_refusal_is_shown(
     for case in (first, second):
         focus_on(page, case["order"])
         page.key("x")
-    page.reads("2 of 3 chosen: 420.15 EUR", "#approvals-says")
+    page.reads("2 of 3 selected: 420.15 EUR", "#approvals-says")
     page.key("a")
     page.reads("Approve 2 adjustments: 420.15 EUR in all?", "#confirm")
     page.key("Escape")

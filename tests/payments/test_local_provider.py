@@ -45,7 +45,7 @@ def test_a_port_in_use_gets_a_plain_error(tmp_path: Path) -> None:
             check=False,
         )
     assert ran.returncode != 0
-    assert "taken" in ran.stderr
+    assert "in use" in ran.stderr
     assert "Traceback" not in ran.stderr
 
 

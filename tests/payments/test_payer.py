@@ -89,7 +89,7 @@ def test_a_payment_of_another_amount_is_reported_and_never_reconciled(
     ]
     assert service.now(one).given == PositiveMoney("39.00", "EUR")
     case = service.of()
-    with pytest.raises(AmountNotAsOrdered, match=r"39\.00 EUR were given, 40\.00 EUR ordered"):
+    with pytest.raises(AmountNotAsOrdered, match=r"40\.00 EUR was ordered, 39\.00 EUR was paid"):
         service.money.reconcile(
             case.id, case.version, one.id, "ab" * 32, caller_with_roles("finn", after(9))
         )
