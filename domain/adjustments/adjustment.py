@@ -9,24 +9,8 @@ from uuid import UUID, uuid5
 
 from msgspec import Struct, structs
 
+from domain.adjustments import events
 from domain.adjustments.errors import AdjustmentNotFound
-from domain.adjustments.events import (
-    AdjustedLine,
-    AdjustmentApproved,
-    AdjustmentEvent,
-    AdjustmentExecuted,
-    AdjustmentLapsed,
-    AdjustmentProposed,
-    AdjustmentReconciled,
-    AdjustmentRejected,
-    AdjustmentSystemApproved,
-    AdjustmentWithdrawn,
-    AmountDiffers,
-    ApprovalRequirement,
-    ExecutionFailed,
-    ExecutionStarted,
-    OutcomeInDoubt,
-)
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, LapseCause
 from domain.money import Money
 from domain.people import Actor
@@ -69,13 +53,13 @@ class Adjustment(Struct, frozen=True, kw_only=True):
     kind: AdjustmentKind
     amount: Money
     reason: AdjustmentReason
-    lines: tuple[AdjustedLine, ...]
+    lines: tuple[events.AdjustedLine, ...]
     evidence: tuple[str, ...]
     payment: str | None
     note: Note
     packet: str
     digest: str
-    requirement: ApprovalRequirement
+    requirement: events.ApprovalRequirement
     state: AdjustmentState
     proposed_by: tuple[str, ...]
     proposed_at: datetime
@@ -104,11 +88,13 @@ class Adjustment(Struct, frozen=True, kw_only=True):
     def missing_approvals(self) -> int:
         return max(self.requirement.approvers - len(self.approvals), 0) if self.is_pending else 0
 
-    def after(self, event: AdjustmentEvent, at: datetime, by: Actor, version: int) -> Adjustment:
+    def after(
+        self, event: events.AdjustmentEvent, at: datetime, by: Actor, version: int
+    ) -> Adjustment:
         match event:
-            case AdjustmentProposed():
+            case events.AdjustmentProposed():
                 return self
-            case AdjustmentApproved():
+            case events.AdjustmentApproved():
                 given = Approval(
                     persons=by.persons, role=event.role, limit=event.limit, at=at, version=version
                 )
@@ -116,20 +102,20 @@ class Adjustment(Struct, frozen=True, kw_only=True):
                 return structs.replace(
                     self, approvals=(*self.approvals, given), state=state, lapses_at=event.lapses_at
                 )
-            case AdjustmentSystemApproved(decision=decision, lapses_at=lapses_at):
+            case events.AdjustmentSystemApproved(decision=decision, lapses_at=lapses_at):
                 return structs.replace(
                     self,
                     state=AdjustmentState.SYSTEM_APPROVED,
                     approved_by_rule=decision.rule,
                     lapses_at=lapses_at,
                 )
-            case AdjustmentRejected(reason=reason):
+            case events.AdjustmentRejected(reason=reason):
                 return structs.replace(self, state=AdjustmentState.REJECTED, ended=reason)
-            case AdjustmentWithdrawn(reason=reason):
+            case events.AdjustmentWithdrawn(reason=reason):
                 return structs.replace(self, state=AdjustmentState.WITHDRAWN, ended=reason)
-            case AdjustmentLapsed(cause=cause):
+            case events.AdjustmentLapsed(cause=cause):
                 return structs.replace(self, state=AdjustmentState.LAPSED, ended=cause.value)
-            case ExecutionStarted(provider=provider, payment=payment):
+            case events.ExecutionStarted(provider=provider, payment=payment):
                 return structs.replace(
                     self,
                     state=AdjustmentState.EXECUTING,
@@ -138,9 +124,9 @@ class Adjustment(Struct, frozen=True, kw_only=True):
                     provider=provider,
                     payment=payment or self.payment,
                 )
-            case OutcomeInDoubt():
+            case events.OutcomeInDoubt():
                 return structs.replace(self, in_doubt=True)
-            case AdjustmentExecuted(reference=reference, provider=provider):
+            case events.AdjustmentExecuted(reference=reference, provider=provider):
                 return structs.replace(
                     self,
                     state=AdjustmentState.EXECUTED,
@@ -149,13 +135,13 @@ class Adjustment(Struct, frozen=True, kw_only=True):
                     reference=reference,
                     in_doubt=False,
                 )
-            case AmountDiffers(given=given):
+            case events.AmountDiffers(given=given):
                 return structs.replace(self, given=given)
-            case ExecutionFailed(detail=detail):
+            case events.ExecutionFailed(detail=detail):
                 return structs.replace(
                     self, state=AdjustmentState.FAILED, ended=detail, in_doubt=False
                 )
-            case AdjustmentReconciled():
+            case events.AdjustmentReconciled():
                 return structs.replace(self, state=AdjustmentState.RECONCILED)
             case _:
                 assert_never(event)
@@ -187,15 +173,15 @@ class Adjustments(Struct, frozen=True):
     def next_due(self) -> datetime | None:
         return min((one.lapses_at for one in self.unexecuted), default=None)
 
-    def find_due_lapses(self, now: datetime) -> list[AdjustmentLapsed]:
+    def find_due_lapses(self, now: datetime) -> list[events.AdjustmentLapsed]:
         """A lapse for each adjustment that was not approved or executed in time."""
         return [
-            AdjustmentLapsed(adjustment=one.id, cause=LapseCause.TIME)
+            events.AdjustmentLapsed(adjustment=one.id, cause=LapseCause.TIME)
             for one in self.unexecuted
             if one.lapses_at <= now
         ]
 
-    def find_outdated(self, packet: str, policy: str) -> list[AdjustmentLapsed]:
+    def find_outdated(self, packet: str, policy: str) -> list[events.AdjustmentLapsed]:
         """A lapse for each adjustment that is bound to another packet or policy than the current ones."""
         found = []
         for one in self.unexecuted:
@@ -205,7 +191,7 @@ class Adjustments(Struct, frozen=True):
                 cause, was, now = LapseCause.POLICY, one.requirement.policy_digest, policy
             else:
                 continue
-            found.append(AdjustmentLapsed(adjustment=one.id, cause=cause, was=was, now=now))
+            found.append(events.AdjustmentLapsed(adjustment=one.id, cause=cause, was=was, now=now))
         return found
 
     def get(self, adjustment: UUID) -> Adjustment:
@@ -215,8 +201,10 @@ class Adjustments(Struct, frozen=True):
                 return one
         raise AdjustmentNotFound(f"no adjustment {adjustment}")
 
-    def after(self, event: AdjustmentEvent, at: datetime, by: Actor, version: int) -> Adjustments:
-        if isinstance(event, AdjustmentProposed):
+    def after(
+        self, event: events.AdjustmentEvent, at: datetime, by: Actor, version: int
+    ) -> Adjustments:
+        if isinstance(event, events.AdjustmentProposed):
             return Adjustments((*self.items, _new_adjustment(event, at, by)))
         return Adjustments(
             tuple(
@@ -231,7 +219,7 @@ def adjustment_id(case: UUID, number: int) -> UUID:
     return uuid5(case, f"adjustment {number}")
 
 
-def _new_adjustment(event: AdjustmentProposed, at: datetime, by: Actor) -> Adjustment:
+def _new_adjustment(event: events.AdjustmentProposed, at: datetime, by: Actor) -> Adjustment:
     return Adjustment(
         id=event.adjustment,
         kind=event.kind,

@@ -7,12 +7,7 @@ from typing import assert_never
 
 from msgspec import Struct, structs
 
-from domain.policy.events import (
-    PolicyRecheckAdvanced,
-    PolicyRecheckBegan,
-    PolicyRecheckFinished,
-    RecheckEvent,
-)
+from domain.policy import events
 
 
 class Recheck(Struct, frozen=True, kw_only=True):
@@ -37,8 +32,8 @@ class Recheck(Struct, frozen=True, kw_only=True):
             return 100
         return self.position * 100 // self.until if self.until else 0
 
-    def finished(self, *, overtaken: bool = False) -> PolicyRecheckFinished:
-        return PolicyRecheckFinished(
+    def finished(self, *, overtaken: bool = False) -> events.PolicyRecheckFinished:
+        return events.PolicyRecheckFinished(
             digest=self.digest,
             orders=self.orders,
             opened=self.opened,
@@ -47,12 +42,12 @@ class Recheck(Struct, frozen=True, kw_only=True):
             overtaken=overtaken,
         )
 
-    def after(self, event: RecheckEvent, at: datetime) -> Recheck:
+    def after(self, event: events.RecheckEvent, at: datetime) -> Recheck:
         now = structs.replace(self, version=self.version + 1)
         match event:
-            case PolicyRecheckBegan(digest=digest, before=before, until=until):
+            case events.PolicyRecheckBegan(digest=digest, before=before, until=until):
                 return structs.replace(now, digest=digest, before=before, until=until, began_at=at)
-            case PolicyRecheckAdvanced():
+            case events.PolicyRecheckAdvanced():
                 return structs.replace(
                     now,
                     position=event.position,
@@ -61,7 +56,7 @@ class Recheck(Struct, frozen=True, kw_only=True):
                     cleared=self.cleared + event.cleared,
                     changed=self.changed + event.changed,
                 )
-            case PolicyRecheckFinished(overtaken=overtaken):
+            case events.PolicyRecheckFinished(overtaken=overtaken):
                 return structs.replace(now, finished_at=at, overtaken=overtaken)
             case _:
                 assert_never(event)
