@@ -14,6 +14,7 @@ from domain.adjustments.errors import AdjustmentNotFound
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, LapseCause
 from domain.money import Money
 from domain.people import Actor
+from domain.struct_fields import shared_fields
 from domain.texts import Note
 
 
@@ -205,7 +206,14 @@ class Adjustments(Struct, frozen=True):
         self, event: events.AdjustmentEvent, at: datetime, by: Actor, version: int
     ) -> Adjustments:
         if isinstance(event, events.AdjustmentProposed):
-            return Adjustments((*self.items, _new_adjustment(event, at, by)))
+            proposed = Adjustment(
+                **shared_fields(event, Adjustment),
+                id=event.adjustment,
+                state=AdjustmentState.PROPOSED,
+                proposed_by=by.persons,
+                proposed_at=at,
+            )
+            return Adjustments((*self.items, proposed))
         return Adjustments(
             tuple(
                 one.after(event, at, by, version) if one.id == event.adjustment else one
@@ -217,23 +225,3 @@ class Adjustments(Struct, frozen=True):
 def adjustment_id(case: UUID, number: int) -> UUID:
     """The adjustment's id, and its key at the payment provider: it follows from its number in the case."""
     return uuid5(case, f"adjustment {number}")
-
-
-def _new_adjustment(event: events.AdjustmentProposed, at: datetime, by: Actor) -> Adjustment:
-    return Adjustment(
-        id=event.adjustment,
-        kind=event.kind,
-        amount=event.amount,
-        reason=event.reason,
-        lines=event.lines,
-        evidence=event.evidence,
-        payment=event.payment,
-        note=event.note,
-        packet=event.packet,
-        digest=event.digest,
-        requirement=event.requirement,
-        state=AdjustmentState.PROPOSED,
-        proposed_by=by.persons,
-        proposed_at=at,
-        lapses_at=event.lapses_at,
-    )

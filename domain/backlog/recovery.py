@@ -19,6 +19,7 @@ from domain.cases.work_commands import CommandRequest
 from domain.people import PersonName
 from domain.policy.document import Backlog
 from domain.policy.document_types import Name, Title
+from domain.struct_fields import shared_fields
 
 RECOVERIES_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:recoveries")
 
@@ -72,21 +73,10 @@ class Recovery(Struct, frozen=True, kw_only=True):
     plan: RecoveryPlan | None = None
     """The newest plan, open or closed."""
 
-    @property
-    def is_recovering(self) -> bool:
-        return self.plan is not None and self.plan.closed_at is None
-
     def after(self, event: events.RecoveryEvent, at: datetime) -> Recovery:
         now = structs.replace(self, version=self.version + 1)
         if isinstance(event, events.RecoveryOpened):
-            plan = RecoveryPlan(
-                plan=event.plan,
-                owner=event.owner,
-                causes=event.causes,
-                measured=event.measured,
-                thresholds=event.thresholds,
-                opened_at=at,
-            )
+            plan = RecoveryPlan(**shared_fields(event, RecoveryPlan), opened_at=at)
             return structs.replace(now, queue=event.queue, plan=plan)
         assert self.plan is not None
         return structs.replace(now, plan=_plan_after(self.plan, event, at))

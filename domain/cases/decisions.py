@@ -26,6 +26,7 @@ from domain.policy.decision import Decision
 from domain.policy.document import Ladder
 from domain.policy.document_types import Name
 from domain.policy.rulebook import Rulebook
+from domain.struct_fields import shared_fields
 from domain.texts import Note, RequiredNote
 
 HAND_OFF_RULE = "handed-off"
@@ -106,12 +107,7 @@ def hand_off(
 def wait(case: ExceptionCase, person: str, request: StartWait) -> list[CaseEvent]:
     """Start a wait for another party; it ends the previous wait, if there is one."""
     _require_unclaimed_or_claimed_by(case, person)
-    started = work.WaitStarted(
-        dependency=request.dependency,
-        party=request.party,
-        note=request.note,
-        expected_by=request.expected_by,
-    )
+    started = work.WaitStarted(**shared_fields(request, work.WaitStarted))
     ended = [work.WaitEnded(how=work.WaitEnd.RESUMED)] if case.waiting is not None else []
     return [*ended, started]
 

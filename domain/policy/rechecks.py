@@ -8,6 +8,7 @@ from typing import assert_never
 from msgspec import Struct, structs
 
 from domain.policy import events
+from domain.struct_fields import shared_fields
 
 
 class Recheck(Struct, frozen=True, kw_only=True):
@@ -33,14 +34,8 @@ class Recheck(Struct, frozen=True, kw_only=True):
         return self.position * 100 // self.until if self.until else 0
 
     def finished(self, *, overtaken: bool = False) -> events.PolicyRecheckFinished:
-        return events.PolicyRecheckFinished(
-            digest=self.digest,
-            orders=self.orders,
-            opened=self.opened,
-            cleared=self.cleared,
-            changed=self.changed,
-            overtaken=overtaken,
-        )
+        now = structs.replace(self, overtaken=overtaken)
+        return events.PolicyRecheckFinished(**shared_fields(now, events.PolicyRecheckFinished))
 
     def after(self, event: events.RecheckEvent, at: datetime) -> Recheck:
         now = structs.replace(self, version=self.version + 1)
