@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from msgspec import Struct, structs
 
@@ -164,52 +165,52 @@ def clock_after(clock: Clock, event: CaseEvent, at: datetime) -> Clock:
     return clock
 
 
-def _clock_changes(event: CaseEvent, at: datetime, clock: Clock) -> Iterator[ClockChange]:
+def _clock_changes(event: CaseEvent, at: datetime, clock: Clock) -> list[ClockChange]:
     """The changes of the clock that an event causes."""
+    kinds = ClockChangeKind
+
+    def changes(*found: ClockChangeKind, **fields: Any) -> list[ClockChange]:
+        return [ClockChange(at=at, change=kind, **fields) for kind in found]
+
     match event:
         case Routed(terms=terms) if terms is not None and clock.terms is None:
-            yield ClockChange(at=at, change=ClockChangeKind.STARTED, terms=terms)
+            return changes(kinds.STARTED, terms=terms)
         case work.Retermed(terms=terms):
-            yield ClockChange(at=at, change=ClockChangeKind.RETERMED, terms=terms)
+            return changes(kinds.RETERMED, terms=terms)
         case work.Claimed():
-            yield ClockChange(at=at, change=ClockChangeKind.ACTED)
-            yield ClockChange(at=at, change=ClockChangeKind.WORKED)
+            return changes(kinds.ACTED, kinds.WORKED)
         case work.CaseReleased() | work.ClaimLapsed():
-            yield ClockChange(at=at, change=ClockChangeKind.QUEUED)
-        case work.HandedOff(to_person=person):
-            yield ClockChange(at=at, change=ClockChangeKind.ACTED)
-            yield ClockChange(at=at, change=ClockChangeKind.UPDATED)
-            if clock.waits_on is None:
-                yield ClockChange(
-                    at=at, change=ClockChangeKind.WORKED if person else ClockChangeKind.QUEUED
-                )
+            return changes(kinds.QUEUED)
+        case work.HandedOff(to_person=person) if clock.waits_on is None:
+            return changes(kinds.ACTED, kinds.UPDATED, kinds.WORKED if person else kinds.QUEUED)
         case work.WaitStarted(dependency=dependency, party=party):
-            yield ClockChange(at=at, change=ClockChangeKind.ACTED)
-            yield ClockChange(
-                at=at, change=ClockChangeKind.WAITING, dependency=dependency, party=party
-            )
+            waiting = changes(kinds.WAITING, dependency=dependency, party=party)
+            return [*changes(kinds.ACTED), *waiting]
         case work.WaitEnded():
-            yield ClockChange(at=at, change=ClockChangeKind.RESUMED)
-        case work.NoteAdded() | work.EvidenceAttached() | TaskDone():
-            yield ClockChange(at=at, change=ClockChangeKind.ACTED)
-            yield ClockChange(at=at, change=ClockChangeKind.UPDATED)
-        case money.AdjustmentProposed(requirement=requirement):
-            yield ClockChange(at=at, change=ClockChangeKind.ACTED)
-            yield ClockChange(at=at, change=ClockChangeKind.UPDATED)
-            if requirement.approvers and clock.waits_on is None:
-                approver = Dependency.APPROVER
-                yield ClockChange(at=at, change=ClockChangeKind.WAITING, dependency=approver)
+            return changes(kinds.RESUMED)
+        case money.AdjustmentProposed(requirement=needed) if (
+            needed.approvers and clock.waits_on is None
+        ):
+            waiting = changes(kinds.WAITING, dependency=Dependency.APPROVER)
+            return [*changes(kinds.ACTED, kinds.UPDATED), *waiting]
+        case (
+            work.HandedOff()
+            | work.NoteAdded()
+            | work.EvidenceAttached()
+            | TaskDone()
+            | money.AdjustmentProposed()
+        ):
+            return changes(kinds.ACTED, kinds.UPDATED)
         case (
             money.AdjustmentApproved(complete=True)
             | money.AdjustmentRejected()
             | money.AdjustmentWithdrawn()
             | money.AdjustmentLapsed()
         ) if clock.waits_on is Dependency.APPROVER:
-            yield ClockChange(at=at, change=ClockChangeKind.RESUMED)
+            return changes(kinds.RESUMED)
         case Resolved():
-            yield ClockChange(at=at, change=ClockChangeKind.STOPPED)
+            return changes(kinds.STOPPED)
         case Reopened():
-            yield ClockChange(at=at, change=ClockChangeKind.REOPENED)
-            yield ClockChange(at=at, change=ClockChangeKind.QUEUED)
+            return changes(kinds.REOPENED, kinds.QUEUED)
         case _:
-            return
+            return []
