@@ -19,7 +19,7 @@ from domain.cases.work_commands import CommandRequest
 from domain.people import PersonName
 from domain.policy.document import Backlog
 from domain.policy.document_types import Name, Title
-from domain.struct_fields import shared_fields
+from domain.struct_fields import replace_where, shared_fields
 
 RECOVERIES_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:recoveries")
 
@@ -97,11 +97,8 @@ def _plan_after(
             action = RecoveryAction(action=number, title=title, owner=owner, due_at=due_at)
             return structs.replace(plan, actions=(*plan.actions, action))
         case events.RecoveryActionDone(action=number):
-            actions = (
-                structs.replace(action, done_at=at) if action.action == number else action
-                for action in plan.actions
-            )
-            return structs.replace(plan, actions=tuple(actions))
+            actions = replace_where(plan.actions, "action", number, done_at=at)
+            return structs.replace(plan, actions=actions)
         case events.RecoveryClosed(measured=measured):
             return structs.replace(plan, recovered=measured, closed_at=at)
         case _:

@@ -16,6 +16,7 @@ from domain.cases.step_commands import AddTask, PlaceHold
 from domain.clock.calendars import after_business_time
 from domain.clock.terms import ServiceTerms
 from domain.policy.document import Kind
+from domain.struct_fields import replace_where
 
 
 class TaskState(StrEnum):
@@ -87,11 +88,8 @@ class Steps(Struct, frozen=True, kw_only=True):
                 hold = Hold(hold=number, what=what, reason=reason, placed_at=at)
                 return structs.replace(self, holds=(*self.holds, hold))
             case events.HoldReleased(hold=number):
-                holds = (
-                    structs.replace(hold, released_at=at) if hold.hold == number else hold
-                    for hold in self.holds
-                )
-                return structs.replace(self, holds=tuple(holds))
+                holds = replace_where(self.holds, "hold", number, released_at=at)
+                return structs.replace(self, holds=holds)
             case _:
                 assert_never(event)
 
@@ -101,11 +99,7 @@ class Steps(Struct, frozen=True, kw_only=True):
                 yield events.TaskOverdue(task=task.task, owner=task.owner, due_at=task.due_at)
 
     def _with_state(self, number: int, state: TaskState) -> Steps:
-        tasks = (
-            structs.replace(task, state=state) if task.task == number else task
-            for task in self.tasks
-        )
-        return structs.replace(self, tasks=tuple(tasks))
+        return structs.replace(self, tasks=replace_where(self.tasks, "task", number, state=state))
 
 
 def create_policy_steps(
