@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import TypeAlias
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Struct
@@ -26,9 +25,6 @@ class AuditAsked(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="aud
     """SHA-256 of the answer, or of a bundle's manifest."""
     account: str | None = None
     """The operating system account, where the question was asked on the database directly."""
-
-
-AuditEvent: TypeAlias = AuditAsked
 
 
 def audit_stream(at: datetime | date) -> UUID:

@@ -19,6 +19,7 @@ from domain.access_errors import AnotherPersonNeeded, BreakGlassMoved, BreakGlas
 from domain.errors import Fault, Invalid
 from domain.people import Actor, Person, Reason, Role
 from domain.policy.document_types import Name
+from domain.struct_fields import shared_fields
 from domain.texts import lines
 
 BREAK_GLASS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:break-glass")
@@ -187,14 +188,7 @@ def request_break_glass(
     if request.queue is not None and request.queue not in queues:
         detail = f"no queue {request.queue}; known are: {', '.join(sorted(queues))}"
         raise Invalid([Fault("/queue", detail)], "the break-glass")
-    return BreakGlassAsked(
-        role=request.role,
-        queue=request.queue,
-        case=request.case,
-        minutes=request.minutes,
-        lapses_at=now + LAPSES_AFTER,
-        reason=request.reason,
-    )
+    return BreakGlassAsked(**shared_fields(request, BreakGlassAsked), lapses_at=now + LAPSES_AFTER)
 
 
 def open_break_glass(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
@@ -35,9 +35,6 @@ class BuildStarted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="b
     migrations: Mapping[ShortText, Digest]
     """The applied migrations of the schema, each with its digest."""
     commit: ShortText | None = None
-
-
-BuildEvent: TypeAlias = BuildStarted
 
 
 def build_stream(build: str) -> UUID:

@@ -11,27 +11,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from domain.access_errors import (
-    AnotherPersonNeeded,
-    GrantNotFound,
-    GrantOver,
-    PersonGone,
-    PersonPresent,
-)
+from domain import access_errors as errors
+from domain import people
 from domain.errors import Fault, Invalid
-from domain.people import (
-    Grant,
-    GrantRevoked,
-    Person,
-    PersonGranted,
-    PersonLeft,
-    PersonName,
-    PersonReturned,
-    Reason,
-    Role,
-    SameAs,
-    SkillsSet,
-)
+from domain.people import Grant, Person, PersonName, Reason, Role
 from domain.policy.document_types import Name
 from domain.regions import Region
 
@@ -73,7 +56,7 @@ class LinkPersonName(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 def grant_role(
     person: Person, request: GrantRole, by: Collection[str], queues: Collection[str], now: datetime
-) -> PersonGranted:
+) -> people.PersonGranted:
     """The event of a new grant. `by` are all names of the giver; empty for the command line.
 
     Raises AnotherPersonNeeded, PersonGone, Invalid.
@@ -83,7 +66,7 @@ def grant_role(
     faults = [*_grant_faults(request, queues, now)]
     if faults:
         raise Invalid(faults, "the grant")
-    return PersonGranted(
+    return people.PersonGranted(
         grant=person.next_grant,
         role=request.role,
         queues=tuple(dict.fromkeys(request.queues)),
@@ -104,52 +87,52 @@ def _grant_faults(request: GrantRole, queues: Collection[str], now: datetime) ->
         yield Fault("/until", f"{request.until.isoformat()} is in the past")
 
 
-def revoke_grant(person: Person, grant: str, reason: Reason, now: datetime) -> GrantRevoked:
+def revoke_grant(person: Person, grant: str, reason: Reason, now: datetime) -> people.GrantRevoked:
     require_active_grant(person, grant, now)
-    return GrantRevoked(grant=grant, reason=reason)
+    return people.GrantRevoked(grant=grant, reason=reason)
 
 
 def require_active_grant(person: Person, grant: str, now: datetime) -> Grant:
     """Raises GrantNotFound, GrantOver."""
     found = person.grant(grant)
     if found is None:
-        raise GrantNotFound(f"{person.name} has no grant {grant}")
+        raise errors.GrantNotFound(f"{person.name} has no grant {grant}")
     if not found.lives(now):
-        raise GrantOver(f"grant {grant} of {person.name} has ended")
+        raise errors.GrantOver(f"grant {grant} of {person.name} has ended")
     return found
 
 
-def record_departure(person: Person, reason: Reason) -> PersonLeft:
+def record_departure(person: Person, reason: Reason) -> people.PersonLeft:
     _require_present(person)
-    return PersonLeft(reason=reason)
+    return people.PersonLeft(reason=reason)
 
 
-def record_return(person: Person, reason: Reason, by: Collection[str]) -> PersonReturned:
+def record_return(person: Person, reason: Reason, by: Collection[str]) -> people.PersonReturned:
     """The event of a return, which makes the unended grants active again.
 
     It gives authority, so nobody can do it for themselves. Raises AnotherPersonNeeded, PersonPresent.
     """
     _require_different_person(person, by, "records the return of")
     if not person.has_left:
-        raise PersonPresent(f"{person.name} has not left")
-    return PersonReturned(reason=reason)
+        raise errors.PersonPresent(f"{person.name} has not left")
+    return people.PersonReturned(reason=reason)
 
 
-def set_skills(person: Person, request: SetSkills) -> SkillsSet:
+def set_skills(person: Person, request: SetSkills) -> people.SkillsSet:
     _require_present(person)
-    return SkillsSet(skills=tuple(dict.fromkeys(request.skills)))
+    return people.SkillsSet(skills=tuple(dict.fromkeys(request.skills)))
 
 
 def link_person_names(
     some: Collection[Person], others: Collection[Person], reason: Reason
-) -> list[tuple[Person, list[SameAs]]]:
+) -> list[tuple[Person, list[people.SameAs]]]:
     """The events that make two accounts one person: each name records every name new to it."""
     everyone = {person.name: person for person in (*some, *others)}
     return [
         (
             person,
             [
-                SameAs(other=other, reason=reason)
+                people.SameAs(other=other, reason=reason)
                 for other in sorted(everyone.keys() - person.known_as)
             ],
         )
@@ -161,9 +144,11 @@ def _require_different_person(person: Person, by: Collection[str], does: str) ->
     own = person.known_as & {*by}
     if own:
         names = ", ".join(sorted(own))
-        raise AnotherPersonNeeded(f"{names} {does} {person.name}, and they are the same person")
+        raise errors.AnotherPersonNeeded(
+            f"{names} {does} {person.name}, and they are the same person"
+        )
 
 
 def _require_present(person: Person) -> None:
     if person.has_left:
-        raise PersonGone(f"{person.name} has left")
+        raise errors.PersonGone(f"{person.name} has left")

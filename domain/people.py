@@ -16,6 +16,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from domain.policy.document_types import Name
 from domain.regions import Region
+from domain.struct_fields import replace_where, shared_fields
 from domain.texts import PATTERN_END, one_line
 
 PEOPLE_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:people")
@@ -247,26 +248,11 @@ class Person(Struct, frozen=True, kw_only=True):
                 )
                 return structs.replace(now, grants=given, skills=skills, added_at=at)
             case PersonGranted():
-                grant = Grant(
-                    grant=event.grant,
-                    role=event.role,
-                    queues=event.queues,
-                    regions=event.regions,
-                    case=event.case,
-                    granted_at=at,
-                    granted_by=by,
-                    reason=event.reason,
-                    until=event.until,
-                    under=event.under,
-                )
+                grant = Grant(**shared_fields(event, Grant), granted_at=at, granted_by=by)
                 return structs.replace(now, grants=(*self.grants, grant))
             case GrantRevoked(grant=revoked, reason=reason):
-                grants = tuple(
-                    structs.replace(one, revoked_at=at, revoked_by=by, revoked_for=reason)
-                    if one.grant == revoked
-                    else one
-                    for one in self.grants
-                )
+                end = {"revoked_at": at, "revoked_by": by, "revoked_for": reason}
+                grants = replace_where(self.grants, "grant", revoked, **end)
                 return structs.replace(now, grants=grants)
             case PersonLeft(reason=reason):
                 return structs.replace(now, left_at=at, left_for=reason)

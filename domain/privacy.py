@@ -16,6 +16,7 @@ from msgspec import Struct, structs
 from domain.cases.evidence import FileDigest
 from domain.people import Actor
 from domain.personal_data_errors import NoSuchHold, UnderLegalHold
+from domain.struct_fields import replace_where, shared_fields
 from domain.texts import lines, one_line
 
 Reason = Annotated[str, lines(2000, least=1)]
@@ -136,36 +137,17 @@ class PrivacyRecord(Struct, frozen=True, kw_only=True):
         now = structs.replace(self, version=self.version + 1)
         who = by.person or by.principal
         match event:
-            case LegalHoldPlaced(hold=hold, reason=reason, reference=reference):
-                placed = LegalHold(
-                    hold=hold, reason=reason, reference=reference, placed_by=who, placed_at=at
-                )
+            case LegalHoldPlaced():
+                placed = LegalHold(**shared_fields(event, LegalHold), placed_by=who, placed_at=at)
                 return structs.replace(now, holds=(*self.holds, placed))
             case LegalHoldReleased(hold=hold):
-                holds = tuple(
-                    structs.replace(one, released_at=at) if one.hold == hold else one
-                    for one in self.holds
-                )
+                holds = replace_where(self.holds, "hold", hold, released_at=at)
                 return structs.replace(now, holds=holds)
             case ErasureOrdered():
-                ordered = Erasure(
-                    erasure=event.erasure,
-                    basis=event.basis,
-                    reference=event.reference,
-                    orders=event.orders,
-                    cases=event.cases,
-                    files=event.files,
-                    ordered_by=who,
-                    ordered_at=at,
-                )
+                ordered = Erasure(**shared_fields(event, Erasure), ordered_by=who, ordered_at=at)
                 return structs.replace(now, erasures=(*self.erasures, ordered))
             case ErasureCompleted(erasure=erasure, keys=keys):
-                erasures = tuple(
-                    structs.replace(one, completed_at=at, keys=keys)
-                    if one.erasure == erasure
-                    else one
-                    for one in self.erasures
-                )
-                return structs.replace(now, erasures=erasures)
+                done = replace_where(self.erasures, "erasure", erasure, completed_at=at, keys=keys)
+                return structs.replace(now, erasures=done)
             case _:
                 assert_never(event)

@@ -12,12 +12,12 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain.adjustments.ledger import LedgerEvent
-from domain.adjustments.reconciliation import ReconciliationEvent
-from domain.adjustments.refusals import RefusalEvent
-from domain.audit import AuditEvent
+from domain.adjustments.reconciliation import ReconciliationRecorded
+from domain.adjustments.refusals import AttemptRefused
+from domain.audit import AuditAsked
 from domain.backlog.events import RecoveryEvent
 from domain.break_glass import BreakGlassEvent
-from domain.builds import BuildEvent
+from domain.builds import BuildStarted
 from domain.cases.events import CaseEvent
 from domain.look_ups.events import LookUpEvent
 from domain.orders.events import OrderEvent
@@ -34,13 +34,13 @@ Event: TypeAlias = (
     | RecoveryEvent
     | LookUpEvent
     | LedgerEvent
-    | RefusalEvent
-    | ReconciliationEvent
+    | AttemptRefused
+    | ReconciliationRecorded
     | BreakGlassEvent
-    | BuildEvent
+    | BuildStarted
     | PrincipalEvent
     | PrivacyEvent
-    | AuditEvent
+    | AuditAsked
 )
 
 

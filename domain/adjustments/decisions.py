@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from domain.adjustments import errors, events
 from domain.adjustments.adjustment import (
     APPROVED_STATES,
     UNEXECUTED_STATES,
@@ -19,26 +20,6 @@ from domain.adjustments.commands import (
     ExecuteAdjustment,
     RejectAdjustment,
     WithdrawAdjustment,
-)
-from domain.adjustments.errors import (
-    AdjustmentDrifted,
-    AdjustmentNotPending,
-    AgentHoldsNoDuty,
-    AmountNotAsOrdered,
-    ApprovedAlready,
-    BeyondAuthority,
-    DigestDiffers,
-    NoPaymentProvider,
-    NothingMayBeGiven,
-    Refusal,
-)
-from domain.adjustments.events import (
-    AdjustmentApproved,
-    AdjustmentExecuted,
-    AdjustmentReconciled,
-    AdjustmentRejected,
-    AdjustmentWithdrawn,
-    ExecutionStarted,
 )
 from domain.adjustments.kinds import PROVIDER_PAID_KINDS, Duty
 from domain.cases.decisions import require_claimed_by
@@ -70,7 +51,7 @@ class ActingPerson(Struct, frozen=True):
 def require_matrix(rulebook: Rulebook) -> ApprovalMatrix:
     """Raises NothingMayBeGiven."""
     if rulebook.approvals is None:
-        raise NothingMayBeGiven(f"policy {rulebook.version} has no `approvals`")
+        raise errors.NothingMayBeGiven(f"policy {rulebook.version} has no `approvals`")
     return rulebook.approvals
 
 
@@ -82,7 +63,7 @@ def approve(
     order: Order,
     rulebook: Rulebook,
     now: datetime,
-) -> AdjustmentApproved:
+) -> events.AdjustmentApproved:
     """The event of an approval.
 
     Raises a Refusal if a rule forbids it, AdjustmentNotPending, DigestDiffers, AdjustmentDrifted.
@@ -95,7 +76,7 @@ def approve(
     found = matrix.limit_of(by.roles, adjustment.requirement.roles)
     assert found is not None
     role, limit = found
-    return AdjustmentApproved(
+    return events.AdjustmentApproved(
         adjustment=adjustment.id,
         digest=adjustment.digest,
         role=role,
@@ -108,7 +89,7 @@ def approve(
 
 def find_refusals(
     case: ExceptionCase, adjustment: Adjustment, by: ActingPerson, matrix: ApprovalMatrix
-) -> Iterator[Refusal]:
+) -> Iterator[errors.Refusal]:
     """Every rule that forbids this person to approve."""
     if by.is_agent:
         yield _agent_refusal(by, Duty.APPROVE)
@@ -118,7 +99,7 @@ def find_refusals(
     for approval in adjustment.approvals:
         if set(approval.persons) & set(by.names):
             at = approval.at.isoformat()
-            yield ApprovedAlready(
+            yield errors.ApprovedAlready(
                 f"{by.person} already approved it at {at} (version {approval.version})",
                 rule="approvers-are-different-people",
                 version=approval.version,
@@ -129,25 +110,25 @@ def find_refusals(
 
 def reject(
     case: ExceptionCase, adjustment: Adjustment, request: RejectAdjustment, by: ActingPerson
-) -> AdjustmentRejected:
+) -> events.AdjustmentRejected:
     """The event of a rejection, by an approver; possible until the payment is ordered."""
     _require_state(adjustment, UNEXECUTED_STATES, "rejected")
     require_not_agent(by, Duty.APPROVE)
     require_no_duty_conflict(case.duties, by.names, Duty.APPROVE)
     _require_digest(adjustment, request.digest)
-    return AdjustmentRejected(
+    return events.AdjustmentRejected(
         adjustment=adjustment.id, digest=request.digest, reason=request.reason
     )
 
 
 def withdraw(
     case: ExceptionCase, adjustment: Adjustment, request: WithdrawAdjustment, by: ActingPerson
-) -> AdjustmentWithdrawn:
+) -> events.AdjustmentWithdrawn:
     """The event of a withdrawal, by the proposer or the person who holds the case."""
     _require_state(adjustment, UNEXECUTED_STATES, "withdrawn")
     if not set(by.names) & set(adjustment.proposed_by):
         require_claimed_by(case, by.person)
-    return AdjustmentWithdrawn(adjustment=adjustment.id, reason=request.reason)
+    return events.AdjustmentWithdrawn(adjustment=adjustment.id, reason=request.reason)
 
 
 def execute(
@@ -172,12 +153,14 @@ def execute(
             detail = f"leave it out: the payment provider gives a {adjustment.kind} its reference"
             raise Invalid([Fault("/reference", detail)], "the execution")
         if provider is None:
-            raise NoPaymentProvider(f"the {adjustment.kind} of case {case.id} cannot be paid")
+            raise errors.NoPaymentProvider(
+                f"the {adjustment.kind} of case {case.id} cannot be paid"
+            )
         return [_execution_started(adjustment, provider)]
     if request.reference is None:
         detail = f"give the reference of the {adjustment.kind} in the system that carried it out"
         raise Invalid([Fault("/reference", detail)], "the execution")
-    done = AdjustmentExecuted(
+    done = events.AdjustmentExecuted(
         adjustment=adjustment.id,
         provider=EXTERNAL_SYSTEM,
         reference=request.reference,
@@ -188,17 +171,17 @@ def execute(
 
 def reconcile(
     case: ExceptionCase, adjustment: Adjustment, by: ActingPerson, statement: str
-) -> AdjustmentReconciled:
+) -> events.AdjustmentReconciled:
     """The event of a reconciliation. Raises a Refusal, AdjustmentNotPending, AmountNotAsOrdered."""
     require_not_agent(by, Duty.RECONCILE)
     require_no_duty_conflict(case.duties, by.names, Duty.RECONCILE)
     _require_state(adjustment, (AdjustmentState.EXECUTED,), "reconciled")
     if adjustment.given is not None:
-        raise AmountNotAsOrdered(
+        raise errors.AmountNotAsOrdered(
             f"adjustment {adjustment.id}: {adjustment.amount} was ordered, {adjustment.given} was paid"
         )
     assert adjustment.reference is not None
-    return AdjustmentReconciled(
+    return events.AdjustmentReconciled(
         adjustment=adjustment.id, statement=statement, reference=adjustment.reference
     )
 
@@ -209,8 +192,8 @@ def require_not_agent(by: ActingPerson, duty: Duty) -> None:
         raise _agent_refusal(by, duty)
 
 
-def _agent_refusal(by: ActingPerson, duty: Duty) -> AgentHoldsNoDuty:
-    return AgentHoldsNoDuty(
+def _agent_refusal(by: ActingPerson, duty: Duty) -> errors.AgentHoldsNoDuty:
+    return errors.AgentHoldsNoDuty(
         f"an agent acts for {by.person}; only a person may {duty}",
         rule="agents-hold-no-duty",
         duty=duty.value,
@@ -220,7 +203,7 @@ def _agent_refusal(by: ActingPerson, duty: Duty) -> AgentHoldsNoDuty:
 
 def _find_limit_refusals(
     adjustment: Adjustment, by: ActingPerson, matrix: ApprovalMatrix
-) -> Iterator[BeyondAuthority]:
+) -> Iterator[errors.BeyondAuthority]:
     required = adjustment.requirement
     counted = Decimal(required.counted)
     found = matrix.limit_of(by.roles, required.roles)
@@ -229,19 +212,19 @@ def _find_limit_refusals(
     if found is None:
         roles = ", ".join(required.roles or matrix.approvals.limits)
         detail = f"{by.person} has {has}; rule {required.rule} requires one of: {roles}"
-        yield BeyondAuthority(detail, rule="role-may-approve", **facts)
+        yield errors.BeyondAuthority(detail, rule="role-may-approve", **facts)
     elif found[1] < counted:
         role, limit = found
         detail = (
             f"{by.person}, as {role}, may approve up to {limit:f} {required.currency}; the counted "
             f"amount is {required.counted}"
         )
-        yield BeyondAuthority(detail, rule="within-limit", limit=f"{limit:f}", **facts)
+        yield errors.BeyondAuthority(detail, rule="within-limit", limit=f"{limit:f}", **facts)
 
 
 def _require_state(adjustment: Adjustment, states: Collection[AdjustmentState], what: str) -> None:
     if adjustment.state not in states:
-        raise AdjustmentNotPending(
+        raise errors.AdjustmentNotPending(
             f"adjustment {adjustment.id} is {adjustment.state}: it cannot be {what}",
             state=adjustment.state.value,
         )
@@ -249,7 +232,7 @@ def _require_state(adjustment: Adjustment, states: Collection[AdjustmentState], 
 
 def _require_digest(adjustment: Adjustment, digest: str) -> None:
     if digest != adjustment.digest:
-        raise DigestDiffers(
+        raise errors.DigestDiffers(
             f"adjustment {adjustment.id} has digest {adjustment.digest}, not {digest}"
         )
 
@@ -265,7 +248,7 @@ def _require_unchanged(
         ("policy", adjustment.requirement.policy_digest, rulebook.digest),
     ):
         if was != now:
-            raise AdjustmentDrifted(
+            raise errors.AdjustmentDrifted(
                 f"the {cause} has changed since adjustment {adjustment.id} was proposed",
                 cause=cause,
                 was=was,
@@ -273,8 +256,8 @@ def _require_unchanged(
             )
 
 
-def _execution_started(adjustment: Adjustment, provider: str) -> ExecutionStarted:
-    return ExecutionStarted(
+def _execution_started(adjustment: Adjustment, provider: str) -> events.ExecutionStarted:
+    return events.ExecutionStarted(
         adjustment=adjustment.id,
         digest=adjustment.digest,
         provider=provider,

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from domain.adjustments.events import (
-    AdjustmentApproved,
-    AdjustmentLapsed,
-    AdjustmentProposed,
-    AdjustmentRejected,
-    AdjustmentSystemApproved,
-    AdjustmentWithdrawn,
-)
+from domain.adjustments import events
 from domain.recorded_event import Event
 
 
 def pending_after(pending: list[str], event: Event) -> list[str]:
     """The ids that are pending after one more event of the case."""
     match event:
-        case AdjustmentProposed(adjustment=proposed):
+        case events.AdjustmentProposed(adjustment=proposed):
             return [*pending, str(proposed)]
         case (
-            AdjustmentApproved(complete=True, adjustment=decided)
-            | AdjustmentSystemApproved(adjustment=decided)
-            | AdjustmentRejected(adjustment=decided)
-            | AdjustmentWithdrawn(adjustment=decided)
-            | AdjustmentLapsed(adjustment=decided)
+            events.AdjustmentApproved(complete=True, adjustment=decided)
+            | events.AdjustmentSystemApproved(adjustment=decided)
+            | events.AdjustmentRejected(adjustment=decided)
+            | events.AdjustmentWithdrawn(adjustment=decided)
+            | events.AdjustmentLapsed(adjustment=decided)
         ):
             return [other for other in pending if other != str(decided)]
         case _:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import asdict, replace
 
 from domain.adjustments.adjustment import Adjustment, adjustment_id
 from domain.adjustments.commands import ProposeAdjustment
@@ -22,6 +23,10 @@ from domain.errors import Fault, Invalid
 from domain.orders.order import Order
 from domain.policy.approvals import CumulativeAmounts, ProposedAdjustment
 from domain.policy.rulebook import Rulebook
+from domain.struct_fields import shared_fields
+
+UNBOUND_FIELDS = ("digest", "lapses_at", "note")
+"""The fields of a proposal that an approval is not bound to; it is bound to all others."""
 
 
 def propose(
@@ -58,20 +63,14 @@ def propose(
     lapses_at = now + matrix.approvals.lapses_after
     number = len(case.adjustments.items) + 1
     bare = AdjustmentProposed(
+        **shared_fields(replace(request, payment=payment), AdjustmentProposed),
         adjustment=adjustment_id(case.id, number),
-        kind=request.kind,
-        amount=request.amount,
-        reason=request.reason,
         packet=enriched.digest,
         digest="",
         requirement=required,
         lapses_at=lapses_at,
-        lines=request.lines,
-        evidence=request.evidence,
-        payment=payment,
-        note=request.note,
     )
-    proposed = msgspec.structs.replace(bare, digest=approval_digest(case, bare))
+    proposed = replace(bare, digest=approval_digest(case, bare))
     events: list[CaseEvent] = [proposed] if enriched.digest == case.packet else [enriched, proposed]
     if required.approvers:
         return events
@@ -86,19 +85,9 @@ def propose(
 
 def approval_digest(case: ExceptionCase, proposed: AdjustmentProposed) -> str:
     """The digest of all that an approval is bound to: SHA-256 of its canonical JSON."""
-    content = {
-        "case": case.id,
-        "order": case.order,
-        "adjustment": proposed.adjustment,
-        "kind": proposed.kind,
-        "amount": proposed.amount,
-        "lines": proposed.lines,
-        "reason": proposed.reason,
-        "payment": proposed.payment,
-        "evidence": proposed.evidence,
-        "packet": proposed.packet,
-        "requirement": proposed.requirement,
-    }
+    content = {"case": case.id, "order": case.order, **asdict(proposed)}
+    for name in UNBOUND_FIELDS:
+        del content[name]
     return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
 
 

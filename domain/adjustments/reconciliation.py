@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, TypeAlias
+from typing import Annotated
 from uuid import UUID
 
 from msgspec import Struct
@@ -84,9 +84,6 @@ class ReconciliationRecorded(
     """The number of discrepancies of each kind."""
     sums: tuple[CurrencySums, ...]
     discrepancies: tuple[Discrepancy, ...] = ()
-
-
-ReconciliationEvent: TypeAlias = ReconciliationRecorded
 
 
 class CaseAdjustment(Struct, frozen=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
 from uuid import UUID, uuid5
 
 from msgspec import Struct
@@ -20,9 +19,6 @@ class AttemptRefused(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     earlier: int | None = None
     """The version of the earlier act in the case's trail that forbids it."""
     adjustment: UUID | None = None
-
-
-RefusalEvent: TypeAlias = AttemptRefused
 
 
 def refusals_stream(case: UUID) -> UUID:

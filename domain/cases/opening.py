@@ -20,6 +20,7 @@ from domain.policy.decision import Decision
 from domain.policy.document import Kind
 from domain.policy.facts import CaseFacts
 from domain.policy.rulebook import Routing, Rulebook
+from domain.struct_fields import shared_fields
 
 MANUAL_RULE = "by-hand"
 """The rule name of a case that a person opened."""
@@ -117,15 +118,10 @@ def create_routed(
     tier = order.facts.customer.tier if order is not None else None
     service = rulebook.service(routing.work_type, tier)
     return Routed(
+        **shared_fields(routing, Routed),
         kind=name,
         bucket=kind.bucket,
         severity=kind.severity,
-        queue=routing.queue,
-        owner_team=routing.owner_team,
-        work_type=routing.work_type,
-        skill=routing.skill,
-        priority=routing.priority,
-        decision=routing.decision,
         tier=tier,
         service=service[0] if service else None,
         terms=service[1] if service else None,

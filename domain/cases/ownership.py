@@ -7,22 +7,18 @@ from typing import TypeAlias
 
 from msgspec import Struct, structs
 
+from domain.cases import work_events as work
 from domain.cases.events import CaseEvent, Detected, Reopened, Resolved, Routed
 from domain.cases.step_events import TaskDone
-from domain.cases.work_events import (
-    CaseReleased,
-    Claimed,
-    ClaimLapsed,
-    EvidenceAttached,
-    HandedOff,
-    NoteAdded,
-    Opened,
-    WaitEnded,
-    WaitStarted,
-)
 
 OwnershipEvent: TypeAlias = (
-    Claimed | CaseReleased | ClaimLapsed | HandedOff | WaitStarted | WaitEnded | NoteAdded
+    work.Claimed
+    | work.CaseReleased
+    | work.ClaimLapsed
+    | work.HandedOff
+    | work.WaitStarted
+    | work.WaitEnded
+    | work.NoteAdded
 )
 """Events that change the ownership and nothing else of the case."""
 
@@ -37,7 +33,7 @@ class Ownership(Struct, frozen=True, kw_only=True):
     lease: timedelta | None = None
     lease_until: datetime | None = None
     """When the person's claim lapses, unless it is renewed."""
-    waiting: WaitStarted | None = None
+    waiting: work.WaitStarted | None = None
     resumed: bool = False
     """The person's wait has ended and nothing was done since: the case comes first."""
     hand_offs: int = 0
@@ -50,23 +46,23 @@ class Ownership(Struct, frozen=True, kw_only=True):
 
     def after(self, event: CaseEvent, at: datetime) -> Ownership:
         match event:
-            case Detected() | Opened() | Reopened():
+            case Detected() | work.Opened() | Reopened():
                 return structs.replace(self, since=at)
             case Routed(queue=queue, owner_team=team):
                 return structs.replace(self, queue=queue, team=team, since=at)
-            case Claimed(person=person, lease=lease):
+            case work.Claimed(person=person, lease=lease):
                 return structs.replace(self._without_holder(), since=at)._held(person, lease, at)
-            case CaseReleased() | ClaimLapsed():
+            case work.CaseReleased() | work.ClaimLapsed():
                 return structs.replace(self._without_holder(), since=at)
-            case HandedOff():
+            case work.HandedOff():
                 return self._handed_off(event, at)
-            case WaitStarted():
+            case work.WaitStarted():
                 # A waiting case is not forgotten, so its claim does not lapse.
                 return structs.replace(self, waiting=event, lease_until=None, resumed=False)
-            case WaitEnded():
+            case work.WaitEnded():
                 now = structs.replace(self, waiting=None, resumed=self.person is not None)
                 return now._held(self.person, self.lease, at) if self.person else now
-            case NoteAdded() | EvidenceAttached() | TaskDone():
+            case work.NoteAdded() | work.EvidenceAttached() | TaskDone():
                 return self._renew_lease(at)
             case Resolved():
                 return self._without_holder()
@@ -81,7 +77,7 @@ class Ownership(Struct, frozen=True, kw_only=True):
         """With a new lease for the person, once the approval is decided."""
         return self if self.person is None else self._held(self.person, self.lease, at)
 
-    def _handed_off(self, event: HandedOff, at: datetime) -> Ownership:
+    def _handed_off(self, event: work.HandedOff, at: datetime) -> Ownership:
         """With the next owner, who takes over the wait if there is one."""
         moved = structs.replace(
             self,

@@ -9,21 +9,14 @@ from typing import assert_never
 
 from msgspec import Struct, structs
 
+from domain.cases import step_events as events
 from domain.cases.errors import HoldNotOurs, StepsOpen, TaskNotOpen
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
 from domain.cases.step_commands import AddTask, PlaceHold
-from domain.cases.step_events import (
-    Held,
-    HoldReleased,
-    StepEvent,
-    TaskCreated,
-    TaskDone,
-    TaskDropped,
-    TaskOverdue,
-)
 from domain.clock.calendars import after_business_time
 from domain.clock.terms import ServiceTerms
 from domain.policy.document import Kind
+from domain.struct_fields import replace_where
 
 
 class TaskState(StrEnum):
@@ -73,62 +66,57 @@ class Steps(Struct, frozen=True, kw_only=True):
         """When the next task is due that was not reported as overdue."""
         return min((task.due_at for task in self._unreported()), default=None)
 
-    def overdue(self, now: datetime) -> list[TaskOverdue]:
+    def overdue(self, now: datetime) -> list[events.TaskOverdue]:
         """The tasks that are overdue by now and were not reported, the earliest first."""
         found = [task for task in self._unreported() if task.due_at <= now]
         return sorted(found, key=lambda task: (task.due_at, task.task))
 
-    def after(self, event: StepEvent, at: datetime) -> Steps:
+    def after(self, event: events.StepEvent, at: datetime) -> Steps:
         match event:
-            case TaskCreated(task=number, title=title, action=action, owner=owner, due_at=due_at):
+            case events.TaskCreated(
+                task=number, title=title, action=action, owner=owner, due_at=due_at
+            ):
                 task = Task(task=number, title=title, action=action, owner=owner, due_at=due_at)
                 return structs.replace(self, tasks=(*self.tasks, task))
-            case TaskDone(task=number):
+            case events.TaskDone(task=number):
                 return self._with_state(number, TaskState.DONE)
-            case TaskDropped(task=number):
+            case events.TaskDropped(task=number):
                 return self._with_state(number, TaskState.DROPPED)
-            case TaskOverdue(task=number):
+            case events.TaskOverdue(task=number):
                 return self._with_state(number, TaskState.OVERDUE)
-            case Held(hold=number, what=what, reason=reason):
+            case events.Held(hold=number, what=what, reason=reason):
                 hold = Hold(hold=number, what=what, reason=reason, placed_at=at)
                 return structs.replace(self, holds=(*self.holds, hold))
-            case HoldReleased(hold=number):
-                holds = (
-                    structs.replace(hold, released_at=at) if hold.hold == number else hold
-                    for hold in self.holds
-                )
-                return structs.replace(self, holds=tuple(holds))
+            case events.HoldReleased(hold=number):
+                holds = replace_where(self.holds, "hold", number, released_at=at)
+                return structs.replace(self, holds=holds)
             case _:
                 assert_never(event)
 
-    def _unreported(self) -> Iterator[TaskOverdue]:
+    def _unreported(self) -> Iterator[events.TaskOverdue]:
         for task in self.tasks:
             if task.state is TaskState.OPEN and task.due_at is not None:
-                yield TaskOverdue(task=task.task, owner=task.owner, due_at=task.due_at)
+                yield events.TaskOverdue(task=task.task, owner=task.owner, due_at=task.due_at)
 
     def _with_state(self, number: int, state: TaskState) -> Steps:
-        tasks = (
-            structs.replace(task, state=state) if task.task == number else task
-            for task in self.tasks
-        )
-        return structs.replace(self, tasks=tuple(tasks))
+        return structs.replace(self, tasks=replace_where(self.tasks, "task", number, state=state))
 
 
 def create_policy_steps(
     kind: Kind, steps: Steps, team: str, terms: ServiceTerms | None, policy: str, now: datetime
-) -> list[StepEvent]:
+) -> list[events.StepEvent]:
     """The holds, then the tasks, that policy requires for a problem of this kind.
 
     A task's time runs on the calendar of the case's terms; without terms, around the clock.
     """
-    found: list[StepEvent] = [
-        Held(hold=number, what=hold.what, reason=hold.reason, policy=policy)
+    found: list[events.StepEvent] = [
+        events.Held(hold=number, what=hold.what, reason=hold.reason, policy=policy)
         for number, hold in enumerate(kind.holds, start=len(steps.holds) + 1)
     ]
     for number, step in enumerate(kind.next_steps, start=len(steps.tasks) + 1):
         due_at = _due_at(terms, now, step.within)
         found.append(
-            TaskCreated(
+            events.TaskCreated(
                 task=number,
                 title=step.title,
                 action=step.action,
@@ -151,15 +139,15 @@ def _due_at(terms: ServiceTerms | None, now: datetime, within: timedelta) -> dat
         return now + within
 
 
-def close_open_steps(steps: Steps, why: str) -> list[StepEvent]:
+def close_open_steps(steps: Steps, why: str) -> list[events.StepEvent]:
     """Drop every open task and release every active hold, since the problem is gone."""
-    dropped = [TaskDropped(task=task.task, note=why) for task in steps.open_tasks]
-    released = [HoldReleased(hold=h.hold, what=h.what, note=why) for h in steps.open_holds]
+    dropped = [events.TaskDropped(task=task.task, note=why) for task in steps.open_tasks]
+    released = [events.HoldReleased(hold=h.hold, what=h.what, note=why) for h in steps.open_holds]
     return [*dropped, *released]
 
 
-def add_task(steps: Steps, request: AddTask, team: str) -> TaskCreated:
-    return TaskCreated(
+def add_task(steps: Steps, request: AddTask, team: str) -> events.TaskCreated:
+    return events.TaskCreated(
         task=len(steps.tasks) + 1,
         title=request.title,
         action=request.action,
@@ -178,17 +166,17 @@ def require_open_task(steps: Steps, number: int) -> Task:
     raise TaskNotOpen(f"no task {number}; the case has {len(steps.tasks)}", task=number)
 
 
-def place_hold(steps: Steps, request: PlaceHold) -> Held:
-    return Held(
+def place_hold(steps: Steps, request: PlaceHold) -> events.Held:
+    return events.Held(
         hold=len(steps.holds) + 1, what=request.what, reason=request.reason, note=request.note
     )
 
 
-def release_hold(steps: Steps, number: int, note: str) -> HoldReleased:
+def release_hold(steps: Steps, number: int, note: str) -> events.HoldReleased:
     """Raises HoldNotOurs for a hold that the case did not place, or has already released."""
     for hold in steps.open_holds:
         if hold.hold == number:
-            return HoldReleased(hold=number, what=hold.what, note=note)
+            return events.HoldReleased(hold=number, what=hold.what, note=note)
     active = ", ".join(f"{hold.hold} on {hold.what}" for hold in steps.open_holds) or "none"
     raise HoldNotOurs(f"no active hold {number} of this case; active are: {active}", hold=number)
 

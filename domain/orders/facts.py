@@ -19,6 +19,7 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 from msgspec import Struct, structs
 
+from domain.orders import signals as kinds
 from domain.orders.contact_facts import ContactFacts, contact_facts
 from domain.orders.disagreement_facts import DisagreementFacts, disagreement_facts
 from domain.orders.fact_metadata import SignalsByType, derived_from, lasting
@@ -35,35 +36,26 @@ from domain.orders.parcel_facts import IncidentFacts, ParcelFacts, incident_fact
 from domain.orders.promise_facts import PromiseFacts, promise_facts
 from domain.orders.return_facts import ReturnFacts, return_facts
 from domain.orders.screening_facts import AddressFacts, FraudFacts, address_facts, fraud_facts
-from domain.orders.signals import (
-    DuplicateSuspected,
-    HandedOver,
-    OrderCancelled,
-    OrderPlaced,
-    Signal,
-    StockUnavailable,
-    event_time_key,
-)
 from domain.orders.stock_facts import StockFacts, stock_facts
 from domain.personal_data import ERASED
 
 
 class OrderFlags(Struct, frozen=True, gc=False):
-    placed: Annotated[bool, lasting(OrderPlaced)]
+    placed: Annotated[bool, lasting(kinds.OrderPlaced)]
     """The storefront sent the order."""
-    cancelled: Annotated[bool, lasting(OrderCancelled)]
-    unavailable: Annotated[bool, lasting(StockUnavailable)]
+    cancelled: Annotated[bool, lasting(kinds.OrderCancelled)]
+    unavailable: Annotated[bool, lasting(kinds.StockUnavailable)]
     """A source reported that stock is not available."""
-    handed_over: Annotated[bool, lasting(HandedOver)]
-    duplicate_suspected: Annotated[bool, lasting(DuplicateSuspected)]
+    handed_over: Annotated[bool, lasting(kinds.HandedOver)]
+    duplicate_suspected: Annotated[bool, lasting(kinds.DuplicateSuspected)]
     """A system suspects that it duplicates another order."""
-    duplicate_of: Annotated[str | None, derived_from(DuplicateSuspected)]
+    duplicate_of: Annotated[str | None, derived_from(kinds.DuplicateSuspected)]
     """The other order, by the latest such signal."""
 
 
 class CustomerFacts(Struct, frozen=True, gc=False):
-    id: Annotated[str | None, derived_from(OrderPlaced)]
-    tier: Annotated[str | None, derived_from(OrderPlaced)]
+    id: Annotated[str | None, derived_from(kinds.OrderPlaced)]
+    tier: Annotated[str | None, derived_from(kinds.OrderPlaced)]
 
 
 class OrderFacts(Struct, frozen=True, gc=False):
@@ -87,19 +79,19 @@ class OrderFacts(Struct, frozen=True, gc=False):
 
 
 def _flags(signals: SignalsByType, _: ChargeFacts) -> OrderFlags:
-    suspicions: list[DuplicateSuspected] = signals.get(DuplicateSuspected, [])
+    suspicions: list[kinds.DuplicateSuspected] = signals.get(kinds.DuplicateSuspected, [])
     return OrderFlags(
-        placed=OrderPlaced in signals,
-        cancelled=OrderCancelled in signals,
-        unavailable=StockUnavailable in signals,
-        handed_over=HandedOver in signals,
+        placed=kinds.OrderPlaced in signals,
+        cancelled=kinds.OrderCancelled in signals,
+        unavailable=kinds.StockUnavailable in signals,
+        handed_over=kinds.HandedOver in signals,
         duplicate_suspected=bool(suspicions),
         duplicate_of=suspicions[-1].other if suspicions else None,
     )
 
 
 def _customer(signals: SignalsByType, _: ChargeFacts) -> CustomerFacts:
-    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
+    placed: list[kinds.OrderPlaced] = signals.get(kinds.OrderPlaced, [])
     if not placed:
         return CustomerFacts(id=None, tier=None)
     customer = placed[0].customer
@@ -154,7 +146,7 @@ _GROUP_FEEDS: Final = _find_group_feeds()
 
 
 def facts_of(
-    signals: Iterable[Signal],
+    signals: Iterable[kinds.Signal],
     earlier: OrderFacts | None = None,
     fresh: frozenset[type] = frozenset(),
 ) -> OrderFacts:
@@ -164,7 +156,7 @@ def facts_of(
     groups that they can change are computed.
     """
     by_type: dict[type[Any], list[Any]] = {}
-    for signal in sorted(signals, key=event_time_key):
+    for signal in sorted(signals, key=kinds.event_time_key):
         by_type.setdefault(type(signal), []).append(signal)
     if earlier is None:
         charge = charge_facts(by_type)

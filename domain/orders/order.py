@@ -11,14 +11,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from msgspec import Struct, structs
 
 from domain.errors import SignalIdReused
-from domain.orders.events import (
-    ExpectationMet,
-    OrderDataErased,
-    OrderEvent,
-    PassedIntake,
-    ProblemDetected,
-    SignalRecorded,
-)
+from domain.orders import events
 from domain.orders.facts import OrderFacts, facts_of
 from domain.orders.signals import Signal
 from domain.personal_data import erase_personal
@@ -76,14 +69,14 @@ class Order(Struct, frozen=True, kw_only=True):
         assert self.known_facts is not None
         return self.known_facts
 
-    def record(self, signal: Signal) -> SignalRecorded | None:
+    def record(self, signal: Signal) -> events.SignalRecorded | None:
         """The event that records the signal; None if it is recorded already.
 
         Raises SignalIdReused if the recorded signal with this identity has other content.
         """
         recorded = self.signals.get(signal.key)
         if recorded is None:
-            return SignalRecorded(signal=signal)
+            return events.SignalRecorded(signal=signal)
         if not is_same_signal(recorded, signal):
             raise SignalIdReused(
                 f"signal {signal.key} of order {self.id} is recorded already with other content"
@@ -127,10 +120,10 @@ class Order(Struct, frozen=True, kw_only=True):
         structs.force_setattr(self, "earlier_deadlines", (rulebook, found, frozenset()))
         return found
 
-    def after(self, event: OrderEvent) -> Order:
+    def after(self, event: events.OrderEvent) -> Order:
         now = structs.replace(self, version=self.version + 1, known_watches=None)
         match event:
-            case SignalRecorded(signal=signal):
+            case events.SignalRecorded(signal=signal):
                 return structs.replace(
                     now,
                     signals={**self.signals, signal.key: signal},
@@ -138,7 +131,7 @@ class Order(Struct, frozen=True, kw_only=True):
                     earlier_facts=self._facts_before(type(signal)),
                     earlier_deadlines=self._deadlines_before(signal.type),
                 )
-            case ProblemDetected(kind=kind, case=case, occurrence=occurrence):
+            case events.ProblemDetected(kind=kind, case=case, occurrence=occurrence):
                 return structs.replace(
                     now,
                     cases={**self.cases, kind: CaseRef(case, occurrence)},
@@ -146,9 +139,9 @@ class Order(Struct, frozen=True, kw_only=True):
                     if event.deadline
                     else self.concluded,
                 )
-            case PassedIntake():
+            case events.PassedIntake():
                 return structs.replace(now, passed=True)
-            case OrderDataErased():
+            case events.OrderDataErased():
                 signals = {key: erase_personal(signal) for key, signal in self.signals.items()}
                 return structs.replace(
                     now,
@@ -157,7 +150,7 @@ class Order(Struct, frozen=True, kw_only=True):
                     earlier_facts=None,
                     earlier_deadlines=None,
                 )
-            case ExpectationMet(decision=decision, deadline=deadline):
+            case events.ExpectationMet(decision=decision, deadline=deadline):
                 concluded = {**self.concluded, decision.rule: deadline}
                 return structs.replace(now, concluded=concluded)
             case _:

@@ -94,6 +94,7 @@ _UNDELIVERED_STATUSES: Final = frozenset(
         ScanStatus.RETURN_TO_SENDER,
     ]
 )
+_BY_PARTIES: Final = tuple(party for party in FaultParty if party is not FaultParty.UNKNOWN)
 _LOST: Final = IncidentReason.CARRIER_PARCEL_LOST
 _DAMAGED: Final = IncidentReason.CARRIER_DAMAGED_PARCEL
 
@@ -193,11 +194,7 @@ def incident_facts(signals: SignalsByType) -> IncidentFacts:
         return NO_INCIDENT
     newest = max(incidents, key=event_time_key).incident if incidents else None
     return IncidentFacts(
-        by_carrier=FaultParty.CARRIER in parties,
-        by_retailer=FaultParty.RETAILER in parties,
-        by_consignee=FaultParty.CONSIGNEE in parties,
-        by_customs=FaultParty.CUSTOMS in parties,
-        by_nobody=FaultParty.NOBODY in parties,
+        **{f"by_{party}": party in parties for party in _BY_PARTIES},
         unexplained=FaultParty.UNKNOWN in parties,
         reason=newest.value if newest else None,
         fault_party=newest.fault_party.value if newest else None,

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -56,7 +56,7 @@ def compile_condition(
     """
     leaves: list[CompiledTest] = []
     before = len(faults)
-    holds = _compile_node(condition, known, pointer, faults, leaves, lasting)
+    holds = _Compilation(known, faults, leaves).node(condition, pointer, lasting)
     if holds is None or len(faults) > before:
         return None
 
@@ -80,48 +80,72 @@ def compile_order_condition(
     return compile_condition(condition, ORDER_FACTS, pointer, faults, lasting=lasting)
 
 
-def _compile_node(
-    condition: Condition,
-    known: Mapping[str, Fact],
-    pointer: str,
-    faults: list[Fault],
-    leaves: list[CompiledTest],
-    lasting: bool,
-) -> Predicate | None:
-    forms = [
-        name
-        for name, value in (
-            ("all", condition.all),
-            ("any", condition.any),
-            ("not", condition.not_),
-            ("fact", condition.fact),
-        )
-        if value is not None
-    ]
-    if len(forms) != 1:
-        given = " and ".join(forms) or "none"
-        faults.append(Fault(pointer, f"give exactly one of all, any, not, fact; given: {given}"))
-        return None
-    if condition.fact is not None:
-        return _compile_leaf(condition, condition.fact, known, pointer, faults, leaves, lasting)
-    if extra := [name for name, _ in _given_tests(condition)]:
-        faults.append(Fault(f"{pointer}/{extra[0]}", "a test needs a `fact`: add one"))
-    if condition.not_ is not None:
-        if lasting:
-            faults.append(Fault(f"{pointer}/not", _NOT_LASTING))
-        inner = _compile_node(condition.not_, known, f"{pointer}/not", faults, leaves, False)
-        return None if inner is None else _negate(inner)
-    name = "all" if condition.all is not None else "any"
-    parts = condition.all if condition.all is not None else condition.any
-    assert parts is not None
-    if not parts:
-        faults.append(Fault(f"{pointer}/{name}", "must not be empty: give at least one condition"))
-    tests = [
-        _compile_node(part, known, f"{pointer}/{name}/{n}", faults, leaves, lasting)
-        for n, part in enumerate(parts)
-    ]
-    valid = [test for test in tests if test is not None]
-    return _all_pass(valid) if name == "all" else _any_passes(valid)
+_FIELDS: Final = dict(
+    zip(Condition.__struct_encode_fields__, Condition.__struct_fields__, strict=True)
+)
+"""The written name of each field of a condition -> its name in Python."""
+_FORMS: Final = ("all", "any", "not", "fact")
+_TESTS: Final = tuple(name for name in _FIELDS if name not in _FORMS)
+
+
+def _given(condition: Condition, names: Iterable[str]) -> dict[str, Any]:
+    """Those of the named fields that the condition gives."""
+    values = {name: getattr(condition, _FIELDS[name]) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+class _Compilation(Struct):
+    """A condition in the making: its faults and tests so far."""
+
+    known: Mapping[str, Fact]
+    faults: list[Fault]
+    leaves: list[CompiledTest]
+
+    def node(self, condition: Condition, pointer: str, lasting: bool) -> Predicate | None:
+        forms, faults = _given(condition, _FORMS), self.faults
+        if len(forms) != 1:
+            given = " and ".join(forms) or "none"
+            detail = f"give exactly one of all, any, not, fact; given: {given}"
+            faults.append(Fault(pointer, detail))
+            return None
+        ((name, parts),) = forms.items()
+        if name == "fact":
+            return self._leaf(condition, parts, pointer, lasting)
+        if extra := [*_given(condition, _TESTS)]:
+            faults.append(Fault(f"{pointer}/{extra[0]}", "a test needs a `fact`: add one"))
+        if name == "not":
+            if lasting:
+                faults.append(Fault(f"{pointer}/not", _NOT_LASTING))
+            inner = self.node(parts, f"{pointer}/not", False)
+            return None if inner is None else _negate(inner)
+        if not parts:
+            detail = "must not be empty: give at least one condition"
+            faults.append(Fault(f"{pointer}/{name}", detail))
+        tests = [self.node(part, f"{pointer}/{name}/{n}", lasting) for n, part in enumerate(parts)]
+        valid = [test for test in tests if test is not None]
+        return _all_pass(valid) if name == "all" else _any_passes(valid)
+
+    def _leaf(
+        self, condition: Condition, path: str, pointer: str, lasting: bool
+    ) -> Predicate | None:
+        fact, known, faults = self.known.get(path), self.known, self.faults
+        if fact is None:
+            group = [p for p in known if p.startswith(f"{path.partition('.')[0]}.")]
+            faults.append(unknown_name(f"{pointer}/fact", "fact", path, group or known))
+            return None
+        tests = _given(condition, _TESTS)
+        if len(tests) != 1:
+            given = ", ".join(tests) or "none"
+            faults.append(Fault(pointer, f"give exactly one test of {path}; given: {given}"))
+            return None
+        ((name, value),) = tests.items()
+        if lasting and not _is_lasting(fact, name, value):
+            moves = fact.moves or "it may change either way"
+            faults.append(Fault(f"{pointer}/{name}", f"{path}: {moves}. {_NOT_LASTING}"))
+        passes = _make_predicate(fact, name, value, f"{pointer}/{name}", faults)
+        if passes is not None:
+            self.leaves.append(CompiledTest(fact, f"{name} {_format_value(value)}", passes))
+        return passes
 
 
 _NOT_LASTING = (
@@ -152,49 +176,6 @@ def _any_passes(tests: list[Predicate]) -> Predicate:
         return False
 
     return some
-
-
-def _given_tests(condition: Condition) -> list[tuple[str, Any]]:
-    named = (
-        ("is", condition.is_),
-        ("one_of", condition.one_of),
-        ("above", condition.above),
-        ("at_least", condition.at_least),
-        ("below", condition.below),
-        ("at_most", condition.at_most),
-        ("known", condition.known),
-    )
-    return [(name, value) for name, value in named if value is not None]
-
-
-def _compile_leaf(
-    condition: Condition,
-    path: str,
-    known: Mapping[str, Fact],
-    pointer: str,
-    faults: list[Fault],
-    leaves: list[CompiledTest],
-    lasting: bool,
-) -> Predicate | None:
-    fact = known.get(path)
-    if fact is None:
-        group = [p for p in known if p.startswith(f"{path.partition('.')[0]}.")]
-        faults.append(unknown_name(f"{pointer}/fact", "fact", path, group or known))
-        return None
-    tests = _given_tests(condition)
-    if len(tests) != 1:
-        given = ", ".join(name for name, _ in tests) or "none"
-        faults.append(Fault(pointer, f"give exactly one test of {path}; given: {given}"))
-        return None
-    ((name, value),) = tests
-    if lasting and not _is_lasting(fact, name, value):
-        moves = fact.moves or "it may change either way"
-        faults.append(Fault(f"{pointer}/{name}", f"{path}: {moves}. {_NOT_LASTING}"))
-    passes = _make_predicate(fact, name, value, f"{pointer}/{name}", faults)
-    if passes is None:
-        return None
-    leaves.append(CompiledTest(fact, f"{name} {_format_value(value)}", passes))
-    return passes
 
 
 def _is_lasting(fact: Fact, test: str, value: object) -> bool:

@@ -6,15 +6,8 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from domain.people import Actor
+from domain.policy import errors
 from domain.policy.document import PolicyDocument, digest_of
-from domain.policy.errors import (
-    AuthorMayNotDecide,
-    OnlyPersonsDecide,
-    PolicyNotFound,
-    PolicyOutOfDate,
-    PolicyStateWrong,
-    PolicyVersionReused,
-)
 from domain.policy.governance import Governance, Policy, PolicyAction, PolicyState
 
 
@@ -22,7 +15,7 @@ def require_policy_in_force(governed: Governance, now: datetime) -> Policy:
     """The policy in force. Raises PolicyNotFound without one."""
     found = governed.in_force(now)
     if found is None:
-        raise PolicyNotFound(
+        raise errors.PolicyNotFound(
             "no policy is in force yet: load the first with `casetrail policy bootstrap FILE`"
         )
     return found
@@ -33,7 +26,7 @@ def require_version_unchanged(governed: Governance, document: PolicyDocument) ->
     digest = digest_of(document)
     known = governed.named(document.version)
     if known is not None and known.digest != digest:
-        raise PolicyVersionReused(
+        raise errors.PolicyVersionReused(
             f"version {known.version} has the digest {known.digest[:12]}…, this document has "
             f"{digest[:12]}…: give it a new version"
         )
@@ -43,7 +36,7 @@ def require_version_unchanged(governed: Governance, document: PolicyDocument) ->
 def require_person(by: Actor, what: str) -> None:
     if by.is_agent or not by.persons:
         who = f"{by.person}'s agent {by.via[-1]}" if by.is_agent else by.principal
-        raise OnlyPersonsDecide(f"only a person {what}, and {who} is not a person")
+        raise errors.OnlyPersonsDecide(f"only a person {what}, and {who} is not a person")
 
 
 def require_not_author(
@@ -52,7 +45,7 @@ def require_not_author(
     own = sorted(policy.authors & {*names})
     if own:
         cited = f" ({describe_action(act)})" if act is not None else ""
-        raise AuthorMayNotDecide(
+        raise errors.AuthorMayNotDecide(
             f"{own[0]} wrote version {policy.version} or a version that it revises{cited}: "
             f"another person must {what} it",
             authors=sorted(policy.authors),
@@ -70,7 +63,7 @@ def require_current_base(governed: Governance, policy: Policy, now: datetime) ->
     in_force = require_policy_in_force(governed, now)
     if policy.base != in_force.digest:
         base = governed.policies[policy.base].version if policy.base else "none"
-        raise PolicyOutOfDate(
+        raise errors.PolicyOutOfDate(
             f"version {policy.version} was proposed to replace version {base}, but version "
             f"{in_force.version} is in force now: compare it with that one and propose it again",
             base=policy.base,
@@ -81,12 +74,12 @@ def require_current_base(governed: Governance, policy: Policy, now: datetime) ->
 
 def create_state_error(
     governed: Governance, policy: Policy, now: datetime, what: str
-) -> PolicyStateWrong:
+) -> errors.PolicyStateWrong:
     state = governed.state(policy, now)
     name = str(state).replace("_", " ")
     last = policy.acts[-1] if policy.acts else None
     cited = f" ({describe_action(last)})" if last is not None else ""
-    return PolicyStateWrong(
+    return errors.PolicyStateWrong(
         f"version {policy.version} {what}: it is {name}{cited}", state=state, version=policy.version
     )
 

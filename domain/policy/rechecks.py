@@ -7,12 +7,8 @@ from typing import assert_never
 
 from msgspec import Struct, structs
 
-from domain.policy.events import (
-    PolicyRecheckAdvanced,
-    PolicyRecheckBegan,
-    PolicyRecheckFinished,
-    RecheckEvent,
-)
+from domain.policy import events
+from domain.struct_fields import shared_fields
 
 
 class Recheck(Struct, frozen=True, kw_only=True):
@@ -37,22 +33,16 @@ class Recheck(Struct, frozen=True, kw_only=True):
             return 100
         return self.position * 100 // self.until if self.until else 0
 
-    def finished(self, *, overtaken: bool = False) -> PolicyRecheckFinished:
-        return PolicyRecheckFinished(
-            digest=self.digest,
-            orders=self.orders,
-            opened=self.opened,
-            cleared=self.cleared,
-            changed=self.changed,
-            overtaken=overtaken,
-        )
+    def finished(self, *, overtaken: bool = False) -> events.PolicyRecheckFinished:
+        now = structs.replace(self, overtaken=overtaken)
+        return events.PolicyRecheckFinished(**shared_fields(now, events.PolicyRecheckFinished))
 
-    def after(self, event: RecheckEvent, at: datetime) -> Recheck:
+    def after(self, event: events.RecheckEvent, at: datetime) -> Recheck:
         now = structs.replace(self, version=self.version + 1)
         match event:
-            case PolicyRecheckBegan(digest=digest, before=before, until=until):
+            case events.PolicyRecheckBegan(digest=digest, before=before, until=until):
                 return structs.replace(now, digest=digest, before=before, until=until, began_at=at)
-            case PolicyRecheckAdvanced():
+            case events.PolicyRecheckAdvanced():
                 return structs.replace(
                     now,
                     position=event.position,
@@ -61,7 +51,7 @@ class Recheck(Struct, frozen=True, kw_only=True):
                     cleared=self.cleared + event.cleared,
                     changed=self.changed + event.changed,
                 )
-            case PolicyRecheckFinished(overtaken=overtaken):
+            case events.PolicyRecheckFinished(overtaken=overtaken):
                 return structs.replace(now, finished_at=at, overtaken=overtaken)
             case _:
                 assert_never(event)

@@ -11,6 +11,7 @@ from domain.clock.terms import MAX_WEEKS, ServiceTerms
 from domain.errors import Fault
 from domain.policy.checks import duration_faults, unknown_name
 from domain.policy.document import PolicyDocument
+from domain.struct_fields import shared_fields
 
 YEAR = timedelta(days=366)
 MINUTE = timedelta(minutes=1)
@@ -33,14 +34,11 @@ def compile_terms(document: PolicyDocument, faults: list[Fault]) -> dict[str, Se
             faults.append(unknown_name(pointer, "calendar", service.calendar, document.calendars))
         elif service.calendar not in invalid:
             terms = ServiceTerms(
-                calendar=document.calendars[service.calendar],
-                first_action=service.first_action,
-                next_update=service.next_update,
-                resolution=service.resolution,
-                at_risk_percent=service.at_risk_percent,
-                pauses_on=service.pauses_on,
-                resets_on_reopen=service.resets_on_reopen,
-                by_cut_off=service.by_cut_off or UNSET,
+                **shared_fields(service, ServiceTerms)
+                | {
+                    "calendar": document.calendars[service.calendar],
+                    "by_cut_off": service.by_cut_off or UNSET,
+                }
             )
             faults += terms.faults(place)
             compiled[service.rule] = terms

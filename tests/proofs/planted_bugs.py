@@ -92,15 +92,15 @@ BUGS = (
     Bug(
         "a note is no duty",
         DUTIES,
-        "    NoteAdded,\n    EvidenceAttached,\n    TaskCreated,",
-        "    EvidenceAttached,\n    TaskCreated,",
+        "    work.NoteAdded,\n    work.EvidenceAttached,\n    steps.TaskCreated,",
+        "    work.EvidenceAttached,\n    steps.TaskCreated,",
         HANDS,
     ),
     Bug(
         "a rejection is no duty",
         DUTIES,
-        "AdjustmentApproved() | AdjustmentRejected():",
-        "AdjustmentApproved():",
+        "money.AdjustmentApproved() | money.AdjustmentRejected():",
+        "money.AdjustmentApproved():",
         HANDS,
     ),
     Bug(
