@@ -15,7 +15,7 @@ from domain.cases.exception_case import ExceptionCase
 from domain.cases.work_events import TimerEvent
 from domain.orders.events import SignalRecorded
 from domain.orders.order import Order, order_stream
-from domain.orders.signals import OWN_SOURCE
+from domain.orders.signal_body import OWN_SOURCE
 from domain.people import POLICY_ACTOR, TIMEKEEPER_ACTOR, Actor
 from domain.policy.rulebook import Rulebook
 from domain.recorded_event import Event

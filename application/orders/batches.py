@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from domain.errors import CasetrailError, SignalIdReused, SourceReserved
 from domain.orders.order import Order, is_same_signal
-from domain.orders.signals import OWN_SOURCE, Signal
+from domain.orders.signal_body import OWN_SOURCE
+from domain.orders.signals import Signal
 
 
 class Arrival(Struct, frozen=True):

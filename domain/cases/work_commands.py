@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from domain.cases.evidence import EvidenceRef
 from domain.cases.work_events import ErrorReason, Link, Party, Version
 from domain.clock.terms import Dependency
-from domain.orders.signals import OrderId
+from domain.orders.signal_body import OrderId
 from domain.people import PersonName
 from domain.policy.document_types import Name
 from domain.texts import Note, RequiredNote

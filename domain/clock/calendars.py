@@ -17,7 +17,7 @@ from msgspec import Meta, Struct, field
 
 from domain.clock.local_times import local_time_to_utc, offset_from_midnight, to_utc
 from domain.errors import Fault
-from domain.orders.signals import ZoneName, time_zone
+from domain.orders.signal_body import ZoneName, time_zone
 from domain.policy.document_types import Name, Part
 from domain.texts import PATTERN_END
 

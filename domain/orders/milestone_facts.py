@@ -15,28 +15,24 @@ from domain.orders.fact_metadata import (
     lasting,
     once_known,
 )
-from domain.orders.screening_facts import fraud_facts
-from domain.orders.signals import (
-    Delivered,
-    FraudDecided,
-    FraudScreened,
-    HandedOver,
-    OrderCancelled,
-    OrderPlaced,
+from domain.orders.payment_signals import (
     PaymentAuthorized,
     PaymentCaptured,
     RefundIssued,
     RefundRequested,
-    Released,
+)
+from domain.orders.purchase_signals import FraudDecided, FraudScreened, OrderCancelled, OrderPlaced
+from domain.orders.return_signals import (
     ReturnAuthorized,
     ReturnLabelCreated,
     ReturnReceived,
     ReturnRefused,
     ReturnRequested,
-    Signal,
-    StockAllocated,
-    StockUnavailable,
 )
+from domain.orders.screening_facts import fraud_facts
+from domain.orders.shipment_signals import Delivered, HandedOver
+from domain.orders.signals import Signal
+from domain.orders.stock_signals import Released, StockAllocated, StockUnavailable
 
 
 class Milestones(Struct, frozen=True, gc=False):

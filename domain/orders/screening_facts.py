@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from msgspec import Struct
 
 from domain.orders.fact_metadata import SignalsByType, derived_from, lasting, once_known
-from domain.orders.signals import (
+from domain.orders.purchase_signals import (
     AddressChecked,
     AddressVerdict,
     FraudDecided,

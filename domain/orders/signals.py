@@ -1,192 +1,60 @@
 """Signals: the statements of outside systems about an order, each with its source, id and time.
 
-Each subject has a module of its own (`payment_signals.py`, …); this module collects them.
+Each subject has a module of its own (`payment_signals.py`, …); this module unites them.
 """
 
 from datetime import datetime
 from typing import TypeAlias
 
-from domain.orders.message_signals import Channel, MessageReceived, MessageSent, WarehouseNoted
-from domain.orders.payment_signals import (
-    PaymentAuthorized,
-    PaymentCaptured,
-    PaymentFailed,
-    PaymentStage,
-    RefundIssued,
-    RefundRequested,
-)
-from domain.orders.purchase_signals import (
-    Address,
-    AddressChecked,
-    AddressVerdict,
-    Customer,
-    DuplicateSuspected,
-    FraudDecided,
-    FraudDecision,
-    FraudScreened,
-    FraudVerdict,
-    Line,
-    OrderCancelled,
-    OrderPlaced,
-    PriceFlagged,
-    Promise,
-)
-from domain.orders.return_signals import (
-    ReturnAuthorized,
-    ReturnLabelCreated,
-    ReturnLabelFailed,
-    ReturnReceived,
-    ReturnRefused,
-    ReturnRequested,
-)
-from domain.orders.shipment_signals import (
-    DamageReported,
-    Delivered,
-    DeliveryFailed,
-    FaultParty,
-    HandedOver,
-    IncidentReason,
-    LabelCreated,
-    Scanned,
-    ScanStatus,
-)
-from domain.orders.signal_body import (
-    EARLIEST,
-    LATEST,
-    OWN_SOURCE,
-    Moment,
-    OrderId,
-    SignalBody,
-    SourceId,
-    SourceName,
-    ZoneName,
-    check_day,
-    check_moment,
-    time_zone,
-)
-from domain.orders.stock_signals import (
-    AllocationFailed,
-    Backordered,
-    Released,
-    StockAllocated,
-    StockCounted,
-    StockLevelTold,
-    StockUnavailable,
-    SubstitutionDecided,
-    SubstitutionProposed,
-)
-from domain.orders.systems_of_record import StatedField, System, SystemStated
+from domain.orders import message_signals as messages
+from domain.orders import payment_signals as payments
+from domain.orders import purchase_signals as purchase
+from domain.orders import return_signals as returns
+from domain.orders import shipment_signals as shipments
+from domain.orders import stock_signals as stock
+from domain.orders import systems_of_record
 
 Signal: TypeAlias = (
-    OrderPlaced
-    | OrderCancelled
-    | PaymentAuthorized
-    | PaymentCaptured
-    | PaymentFailed
-    | FraudScreened
-    | AddressChecked
-    | StockAllocated
-    | StockUnavailable
-    | Released
-    | HandedOver
-    | Scanned
-    | Delivered
-    | DeliveryFailed
-    | ReturnRequested
-    | ReturnReceived
-    | RefundIssued
-    | DuplicateSuspected
-    | PriceFlagged
-    | FraudDecided
-    | AllocationFailed
-    | StockLevelTold
-    | StockCounted
-    | Backordered
-    | SubstitutionProposed
-    | SubstitutionDecided
-    | LabelCreated
-    | DamageReported
-    | ReturnAuthorized
-    | ReturnRefused
-    | ReturnLabelCreated
-    | ReturnLabelFailed
-    | RefundRequested
-    | SystemStated
-    | MessageSent
-    | MessageReceived
-    | WarehouseNoted
+    purchase.OrderPlaced
+    | purchase.OrderCancelled
+    | payments.PaymentAuthorized
+    | payments.PaymentCaptured
+    | payments.PaymentFailed
+    | purchase.FraudScreened
+    | purchase.AddressChecked
+    | stock.StockAllocated
+    | stock.StockUnavailable
+    | stock.Released
+    | shipments.HandedOver
+    | shipments.Scanned
+    | shipments.Delivered
+    | shipments.DeliveryFailed
+    | returns.ReturnRequested
+    | returns.ReturnReceived
+    | payments.RefundIssued
+    | purchase.DuplicateSuspected
+    | purchase.PriceFlagged
+    | purchase.FraudDecided
+    | stock.AllocationFailed
+    | stock.StockLevelTold
+    | stock.StockCounted
+    | stock.Backordered
+    | stock.SubstitutionProposed
+    | stock.SubstitutionDecided
+    | shipments.LabelCreated
+    | shipments.DamageReported
+    | returns.ReturnAuthorized
+    | returns.ReturnRefused
+    | returns.ReturnLabelCreated
+    | returns.ReturnLabelFailed
+    | payments.RefundRequested
+    | systems_of_record.SystemStated
+    | messages.MessageSent
+    | messages.MessageReceived
+    | messages.WarehouseNoted
 )
 
 
 def event_time_key(signal: Signal) -> tuple[datetime, str]:
     """Sort key of signals: by event time, ties by identity, never by arrival."""
     return signal.event_time, signal.key
-
-
-__all__ = [
-    "EARLIEST",
-    "LATEST",
-    "OWN_SOURCE",
-    "Address",
-    "AddressChecked",
-    "AddressVerdict",
-    "AllocationFailed",
-    "Backordered",
-    "Channel",
-    "Customer",
-    "DamageReported",
-    "Delivered",
-    "DeliveryFailed",
-    "DuplicateSuspected",
-    "FaultParty",
-    "FraudDecided",
-    "FraudDecision",
-    "FraudScreened",
-    "FraudVerdict",
-    "HandedOver",
-    "IncidentReason",
-    "LabelCreated",
-    "Line",
-    "MessageReceived",
-    "MessageSent",
-    "Moment",
-    "OrderCancelled",
-    "OrderId",
-    "OrderPlaced",
-    "PaymentAuthorized",
-    "PaymentCaptured",
-    "PaymentFailed",
-    "PaymentStage",
-    "PriceFlagged",
-    "Promise",
-    "RefundIssued",
-    "RefundRequested",
-    "Released",
-    "ReturnAuthorized",
-    "ReturnLabelCreated",
-    "ReturnLabelFailed",
-    "ReturnReceived",
-    "ReturnRefused",
-    "ReturnRequested",
-    "ScanStatus",
-    "Scanned",
-    "Signal",
-    "SignalBody",
-    "SourceId",
-    "SourceName",
-    "StatedField",
-    "StockAllocated",
-    "StockCounted",
-    "StockLevelTold",
-    "StockUnavailable",
-    "SubstitutionDecided",
-    "SubstitutionProposed",
-    "System",
-    "SystemStated",
-    "WarehouseNoted",
-    "ZoneName",
-    "check_day",
-    "check_moment",
-    "event_time_key",
-    "time_zone",
-]

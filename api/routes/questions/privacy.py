@@ -17,7 +17,7 @@ from application.audit.personal_data import (
 )
 from application.log.sealing import without_read_tracking
 from application.privacy.privacy_desk import PrivacyDesk
-from domain.orders.signals import OrderId
+from domain.orders.signal_body import OrderId
 from domain.permissions import Permission
 from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.personal.key_ring import KeyRing

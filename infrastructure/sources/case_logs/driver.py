@@ -22,7 +22,7 @@ from domain.cases.exception_case import CaseState, ExceptionCase
 from domain.cases.reasons import ResolutionReason, RootCause
 from domain.clock.terms import Dependency
 from domain.errors import CasetrailError
-from domain.orders.signals import OrderId
+from domain.orders.signal_body import OrderId
 from domain.people import Actor
 from infrastructure.sources.case_logs.plan import (
     Assign,

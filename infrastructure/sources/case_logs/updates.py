@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from domain.errors import CasetrailError
-from domain.orders.signals import check_moment
+from domain.orders.signal_body import check_moment
 from infrastructure.csv_rows import (
     MOST_REFUSALS_KEPT,
     RejectedRow,

@@ -9,22 +9,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from domain.money import ZERO, PositiveMoney
-from domain.orders.signals import (
-    Address,
-    Customer,
-    Delivered,
-    HandedOver,
-    Line,
-    OrderPlaced,
-    PaymentAuthorized,
-    PaymentCaptured,
-    Promise,
-    Released,
-    Scanned,
-    ScanStatus,
-    Signal,
-    StockAllocated,
-)
+from domain.orders.payment_signals import PaymentAuthorized, PaymentCaptured
+from domain.orders.purchase_signals import Address, Customer, Line, OrderPlaced, Promise
+from domain.orders.shipment_signals import Delivered, HandedOver, Scanned, ScanStatus
+from domain.orders.signals import Signal
+from domain.orders.stock_signals import Released, StockAllocated
 
 SignalPlan = list[tuple[datetime, Signal]]
 """Signals, each with the time at which it arrives: usually its event time."""
