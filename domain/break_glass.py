@@ -17,6 +17,7 @@ from msgspec import Meta, Struct, structs
 
 from domain.access_errors import AnotherPersonNeeded, BreakGlassMoved, BreakGlassReviewDue
 from domain.errors import Fault, Invalid
+from domain.fields import fill
 from domain.people import Actor, Person, Reason, Role
 from domain.policy.document_types import Name
 from domain.texts import lines
@@ -187,14 +188,7 @@ def request_break_glass(
     if request.queue is not None and request.queue not in queues:
         detail = f"no queue {request.queue}; known are: {', '.join(sorted(queues))}"
         raise Invalid([Fault("/queue", detail)], "the break-glass")
-    return BreakGlassAsked(
-        role=request.role,
-        queue=request.queue,
-        case=request.case,
-        minutes=request.minutes,
-        lapses_at=now + LAPSES_AFTER,
-        reason=request.reason,
-    )
+    return fill(BreakGlassAsked, request, lapses_at=now + LAPSES_AFTER)
 
 
 def open_break_glass(

@@ -14,6 +14,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
+from domain.fields import fill
 from domain.policy.document_types import Name
 from domain.regions import Region
 from domain.texts import PATTERN_END, one_line
@@ -247,18 +248,7 @@ class Person(Struct, frozen=True, kw_only=True):
                 )
                 return structs.replace(now, grants=given, skills=skills, added_at=at)
             case PersonGranted():
-                grant = Grant(
-                    grant=event.grant,
-                    role=event.role,
-                    queues=event.queues,
-                    regions=event.regions,
-                    case=event.case,
-                    granted_at=at,
-                    granted_by=by,
-                    reason=event.reason,
-                    until=event.until,
-                    under=event.under,
-                )
+                grant = fill(Grant, event, granted_at=at, granted_by=by)
                 return structs.replace(now, grants=(*self.grants, grant))
             case GrantRevoked(grant=revoked, reason=reason):
                 grants = tuple(

@@ -14,6 +14,7 @@ from uuid import UUID
 from msgspec import Struct, structs
 
 from domain.cases.evidence import FileDigest
+from domain.fields import fill
 from domain.people import Actor
 from domain.personal_data_errors import NoSuchHold, UnderLegalHold
 from domain.texts import lines, one_line
@@ -136,10 +137,8 @@ class PrivacyRecord(Struct, frozen=True, kw_only=True):
         now = structs.replace(self, version=self.version + 1)
         who = by.person or by.principal
         match event:
-            case LegalHoldPlaced(hold=hold, reason=reason, reference=reference):
-                placed = LegalHold(
-                    hold=hold, reason=reason, reference=reference, placed_by=who, placed_at=at
-                )
+            case LegalHoldPlaced():
+                placed = fill(LegalHold, event, placed_by=who, placed_at=at)
                 return structs.replace(now, holds=(*self.holds, placed))
             case LegalHoldReleased(hold=hold):
                 holds = tuple(
@@ -148,16 +147,7 @@ class PrivacyRecord(Struct, frozen=True, kw_only=True):
                 )
                 return structs.replace(now, holds=holds)
             case ErasureOrdered():
-                ordered = Erasure(
-                    erasure=event.erasure,
-                    basis=event.basis,
-                    reference=event.reference,
-                    orders=event.orders,
-                    cases=event.cases,
-                    files=event.files,
-                    ordered_by=who,
-                    ordered_at=at,
-                )
+                ordered = fill(Erasure, event, ordered_by=who, ordered_at=at)
                 return structs.replace(now, erasures=(*self.erasures, ordered))
             case ErasureCompleted(erasure=erasure, keys=keys):
                 erasures = tuple(

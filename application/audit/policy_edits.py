@@ -11,6 +11,7 @@ from application.audit.persons import canonical_names, persons_behind
 from application.cases.trail import describe_actor
 from application.log.streams import governance_after
 from application.policy.reperformance import Period
+from domain.fields import fill
 from domain.people import Actor
 from domain.policy.events import GovernanceEvent
 from domain.policy.governance import Governance, Policy, PolicyAction
@@ -66,10 +67,9 @@ class PolicyEdits:
 
 def _policy_edit(policy: Policy, canonical: dict[str, str]) -> PolicyEdit:
     begun = [act for act in policy.acts if act.what in ACTIVATION_EVENTS]
-    return PolicyEdit(
-        version=policy.version,
-        digest=policy.digest,
-        base=policy.base,
+    return fill(
+        PolicyEdit,
+        policy,
         authors=sorted(policy.authors),
         approved_by=sorted(
             {name for act in policy.acts if act.what in _APPROVAL_EVENTS for name in act.by.persons}

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from application.audit.log_scan import LogScan
 from application.cases.history import case_of, facts_before
+from application.cases.trail import fill_from_line
 from application.policy.reperformance import Period
 from domain.adjustments.adjustment import COUNTED_STATES, Adjustment
 from domain.adjustments.events import AdjustmentProposed
@@ -270,17 +271,16 @@ def _split_parts(
 ) -> Iterator[SplitPart]:
     for entry in entries:
         adjustment = known[entry.event.adjustment]
-        yield SplitPart(
+        yield fill_from_line(
+            SplitPart,
+            entry.line,
+            adjustment.amount,
             adjustment=adjustment.id,
-            case=entry.line.stream,
             order=entry.line.order or "",
-            position=entry.line.position,
             at=entry.line.recorded_at,
             proposed_by=entry.line.actor.person,
             approved_by=sorted({p for a in adjustment.approvals for p in a.persons}),
             state=adjustment.state,
-            amount=adjustment.amount.amount,
-            currency=adjustment.amount.currency,
             counts=_format_amount(entry.counts),
             was_counted=entry.event.requirement.counted,
         )

@@ -9,25 +9,10 @@ from uuid import UUID, uuid5
 
 from msgspec import Struct, structs
 
+from domain.adjustments import events as adjustments
 from domain.adjustments.errors import AdjustmentNotFound
-from domain.adjustments.events import (
-    AdjustedLine,
-    AdjustmentApproved,
-    AdjustmentEvent,
-    AdjustmentExecuted,
-    AdjustmentLapsed,
-    AdjustmentProposed,
-    AdjustmentReconciled,
-    AdjustmentRejected,
-    AdjustmentSystemApproved,
-    AdjustmentWithdrawn,
-    AmountDiffers,
-    ApprovalRequirement,
-    ExecutionFailed,
-    ExecutionStarted,
-    OutcomeInDoubt,
-)
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, LapseCause
+from domain.fields import fill
 from domain.money import Money
 from domain.people import Actor
 from domain.texts import Note
@@ -69,13 +54,13 @@ class Adjustment(Struct, frozen=True, kw_only=True):
     kind: AdjustmentKind
     amount: Money
     reason: AdjustmentReason
-    lines: tuple[AdjustedLine, ...]
+    lines: tuple[adjustments.AdjustedLine, ...]
     evidence: tuple[str, ...]
     payment: str | None
     note: Note
     packet: str
     digest: str
-    requirement: ApprovalRequirement
+    requirement: adjustments.ApprovalRequirement
     state: AdjustmentState
     proposed_by: tuple[str, ...]
     proposed_at: datetime
@@ -104,11 +89,13 @@ class Adjustment(Struct, frozen=True, kw_only=True):
     def missing_approvals(self) -> int:
         return max(self.requirement.approvers - len(self.approvals), 0) if self.is_pending else 0
 
-    def after(self, event: AdjustmentEvent, at: datetime, by: Actor, version: int) -> Adjustment:
+    def after(
+        self, event: adjustments.AdjustmentEvent, at: datetime, by: Actor, version: int
+    ) -> Adjustment:
         match event:
-            case AdjustmentProposed():
+            case adjustments.AdjustmentProposed():
                 return self
-            case AdjustmentApproved():
+            case adjustments.AdjustmentApproved():
                 given = Approval(
                     persons=by.persons, role=event.role, limit=event.limit, at=at, version=version
                 )
@@ -119,20 +106,20 @@ class Adjustment(Struct, frozen=True, kw_only=True):
                     state=state,
                     lapses_at=event.lapses_at,
                 )
-            case AdjustmentSystemApproved(decision=decision, lapses_at=lapses_at):
+            case adjustments.AdjustmentSystemApproved(decision=decision, lapses_at=lapses_at):
                 return structs.replace(
                     self,
                     state=AdjustmentState.SYSTEM_APPROVED,
                     approved_by_rule=decision.rule,
                     lapses_at=lapses_at,
                 )
-            case AdjustmentRejected(reason=reason):
+            case adjustments.AdjustmentRejected(reason=reason):
                 return structs.replace(self, state=AdjustmentState.REJECTED, ended=reason)
-            case AdjustmentWithdrawn(reason=reason):
+            case adjustments.AdjustmentWithdrawn(reason=reason):
                 return structs.replace(self, state=AdjustmentState.WITHDRAWN, ended=reason)
-            case AdjustmentLapsed(cause=cause):
+            case adjustments.AdjustmentLapsed(cause=cause):
                 return structs.replace(self, state=AdjustmentState.LAPSED, ended=cause.value)
-            case ExecutionStarted(provider=provider, payment=payment):
+            case adjustments.ExecutionStarted(provider=provider, payment=payment):
                 return structs.replace(
                     self,
                     state=AdjustmentState.EXECUTING,
@@ -141,9 +128,9 @@ class Adjustment(Struct, frozen=True, kw_only=True):
                     provider=provider,
                     payment=payment or self.payment,
                 )
-            case OutcomeInDoubt():
+            case adjustments.OutcomeInDoubt():
                 return structs.replace(self, in_doubt=True)
-            case AdjustmentExecuted(reference=reference, provider=provider):
+            case adjustments.AdjustmentExecuted(reference=reference, provider=provider):
                 return structs.replace(
                     self,
                     state=AdjustmentState.EXECUTED,
@@ -152,13 +139,13 @@ class Adjustment(Struct, frozen=True, kw_only=True):
                     reference=reference,
                     in_doubt=False,
                 )
-            case AmountDiffers(given=given):
+            case adjustments.AmountDiffers(given=given):
                 return structs.replace(self, given=given)
-            case ExecutionFailed(detail=detail):
+            case adjustments.ExecutionFailed(detail=detail):
                 return structs.replace(
                     self, state=AdjustmentState.FAILED, ended=detail, in_doubt=False
                 )
-            case AdjustmentReconciled():
+            case adjustments.AdjustmentReconciled():
                 return structs.replace(self, state=AdjustmentState.RECONCILED)
             case _:
                 assert_never(event)
@@ -190,15 +177,15 @@ class Adjustments(Struct, frozen=True):
     def next_due(self) -> datetime | None:
         return min((one.lapses_at for one in self.unexecuted), default=None)
 
-    def find_due_lapses(self, now: datetime) -> list[AdjustmentLapsed]:
+    def find_due_lapses(self, now: datetime) -> list[adjustments.AdjustmentLapsed]:
         """A lapse for each adjustment that was not approved or executed in time."""
         return [
-            AdjustmentLapsed(adjustment=one.id, cause=LapseCause.TIME)
+            adjustments.AdjustmentLapsed(adjustment=one.id, cause=LapseCause.TIME)
             for one in self.unexecuted
             if one.lapses_at <= now
         ]
 
-    def find_outdated(self, packet: str, policy: str) -> list[AdjustmentLapsed]:
+    def find_outdated(self, packet: str, policy: str) -> list[adjustments.AdjustmentLapsed]:
         """A lapse for each adjustment that is bound to another packet or policy than the current ones."""
         found = []
         for one in self.unexecuted:
@@ -208,7 +195,9 @@ class Adjustments(Struct, frozen=True):
                 cause, was, now = LapseCause.POLICY, one.requirement.policy_digest, policy
             else:
                 continue
-            found.append(AdjustmentLapsed(adjustment=one.id, cause=cause, was=was, now=now))
+            found.append(
+                adjustments.AdjustmentLapsed(adjustment=one.id, cause=cause, was=was, now=now)
+            )
         return found
 
     def get(self, adjustment: UUID) -> Adjustment:
@@ -218,8 +207,10 @@ class Adjustments(Struct, frozen=True):
                 return one
         raise AdjustmentNotFound(f"no adjustment {adjustment}")
 
-    def after(self, event: AdjustmentEvent, at: datetime, by: Actor, version: int) -> Adjustments:
-        if isinstance(event, AdjustmentProposed):
+    def after(
+        self, event: adjustments.AdjustmentEvent, at: datetime, by: Actor, version: int
+    ) -> Adjustments:
+        if isinstance(event, adjustments.AdjustmentProposed):
             return Adjustments((*self.items, _new_adjustment(event, at, by)))
         return Adjustments(
             tuple(
@@ -234,21 +225,12 @@ def adjustment_id(case: UUID, number: int) -> UUID:
     return uuid5(case, f"adjustment {number}")
 
 
-def _new_adjustment(event: AdjustmentProposed, at: datetime, by: Actor) -> Adjustment:
-    return Adjustment(
+def _new_adjustment(event: adjustments.AdjustmentProposed, at: datetime, by: Actor) -> Adjustment:
+    return fill(
+        Adjustment,
+        event,
         id=event.adjustment,
-        kind=event.kind,
-        amount=event.amount,
-        reason=event.reason,
-        lines=event.lines,
-        evidence=event.evidence,
-        payment=event.payment,
-        note=event.note,
-        packet=event.packet,
-        digest=event.digest,
-        requirement=event.requirement,
         state=AdjustmentState.PROPOSED,
         proposed_by=by.persons,
         proposed_at=at,
-        lapses_at=event.lapses_at,
     )

@@ -13,19 +13,10 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Meta, Struct, structs
 
+from domain.backlog import events
 from domain.backlog.errors import ActionNotOpen, RecoveryNotFound
-from domain.backlog.events import (
-    BacklogCause,
-    BacklogMeasurement,
-    PlanNote,
-    RecoveryActionAdded,
-    RecoveryActionDone,
-    RecoveryClosed,
-    RecoveryEvent,
-    RecoveryOpened,
-    RecoveryOwned,
-)
 from domain.cases.work_commands import CommandRequest
+from domain.fields import fill
 from domain.people import PersonName
 from domain.policy.document import Backlog
 from domain.policy.document_types import Name, Title
@@ -46,12 +37,12 @@ class AddAction(CommandRequest, frozen=True, kw_only=True):
 
 class CompleteAction(CommandRequest, frozen=True, kw_only=True):
     action: Annotated[int, Meta(ge=1)]
-    note: PlanNote = ""
+    note: events.PlanNote = ""
 
 
 class AssignPlanOwner(CommandRequest, frozen=True, kw_only=True):
     owner: PersonName | Name
-    note: PlanNote = ""
+    note: events.PlanNote = ""
 
 
 class RecoveryAction(Struct, frozen=True, kw_only=True, gc=False):
@@ -67,12 +58,12 @@ class RecoveryPlan(Struct, frozen=True, kw_only=True):
 
     plan: int
     owner: str
-    causes: tuple[BacklogCause, ...]
-    measured: BacklogMeasurement
+    causes: tuple[events.BacklogCause, ...]
+    measured: events.BacklogMeasurement
     thresholds: Backlog
     opened_at: datetime
     actions: tuple[RecoveryAction, ...] = ()
-    recovered: BacklogMeasurement | None = None
+    recovered: events.BacklogMeasurement | None = None
     closed_at: datetime | None = None
 
 
@@ -82,21 +73,10 @@ class Recovery(Struct, frozen=True, kw_only=True):
     plan: RecoveryPlan | None = None
     """The newest plan, open or closed."""
 
-    @property
-    def is_recovering(self) -> bool:
-        return self.plan is not None and self.plan.closed_at is None
-
-    def after(self, event: RecoveryEvent, at: datetime) -> Recovery:
+    def after(self, event: events.RecoveryEvent, at: datetime) -> Recovery:
         now = structs.replace(self, version=self.version + 1)
-        if isinstance(event, RecoveryOpened):
-            plan = RecoveryPlan(
-                plan=event.plan,
-                owner=event.owner,
-                causes=event.causes,
-                measured=event.measured,
-                thresholds=event.thresholds,
-                opened_at=at,
-            )
+        if isinstance(event, events.RecoveryOpened):
+            plan = fill(RecoveryPlan, event, opened_at=at)
             return structs.replace(now, queue=event.queue, plan=plan)
         assert self.plan is not None
         return structs.replace(now, plan=_plan_after(self.plan, event, at))
@@ -104,22 +84,25 @@ class Recovery(Struct, frozen=True, kw_only=True):
 
 def _plan_after(
     plan: RecoveryPlan,
-    event: RecoveryOwned | RecoveryActionAdded | RecoveryActionDone | RecoveryClosed,
+    event: events.RecoveryOwned
+    | events.RecoveryActionAdded
+    | events.RecoveryActionDone
+    | events.RecoveryClosed,
     at: datetime,
 ) -> RecoveryPlan:
     match event:
-        case RecoveryOwned(owner=owner):
+        case events.RecoveryOwned(owner=owner):
             return structs.replace(plan, owner=owner)
-        case RecoveryActionAdded(action=number, title=title, owner=owner, due_at=due_at):
+        case events.RecoveryActionAdded(action=number, title=title, owner=owner, due_at=due_at):
             action = RecoveryAction(action=number, title=title, owner=owner, due_at=due_at)
             return structs.replace(plan, actions=(*plan.actions, action))
-        case RecoveryActionDone(action=number):
+        case events.RecoveryActionDone(action=number):
             actions = (
                 structs.replace(action, done_at=at) if action.action == number else action
                 for action in plan.actions
             )
             return structs.replace(plan, actions=tuple(actions))
-        case RecoveryClosed(measured=measured):
+        case events.RecoveryClosed(measured=measured):
             return structs.replace(plan, recovered=measured, closed_at=at)
         case _:
             assert_never(event)
@@ -131,21 +114,21 @@ def decide_recovery(
     limits: Mapping[str, Backlog],
     owner_team: str,
     policy: str,
-    measured: BacklogMeasurement,
+    measured: events.BacklogMeasurement,
     now: datetime,
-) -> list[RecoveryEvent]:
+) -> list[events.RecoveryEvent]:
     """The events of a measurement: a plan starts, the plan ends, or nothing."""
     plan = recovery.plan
     if plan is not None and plan.closed_at is None:
         if _has_recovered(plan.thresholds, measured, now):
-            return [RecoveryClosed(plan=plan.plan, measured=measured)]
+            return [events.RecoveryClosed(plan=plan.plan, measured=measured)]
         return []
     thresholds = limits.get(queue)
     causes = _exceeded_limits(thresholds, measured, now) if thresholds is not None else ()
     if thresholds is None or not causes:
         return []
     return [
-        RecoveryOpened(
+        events.RecoveryOpened(
             queue=queue,
             plan=plan.plan + 1 if plan is not None else 1,
             owner=thresholds.owner or owner_team,
@@ -157,14 +140,14 @@ def decide_recovery(
     ]
 
 
-def assign_owner(recovery: Recovery, request: AssignPlanOwner) -> RecoveryOwned:
+def assign_owner(recovery: Recovery, request: AssignPlanOwner) -> events.RecoveryOwned:
     _require_open_plan(recovery)
-    return RecoveryOwned(owner=request.owner, note=request.note)
+    return events.RecoveryOwned(owner=request.owner, note=request.note)
 
 
-def add_action(recovery: Recovery, request: AddAction) -> RecoveryActionAdded:
+def add_action(recovery: Recovery, request: AddAction) -> events.RecoveryActionAdded:
     plan = _require_open_plan(recovery)
-    return RecoveryActionAdded(
+    return events.RecoveryActionAdded(
         action=len(plan.actions) + 1,
         title=request.title,
         owner=request.owner or plan.owner,
@@ -172,13 +155,13 @@ def add_action(recovery: Recovery, request: AddAction) -> RecoveryActionAdded:
     )
 
 
-def complete_action(recovery: Recovery, request: CompleteAction) -> RecoveryActionDone:
+def complete_action(recovery: Recovery, request: CompleteAction) -> events.RecoveryActionDone:
     plan = _require_open_plan(recovery)
     still_open = [one.action for one in plan.actions if one.done_at is None]
     if request.action not in still_open:
         numbers = ", ".join(map(str, still_open)) or "none"
         raise ActionNotOpen(f"action {request.action} is not open; open actions: {numbers}")
-    return RecoveryActionDone(action=request.action, note=request.note)
+    return events.RecoveryActionDone(action=request.action, note=request.note)
 
 
 def _require_open_plan(recovery: Recovery) -> RecoveryPlan:
@@ -189,22 +172,22 @@ def _require_open_plan(recovery: Recovery) -> RecoveryPlan:
 
 
 def _exceeded_limits(
-    limits: Backlog, measured: BacklogMeasurement, now: datetime
-) -> tuple[BacklogCause, ...]:
+    limits: Backlog, measured: events.BacklogMeasurement, now: datetime
+) -> tuple[events.BacklogCause, ...]:
     causes = []
     if limits.volume is not None and measured.cases > limits.volume:
-        causes.append(BacklogCause.VOLUME)
+        causes.append(events.BacklogCause.VOLUME)
     if limits.age is not None and _oldest_age(measured, now) > limits.age:
-        causes.append(BacklogCause.AGE)
+        causes.append(events.BacklogCause.AGE)
     return tuple(causes)
 
 
-def _has_recovered(limits: Backlog, measured: BacklogMeasurement, now: datetime) -> bool:
+def _has_recovered(limits: Backlog, measured: events.BacklogMeasurement, now: datetime) -> bool:
     few = limits.recovered_volume is None or measured.cases <= limits.recovered_volume
     young = limits.recovered_age is None or _oldest_age(measured, now) <= limits.recovered_age
     return few and young
 
 
-def _oldest_age(measured: BacklogMeasurement, now: datetime) -> timedelta:
+def _oldest_age(measured: events.BacklogMeasurement, now: datetime) -> timedelta:
     oldest = measured.oldest_queued_at
     return now - oldest if oldest is not None else timedelta()

@@ -8,45 +8,20 @@ from datetime import datetime, timedelta
 from msgspec import Struct, structs
 
 from domain.adjustments.errors import AdjustmentsOpen
-from domain.cases import steps
-from domain.cases.errors import (
-    CaseAlreadyResolved,
-    CaseNotOpen,
-    CaseNotResolved,
-    CaseNotWaiting,
-    CaseNotYours,
-    EvidenceMissing,
-    NoNextOwner,
-    NoSuchVersion,
-    NoTermsFit,
-    QueueNotFound,
-)
+from domain.cases import errors, steps
+from domain.cases import work_events as work
 from domain.cases.events import CaseEvent, Reopened, Resolution, Resolved
-from domain.cases.evidence import Evidence, EvidenceRef, EvidenceType
+from domain.cases.evidence import EvidenceRef, EvidenceType
 from domain.cases.exception_case import CaseState, ExceptionCase
 from domain.cases.opening import create_enriched
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.step_events import Held, HoldReleased, TaskCreated, TaskDone, TaskDropped
 from domain.cases.timing import RoleMembers, next_rung
 from domain.cases.work_commands import DeclareError, HandOff, LinkCase, StartWait
-from domain.cases.work_events import (
-    CaseReleased,
-    Claimed,
-    ErrorDeclared,
-    Escalated,
-    EscalationCause,
-    EvidenceAttached,
-    HandedOff,
-    Linked,
-    NoteAdded,
-    Retermed,
-    WaitEnd,
-    WaitEnded,
-    WaitStarted,
-)
 from domain.clock.clock import Clock, ClockChange, ClockChangeKind
 from domain.clock.terms import Measure
 from domain.errors import Fault, Invalid
+from domain.fields import fill
 from domain.orders.order import Order
 from domain.policy.decision import Decision
 from domain.policy.document import Ladder
@@ -72,13 +47,13 @@ class NextOwner(Struct, frozen=True, kw_only=True):
 def next_owner(case: ExceptionCase, request: HandOff, rulebook: Rulebook) -> NextOwner:
     """The receiver that a request names. Raises NoNextOwner, QueueNotFound."""
     if request.to_queue is None and request.to_person is None:
-        raise NoNextOwner("name to_queue, to_person or both")
+        raise errors.NoNextOwner("name to_queue, to_person or both")
     name = request.to_queue or case.queue
     queue = rulebook.document.queues.get(name)
     if queue is None:
-        raise QueueNotFound(f"no queue {name}")
+        raise errors.QueueNotFound(f"no queue {name}")
     if name == case.queue and request.to_person == case.person:
-        raise NoNextOwner(f"{case.owner} of queue {name} already owns case {case.id}")
+        raise errors.NoNextOwner(f"{case.owner} of queue {name} already owns case {case.id}")
     return NextOwner(
         queue=name,
         owner_team=queue.owner_team,
@@ -89,17 +64,17 @@ def next_owner(case: ExceptionCase, request: HandOff, rulebook: Rulebook) -> Nex
     )
 
 
-def claim(case: ExceptionCase, person: str, lease: timedelta | None = None) -> Claimed:
+def claim(case: ExceptionCase, person: str, lease: timedelta | None = None) -> work.Claimed:
     """Claim an open case, or one's own case whose wait has ended. Raises CaseNotOpen."""
     if case.state is not CaseState.OPEN and not (case.ownership.resumed and case.person == person):
         holder = f"{case.person} holds it" if case.person else f"it is {case.state}"
-        raise CaseNotOpen(f"case {case.id} cannot be claimed: {holder}", state=case.state)
-    return Claimed(person=person, lease=lease)
+        raise errors.CaseNotOpen(f"case {case.id} cannot be claimed: {holder}", state=case.state)
+    return work.Claimed(person=person, lease=lease)
 
 
-def release(case: ExceptionCase, person: str, note: Note) -> CaseReleased:
+def release(case: ExceptionCase, person: str, note: Note) -> work.CaseReleased:
     require_claimed_by(case, person)
-    return CaseReleased(note=note)
+    return work.CaseReleased(note=note)
 
 
 def hand_off(
@@ -108,7 +83,7 @@ def hand_off(
     to: NextOwner,
     note: RequiredNote,
     evidence: tuple[EvidenceRef, ...] = (),
-) -> HandedOff:
+) -> work.HandedOff:
     """Hand off one's own case, or an unclaimed one; a resolved case only to another queue.
 
     Raises CaseAlreadyResolved, CaseNotYours, EvidenceMissing.
@@ -116,7 +91,7 @@ def hand_off(
     if not case.is_resolved or to.person is not None or to.queue == case.queue:
         _require_unclaimed_or_claimed_by(case, person)
     require_evidence(case, to.requires, f"to hand case {case.id} to {to.queue}")
-    return HandedOff(
+    return work.HandedOff(
         from_queue=case.queue,
         from_person=case.person,
         to_queue=to.queue,
@@ -132,29 +107,15 @@ def hand_off(
 def wait(case: ExceptionCase, person: str, request: StartWait) -> list[CaseEvent]:
     """Start a wait for another party; it ends the previous wait, if there is one."""
     _require_unclaimed_or_claimed_by(case, person)
-    started = WaitStarted(
-        dependency=request.dependency,
-        party=request.party,
-        note=request.note,
-        expected_by=request.expected_by,
-    )
-    ended = [WaitEnded(how=WaitEnd.RESUMED)] if case.waiting is not None else []
-    return [*ended, started]
+    ended = [work.WaitEnded(how=work.WaitEnd.RESUMED)] if case.waiting is not None else []
+    return [*ended, fill(work.WaitStarted, request)]
 
 
-def resume(case: ExceptionCase, person: str, note: Note) -> WaitEnded:
+def resume(case: ExceptionCase, person: str, note: Note) -> work.WaitEnded:
     _require_unclaimed_or_claimed_by(case, person)
     if case.waiting is None:
-        raise CaseNotWaiting(f"case {case.id} is {case.state}", state=case.state)
-    return WaitEnded(how=WaitEnd.RESUMED, note=note)
-
-
-def add_note(case: ExceptionCase, note: RequiredNote) -> NoteAdded:
-    return NoteAdded(note=note)
-
-
-def attach_evidence(case: ExceptionCase, evidence: Evidence) -> EvidenceAttached:
-    return EvidenceAttached(evidence=evidence)
+        raise errors.CaseNotWaiting(f"case {case.id} is {case.state}", state=case.state)
+    return work.WaitEnded(how=work.WaitEnd.RESUMED, note=note)
 
 
 def add_task(case: ExceptionCase, request: AddTask) -> TaskCreated:
@@ -183,25 +144,31 @@ def release_hold(case: ExceptionCase, request: ReleaseHold) -> HoldReleased:
     return steps.release_hold(case.steps, request.hold, request.note)
 
 
-def escalate(case: ExceptionCase, note: RequiredNote, staff: RoleMembers) -> Escalated:
+def escalate(case: ExceptionCase, note: RequiredNote, staff: RoleMembers) -> work.Escalated:
     """Escalate by hand: notify the next rung of the case's ladder."""
     _require_not_resolved(case)
     if case.timing.ladder is None:
-        return Escalated(cause=EscalationCause.BY_HAND, rung=0, to=None, note=note)
-    return next_rung(case.timing.ladder, case.timing.rung, EscalationCause.BY_HAND, staff, note)
+        return work.Escalated(cause=work.EscalationCause.BY_HAND, rung=0, to=None, note=note)
+    return next_rung(
+        case.timing.ladder, case.timing.rung, work.EscalationCause.BY_HAND, staff, note
+    )
 
 
-def reterm(case: ExceptionCase, note: RequiredNote, now: datetime, rulebook: Rulebook) -> Retermed:
+def reterm(
+    case: ExceptionCase, note: RequiredNote, now: datetime, rulebook: Rulebook
+) -> work.Retermed:
     """Put the case under the terms of the current policy. Raises CaseAlreadyResolved, NoTermsFit."""
     _require_not_resolved(case)
     assert case.routed is not None
     found = rulebook.service(case.routed.work_type, case.tier)
     if found is None or case.timing.clock.terms is None:
-        raise NoTermsFit(f"the policy has no service level for work type {case.routed.work_type}")
+        raise errors.NoTermsFit(
+            f"the policy has no service level for work type {case.routed.work_type}"
+        )
     service, terms = found
     before = case.timing.clock.as_of(now)
     moment = ClockChange(at=now, change=ClockChangeKind.RETERMED, terms=terms)
-    return Retermed(
+    return work.Retermed(
         service=service,
         policy=rulebook.version,
         terms=terms,
@@ -215,17 +182,19 @@ def _due_times(clock: Clock) -> dict[Measure, datetime]:
     return {m: run.due_at for m, run in clock.runs.items() if run.due_at and run.is_running}
 
 
-def link(case: ExceptionCase, other: ExceptionCase, request: LinkCase) -> Linked:
+def link(case: ExceptionCase, other: ExceptionCase, request: LinkCase) -> work.Linked:
     """Link the case to another one, which does not change. Raises Invalid."""
     if case.id == other.id:
         raise Invalid([Fault("/case", "a case cannot be linked to itself")], "the link")
-    return Linked(link=request.link, case=other.id, note=request.note)
+    return work.Linked(link=request.link, case=other.id, note=request.note)
 
 
-def declare_error(case: ExceptionCase, request: DeclareError) -> ErrorDeclared:
+def declare_error(case: ExceptionCase, request: DeclareError) -> work.ErrorDeclared:
     if request.about > case.version:
-        raise NoSuchVersion(f"case {case.id} has versions 1 to {case.version}, not {request.about}")
-    return ErrorDeclared(about=request.about, reason=request.reason, note=request.note)
+        raise errors.NoSuchVersion(
+            f"case {case.id} has versions 1 to {case.version}, not {request.about}"
+        )
+    return work.ErrorDeclared(about=request.about, reason=request.reason, note=request.note)
 
 
 def resolve(
@@ -256,7 +225,7 @@ def resolve(
 def reopen(case: ExceptionCase, note: RequiredNote) -> tuple[CaseEvent, ...]:
     """Reopen a resolved case in its queue. Raises CaseNotResolved."""
     if not case.is_resolved:
-        raise CaseNotResolved(f"case {case.id} is {case.state}", state=case.state)
+        raise errors.CaseNotResolved(f"case {case.id} is {case.state}", state=case.state)
     routed = case.routed
     assert routed is not None
     if routed.queue != case.queue:
@@ -269,7 +238,7 @@ def reopen(case: ExceptionCase, note: RequiredNote) -> tuple[CaseEvent, ...]:
 
 def _require_not_resolved(case: ExceptionCase) -> None:
     if case.is_resolved:
-        raise CaseAlreadyResolved(f"case {case.id} is resolved", state=case.state)
+        raise errors.CaseAlreadyResolved(f"case {case.id} is resolved", state=case.state)
 
 
 def require_claimed_by(case: ExceptionCase, person: str) -> None:
@@ -277,7 +246,7 @@ def require_claimed_by(case: ExceptionCase, person: str) -> None:
     _require_not_resolved(case)
     if case.person != person:
         detail = f"{case.person or 'nobody'} holds case {case.id}, not {person}"
-        raise CaseNotYours(detail, owner=case.person)
+        raise errors.CaseNotYours(detail, owner=case.person)
 
 
 def _require_unclaimed_or_claimed_by(case: ExceptionCase, person: str) -> None:
@@ -295,4 +264,4 @@ def require_evidence(
     """Raises EvidenceMissing if a required type is not attached (and named, where `named` is given)."""
     attached = {one.type for one in case.evidence if named is None or one.ref in named}
     if missing := [str(kind) for kind in required if kind not in attached]:
-        raise EvidenceMissing(f"{what}, attach: {', '.join(missing)}", missing=missing)
+        raise errors.EvidenceMissing(f"{what}, attach: {', '.join(missing)}", missing=missing)

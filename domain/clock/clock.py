@@ -28,6 +28,7 @@ from domain.clock.measure_runs import (
 )
 from domain.clock.terms import Dependency, Measure, ServiceTerms
 from domain.clock.time_split import NO_TIME, TimeTally, split_seconds
+from domain.fields import fill
 
 
 class ClockChangeKind(StrEnum):
@@ -148,13 +149,10 @@ class Clock(Struct, frozen=True, kw_only=True):
         if run is None:
             return None
         used = run.used(clock.tally)
-        return MeasureStatus(
+        return fill(
+            MeasureStatus,
+            run,
             measure=measure,
-            due_at=run.due_at,
-            due_before=run.due_before,
-            at_risk_at=run.at_risk_at,
-            met_at=run.met_at,
-            breached_at=run.breached_at,
             paused=clock.paused and run.is_running,
             used=used,
             left=None if run.limit is None else run.limit - used,

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from msgspec import Struct, structs
 
+from domain.fields import fill
 from domain.policy.events import (
     PolicyRecheckAdvanced,
     PolicyRecheckBegan,
@@ -38,14 +39,7 @@ class Recheck(Struct, frozen=True, kw_only=True):
         return self.position * 100 // self.until if self.until else 0
 
     def finished(self, *, overtaken: bool = False) -> PolicyRecheckFinished:
-        return PolicyRecheckFinished(
-            digest=self.digest,
-            orders=self.orders,
-            opened=self.opened,
-            cleared=self.cleared,
-            changed=self.changed,
-            overtaken=overtaken,
-        )
+        return fill(PolicyRecheckFinished, self, overtaken=overtaken)
 
     def after(self, event: RecheckEvent, at: datetime) -> Recheck:
         now = structs.replace(self, version=self.version + 1)

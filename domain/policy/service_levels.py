@@ -9,6 +9,7 @@ from msgspec import UNSET, structs
 
 from domain.clock.terms import MAX_WEEKS, ServiceTerms
 from domain.errors import Fault
+from domain.fields import fill
 from domain.policy.checks import duration_faults, unknown_name
 from domain.policy.document import PolicyDocument
 
@@ -32,16 +33,9 @@ def compile_terms(document: PolicyDocument, faults: list[Fault]) -> dict[str, Se
             pointer = f"{place}/calendar"
             faults.append(unknown_name(pointer, "calendar", service.calendar, document.calendars))
         elif service.calendar not in invalid:
-            terms = ServiceTerms(
-                calendar=document.calendars[service.calendar],
-                first_action=service.first_action,
-                next_update=service.next_update,
-                resolution=service.resolution,
-                at_risk_percent=service.at_risk_percent,
-                pauses_on=service.pauses_on,
-                resets_on_reopen=service.resets_on_reopen,
-                by_cut_off=service.by_cut_off or UNSET,
-            )
+            calendar = document.calendars[service.calendar]
+            by_cut_off = service.by_cut_off or UNSET
+            terms = fill(ServiceTerms, service, calendar=calendar, by_cut_off=by_cut_off)
             faults += terms.faults(place)
             compiled[service.rule] = terms
     faults += _find_ladder_faults(document)
