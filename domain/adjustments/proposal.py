@@ -23,6 +23,12 @@ from domain.orders.order import Order
 from domain.policy.approvals import CumulativeAmounts, ProposedAdjustment
 from domain.policy.rulebook import Rulebook
 
+_BOUND_FIELDS = (
+    *("adjustment", "kind", "amount", "lines", "reason"),
+    *("payment", "evidence", "packet", "requirement"),
+)
+"""The fields of a proposal that an approval is bound to."""
+
 
 def propose(
     case: ExceptionCase,
@@ -86,19 +92,8 @@ def propose(
 
 def approval_digest(case: ExceptionCase, proposed: AdjustmentProposed) -> str:
     """The digest of all that an approval is bound to: SHA-256 of its canonical JSON."""
-    content = {
-        "case": case.id,
-        "order": case.order,
-        "adjustment": proposed.adjustment,
-        "kind": proposed.kind,
-        "amount": proposed.amount,
-        "lines": proposed.lines,
-        "reason": proposed.reason,
-        "payment": proposed.payment,
-        "evidence": proposed.evidence,
-        "packet": proposed.packet,
-        "requirement": proposed.requirement,
-    }
+    content = {"case": case.id, "order": case.order}
+    content |= {name: getattr(proposed, name) for name in _BOUND_FIELDS}
     return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
 
 

@@ -28,6 +28,7 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "below": operator.lt,
     "at_most": operator.le,
 }
+_TESTS = ("is_", "one_of", *_COMPARISONS, "known")
 
 
 class CompiledCondition(Struct, frozen=True):
@@ -88,23 +89,14 @@ def _compile_node(
     leaves: list[CompiledTest],
     lasting: bool,
 ) -> Predicate | None:
-    forms = [
-        name
-        for name, value in (
-            ("all", condition.all),
-            ("any", condition.any),
-            ("not", condition.not_),
-            ("fact", condition.fact),
-        )
-        if value is not None
-    ]
+    forms = [name for name, _ in _given(condition, "all", "any", "not_", "fact")]
     if len(forms) != 1:
         given = " and ".join(forms) or "none"
         faults.append(Fault(pointer, f"give exactly one of all, any, not, fact; given: {given}"))
         return None
     if condition.fact is not None:
         return _compile_leaf(condition, condition.fact, known, pointer, faults, leaves, lasting)
-    if extra := [name for name, _ in _given_tests(condition)]:
+    if extra := [name for name, _ in _given(condition, *_TESTS)]:
         faults.append(Fault(f"{pointer}/{extra[0]}", "a test needs a `fact`: add one"))
     if condition.not_ is not None:
         if lasting:
@@ -154,16 +146,9 @@ def _any_passes(tests: list[Predicate]) -> Predicate:
     return some
 
 
-def _given_tests(condition: Condition) -> list[tuple[str, Any]]:
-    named = (
-        ("is", condition.is_),
-        ("one_of", condition.one_of),
-        ("above", condition.above),
-        ("at_least", condition.at_least),
-        ("below", condition.below),
-        ("at_most", condition.at_most),
-        ("known", condition.known),
-    )
+def _given(condition: Condition, *fields: str) -> list[tuple[str, Any]]:
+    """Those of the fields that are given, by their names in a policy file, and their values."""
+    named = [(field.rstrip("_"), getattr(condition, field)) for field in fields]
     return [(name, value) for name, value in named if value is not None]
 
 
@@ -181,7 +166,7 @@ def _compile_leaf(
         group = [p for p in known if p.startswith(f"{path.partition('.')[0]}.")]
         faults.append(unknown_name(f"{pointer}/fact", "fact", path, group or known))
         return None
-    tests = _given_tests(condition)
+    tests = _given(condition, *_TESTS)
     if len(tests) != 1:
         given = ", ".join(name for name, _ in tests) or "none"
         faults.append(Fault(pointer, f"give exactly one test of {path}; given: {given}"))

@@ -94,15 +94,15 @@ BUGS = (
     Bug(
         "a note is no duty",
         DUTIES,
-        "    NoteAdded,\n    EvidenceAttached,\n    TaskCreated,",
-        "    EvidenceAttached,\n    TaskCreated,",
+        "    work.NoteAdded,\n    work.EvidenceAttached,\n    TaskCreated,",
+        "    work.EvidenceAttached,\n    TaskCreated,",
         HANDS,
     ),
     Bug(
         "a rejection is no duty",
         DUTIES,
-        "AdjustmentApproved() | AdjustmentRejected():",
-        "AdjustmentApproved():",
+        "adjustments.AdjustmentApproved() | adjustments.AdjustmentRejected():",
+        "adjustments.AdjustmentApproved():",
         HANDS,
     ),
     Bug(
@@ -398,8 +398,8 @@ BUGS = (
     Bug(
         "an author can approve the policy under another name",
         "application/policy/policy_desk.py",
-        "governance_decisions.approve(g, p, note, base, by.actor, by.now, by.names)",
-        "governance_decisions.approve(g, p, note, base, by.actor, by.now)",
+        "decisions.approve(g, p, note, base, by.actor, by.now, by.names)",
+        "decisions.approve(g, p, note, base, by.actor, by.now)",
         AUTHORS,
     ),
     # Authentication.
