@@ -9,23 +9,16 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from domain import principals
 from domain.people import TokenIssued, token_stream
-from domain.principals import (
-    UNRESTRICTED_KEY,
-    AgentRegistered,
-    AgentRetired,
-    DelegationEnded,
-    DelegationGranted,
-    KeyScope,
-    PrincipalLinked,
-    PrincipalUnlinked,
-    TokenRevoked,
-    key_scope_of,
-    login_name,
-)
 from domain.recorded_event import RecordedEvent
 
-IdentityEndEvent: TypeAlias = TokenRevoked | PrincipalUnlinked | AgentRetired | DelegationEnded
+IdentityEndEvent: TypeAlias = (
+    principals.TokenRevoked
+    | principals.PrincipalUnlinked
+    | principals.AgentRetired
+    | principals.DelegationEnded
+)
 
 
 class IdentityKind(StrEnum):
@@ -47,7 +40,7 @@ class IdentityStart(Struct, frozen=True, kw_only=True):
     """Its name in the trail: `key:…`, `user:…`, or the name of an agent or a delegate."""
     agent: str | None = None
     """The agent that has the key or login, if one does."""
-    scope: KeyScope = UNRESTRICTED_KEY
+    scope: principals.KeyScope = principals.UNRESTRICTED_KEY
     until: datetime | None = None
     reason: str | None = None
 
@@ -62,22 +55,24 @@ def identity_started_by(line: RecordedEvent) -> IdentityStart | None:
                 person=issued.name,
                 name=f"key:{issued.key}",
                 agent=issued.agent or None,
-                scope=key_scope_of(issued),
+                scope=principals.key_scope_of(issued),
                 until=issued.expires_at,
             )
-        case PrincipalLinked(issuer=issuer, subject=subject, person=person, agent=agent):
+        case principals.PrincipalLinked(issuer=issuer, subject=subject, person=person, agent=agent):
             return IdentityStart(
                 stream=line.stream,
                 kind=IdentityKind.LOGIN,
                 person=person,
-                name=login_name(issuer, subject),
+                name=principals.login_name(issuer, subject),
                 agent=agent or None,
             )
-        case AgentRegistered(name=name, person=person):
+        case principals.AgentRegistered(name=name, person=person):
             return IdentityStart(
                 stream=line.stream, kind=IdentityKind.AGENT, person=person, name=name
             )
-        case DelegationGranted(person=person, delegate=delegate, until=until, reason=reason):
+        case principals.DelegationGranted(
+            person=person, delegate=delegate, until=until, reason=reason
+        ):
             return IdentityStart(
                 stream=line.stream,
                 kind=IdentityKind.DELEGATE,

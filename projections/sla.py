@@ -78,8 +78,6 @@ def fold(row: SlaRow | None, line: RecordedEvent) -> SlaRow | None:
             row = replace(row, resolved_at=line.recorded_at)
         case Reopened():
             row = replace(row, resolved_at=None)
-        case _:
-            pass
     return _update_clock(row, line)
 
 

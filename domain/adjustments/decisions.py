@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from domain.adjustments import errors
 from domain.adjustments.adjustment import (
     APPROVED_STATES,
     UNEXECUTED_STATES,
@@ -19,18 +20,6 @@ from domain.adjustments.commands import (
     ExecuteAdjustment,
     RejectAdjustment,
     WithdrawAdjustment,
-)
-from domain.adjustments.errors import (
-    AdjustmentDrifted,
-    AdjustmentNotPending,
-    AgentHoldsNoDuty,
-    AmountNotAsOrdered,
-    ApprovedAlready,
-    BeyondAuthority,
-    DigestDiffers,
-    NoPaymentProvider,
-    NothingMayBeGiven,
-    Refusal,
 )
 from domain.adjustments.events import (
     AdjustmentApproved,
@@ -70,7 +59,7 @@ class ActingPerson(Struct, frozen=True):
 def require_matrix(rulebook: Rulebook) -> ApprovalMatrix:
     """Raises NothingMayBeGiven."""
     if rulebook.approvals is None:
-        raise NothingMayBeGiven(f"policy {rulebook.version} has no `approvals`")
+        raise errors.NothingMayBeGiven(f"policy {rulebook.version} has no `approvals`")
     return rulebook.approvals
 
 
@@ -108,7 +97,7 @@ def approve(
 
 def find_refusals(
     case: ExceptionCase, adjustment: Adjustment, by: ActingPerson, matrix: ApprovalMatrix
-) -> Iterator[Refusal]:
+) -> Iterator[errors.Refusal]:
     """Every rule that forbids this person to approve."""
     if by.is_agent:
         yield _agent_refusal(by, Duty.APPROVE)
@@ -118,7 +107,7 @@ def find_refusals(
     for approval in adjustment.approvals:
         if set(approval.persons) & set(by.names):
             at = approval.at.isoformat()
-            yield ApprovedAlready(
+            yield errors.ApprovedAlready(
                 f"{by.person} already approved it at {at} (version {approval.version})",
                 rule="approvers-are-different-people",
                 version=approval.version,
@@ -172,7 +161,9 @@ def execute(
             detail = f"leave it out: the payment provider gives a {adjustment.kind} its reference"
             raise Invalid([Fault("/reference", detail)], "the execution")
         if provider is None:
-            raise NoPaymentProvider(f"the {adjustment.kind} of case {case.id} cannot be paid")
+            raise errors.NoPaymentProvider(
+                f"the {adjustment.kind} of case {case.id} cannot be paid"
+            )
         return [_execution_started(adjustment, provider)]
     if request.reference is None:
         detail = f"give the reference of the {adjustment.kind} in the system that carried it out"
@@ -194,7 +185,7 @@ def reconcile(
     require_no_duty_conflict(case.duties, by.names, Duty.RECONCILE)
     _require_state(adjustment, (AdjustmentState.EXECUTED,), "reconciled")
     if adjustment.given is not None:
-        raise AmountNotAsOrdered(
+        raise errors.AmountNotAsOrdered(
             f"adjustment {adjustment.id}: {adjustment.amount} was ordered, {adjustment.given} was paid"
         )
     assert adjustment.reference is not None
@@ -209,8 +200,8 @@ def require_not_agent(by: ActingPerson, duty: Duty) -> None:
         raise _agent_refusal(by, duty)
 
 
-def _agent_refusal(by: ActingPerson, duty: Duty) -> AgentHoldsNoDuty:
-    return AgentHoldsNoDuty(
+def _agent_refusal(by: ActingPerson, duty: Duty) -> errors.AgentHoldsNoDuty:
+    return errors.AgentHoldsNoDuty(
         f"an agent acts for {by.person}; only a person may {duty}",
         rule="agents-hold-no-duty",
         duty=duty.value,
@@ -220,7 +211,7 @@ def _agent_refusal(by: ActingPerson, duty: Duty) -> AgentHoldsNoDuty:
 
 def _find_limit_refusals(
     adjustment: Adjustment, by: ActingPerson, matrix: ApprovalMatrix
-) -> Iterator[BeyondAuthority]:
+) -> Iterator[errors.BeyondAuthority]:
     required = adjustment.requirement
     counted = Decimal(required.counted)
     found = matrix.limit_of(by.roles, required.roles)
@@ -229,19 +220,19 @@ def _find_limit_refusals(
     if found is None:
         roles = ", ".join(required.roles or matrix.approvals.limits)
         detail = f"{by.person} has {has}; rule {required.rule} requires one of: {roles}"
-        yield BeyondAuthority(detail, rule="role-may-approve", **facts)
+        yield errors.BeyondAuthority(detail, rule="role-may-approve", **facts)
     elif found[1] < counted:
         role, limit = found
         detail = (
             f"{by.person}, as {role}, may approve up to {limit:f} {required.currency}; the counted "
             f"amount is {required.counted}"
         )
-        yield BeyondAuthority(detail, rule="within-limit", limit=f"{limit:f}", **facts)
+        yield errors.BeyondAuthority(detail, rule="within-limit", limit=f"{limit:f}", **facts)
 
 
 def _require_state(adjustment: Adjustment, states: Collection[AdjustmentState], what: str) -> None:
     if adjustment.state not in states:
-        raise AdjustmentNotPending(
+        raise errors.AdjustmentNotPending(
             f"adjustment {adjustment.id} is {adjustment.state}: it cannot be {what}",
             state=adjustment.state.value,
         )
@@ -249,7 +240,7 @@ def _require_state(adjustment: Adjustment, states: Collection[AdjustmentState], 
 
 def _require_digest(adjustment: Adjustment, digest: str) -> None:
     if digest != adjustment.digest:
-        raise DigestDiffers(
+        raise errors.DigestDiffers(
             f"adjustment {adjustment.id} has digest {adjustment.digest}, not {digest}"
         )
 
@@ -265,7 +256,7 @@ def _require_unchanged(
         ("policy", adjustment.requirement.policy_digest, rulebook.digest),
     ):
         if was != now:
-            raise AdjustmentDrifted(
+            raise errors.AdjustmentDrifted(
                 f"the {cause} has changed since adjustment {adjustment.id} was proposed",
                 cause=cause,
                 was=was,

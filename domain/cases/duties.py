@@ -12,52 +12,33 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from domain.adjustments import events as adjustments
 from domain.adjustments.errors import DutyConflict
-from domain.adjustments.events import (
-    AdjustmentApproved,
-    AdjustmentExecuted,
-    AdjustmentProposed,
-    AdjustmentReconciled,
-    AdjustmentRejected,
-    AdjustmentWithdrawn,
-    ExecutionStarted,
-)
 from domain.adjustments.kinds import Duty
+from domain.cases import work_events as work
 from domain.cases.events import CaseEvent, Resolved
 from domain.cases.step_events import Held, HoldReleased, TaskCreated, TaskDone, TaskDropped
-from domain.cases.work_events import (
-    CaseReleased,
-    Claimed,
-    ErrorDeclared,
-    EvidenceAttached,
-    HandedOff,
-    Linked,
-    NoteAdded,
-    Opened,
-    WaitEnded,
-    WaitStarted,
-)
 from domain.people import Actor
 
 _REVIEW_EVENTS = (
-    Opened,
-    Claimed,
-    CaseReleased,
-    HandedOff,
-    WaitStarted,
-    WaitEnded,
-    NoteAdded,
-    EvidenceAttached,
+    work.Opened,
+    work.Claimed,
+    work.CaseReleased,
+    work.HandedOff,
+    work.WaitStarted,
+    work.WaitEnded,
+    work.NoteAdded,
+    work.EvidenceAttached,
     TaskCreated,
     TaskDone,
     TaskDropped,
     Held,
     HoldReleased,
-    Linked,
-    ErrorDeclared,
+    work.Linked,
+    work.ErrorDeclared,
     Resolved,
-    AdjustmentProposed,
-    AdjustmentWithdrawn,
+    adjustments.AdjustmentProposed,
+    adjustments.AdjustmentWithdrawn,
 )
 """Escalating, re-terming and reopening are left out: they decide nothing about the problem."""
 
@@ -78,11 +59,11 @@ Duties = Mapping[str, DutyHeld]
 def duty_of(event: CaseEvent) -> Duty | None:
     """The duty that the event gives its actor; None if none."""
     match event:
-        case AdjustmentApproved() | AdjustmentRejected():
+        case adjustments.AdjustmentApproved() | adjustments.AdjustmentRejected():
             return Duty.APPROVE
-        case ExecutionStarted() | AdjustmentExecuted():
+        case adjustments.ExecutionStarted() | adjustments.AdjustmentExecuted():
             return Duty.EXECUTE
-        case AdjustmentReconciled():
+        case adjustments.AdjustmentReconciled():
             return Duty.RECONCILE
         case _:
             return Duty.REVIEW if isinstance(event, _REVIEW_EVENTS) else None

@@ -5,72 +5,21 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from domain.adjustments.events import (
-    AdjustmentApproved,
-    AdjustmentEvent,
-    AdjustmentExecuted,
-    AdjustmentLapsed,
-    AdjustmentProposed,
-    AdjustmentReconciled,
-    AdjustmentRejected,
-    AdjustmentSystemApproved,
-    AdjustmentWithdrawn,
-    AmountDiffers,
-    DutiesConflicted,
-    ExecutionFailed,
-    ExecutionStarted,
-    OutcomeInDoubt,
-)
+from domain.adjustments import events as adjustments
 from domain.adjustments.refusals import AttemptRefused
-from domain.cases.events import (
-    CaseDataErased,
-    CaseEvent,
-    Detected,
-    Enriched,
-    Reopened,
-    Resolved,
-    Routed,
-    SignalJoined,
-)
-from domain.cases.step_events import (
-    Held,
-    HoldReleased,
-    StepEvent,
-    TaskCreated,
-    TaskDone,
-    TaskDropped,
-    TaskOverdue,
-)
-from domain.cases.work_events import (
-    AtRisk,
-    Breached,
-    CaseReleased,
-    CaseWorkEvent,
-    Claimed,
-    ClaimLapsed,
-    ErrorDeclared,
-    Escalated,
-    EvidenceAttached,
-    HandedOff,
-    Linked,
-    NoteAdded,
-    Opened,
-    Retermed,
-    WaitEnd,
-    WaitEnded,
-    WaitStarted,
-)
+from domain.cases import events, step_events
+from domain.cases import work_events as work
 from domain.policy.decision import Decision
 
 
-def describe_event(event: CaseEvent | AttemptRefused) -> str:
+def describe_event(event: events.CaseEvent | AttemptRefused) -> str:
     """What happened. The reader shows actor, time and rule next to it."""
     match event:
-        case CaseDataErased():
+        case events.CaseDataErased():
             return "Erased the personal data in the trail so far."
-        case Opened(kind=kind, note=note):
+        case work.Opened(kind=kind, note=note):
             return f"Opened by hand as {_spell_out(kind)}: {note}"
-        case Detected(kind=kind, deadline=deadline, signals=signals):
+        case events.Detected(kind=kind, deadline=deadline, signals=signals):
             why = (
                 f"the deadline {_format_time(deadline)} passed"
                 if deadline
@@ -78,36 +27,36 @@ def describe_event(event: CaseEvent | AttemptRefused) -> str:
             )
             again = " again" if event.recurrence_of else ""
             return f"Detected {_spell_out(kind)}{again}: {why}."
-        case Enriched(packet=packet, digest=digest):
+        case events.Enriched(packet=packet, digest=digest):
             return f"Recorded the order packet {digest[:12]}: {_format_count(len(packet), 'fact')}."
-        case Routed(queue=queue, owner_team=team, priority=priority):
+        case events.Routed(queue=queue, owner_team=team, priority=priority):
             return f"Routed to the queue {queue} ({team}) with priority {priority}."
-        case SignalJoined():
+        case events.SignalJoined():
             return _describe_joined(event)
-        case Resolved(resolution=resolution):
+        case events.Resolved(resolution=resolution):
             how = "Resolved by policy" if event.clearing else "Resolved"
             note = f" {resolution.note}" if resolution.note else ""
             cause = (
                 f"{_spell_out(resolution.reason)}, caused by {_spell_out(resolution.root_cause)}"
             )
             return f"{how}: {cause}.{note}"
-        case Reopened(note=note, decision=decision):
+        case events.Reopened(note=note, decision=decision):
             why = note or ("the problem returned" if decision else "more work is needed")
             return f"Reopened: {_end_sentence(why)}"
-        case DutiesConflicted(duties=duties):
+        case adjustments.DutiesConflicted(duties=duties):
             names = ", ".join(f"{name} ({duty})" for name, duty in sorted(duties.items()))
             return f"Two accounts of one person have different duties: {names}."
         case AttemptRefused(attempt=attempt, rule=rule, detail=detail):
             return (
                 f"An attempt to {attempt} was refused by the rule {rule}: {_end_sentence(detail)}"
             )
-        case _ if isinstance(event, AdjustmentEvent):
+        case _ if isinstance(event, adjustments.AdjustmentEvent):
             return _describe_adjustment(event)
         case _:
             return _describe_work(event)
 
 
-def _describe_joined(event: SignalJoined) -> str:
+def _describe_joined(event: events.SignalJoined) -> str:
     joined = f"{event.signal} ({event.signal_type}) joined"
     if event.clearing is None:
         return f"{joined}."
@@ -116,43 +65,43 @@ def _describe_joined(event: SignalJoined) -> str:
     return f"{joined}: the problem is gone."
 
 
-def _describe_work(event: CaseWorkEvent) -> str:
+def _describe_work(event: work.CaseWorkEvent) -> str:
     match event:
-        case Claimed(person=person, lease=lease):
+        case work.Claimed(person=person, lease=lease):
             return f"Claimed by {person}{f' for {_format_duration(lease)}' if lease else ''}."
-        case CaseReleased(note=note):
+        case work.CaseReleased(note=note):
             return _append_note("Released to the queue", note)
-        case ClaimLapsed(person=person, lease_until=until):
+        case work.ClaimLapsed(person=person, lease_until=until):
             return f"The claim of {person} lapsed at {_format_time(until)}: no work was recorded."
-        case HandedOff(to_queue=queue, to_person=person, note=note):
+        case work.HandedOff(to_queue=queue, to_person=person, note=note):
             return _append_note(f"Handed off to {f'{person} in ' if person else ''}{queue}", note)
-        case WaitStarted(dependency=dependency, party=party, note=note, expected_by=by):
+        case work.WaitStarted(dependency=dependency, party=party, note=note, expected_by=by):
             due_by = f", expected by {_format_time(by)}" if by else ""
             return _append_note(f"Waits for {party} ({_spell_out(dependency)}){due_by}", note)
-        case WaitEnded(how=how, note=note):
+        case work.WaitEnded(how=how, note=note):
             late = "The wait ended: no answer came in time"
-            return _append_note(late if how is WaitEnd.OVERDUE else "The wait ended", note)
-        case NoteAdded(note=note):
+            return _append_note(late if how is work.WaitEnd.OVERDUE else "The wait ended", note)
+        case work.NoteAdded(note=note):
             return f"Note: {note}"
-        case EvidenceAttached(evidence=evidence):
+        case work.EvidenceAttached(evidence=evidence):
             named = f" “{evidence.title}”" if evidence.title else ""
             return f"Attached {_spell_out(evidence.type)}{named}: {evidence.ref}"
-        case Escalated(cause=cause, to=to, people=people, note=note):
+        case work.Escalated(cause=cause, to=to, people=people, note=note):
             who = f"{_spell_out(to)} ({_format_list(people)})" if to else "nobody to notify"
             return _append_note(f"Escalated ({_spell_out(cause)}) to {who}", note)
-        case AtRisk(measure=measure, due_at=risky):
+        case work.AtRisk(measure=measure, due_at=risky):
             when = f", due {_format_time(risky)}" if risky else ""
             return f"At risk: {_spell_out(measure)}{when}."
-        case Breached(measure=measure, due_at=due, spent=spent):
+        case work.Breached(measure=measure, due_at=due, spent=spent):
             where = ", ".join(
                 f"{place} {_format_duration(timedelta(seconds=s))}" for place, s in spent.items()
             )
             return f"Breached: {_spell_out(measure)}, due {_format_time(due)}; time spent: {where or 'none'}."
-        case Retermed(service=service, policy=policy, note=note):
+        case work.Retermed(service=service, policy=policy, note=note):
             return _append_note(f"The terms are {service} of policy {policy} from here on", note)
-        case Linked(link=link, case=other, note=note):
+        case work.Linked(link=link, case=other, note=note):
             return _append_note(f"Linked as {_spell_out(link)} {other}", note)
-        case ErrorDeclared(about=version, reason=reason, note=note):
+        case work.ErrorDeclared(about=version, reason=reason, note=note):
             return _append_note(
                 f"Version {version} was declared wrong ({_spell_out(reason)})", note
             )
@@ -160,28 +109,28 @@ def _describe_work(event: CaseWorkEvent) -> str:
             return _describe_step(event)
 
 
-def _describe_step(event: StepEvent) -> str:
+def _describe_step(event: step_events.StepEvent) -> str:
     match event:
-        case TaskCreated(task=task, title=title, owner=owner, due_at=due_at):
+        case step_events.TaskCreated(task=task, title=title, owner=owner, due_at=due_at):
             when = f", due {_format_time(due_at)}" if due_at else ""
             return f"Task {task} for {owner}{when}: {title}"
-        case TaskDone(task=task, note=note):
+        case step_events.TaskDone(task=task, note=note):
             return _append_note(f"Task {task} is done", note)
-        case TaskDropped(task=task, note=note):
+        case step_events.TaskDropped(task=task, note=note):
             return _append_note(f"Task {task} was dropped", note)
-        case TaskOverdue(task=task, owner=owner, due_at=due):
+        case step_events.TaskOverdue(task=task, owner=owner, due_at=due):
             return f"Task {task} of {owner} was not done by {_format_time(due)}."
-        case Held(hold=hold, what=what, reason=reason, note=note):
+        case step_events.Held(hold=hold, what=what, reason=reason, note=note):
             return _append_note(f"Hold {hold} on {_spell_out(what)} ({_spell_out(reason)})", note)
-        case HoldReleased(hold=hold, what=what, note=note):
+        case step_events.HoldReleased(hold=hold, what=what, note=note):
             return _append_note(f"Hold {hold} on {_spell_out(what)} was released", note)
         case _:
             assert_never(event)
 
 
-def _describe_adjustment(event: AdjustmentEvent) -> str:
+def _describe_adjustment(event: adjustments.AdjustmentEvent) -> str:
     match event:
-        case AdjustmentProposed(kind=kind, amount=amount, reason=reason, note=note):
+        case adjustments.AdjustmentProposed(kind=kind, amount=amount, reason=reason, note=note):
             approvers = event.requirement.approvers
             by = (
                 f"{_format_count(approvers, 'person')} must approve"
@@ -191,30 +140,30 @@ def _describe_adjustment(event: AdjustmentEvent) -> str:
             return _append_note(
                 f"Proposed {_spell_out(kind)} of {amount} ({_spell_out(reason)}); {by}", note
             )
-        case AdjustmentApproved(role=role, limit=limit, complete=complete, note=note):
+        case adjustments.AdjustmentApproved(role=role, limit=limit, complete=complete, note=note):
             rest = "" if complete else "; another person must approve too"
             return _append_note(
                 f"Approved as {_spell_out(role)}, whose limit is {limit}{rest}", note
             )
-        case AdjustmentSystemApproved(decision=decision):
+        case adjustments.AdjustmentSystemApproved(decision=decision):
             return f"Approved by policy, by the rule {decision.rule}."
-        case AdjustmentRejected(reason=reason):
+        case adjustments.AdjustmentRejected(reason=reason):
             return f"Rejected: {_end_sentence(reason)}"
-        case AdjustmentWithdrawn(reason=reason):
+        case adjustments.AdjustmentWithdrawn(reason=reason):
             return f"Withdrawn: {_end_sentence(reason)}"
-        case AdjustmentLapsed(cause=cause):
+        case adjustments.AdjustmentLapsed(cause=cause):
             return f"The adjustment lapsed ({_spell_out(cause)})."
-        case ExecutionStarted(provider=provider):
+        case adjustments.ExecutionStarted(provider=provider):
             return f"Ordered the execution by {provider}."
-        case OutcomeInDoubt(detail=detail):
+        case adjustments.OutcomeInDoubt(detail=detail):
             return f"The outcome of the payment is not known: {_end_sentence(detail)}"
-        case AdjustmentExecuted(provider=provider, reference=reference, amount=amount):
+        case adjustments.AdjustmentExecuted(provider=provider, reference=reference, amount=amount):
             return f"{provider} paid {amount} ({reference})."
-        case AmountDiffers(ordered=ordered, given=given):
+        case adjustments.AmountDiffers(ordered=ordered, given=given):
             return f"{ordered} was ordered, {given} was paid."
-        case ExecutionFailed(provider=provider, detail=detail):
+        case adjustments.ExecutionFailed(provider=provider, detail=detail):
             return f"{provider} refused it: {_end_sentence(detail)}"
-        case AdjustmentReconciled(statement=statement, reference=reference):
+        case adjustments.AdjustmentReconciled(statement=statement, reference=reference):
             return f"Reconciled with the provider's statement {statement[:12]} as {reference}."
         case _:
             assert_never(event)

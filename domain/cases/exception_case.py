@@ -16,35 +16,14 @@ from msgspec import Struct, structs
 
 from domain.adjustments.adjustment import Adjustments
 from domain.adjustments.events import AdjustmentEvent, DutiesConflicted
+from domain.cases import events
+from domain.cases import work_events as work
 from domain.cases.duties import Duties, duties_after
-from domain.cases.events import (
-    CaseDataErased,
-    CaseEvent,
-    Detected,
-    Enriched,
-    Reopened,
-    Resolution,
-    Resolved,
-    Routed,
-    SignalJoined,
-)
 from domain.cases.evidence import Evidence
 from domain.cases.ownership import Ownership, OwnershipEvent
 from domain.cases.step_events import StepEvent
 from domain.cases.steps import Steps
 from domain.cases.timing import Timing
-from domain.cases.work_events import (
-    AtRisk,
-    Breached,
-    ErrorDeclared,
-    Escalated,
-    EvidenceAttached,
-    Link,
-    Linked,
-    Opened,
-    Retermed,
-    WaitStarted,
-)
 from domain.people import POLICY_ACTOR, Actor
 from domain.personal_data import ERASED, PERSONAL_FACTS, erase_personal
 from domain.policy.decision import FactValue
@@ -78,7 +57,7 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
     detected_at: datetime | None = None
     opened_at: datetime | None = None
     recurrence_of: UUID | None = None
-    routed: Routed | None = None
+    routed: events.Routed | None = None
     """Policy's last routing."""
     ownership: Ownership = Ownership()
     """The queue, team and person that own the case."""
@@ -87,12 +66,12 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
     evidence: tuple[Evidence, ...] = ()
     steps: Steps = Steps()
     """The tasks and holds of the case."""
-    links: Mapping[UUID, Link] = {}
+    links: Mapping[UUID, work.Link] = {}
     errors: tuple[int, ...] = ()
     """Versions of the trail that were declared wrong."""
     reopened: int = 0
     resolved_at: datetime | None = None
-    resolution: Resolution | None = None
+    resolution: events.Resolution | None = None
     cleared: bool = False
     packet: str = ""
     """Digest of the latest order packet in the trail."""
@@ -156,7 +135,7 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
         return self.ownership.lease_until
 
     @property
-    def waiting(self) -> WaitStarted | None:
+    def waiting(self) -> work.WaitStarted | None:
         return self.ownership.waiting
 
     @property
@@ -175,7 +154,7 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
         return min((at for at in times if at is not None), default=None)
 
     def after(
-        self, event: CaseEvent, order: str, recorded_at: datetime, by: Actor = POLICY_ACTOR
+        self, event: events.CaseEvent, order: str, recorded_at: datetime, by: Actor = POLICY_ACTOR
     ) -> ExceptionCase:
         """The case after one more event of its trail."""
         timing = self.timing.after(event, recorded_at)
@@ -191,26 +170,26 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
         return now
 
     def _after(
-        self, event: CaseEvent, order: str, recorded_at: datetime, by: Actor
+        self, event: events.CaseEvent, order: str, recorded_at: datetime, by: Actor
     ) -> ExceptionCase:
         now = self
         match event:
-            case Detected() | Opened():
+            case events.Detected() | work.Opened():
                 return _start_case(now, event, order, recorded_at)
-            case Enriched(digest=digest):
+            case events.Enriched(digest=digest):
                 return structs.replace(now, packet=digest)
-            case Routed():
+            case events.Routed():
                 return structs.replace(now, routed=event)
-            case SignalJoined(clearing=clearing, decision=decision):
+            case events.SignalJoined(clearing=clearing, decision=decision):
                 return structs.replace(
                     now,
                     signals_joined=self.signals_joined + 1,
                     cleared=clearing is not None,
                     readings=decision.readings if decision is not None else self.readings,
                 )
-            case Resolved(resolution=resolution):
+            case events.Resolved(resolution=resolution):
                 return structs.replace(now, resolved_at=recorded_at, resolution=resolution)
-            case Reopened(decision=decision):
+            case events.Reopened(decision=decision):
                 return structs.replace(
                     now,
                     reopened=self.reopened + 1,
@@ -221,7 +200,7 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
                     deadline=event.deadline or self.deadline,
                     readings=decision.readings if decision is not None else self.readings,
                 )
-            case CaseDataErased():
+            case events.CaseDataErased():
                 return _erase_case_data(now)
             case DutiesConflicted(duties=duties):
                 return structs.replace(now, conflicts=(*self.conflicts, frozenset(duties)))
@@ -230,15 +209,15 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
                 return structs.replace(now, adjustments=adjustments)
             case _ if isinstance(event, StepEvent):
                 return structs.replace(now, steps=self.steps.after(event, recorded_at))
-            case EvidenceAttached(evidence=evidence):
+            case work.EvidenceAttached(evidence=evidence):
                 return structs.replace(now, evidence=(*self.evidence, evidence))
-            case Escalated():
+            case work.Escalated():
                 return structs.replace(now, escalations=self.escalations + 1)
-            case Linked(link=link, case=other):
+            case work.Linked(link=link, case=other):
                 return structs.replace(now, links={**self.links, other: link})
-            case ErrorDeclared(about=about):
+            case work.ErrorDeclared(about=about):
                 return structs.replace(now, errors=(*self.errors, about))
-            case AtRisk() | Breached() | Retermed():
+            case work.AtRisk() | work.Breached() | work.Retermed():
                 return now
             case _ if isinstance(event, OwnershipEvent):
                 return now
@@ -262,7 +241,7 @@ def _erase_case_data(case: ExceptionCase) -> ExceptionCase:
 
 
 def _start_case(
-    case: ExceptionCase, event: Detected | Opened, order: str, recorded_at: datetime
+    case: ExceptionCase, event: events.Detected | work.Opened, order: str, recorded_at: datetime
 ) -> ExceptionCase:
     case = structs.replace(
         case,
@@ -273,7 +252,7 @@ def _start_case(
         detected_at=recorded_at,
         opened_at=recorded_at,
     )
-    if isinstance(event, Opened):
+    if isinstance(event, work.Opened):
         return case
     return structs.replace(
         case,

@@ -19,15 +19,7 @@ from domain.adjustments.events import (
     ApprovalRequirement,
 )
 from domain.adjustments.proposal import approval_digest
-from domain.cases.events import (
-    CaseEvent,
-    Detected,
-    Enriched,
-    Reopened,
-    Resolved,
-    Routed,
-    SignalJoined,
-)
+from domain.cases import events
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.opening import MANUAL_RULE, create_routed
 from domain.cases.packet import packet_digest, packet_of
@@ -86,24 +78,24 @@ def compare_order_decision(
 
 
 def compare_case_decision(
-    event: CaseEvent, case: ExceptionCase, on: DecisionBasis
+    event: events.CaseEvent, case: ExceptionCase, on: DecisionBasis
 ) -> Iterator[DecisionDifference]:
     """Repeat the decision of an event. `case` is the state before the event, unless the event opened it.
 
     Raises TypeError for an event that policy does not decide.
     """
     match event:
-        case Detected(kind=kind, decision=decision, deadline=deadline):
+        case events.Detected(kind=kind, decision=decision, deadline=deadline):
             yield from _compare_decisions(
                 "decision", decision, _repeat_detection(kind, decision.rule, deadline, on)
             )
-        case Reopened(decision=Decision() as decision, deadline=deadline):
+        case events.Reopened(decision=Decision() as decision, deadline=deadline):
             yield from _compare_decisions(
                 "decision", decision, _repeat_detection(case.kind, decision.rule, deadline, on)
             )
-        case Routed():
+        case events.Routed():
             yield from _compare_routing(event, case, on)
-        case SignalJoined(clearing=clearing, decision=decision, paused=paused):
+        case events.SignalJoined(clearing=clearing, decision=decision, paused=paused):
             if decision is not None:
                 yield from _compare_decisions(
                     "decision", decision, _repeat_detection(case.kind, decision.rule, None, on)
@@ -112,7 +104,7 @@ def compare_case_decision(
                 yield from _compare_decisions("clearing", clearing, _repeat_clearing(case, on))
             if paused is not UNSET and paused is not None:
                 yield from _compare_decisions("paused", paused, on.rulebook.paused(on.order.facts))
-        case Resolved(clearing=Decision() as clearing):
+        case events.Resolved(clearing=Decision() as clearing):
             yield from _compare_decisions("clearing", clearing, _repeat_clearing(case, on))
             if (why := on.rulebook.paused(on.order.facts)) is not None:
                 yield DecisionDifference("resolved", "automatically", f"paused by {why.rule}")
@@ -136,7 +128,7 @@ def compare_case_decision(
             raise TypeError(f"{type(event).__name__} is not a decision of policy")
 
 
-def compare_packet(event: Enriched, order: Order) -> Iterator[DecisionDifference]:
+def compare_packet(event: events.Enriched, order: Order) -> Iterator[DecisionDifference]:
     """Compute the packet again, without any policy. Facts that were erased since are skipped."""
     erased = {fact.fact for fact in event.packet if fact.value == ERASED}
     before = {fact.fact: fact for fact in event.packet}
@@ -152,7 +144,7 @@ def compare_packet(event: Enriched, order: Order) -> Iterator[DecisionDifference
 def cited_policy(event: object) -> str | None:
     """The policy version that the event's decision cites; None if policy did not decide it."""
     match event:
-        case Routed(decision=decision) if not decision.verdicts:
+        case events.Routed(decision=decision) if not decision.verdicts:
             return None
         case AdjustmentProposed(requirement=requirement):
             return requirement.policy
@@ -209,7 +201,7 @@ def _repeat_clearing(case: ExceptionCase, on: DecisionBasis) -> Decision | None:
 
 
 def _compare_routing(
-    event: Routed, case: ExceptionCase, on: DecisionBasis
+    event: events.Routed, case: ExceptionCase, on: DecisionBasis
 ) -> Iterator[DecisionDifference]:
     kind = on.rulebook.document.kinds.get(case.kind)
     if kind is None:

@@ -15,23 +15,9 @@ from domain.adjustments.events import (
     AdjustmentRejected,
     AdjustmentWithdrawn,
 )
+from domain.cases import work_events as work
 from domain.cases.events import CaseEvent, Reopened, Resolved, Routed
 from domain.cases.step_events import TaskDone
-from domain.cases.work_events import (
-    AtRisk,
-    Breached,
-    CaseReleased,
-    Claimed,
-    ClaimLapsed,
-    Escalated,
-    EscalationCause,
-    EvidenceAttached,
-    HandedOff,
-    NoteAdded,
-    Retermed,
-    WaitEnded,
-    WaitStarted,
-)
 from domain.clock.clock import Clock, ClockChange, ClockChangeKind
 from domain.clock.measure_runs import TIME_RESOLUTION, MeasureRun
 from domain.clock.terms import Dependency, Measure
@@ -63,25 +49,31 @@ class Timing(Struct, frozen=True, kw_only=True, dict=True):
         match event:
             case Routed(ladder=ladder):
                 return structs.replace(now, ladder=ladder)._start_idle_time(at)
-            case HandedOff(ladder=ladder):
+            case work.HandedOff(ladder=ladder):
                 return structs.replace(now, ladder=ladder)._record_activity(at)
-            case WaitStarted(expected_by=expected_by):
+            case work.WaitStarted(expected_by=expected_by):
                 return structs.replace(now, patient=expected_by is not None)._record_activity(at)
-            case WaitEnded():
+            case work.WaitEnded():
                 return structs.replace(now, patient=False)._record_activity(at)
-            case Claimed() | CaseReleased() | NoteAdded() | EvidenceAttached() | TaskDone():
+            case (
+                work.Claimed()
+                | work.CaseReleased()
+                | work.NoteAdded()
+                | work.EvidenceAttached()
+                | TaskDone()
+            ):
                 return now._record_activity(at)
             case AdjustmentProposed() | AdjustmentApproved() | AdjustmentRejected():
                 return now._record_activity(at)
-            case Escalated(rung=rung):
+            case work.Escalated(rung=rung):
                 return structs.replace(now, rung=rung, quiet_since=at)
             case Resolved():
                 return structs.replace(now, quiet_since=None, patient=False)
             case Reopened():
                 return now._start_idle_time(at)
-            case AtRisk(measure=measure, at=since):
+            case work.AtRisk(measure=measure, at=since):
                 return structs.replace(now, told=now.told | {(measure, "at_risk", since)})
-            case Breached(measure=measure, at=since):
+            case work.Breached(measure=measure, at=since):
                 return structs.replace(now, told=now.told | {(measure, "breached", since)})
             case _:
                 return now
@@ -111,16 +103,16 @@ class Timing(Struct, frozen=True, kw_only=True, dict=True):
         found: list[CaseEvent] = []
         for measure, what, since, run in passed:
             if what == "at_risk":
-                found.append(AtRisk(measure=measure, at=since, due_at=run.due_at))
+                found.append(work.AtRisk(measure=measure, at=since, due_at=run.due_at))
             else:
                 # Up to the breach, even if the timekeeper is late.
                 tally = self.clock.as_of(since).tally
                 spent = split_seconds(tally.business, run.since.business).parts
                 due_at = since - TIME_RESOLUTION
-                found.append(Breached(measure=measure, at=since, due_at=due_at, spent=spent))
+                found.append(work.Breached(measure=measure, at=since, due_at=due_at, spent=spent))
         if (at := self._escalates_at) is not None and at <= now:
             assert self.ladder is not None
-            cause = EscalationCause.AGING if self.rung == 0 else EscalationCause.IDLE
+            cause = work.EscalationCause.AGING if self.rung == 0 else work.EscalationCause.IDLE
             found.append(next_rung(self.ladder, self.rung, cause, staff))
         return found
 
@@ -150,8 +142,8 @@ class Timing(Struct, frozen=True, kw_only=True, dict=True):
 
 
 def next_rung(
-    ladder: Ladder, rung: int, cause: EscalationCause, staff: RoleMembers, note: str = ""
-) -> Escalated:
+    ladder: Ladder, rung: int, cause: work.EscalationCause, staff: RoleMembers, note: str = ""
+) -> work.Escalated:
     """Escalate to the next rung that has people. Empty rungs are skipped and recorded. After the last
     rung, the last one is notified again."""
     if rung >= len(ladder.rungs):
@@ -159,12 +151,12 @@ def next_rung(
     skipped: list[str] = []
     for number, role in enumerate((one.role for one in ladder.rungs[rung:]), start=rung + 1):
         if people := tuple(staff(role)):
-            return Escalated(
+            return work.Escalated(
                 cause=cause, rung=number, to=role, people=people, skipped=tuple(skipped), note=note
             )
         skipped.append(role)
     # Nobody to notify: recorded too, so that people can see it.
-    return Escalated(
+    return work.Escalated(
         cause=cause, rung=len(ladder.rungs), to=None, skipped=tuple(skipped), note=note
     )
 
@@ -181,28 +173,28 @@ def _clock_changes(event: CaseEvent, at: datetime, clock: Clock) -> Iterator[Clo
     match event:
         case Routed(terms=terms) if terms is not None and clock.terms is None:
             yield ClockChange(at=at, change=ClockChangeKind.STARTED, terms=terms)
-        case Retermed(terms=terms):
+        case work.Retermed(terms=terms):
             yield ClockChange(at=at, change=ClockChangeKind.RETERMED, terms=terms)
-        case Claimed():
+        case work.Claimed():
             yield ClockChange(at=at, change=ClockChangeKind.ACTED)
             yield ClockChange(at=at, change=ClockChangeKind.WORKED)
-        case CaseReleased() | ClaimLapsed():
+        case work.CaseReleased() | work.ClaimLapsed():
             yield ClockChange(at=at, change=ClockChangeKind.QUEUED)
-        case HandedOff(to_person=person):
+        case work.HandedOff(to_person=person):
             yield ClockChange(at=at, change=ClockChangeKind.ACTED)
             yield ClockChange(at=at, change=ClockChangeKind.UPDATED)
             if clock.waits_on is None:
                 yield ClockChange(
                     at=at, change=ClockChangeKind.WORKED if person else ClockChangeKind.QUEUED
                 )
-        case WaitStarted(dependency=dependency, party=party):
+        case work.WaitStarted(dependency=dependency, party=party):
             yield ClockChange(at=at, change=ClockChangeKind.ACTED)
             yield ClockChange(
                 at=at, change=ClockChangeKind.WAITING, dependency=dependency, party=party
             )
-        case WaitEnded():
+        case work.WaitEnded():
             yield ClockChange(at=at, change=ClockChangeKind.RESUMED)
-        case NoteAdded() | EvidenceAttached() | TaskDone():
+        case work.NoteAdded() | work.EvidenceAttached() | TaskDone():
             yield ClockChange(at=at, change=ClockChangeKind.ACTED)
             yield ClockChange(at=at, change=ClockChangeKind.UPDATED)
         case AdjustmentProposed(requirement=requirement):
@@ -223,5 +215,3 @@ def _clock_changes(event: CaseEvent, at: datetime, clock: Clock) -> Iterator[Clo
         case Reopened():
             yield ClockChange(at=at, change=ClockChangeKind.REOPENED)
             yield ClockChange(at=at, change=ClockChangeKind.QUEUED)
-        case _:
-            return

@@ -10,21 +10,8 @@ from typing import assert_never
 from msgspec import UNSET, Struct, structs
 
 from domain.people import Actor
+from domain.policy import events
 from domain.policy.document import PolicyDocument
-from domain.policy.events import (
-    GovernanceEvent,
-    PolicyActivated,
-    PolicyApproved,
-    PolicyEmergencyActivated,
-    PolicyEmergencyExpired,
-    PolicyProposed,
-    PolicyRatified,
-    PolicyRejected,
-    PolicyRolledBack,
-    PolicySimulated,
-    PolicyTookEffect,
-    PolicyWithdrawn,
-)
 
 
 class PolicyState(StrEnum):
@@ -64,7 +51,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     authors: frozenset[str] = frozenset()
     """Everybody who proposed it or a version that it revises."""
     acts: tuple[PolicyAction, ...] = ()
-    simulations: tuple[PolicySimulated, ...] = ()
+    simulations: tuple[events.PolicySimulated, ...] = ()
 
     @property
     def version(self) -> str:
@@ -157,49 +144,49 @@ class Governance(Struct, frozen=True, kw_only=True):
             (a.expires_at or a.starts_at for a in self.reigns if not a.is_told), default=None
         )
 
-    def find_due_events(self, now: datetime) -> list[GovernanceEvent]:
+    def find_due_events(self, now: datetime) -> list[events.GovernanceEvent]:
         """The events of starts and expiries up to now that the log does not have yet, by time."""
-        found: list[tuple[datetime, GovernanceEvent]] = []
+        found: list[tuple[datetime, events.GovernanceEvent]] = []
         for active in self.reigns:
             at = active.expires_at or active.starts_at
             if active.is_told or at > now:
                 continue
             if active.expires_at is None:
-                found.append((at, PolicyTookEffect(digest=active.digest, effective_from=at)))
+                found.append((at, events.PolicyTookEffect(digest=active.digest, effective_from=at)))
             elif (again := self.in_force(at)) is not None:
-                expired = PolicyEmergencyExpired(
+                expired = events.PolicyEmergencyExpired(
                     digest=active.digest, expires_at=at, again=again.digest
                 )
                 found.append((at, expired))
         return [event for _, event in sorted(found, key=lambda pair: pair[0])]
 
-    def after(self, event: GovernanceEvent, by: Actor, at: datetime) -> Governance:
+    def after(self, event: events.GovernanceEvent, by: Actor, at: datetime) -> Governance:
         now = structs.replace(self, version=self.version + 1)
         match event:
-            case PolicyProposed():
+            case events.PolicyProposed():
                 return now._proposed(event, by, at)
-            case PolicySimulated(digest=digest):
+            case events.PolicySimulated(digest=digest):
                 known = (*self.policies[digest].simulations, event)
                 return now._act(event, by, at, simulations=known)
-            case PolicyApproved(note=note):
+            case events.PolicyApproved(note=note):
                 return now._act(event, by, at, note, standing=PolicyState.APPROVED)
-            case PolicyRejected(digest=digest, reason=reason):
+            case events.PolicyRejected(digest=digest, reason=reason):
                 now = now._cancel_scheduled(digest, at)
                 return now._act(event, by, at, reason, standing=PolicyState.REJECTED)
-            case PolicyWithdrawn(digest=digest, reason=reason):
+            case events.PolicyWithdrawn(digest=digest, reason=reason):
                 now = now._cancel_scheduled(digest, at)
                 return now._act(event, by, at, reason, standing=PolicyState.WITHDRAWN)
-            case PolicyActivated(effective_from=effective_from, note=note):
+            case events.PolicyActivated(effective_from=effective_from, note=note):
                 later = effective_from is not UNSET and effective_from > at
                 starts_at = effective_from if effective_from is not UNSET and later else at
                 active = PolicyActivation(
                     digest=event.digest, starts_at=starts_at, by=by, is_told=not later
                 )
                 return now._activate(event, active, at, note or "")
-            case PolicyRolledBack(reason=reason):
+            case events.PolicyRolledBack(reason=reason):
                 active = PolicyActivation(digest=event.digest, starts_at=at, by=by)
                 return now._activate(event, active, at, reason)
-            case PolicyEmergencyActivated(reason=reason, expires_at=expires_at):
+            case events.PolicyEmergencyActivated(reason=reason, expires_at=expires_at):
                 active = PolicyActivation(
                     digest=event.digest,
                     starts_at=at,
@@ -209,15 +196,15 @@ class Governance(Struct, frozen=True, kw_only=True):
                     is_told=False,
                 )
                 return now._activate(event, active, at, reason)
-            case PolicyRatified(note=note):
+            case events.PolicyRatified(note=note):
                 now = now._mark_told(event.digest, expires_at=None)
                 return now._act(event, by, at, note)
-            case PolicyTookEffect() | PolicyEmergencyExpired():
+            case events.PolicyTookEffect() | events.PolicyEmergencyExpired():
                 return now._mark_told(event.digest)._act(event, by, at)
             case _:
                 assert_never(event)
 
-    def _proposed(self, event: PolicyProposed, by: Actor, at: datetime) -> Governance:
+    def _proposed(self, event: events.PolicyProposed, by: Actor, at: datetime) -> Governance:
         authors = frozenset(by.persons)
         now = self
         if event.revises is not UNSET and event.revises != event.digest:
@@ -241,7 +228,7 @@ class Governance(Struct, frozen=True, kw_only=True):
 
     def _activate(
         self,
-        event: PolicyActivated | PolicyRolledBack | PolicyEmergencyActivated,
+        event: events.PolicyActivated | events.PolicyRolledBack | events.PolicyEmergencyActivated,
         active: PolicyActivation,
         at: datetime,
         note: str,
@@ -253,7 +240,7 @@ class Governance(Struct, frozen=True, kw_only=True):
             document=event.document,
             digest=event.digest,
             standing=PolicyState.APPROVED,
-            base=event.base if isinstance(event, PolicyEmergencyActivated) else None,
+            base=event.base if isinstance(event, events.PolicyEmergencyActivated) else None,
             authors=frozenset(by.persons),
         )
         policy = structs.replace(
@@ -280,7 +267,12 @@ class Governance(Struct, frozen=True, kw_only=True):
         return structs.replace(self, reigns=tuple(activations))
 
     def _act(
-        self, event: GovernanceEvent, by: Actor, at: datetime, note: str = "", **change: object
+        self,
+        event: events.GovernanceEvent,
+        by: Actor,
+        at: datetime,
+        note: str = "",
+        **change: object,
     ) -> Governance:
         policy = self.policies[event.digest]
         acts = (*policy.acts, _action_of(event, by, at, note))
@@ -290,5 +282,5 @@ class Governance(Struct, frozen=True, kw_only=True):
         return structs.replace(self, policies={**self.policies, policy.digest: policy})
 
 
-def _action_of(event: GovernanceEvent, by: Actor, at: datetime, note: str) -> PolicyAction:
+def _action_of(event: events.GovernanceEvent, by: Actor, at: datetime, note: str) -> PolicyAction:
     return PolicyAction(str(event.__struct_config__.tag), by, at, note)

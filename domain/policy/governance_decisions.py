@@ -9,6 +9,7 @@ from msgspec import UNSET, structs
 
 from domain.errors import Fault, Invalid
 from domain.people import Actor
+from domain.policy import events
 from domain.policy.document import PolicyDocument, canonical_content, digest_of
 from domain.policy.errors import (
     AuthorMayNotDecide,
@@ -16,16 +17,6 @@ from domain.policy.errors import (
     PolicyOutOfDate,
     PolicyUnchanged,
     PolicyVersionReused,
-)
-from domain.policy.events import (
-    PolicyActivated,
-    PolicyApproved,
-    PolicyEmergencyActivated,
-    PolicyProposed,
-    PolicyRatified,
-    PolicyRejected,
-    PolicyRolledBack,
-    PolicyWithdrawn,
 )
 from domain.policy.governance import Governance, Policy, PolicyState
 from domain.policy.governance_rules import (
@@ -48,7 +39,7 @@ _CLOSED_STATES = (_P.REJECTED, _P.WITHDRAWN, _P.REVISED, _P.EXPIRED)
 
 def propose(
     governed: Governance, document: PolicyDocument, why: str, revises: str | None, now: datetime
-) -> PolicyProposed:
+) -> events.PolicyProposed:
     base = require_policy_in_force(governed, now)
     known = require_version_unchanged(governed, document)
     if known is not None:
@@ -60,7 +51,7 @@ def propose(
     earlier = require_policy(governed, revises) if revises is not None else None
     if earlier is not None and governed.state(earlier, now) not in _PENDING_STATES:
         raise create_state_error(governed, earlier, now, "cannot be revised")
-    return PolicyProposed(
+    return events.PolicyProposed(
         document=document,
         digest=digest_of(document),
         base=base.digest,
@@ -77,7 +68,7 @@ def approve(
     by: Actor,
     now: datetime,
     known_as: Collection[str] = (),
-) -> PolicyApproved:
+) -> events.PolicyApproved:
     """`known_as` are other names of the same person: an author under another name is still an author."""
     require_person(by, "approves a policy")
     require_state(governed, policy, now, (_P.PROPOSED,), "cannot be approved")
@@ -90,20 +81,20 @@ def approve(
             base=base,
             in_force=in_force.digest,
         )
-    return PolicyApproved(digest=policy.digest, base=in_force.digest, note=note)
+    return events.PolicyApproved(digest=policy.digest, base=in_force.digest, note=note)
 
 
 def reject(
     governed: Governance, policy: Policy, reason: str, by: Actor, now: datetime
-) -> PolicyRejected:
+) -> events.PolicyRejected:
     require_person(by, "rejects a policy")
     require_state(governed, policy, now, (*_PENDING_STATES, _P.SCHEDULED), "cannot be rejected")
-    return PolicyRejected(digest=policy.digest, reason=reason)
+    return events.PolicyRejected(digest=policy.digest, reason=reason)
 
 
 def withdraw(
     governed: Governance, policy: Policy, reason: str, by: Actor, now: datetime
-) -> PolicyWithdrawn:
+) -> events.PolicyWithdrawn:
     require_state(governed, policy, now, (*_PENDING_STATES, _P.SCHEDULED), "cannot be withdrawn")
     if not policy.authors & {*by.persons}:
         names = ", ".join(sorted(policy.authors))
@@ -111,7 +102,7 @@ def withdraw(
             f"{names} wrote version {policy.version}: only an author can withdraw it; reject it instead",
             authors=sorted(policy.authors),
         )
-    return PolicyWithdrawn(digest=policy.digest, reason=reason)
+    return events.PolicyWithdrawn(digest=policy.digest, reason=reason)
 
 
 def activate(
@@ -121,7 +112,7 @@ def activate(
     note: str,
     by: Actor,
     now: datetime,
-) -> PolicyActivated:
+) -> events.PolicyActivated:
     require_person(by, "activates a policy")
     require_state(governed, policy, now, (_P.APPROVED,), "cannot be activated")
     require_current_base(governed, policy, now)
@@ -134,7 +125,7 @@ def activate(
         days = MAX_SCHEDULING_HORIZON.days
         detail = f"must be from now ({now.isoformat()}) to {days} days ahead"
         raise Invalid([Fault("/effective_from", detail)], "the activation")
-    return PolicyActivated(
+    return events.PolicyActivated(
         document=policy.document,
         digest=policy.digest,
         effective_from=effective_from if effective_from is not None else UNSET,
@@ -144,7 +135,7 @@ def activate(
 
 def roll_back(
     governed: Governance, to: Policy, version: str | None, reason: str, by: Actor, now: datetime
-) -> PolicyRolledBack:
+) -> events.PolicyRolledBack:
     """Put an earlier policy in force again, at once. It needs no second approval."""
     require_person(by, "rolls a policy back")
     require_state(governed, to, now, (_P.RETIRED,), "cannot be rolled back to")
@@ -156,7 +147,7 @@ def roll_back(
     document = structs.replace(to.document, version=name)
     if governed.named(name) is not None:
         raise PolicyVersionReused(f"version {name} exists already: choose another name")
-    return PolicyRolledBack(
+    return events.PolicyRolledBack(
         document=document, digest=digest_of(document), to=to.version, reason=reason
     )
 
@@ -168,7 +159,7 @@ def activate_emergency(
     expires_at: datetime | None,
     by: Actor,
     now: datetime,
-) -> PolicyEmergencyActivated:
+) -> events.PolicyEmergencyActivated:
     require_person(by, "changes a policy in an emergency")
     base = require_policy_in_force(governed, now)
     known = require_version_unchanged(governed, document)
@@ -189,7 +180,7 @@ def activate_emergency(
         days = MAX_EMERGENCY_DURATION.days
         detail = f"must be after now ({now.isoformat()}) and at most {days} days ahead"
         raise Invalid([Fault("/expires_at", detail)], "the emergency change")
-    return PolicyEmergencyActivated(
+    return events.PolicyEmergencyActivated(
         document=document,
         digest=digest_of(document),
         base=base.digest,
@@ -205,7 +196,7 @@ def ratify(
     by: Actor,
     now: datetime,
     known_as: Collection[str] = (),
-) -> PolicyRatified:
+) -> events.PolicyRatified:
     require_person(by, "ratifies an emergency change")
     active = governed.activation_at(now)
     if active is None or active.digest != policy.digest or active.expires_at is None:
@@ -213,7 +204,7 @@ def ratify(
     require_not_author(
         policy, {*by.persons, *known_as}, "ratify", policy.last("policy.emergency_activated")
     )
-    return PolicyRatified(digest=policy.digest, note=note)
+    return events.PolicyRatified(digest=policy.digest, note=note)
 
 
 def require_policy(governed: Governance, name: str) -> Policy:
