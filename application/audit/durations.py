@@ -6,7 +6,7 @@ Each row also has the pauses and breaches of the case.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import ceil
 from typing import Final
 from uuid import UUID
@@ -135,7 +135,7 @@ def _case_durations(lines: Sequence[RecordedEvent]) -> Iterator[Duration]:
             reviewed_at=reviewed_at,
             proposed_at=adjustment.proposed_at,
             seconds={
-                step: _seconds(since, until)
+                step: (until - since).total_seconds()
                 for step, began, ended in STEPS
                 if (since := known.get(began)) and (until := known.get(ended))
             },
@@ -167,7 +167,7 @@ def _pauses(lines: Sequence[RecordedEvent]) -> Iterator[Pause]:
 
 
 def _pause(wait: WaitStarted, since: datetime, until: datetime | None) -> Pause:
-    seconds = _seconds(since, until) if until is not None else None
+    seconds = (until - since).total_seconds() if until is not None else None
     return fill(Pause, wait, since=since, until=until, seconds=seconds)
 
 
@@ -179,7 +179,3 @@ def _quantiles(rows: Sequence[Duration]) -> Iterator[Quantiles]:
             yield Quantiles(
                 step=step, many=len(measured), p50=p50, p90=p90, p99=p99, longest=measured[-1]
             )
-
-
-def _seconds(since: datetime, until: datetime) -> float:
-    return (until - since) / timedelta(seconds=1)

@@ -169,15 +169,11 @@ class BreakGlassUses:
 
 
 def review_status_of(glass: BreakGlass) -> EmergencyReviewStatus:
-    match glass.stage:
-        case BreakGlassStage.ASKED | BreakGlassStage.LAPSED:
-            return EmergencyReviewStatus.NOT_OPENED
-        case BreakGlassStage.OPEN:
-            return EmergencyReviewStatus.OPEN
-        case BreakGlassStage.REVIEW_DUE:
-            return EmergencyReviewStatus.NOT_REVIEWED
-        case BreakGlassStage.REVIEWED:
-            return EmergencyReviewStatus.REVIEWED
+    return {
+        BreakGlassStage.OPEN: EmergencyReviewStatus.OPEN,
+        BreakGlassStage.REVIEW_DUE: EmergencyReviewStatus.NOT_REVIEWED,
+        BreakGlassStage.REVIEWED: EmergencyReviewStatus.REVIEWED,
+    }.get(glass.stage, EmergencyReviewStatus.NOT_OPENED)
 
 
 def is_by_others(glass: BreakGlass, canonical: dict[str, str]) -> bool:

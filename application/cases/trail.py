@@ -138,10 +138,8 @@ def describe_actor(actor: Actor) -> str:
 
 def _packet_of(event: Any, case: ExceptionCase) -> str | None:
     match event:
-        case Enriched(digest=digest):
-            return digest
-        case Resolved(packet=digest) | AdjustmentProposed(packet=digest):
-            return digest
+        case Enriched(digest=found) | Resolved(packet=found) | AdjustmentProposed(packet=found):
+            return found
         case AdjustmentApproved() | AdjustmentRejected() | ExecutionStarted():
             return case.adjustments.get(event.adjustment).packet
         case _:
