@@ -156,9 +156,7 @@ class Authority(Struct, frozen=True):
 
 
 def _build_authority(
-    given: Mapping[Permission, tuple[Scope, ...]],
-    grants: tuple[Grant, ...],
-    until: datetime | None,
+    given: Mapping[Permission, tuple[Scope, ...]], grants: tuple[Grant, ...], until: datetime | None
 ) -> Authority:
     everywhere: set[Permission] = set()
     scoped: dict[Permission, tuple[Scope, ...]] = {}

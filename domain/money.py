@@ -13,8 +13,7 @@ ZERO = Decimal(0)
 
 # Amounts are sent as text: many JSON readers turn a number into a float.
 AmountText = Annotated[
-    str,
-    Meta(pattern=AMOUNT_PATTERN, description='A decimal amount as text, e.g. "12.30".'),
+    str, Meta(pattern=AMOUNT_PATTERN, description='A decimal amount as text, e.g. "12.30".')
 ]
 Currency = Annotated[
     str, Meta(pattern="^[A-Z]{3}" + PATTERN_END, description="ISO 4217 code, e.g. BRL.")

@@ -147,11 +147,7 @@ def _history_events(placed: OrderPlaced, wanted: LookUps) -> Iterator[LookUpEven
 
 
 def _compare_with_history(
-    stream: UUID,
-    before: History | None,
-    event: LookUpEvent,
-    placed: OrderPlaced,
-    wanted: LookUps,
+    stream: UUID, before: History | None, event: LookUpEvent, placed: OrderPlaced, wanted: LookUps
 ) -> tuple[Signal | None, bool]:
     """The signal derived from the comparison, if any, and whether the history gets this event."""
     match before, event:

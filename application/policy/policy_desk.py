@@ -189,9 +189,7 @@ class PolicyDesk:
         self, name: str, effective_from: datetime | None, note: str, by: Caller
     ) -> PolicyResult:
         return self._about(
-            name,
-            by,
-            lambda g, p: decisions.activate(g, p, effective_from, note, by.actor, by.now),
+            name, by, lambda g, p: decisions.activate(g, p, effective_from, note, by.actor, by.now)
         )
 
     def roll_back(self, to: str, version: str | None, reason: str, by: Caller) -> PolicyResult:

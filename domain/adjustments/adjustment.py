@@ -101,10 +101,7 @@ class Adjustment(Struct, frozen=True, kw_only=True):
                 )
                 state = AdjustmentState.APPROVED if event.complete else self.state
                 return structs.replace(
-                    self,
-                    approvals=(*self.approvals, given),
-                    state=state,
-                    lapses_at=event.lapses_at,
+                    self, approvals=(*self.approvals, given), state=state, lapses_at=event.lapses_at
                 )
             case adjustments.AdjustmentSystemApproved(decision=decision, lapses_at=lapses_at):
                 return structs.replace(

@@ -6,12 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from domain.adjustments.events import (
-    AdjustedLine,
-    PaymentId,
-    Reference,
-    RequiredReason,
-)
+from domain.adjustments.events import AdjustedLine, PaymentId, Reference, RequiredReason
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.cases.evidence import EvidenceRef
 from domain.cases.work_commands import CommandRequest

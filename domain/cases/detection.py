@@ -19,12 +19,7 @@ from domain.cases.signals import create_signal_joined, find_clearing_evidence, r
 from domain.cases.steps import create_policy_steps
 from domain.cases.timers import apply_due_events
 from domain.cases.timing import RoleMembers
-from domain.orders.events import (
-    ExpectationMet,
-    OrderEvent,
-    PassedIntake,
-    ProblemDetected,
-)
+from domain.orders.events import ExpectationMet, OrderEvent, PassedIntake, ProblemDetected
 from domain.orders.order import Order
 from domain.orders.signals import Signal, event_time_key
 from domain.policy.decision import Decision

@@ -75,8 +75,7 @@ def time_zone(name: str) -> ZoneInfo:
 
 
 Moment = Annotated[
-    datetime,
-    Meta(tz=True, description="RFC 3339, with an offset.", extra={"check": check_moment}),
+    datetime, Meta(tz=True, description="RFC 3339, with an offset.", extra={"check": check_moment})
 ]
 
 
