@@ -58,14 +58,14 @@ def _print_error(error: Exception) -> None:
 
     from api.commands.expected_errors import HINTS
 
-    console = Console(stderr=True, highlight=False, markup=False)
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     title = (type(error).__doc__ or "").partition("\n")[0]
     if isinstance(error, Invalid):
         console.print(title)
         for fault in error.faults:
             console.print(f"  {fault.pointer or '/'}: {fault.detail}")
-    elif hint := HINTS.get(type(error)):
+    elif (hint := HINTS.get(type(error))) is not None:
         detail = str(error).removesuffix(".")
-        console.print(f"{detail[:1].upper()}{detail[1:]}. {hint}")
+        console.print(f"{detail[:1].upper()}{detail[1:]}. {hint}".rstrip())
     else:
         console.print(f"{title} {error}")

@@ -11,10 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from psycopg.rows import tuple_row
-
 from domain.builds import BuildStarted, create_build_started
-from infrastructure.postgres.datastore import Datastore, retry_lost_connection
+from infrastructure.postgres.datastore import Datastore
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGES: Final = ("api", "application", "domain", "infrastructure", "projections")
@@ -28,7 +26,7 @@ def current_build(datastore: Datastore) -> BuildStarted:
         files=files_digest(ROOT),
         python=f"{platform.python_implementation()} {platform.python_version()}",
         libraries=libraries,
-        migrations=_migrations(datastore),
+        migrations=dict(datastore.rows("SELECT name, digest FROM migrations ORDER BY name")),
         commit=_commit(ROOT),
     )
 
@@ -38,17 +36,10 @@ def files_digest(root: Path) -> str:
     """SHA-256 over the lines `SHA-256  name` of the packages' files, sorted by name: the digest of the
     output of `sha256sum` for them."""
     digest = hashlib.sha256()
-    for file in sorted(
-        (
-            file
-            for package in PACKAGES
-            for file in (root / package).rglob("*")
-            if _is_product_file(file)
-        ),
-        key=lambda file: file.relative_to(root).as_posix(),
-    ):
-        file_digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        digest.update(f"{file_digest}  {file.relative_to(root).as_posix()}\n".encode())
+    files = (file for package in PACKAGES for file in (root / package).rglob("*"))
+    named = {file.relative_to(root).as_posix(): file for file in files if _is_product_file(file)}
+    for name, file in sorted(named.items()):
+        digest.update(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {name}\n".encode())
     return digest.hexdigest()
 
 
@@ -70,15 +61,6 @@ def _installed_versions() -> tuple[str, dict[str, str]]:
         except PackageNotFoundError:
             found[name] = "not found"
     return str(project["version"]), dict(sorted(found.items()))
-
-
-@retry_lost_connection
-def _migrations(datastore: Datastore) -> dict[str, str]:
-    with datastore.get_connection() as connection:
-        rows = connection.cursor(row_factory=tuple_row).execute(
-            "SELECT name, digest FROM migrations ORDER BY name"
-        )
-        return {row[0]: row[1] for row in rows}
 
 
 def _commit(root: Path) -> str | None:

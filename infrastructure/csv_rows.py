@@ -54,10 +54,8 @@ class RejectedRow(Struct, frozen=True):
 
 
 def read_rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
-    """The rows of a file (`.csv` or `.csv.gz`) whose header has these columns.
-
-    Raises UnreadableTable for a missing column or a truncated file.
-    """
+    """The rows of a file (`.csv` or `.csv.gz`) whose header has these columns. Raises
+    UnreadableTable for a missing column or a truncated file."""
     try:
         with _open(file) as text:
             header = _header(file, next(text, "").removeprefix("\ufeff"))

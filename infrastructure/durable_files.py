@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 
@@ -21,3 +22,25 @@ def write_new_file(file: Path, content: bytes, mode: int = 0o600) -> None:
         opened.write(content)
         opened.flush()
         os.fsync(opened.fileno())
+
+
+def create_file(file: Path, content: bytes) -> bool:
+    """Create a file that is complete as soon as it is visible; False if it exists. Raises OSError."""
+    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    write_new_file(beside, content)
+    try:
+        os.link(beside, file)  # never replaces a file that another process made meanwhile
+    except FileExistsError:
+        return False
+    finally:
+        beside.unlink()
+    fsync_directory(file.parent)
+    return True
+
+
+def replace_file(file: Path, content: bytes, mode: int = 0o600) -> None:
+    """Replace a file, or create it; readers see either content, complete. Raises OSError."""
+    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    write_new_file(beside, content, mode)
+    beside.replace(file)
+    fsync_directory(file.parent)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct, structs
-from psycopg.rows import class_row, tuple_row
 
 from infrastructure.postgres.datastore import Datastore, retry_lost_connection
+from infrastructure.postgres.rows import fetch_rows
 
 FAR_BEHIND_EVENTS = 10_000
 STALL_SECONDS = 2.0
@@ -44,12 +44,20 @@ class Health(Struct, frozen=True):
     problems: Sequence[str]
 
 
+_HEAD = """
+    SELECT position, pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool,
+    halted FROM log_head
+"""
+_REPORTS = """
+    SELECT name, position, greatest(%s - position, 0), (SELECT count(*) FROM projections_held held
+    WHERE held.name = p.name AND held.generation = p.generation)
+    FROM projections p WHERE live ORDER BY name
+"""
+_DUE = "SELECT count(*), min(due_at) FROM timers WHERE due_at <= %s"
 _UNPAID = """
     SELECT provider, in_doubt, count(*), min(executing_since) FROM views.adjustments
     WHERE state = 'executing' GROUP BY provider, in_doubt ORDER BY provider, in_doubt
 """
-
-
 _NOT_COSIGNED = """
     SELECT made_at FROM checkpoints WHERE size > (
         SELECT coalesce(max(size), 0) FROM checkpoint_signatures WHERE signed_by = %s)
@@ -69,11 +77,9 @@ class HealthChecker:
         self._witness = witness
 
     def check(self, now: datetime) -> Health:
-        """Raises the library's and psycopg's errors if the database cannot be reached.
-
-        A report that is behind is watched for a moment: its distance depends on the load, but a report
-        that no worker updates does not move at all.
-        """
+        """Raises the library's and psycopg's errors if the database cannot be reached. A report that
+        is behind is watched for a moment: its distance depends on the load, but a report that no
+        worker updates does not move at all."""
         first = latest = self._read(now)
         ends_at = time.monotonic() + STALL_SECONDS
         while (stalled := _find_stalled_reports(first, latest)) and time.monotonic() < ends_at:
@@ -85,42 +91,11 @@ class HealthChecker:
     @retry_lost_connection
     def _read(self, now: datetime) -> Health:
         with self._datastore.get_connection() as connection:
-            row = (
-                connection.cursor(row_factory=tuple_row)
-                .execute(
-                    "SELECT position, pg_is_in_recovery() "
-                    "OR current_setting('default_transaction_read_only')::bool, "
-                    "halted FROM log_head"
-                )
-                .fetchone()
-            )
-            assert row is not None
-            head, read_only, is_halted = row
-            reports = (
-                connection.cursor(row_factory=class_row(ReportHealth))
-                .execute(
-                    "SELECT name, position, greatest(%s - position, 0) AS behind, "
-                    "(SELECT count(*) FROM projections_held held WHERE held.name = p.name "
-                    " AND held.generation = p.generation) AS held_streams "
-                    "FROM projections p WHERE live ORDER BY name",
-                    (head,),
-                )
-                .fetchall()
-            )
-            timers = (
-                connection.cursor(row_factory=class_row(TimerHealth))
-                .execute(
-                    "SELECT count(*) AS due, min(due_at) AS oldest_due_at FROM timers "
-                    "WHERE due_at <= %s",
-                    (now,),
-                )
-                .fetchone()
-            )
-            waiting = (
-                connection.cursor(row_factory=tuple_row).execute(_NOT_COSIGNED, (self._witness,))
-            ).fetchone()
-            unpaid = connection.cursor(row_factory=tuple_row).execute(_UNPAID).fetchall()
-        assert timers is not None
+            ((head, read_only, is_halted),) = fetch_rows(connection, _HEAD)
+            reports = [ReportHealth(*row) for row in fetch_rows(connection, _REPORTS, head)]
+            timers = TimerHealth(*fetch_rows(connection, _DUE, now)[0])
+            waiting = fetch_rows(connection, _NOT_COSIGNED, self._witness)
+            unpaid = fetch_rows(connection, _UNPAID)
         problems = [
             f"report {r.name} is {r.behind} events behind"
             for r in reports
@@ -137,8 +112,9 @@ class HealthChecker:
                 f"{timers.oldest_due_at.isoformat()}"
             )
         problems += [p for row in unpaid if (p := self._payment_problem(*row, now=now)) is not None]
-        if self._witness is not None and waiting and now - waiting[0] > NOT_COSIGNED_ALERT_AFTER:
-            problems.append(f"the witness has not cosigned the log since {waiting[0].isoformat()}")
+        if self._witness is not None and waiting and now - waiting[0][0] > NOT_COSIGNED_ALERT_AFTER:
+            since = waiting[0][0].isoformat()
+            problems.append(f"the witness has not cosigned the log since {since}")
         if not reports:
             problems.append("there is no report yet: is a worker running?")
         if read_only:

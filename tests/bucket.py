@@ -1,5 +1,4 @@
-"""A bucket on this machine, over HTTP, as S3 answers for the calls that are made here: objects are put on conditions, got,
-listed and deleted."""
+"""An HTTP server that answers like S3 for the calls that we make: conditional put, get, list and delete."""
 
 from __future__ import annotations
 
@@ -63,29 +62,27 @@ class BucketHandler(BaseHTTPRequestHandler):
             self._answer(204, b"")
 
     def do_POST(self) -> None:
-        """Several are deleted at once."""
+        """Delete several objects in one request."""
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         if self._must_answer():
             names = re.findall("<Key>(.*?)</Key>", body)
             for name in names:
                 self.server.objects.pop(f"{self.name.rstrip('/')}/{name}", None)
-            told = "".join(f"<Deleted><Key>{name}</Key></Deleted>" for name in names)
-            self._answer(200, f"<DeleteResult>{told}</DeleteResult>".encode())
+            deleted = "".join(f"<Deleted><Key>{name}</Key></Deleted>" for name in names)
+            self._answer(200, f"<DeleteResult>{deleted}</DeleteResult>".encode())
 
     def _listed(self) -> bytes:
-        asked = parse_qs(urlsplit(self.path).query)
+        query = parse_qs(urlsplit(self.path).query)
         bucket = self.name.rstrip("/") + "/"
         names = [name.removeprefix(bucket) for name in sorted(self.server.objects)]
-        prefix = asked.get("prefix", [""])[0]
-        told = "".join(
+        prefix = query.get("prefix", [""])[0]
+        contents = "".join(
             f"<Contents><Key>{name}</Key><LastModified>2026-11-21T12:00:00.000Z</LastModified>"
             f"<Size>{len(self.server.objects[bucket + name])}</Size><ETag>x</ETag></Contents>"
             for name in names
             if name.startswith(prefix)
         )
-        return (
-            f"<ListBucketResult><IsTruncated>false</IsTruncated>{told}</ListBucketResult>".encode()
-        )
+        return f"<ListBucketResult><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>".encode()
 
     @property
     def name(self) -> str:

@@ -1,8 +1,8 @@
-"""The databases of the tests: a server per session, a migrated template, a copy of it per test.
+"""The databases of the tests: one server per session, one migrated template, and a copy of it per test.
 
 `DATABASE_URL` names the server if set (its own database is left alone), `TEST_DATABASE=docker` starts a
-container, and otherwise an embedded PostgreSQL runs in memory. Whatever a killed session left behind,
-the next one removes.
+container, and otherwise an embedded PostgreSQL runs in memory. If a session is killed,
+the next one removes its databases.
 """
 
 import fcntl
@@ -25,11 +25,11 @@ from infrastructure.file_locks import file_lock
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.bucket import Bucket, serve_bucket
 
-ROOM_FOR_A_SERVER_BYTES = 1_000_000_000
+SERVER_BYTES = 1_000_000_000
 
-# A session is alive while a connection carries the name that its databases begin with.
-OURS = "casetrail_test_"
-MARK_LENGTH = len(OURS) + 12
+# A session is running while a connection has the prefix of its databases as its name.
+PREFIX = "casetrail_test_"
+MARK_LENGTH = len(PREFIX) + 12
 LEFT_BEHIND = """
     SELECT datname FROM pg_database
     WHERE starts_with(datname, %(ours)s) AND pg_get_userbyid(datdba) = current_user
@@ -39,7 +39,7 @@ LEFT_BEHIND = """
 
 
 class Databases:
-    """Makes and drops databases beside the one that the server's address names."""
+    """Create and drop databases on the server."""
 
     def __init__(self, server: psycopg.Connection, server_dsn: str, mark: str) -> None:
         self._server = server
@@ -64,7 +64,7 @@ class Databases:
         self._server.execute(statement.format(sql.Identifier(name)))
 
     def drop_left_behind(self) -> None:
-        wanted = {"ours": OURS, "length": MARK_LENGTH}
+        wanted = {"ours": PREFIX, "length": MARK_LENGTH}
         for (name,) in self._server.execute(LEFT_BEHIND, wanted).fetchall():
             self.drop(name)
 
@@ -73,7 +73,7 @@ class Databases:
 
 
 def pytest_sessionfinish() -> None:
-    """One of several processes that test ends without what Python does at its end."""
+    """Remove a folder explicitly, since pytest-xdist ends its workers without Python's own cleanup."""
     if (running := sys.modules.get("tests.api.running_service")) is not None:
         running.FOLDER.cleanup()
 
@@ -98,7 +98,7 @@ def server_dsn() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def databases(server_dsn: str) -> Iterator[Databases]:
-    mark = OURS + secrets.token_hex(6)
+    mark = PREFIX + secrets.token_hex(6)
     with psycopg.connect(server_dsn, autocommit=True, application_name=mark) as server:
         databases = Databases(server, server_dsn, mark)
         databases.drop_left_behind()
@@ -107,7 +107,7 @@ def databases(server_dsn: str) -> Iterator[Databases]:
 
 @pytest.fixture(scope="session")
 def template_database(databases: Databases) -> Iterator[str]:
-    """The name of a migrated database that is only ever copied."""
+    """The name of a migrated database, which tests only copy."""
     from infrastructure.event_store.migrations import migrate
 
     with databases.new() as name:
@@ -117,15 +117,15 @@ def template_database(databases: Databases) -> Iterator[str]:
 
 @pytest.fixture
 def dsn(databases: Databases, template_database: str) -> Iterator[str]:
-    """The address of a migrated, empty database for one test alone."""
+    """The address of a migrated, empty database for one test."""
     with databases.new(template_database) as name:
         yield databases.dsn(name)
 
 
 def start_server_in_memory() -> EmbeddedPostgres:
     place = Path("/dev/shm")
-    # Containers often have 64 MB of it, and a full one would fail far from here.
-    if not place.exists() or shutil.disk_usage(place).free < ROOM_FOR_A_SERVER_BYTES:
+    # Containers often have only 64 MB here; a full one would fail much later.
+    if not place.exists() or shutil.disk_usage(place).free < SERVER_BYTES:
         place = Path(tempfile.gettempdir())
     name = f"casetrail-tests-{os.geteuid()}-"
     with file_lock(place / f"{name}lock"):
@@ -133,8 +133,8 @@ def start_server_in_memory() -> EmbeddedPostgres:
             if is_abandoned(home):
                 remove(EmbeddedPostgres(home))
         home = Path(tempfile.mkdtemp(prefix=name, dir=place))
-        home.chmod(0o755)  # the account that serves root goes through it
-        # Started before another session can look: from now on the home is in use.
+        home.chmod(0o755)  # the account that runs the server for root must be able to enter it
+        # Start it now, so that other sessions see the home in use.
         return EmbeddedPostgres(home, durable=False).start()
 
 
@@ -151,14 +151,14 @@ def is_abandoned(home: Path) -> bool:
 
 def remove(server: EmbeddedPostgres) -> None:
     server.stop()
-    # Root's cluster may lie outside of the home.
+    # The cluster of root may be outside the home.
     shutil.rmtree(server.cluster, ignore_errors=True)
     shutil.rmtree(server.home)
 
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    """An S3 of the test's own: `s3://…` leads to it, here and in processes that are started."""
+    """A bucket of the test's own: `s3://…` addresses it, also in child processes."""
     with serve_bucket() as bucket:
         monkeypatch.setenv("AWS_ENDPOINT_URL", bucket.url)
         monkeypatch.setenv("AWS_ALLOW_HTTP", "true")

@@ -1,4 +1,4 @@
-"""Altering a log as only a superuser can who first takes away what stands against it."""
+"""Alter a log as a superuser who first disables the triggers that protect it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from infrastructure.event_store.rights import EVENT_TRIGGERS, TRIGGERS
 
 @contextmanager
 def without_triggers(connection: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
-    """Without the triggers, for as long as it lasts; they stand again afterwards."""
+    """Disable the triggers inside this block and enable them afterwards."""
     for name in EVENT_TRIGGERS:
         connection.execute(SQL("ALTER EVENT TRIGGER {} DISABLE").format(Identifier(name)))
     _triggers(connection, "DISABLE")

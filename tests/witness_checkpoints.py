@@ -1,4 +1,4 @@
-"""Checkpoints outside of a database, in a folder of the test's own."""
+"""Checkpoints outside the database, in a folder of the test's own."""
 
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ def open_checkpoints(folder: Path) -> Checkpoints:
 
 
 def make_checkpoint_at(checkpoints: Checkpoints, dsn: str, at: datetime) -> None:
-    """As if it had been made at that time of a story."""
+    """Make a checkpoint and date it to this time."""
     with connect(dsn) as connection:
         made = checkpoints.make(connection)
         assert made is not None

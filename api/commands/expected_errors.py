@@ -8,6 +8,7 @@ from application.log.recorder import CommandRepeated
 from domain.access_errors import GrantNotFound, PersonNotFound, PrincipalNotFound
 from domain.cases.errors import CaseNotFound
 from domain.errors import CasetrailError
+from domain.policy.errors import PolicyNotFound
 from infrastructure.doctor import UnsafeToStart
 from infrastructure.event_store.migrations import AppliedMigrationChanged, MigrationNotPermitted
 from infrastructure.identity.trusted_issuers import IssuerUnusable
@@ -48,6 +49,7 @@ HINTS: Mapping[type[Exception], str] = {
     PersonNotFound: "List people with `casetrail people list`.",
     GrantNotFound: "List grants with `casetrail people review`.",
     PrincipalNotFound: "List keys, logins, agents and delegates with `casetrail people tokens NAME`.",
+    PolicyNotFound: "",
     CaseNotFound: "List cases with `casetrail psql -c 'SELECT case_id FROM views.cases LIMIT 20'`.",
 }
-"""What to do about an error whose message already says what was not found."""
+"""What to do about an error whose message says by itself what was not found."""

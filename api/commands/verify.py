@@ -91,7 +91,7 @@ def _print_verdict(console: Console, found: Verdict, is_trusted: bool) -> None:
         console.print(f"signed by the key {escape_for_terminal(found.key or '')}")
     else:
         console.print(
-            f"signed by the key in the bundle, which you must compare: {escape_for_terminal(found.key or '')}"
+            f"signed by the key in the bundle; compare it with the owner's: {escape_for_terminal(found.key or '')}"
         )
 
 

@@ -30,12 +30,13 @@ from infrastructure.personal.vault import Vault, vault_of
 from infrastructure.postgres.databases import open_database
 from infrastructure.postgres.datastore import LONGEST_PAUSE_SECONDS, connect
 from infrastructure.postgres.roles import PROJECTOR, dsn_for_role
+from infrastructure.postgres.rows import Connection
 from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import PAYMENTS, Settings
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.continuity import Continuity
 from infrastructure.transparency.cosignatures import WitnessClient, open_witness_client
-from infrastructure.transparency.nodes import Connection, PositionsMissing
+from infrastructure.transparency.nodes import PositionsMissing
 from infrastructure.transparency.signing_keys import KeyUnusable
 from infrastructure.transparency.storage import StorageUnavailable
 from projections import PROJECTIONS

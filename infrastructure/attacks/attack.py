@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -40,19 +40,11 @@ ENABLE_GUARDS: Final = (
     *(f"ALTER EVENT TRIGGER {name} ENABLE ALWAYS" for name in EVENT_TRIGGERS),
 )
 """Switch all guards on again, to hide that they were off."""
+DELETE_EVENT: Final = "DELETE FROM stored_events WHERE notification_id = 7"
 
 
-def attack(
-    name: str,
-    *does: str,
-    reached: str | None = None,
-    copied: str | None = None,
-    shared: bool = False,
-    before: Sequence[str] = (),
-) -> Attack:
-    return Attack(
-        name=name, does=does, reached=reached, copied=copied, shared=shared, before=before
-    )
+def attack(name: str, *does: str, **facts: Any) -> Attack:
+    return Attack(name=name, does=does, **facts)
 
 
 def hidden_attack(name: str, *does: str) -> Attack:

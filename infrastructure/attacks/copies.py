@@ -15,9 +15,9 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from infrastructure.attacks.sample_case import append_calls, sample_case_appends
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
-from infrastructure.event_store.rights import Connection
 from infrastructure.postgres.datastore import Datastore, connect
 from infrastructure.postgres.roles import OWNER, PROJECTOR, READER, WRITER
+from infrastructure.postgres.rows import Connection
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.full_check import RECORDED_EARLIER, find_faults
 from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
@@ -25,21 +25,13 @@ from infrastructure.transparency.signing_keys import open_signer
 
 MOST_EVENTS = 300
 ATTACKER_ROLES = (WRITER, PROJECTOR, READER, OWNER)
-_COPY_STATEMENTS = (
-    (
-        "COPY (SELECT originator_id, originator_version, topic, state, notification_id, leaf "
-        "FROM stored_events WHERE notification_id <= {0}) TO STDOUT (FORMAT binary)",
-        "COPY stored_events FROM STDIN (FORMAT binary)",
-    ),
-    (
-        "COPY (SELECT * FROM commands WHERE position <= {0}) TO STDOUT (FORMAT binary)",
-        "COPY commands FROM STDIN (FORMAT binary)",
-    ),
-    (
-        "COPY (SELECT * FROM duties WHERE position <= {0}) TO STDOUT (FORMAT binary)",
-        "COPY duties FROM STDIN (FORMAT binary)",
-    ),
-)
+_EVENT_COLUMNS = "originator_id, originator_version, topic, state, notification_id, leaf"
+_COPIED_ROWS = {
+    "stored_events": f"SELECT {_EVENT_COLUMNS} FROM stored_events WHERE notification_id",
+    "commands": "SELECT * FROM commands WHERE position",
+    "duties": "SELECT * FROM duties WHERE position",
+}
+"""The query of the copied rows of each table, up to the column that the head limits."""
 
 
 def copy_first_events(source: str, copy: str, most: int = MOST_EVENTS) -> int:
@@ -47,11 +39,10 @@ def copy_first_events(source: str, copy: str, most: int = MOST_EVENTS) -> int:
     with connect(source) as reading, connect(copy) as writing, writing.transaction():
         row = reading.execute("SELECT position FROM log_head").fetchone()
         head = min(row[0] if row else 0, most)
-        for out, into in _COPY_STATEMENTS:
-            with (
-                reading.cursor().copy(out.format(int(head)).encode()) as rows,
-                writing.cursor().copy(into.encode()) as filled,
-            ):
+        for table, query in _COPIED_ROWS.items():
+            out = f"COPY ({query} <= {int(head)}) TO STDOUT (FORMAT binary)".encode()
+            into = f"COPY {table} FROM STDIN (FORMAT binary)".encode()
+            with reading.cursor().copy(out) as rows, writing.cursor().copy(into) as filled:
                 for block in rows:
                     filled.write(block)
         writing.execute("UPDATE log_head SET position = %s", (head,))
@@ -120,11 +111,8 @@ def temporary_logins(
             expires = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
             name, password = f"{role}_attack_{secrets.token_hex(3)}", secrets.token_urlsafe(24)
             create = SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE {} VALID UNTIL {}")
-            server.execute(
-                create.format(
-                    Identifier(name), Literal(password), Identifier(role), Literal(expires)
-                )
-            )
+            facts = (Identifier(name), Literal(password), Identifier(role), Literal(expires))
+            server.execute(create.format(*facts))
             made[role] = {"user": name, "password": password, "options": f"-c role={role}"}
         yield made
     finally:

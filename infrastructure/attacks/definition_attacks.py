@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from infrastructure.attacks.attack import DELETE_EVENT as _DELETE
 from infrastructure.attacks.attack import Attack, attack
 
-_DELETE = "DELETE FROM stored_events WHERE notification_id = 7"
 _CAN_UPDATE = "SELECT has_any_column_privilege('{}', 'public.stored_events', 'UPDATE')"
 _CLAIM_MIGRATION = "SET LOCAL casetrail.migrating = on"
 _BODY = "LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from infrastructure.attacks.attack import DELETE_EVENT as _DELETE
 from infrastructure.attacks.attack import Attack, attack, hidden_attack
 
 _ALTERED_STATE = "convert_to(replace(convert_from(state, 'UTF8'), '\"recorded_at\":\"20', '\"recorded_at\":\"19'), 'UTF8')"
@@ -19,12 +20,23 @@ _SWAP_EVENTS = (
 _DELETE_TAIL = "DELETE FROM stored_events WHERE notification_id > {head} - 5"
 _MOVE_HEAD_BACK = "UPDATE log_head SET position = position - 5"
 _COLUMNS = "(originator_id, originator_version, topic, state, notification_id, leaf)"
-_INSERT = f"INSERT INTO stored_events {_COLUMNS} SELECT"
 _EVENTS_FILE = (
     "current_setting('data_directory') || '/' || pg_relation_filepath('public.stored_events')"
 )
-_COPIED_COLUMNS = "topic, state"
 _DELETE_TAIL_AND_HALT = (_DELETE_TAIL, _MOVE_HEAD_BACK, "UPDATE log_head SET halted = true")
+_ALTER_NODE = "UPDATE log_nodes SET hash = sha256(hash) WHERE level = 3 AND place = 0"
+_DELETE_DUTIES = "DELETE FROM duties WHERE case_id = '{case}'"
+
+
+def _insert(position: str, stream: str = "gen_random_uuid(), 1", state: str = "state") -> str:
+    """The statement that inserts event 7 again at this position."""
+    return (
+        f"INSERT INTO stored_events {_COLUMNS} SELECT {stream}, topic, {state}, {position}, leaf "
+        "FROM stored_events WHERE notification_id = 7"
+    )
+
+
+_SAME_VERSION = "originator_id, originator_version"
 
 EVENT_ATTACKS: Final[tuple[Attack, ...]] = (
     attack("alter an event", _ALTER_EVENT),
@@ -32,7 +44,7 @@ EVENT_ATTACKS: Final[tuple[Attack, ...]] = (
     attack(
         "alter a leaf", "UPDATE stored_events SET leaf = sha256(leaf) WHERE notification_id = 7"
     ),
-    attack("delete an event", "DELETE FROM stored_events WHERE notification_id = 7"),
+    attack("delete an event", _DELETE),
     attack("delete by place on disk", "DELETE FROM stored_events WHERE ctid = '(0,1)'"),
     attack("delete the tail and move the head back", _DELETE_TAIL, _MOVE_HEAD_BACK),
     attack("truncate the log", "TRUNCATE stored_events"),
@@ -41,35 +53,19 @@ EVENT_ATTACKS: Final[tuple[Attack, ...]] = (
         "TRUNCATE stored_events, commands, duties, log_nodes, checkpoints, log_head CASCADE",
     ),
     attack("swap two events", *_SWAP_EVENTS),
-    attack(
-        "insert at a position that is taken",
-        f"{_INSERT} gen_random_uuid(), 1, {_COPIED_COLUMNS}, 7, leaf FROM stored_events WHERE notification_id = 7",
-    ),
-    attack(
-        "insert beyond the head, past a gap",
-        f"{_INSERT} gen_random_uuid(), 1, {_COPIED_COLUMNS}, {{head}} + 9, leaf FROM stored_events "
-        "WHERE notification_id = 7",
-    ),
-    attack(
-        "insert before the first",
-        f"{_INSERT} gen_random_uuid(), 1, {_COPIED_COLUMNS}, 0, leaf FROM stored_events WHERE notification_id = 7",
-    ),
+    attack("insert at a position that is taken", _insert("7")),
+    attack("insert beyond the head, past a gap", _insert("{head} + 9")),
+    attack("insert before the first", _insert("0")),
     attack(
         "insert at the next position, around the function",
-        f"{_INSERT} gen_random_uuid(), 1, {_COPIED_COLUMNS}, {{head}} + 1, leaf FROM stored_events "
-        "WHERE notification_id = 7",
+        _insert("{head} + 1"),
         "UPDATE log_head SET position = position + 1",
     ),
-    attack(
-        "use a version again",
-        f"{_INSERT} originator_id, originator_version, {_COPIED_COLUMNS}, {{head}} + 1, leaf FROM stored_events "
-        "WHERE notification_id = 7",
-    ),
+    attack("use a version again", _insert("{head} + 1", _SAME_VERSION)),
     attack(
         "alter by inserting over",
-        f"{_INSERT} originator_id, originator_version, topic, '{{{{}}}}', {{head}} + 1, leaf "
-        "FROM stored_events WHERE notification_id = 7 ON CONFLICT (originator_id, originator_version) "
-        "DO UPDATE SET state = excluded.state",
+        _insert("{head} + 1", _SAME_VERSION, "'{{}}'")
+        + f" ON CONFLICT ({_SAME_VERSION}) DO UPDATE SET state = excluded.state",
     ),
     attack(
         "alter by MERGE",
@@ -78,8 +74,7 @@ EVENT_ATTACKS: Final[tuple[Attack, ...]] = (
     ),
     attack(
         "delete within a query",
-        "WITH gone AS (DELETE FROM stored_events WHERE notification_id = 7 RETURNING 1) "
-        "SELECT count(*) FROM gone",
+        f"WITH gone AS ({_DELETE} RETURNING 1) SELECT count(*) FROM gone",
     ),
     attack(
         "copy rows in",
@@ -87,21 +82,13 @@ EVENT_ATTACKS: Final[tuple[Attack, ...]] = (
         copied="00000000-0000-0000-0000-00000000dead\t1\torder.other\t\\\\x7b7d\t999999\t\\\\x00\n",
     ),
     attack("alter through the view", "UPDATE trail SET event = 'order.other' WHERE position = 7"),
-    attack(
-        "alter within a DO block",
-        "DO $$ BEGIN EXECUTE 'DELETE FROM stored_events WHERE notification_id = 7'; END $$",
-    ),
+    attack("alter within a DO block", f"DO $$ BEGIN EXECUTE '{_DELETE}'; END $$"),
     attack(
         "alter, and swallow the error",
-        "DO $$ BEGIN DELETE FROM stored_events WHERE notification_id = 7; "
-        "EXCEPTION WHEN OTHERS THEN NULL; END $$",
+        f"DO $$ BEGIN {_DELETE}; EXCEPTION WHEN OTHERS THEN NULL; END $$",
         reached="SELECT NOT EXISTS (SELECT FROM public.stored_events WHERE notification_id = 7)",
     ),
-    attack(
-        "alter by a prepared statement",
-        "PREPARE altering AS DELETE FROM stored_events WHERE notification_id = 7",
-        "EXECUTE altering",
-    ),
+    attack("alter by a prepared statement", f"PREPARE altering AS {_DELETE}", "EXECUTE altering"),
     attack(
         "write over the log's file",
         f"DO $$ BEGIN EXECUTE format('COPY (SELECT WHERE false) TO %L', {_EVENTS_FILE}); END $$",
@@ -111,17 +98,11 @@ EVENT_ATTACKS: Final[tuple[Attack, ...]] = (
         "DO $$ DECLARE made oid := lo_from_bytea(0, 'nothing'); "
         f"BEGIN PERFORM lo_export(made, {_EVENTS_FILE}); END $$",
     ),
-    attack(
-        "alter as a replica",
-        "SET LOCAL session_replication_role = replica",
-        "DELETE FROM stored_events WHERE notification_id = 7",
-    ),
+    attack("alter as a replica", "SET LOCAL session_replication_role = replica", _DELETE),
 )
 
 TREE_ATTACKS: Final[tuple[Attack, ...]] = (
-    attack(
-        "alter a node", "UPDATE log_nodes SET hash = sha256(hash) WHERE level = 3 AND place = 0"
-    ),
+    attack("alter a node", _ALTER_NODE),
     attack("delete nodes", "DELETE FROM log_nodes WHERE level = 3"),
     attack(
         "add a false node ahead",
@@ -134,17 +115,14 @@ TREE_ATTACKS: Final[tuple[Attack, ...]] = (
         "INSERT INTO checkpoints (size, root, note) SELECT size + 1000, sha256(root), note FROM checkpoints",
     ),
     attack("forge a duty", "INSERT INTO duties VALUES ('{case}', 'mallory', 'approve', 1)"),
-    attack("delete duties", "DELETE FROM duties WHERE case_id = '{case}'"),
+    attack("delete duties", _DELETE_DUTIES),
     attack("change a duty", "UPDATE duties SET duty = 'execute' WHERE case_id = '{case}'"),
     attack("delete commands", "DELETE FROM commands"),
     attack("change an answer", "UPDATE commands SET result = 'other'"),
     attack("move the head back", _MOVE_HEAD_BACK),
     attack("move the head on", "UPDATE log_head SET position = position + 5"),
     attack("delete the head", "DELETE FROM log_head"),
-    attack(
-        "forget a migration",
-        "DELETE FROM migrations WHERE name LIKE '0010%'",
-    ),
+    attack("forget a migration", "DELETE FROM migrations WHERE name LIKE '0010%'"),
     attack("lift a halt", "SELECT lift_halt()", before=_DELETE_TAIL_AND_HALT),
     attack(
         "lift a halt by hand", "UPDATE log_head SET halted = false", before=_DELETE_TAIL_AND_HALT
@@ -156,7 +134,7 @@ HIDDEN_ATTACKS: Final[tuple[Attack, ...]] = (
     hidden_attack("delete the tail", _DELETE_TAIL, _MOVE_HEAD_BACK, *_DELETE_TREE),
     hidden_attack(
         "delete an event and close the gap",
-        "DELETE FROM stored_events WHERE notification_id = 7",
+        _DELETE,
         "UPDATE stored_events SET notification_id = -notification_id WHERE notification_id > 7",
         "UPDATE stored_events SET notification_id = -notification_id - 1 WHERE notification_id < 0",
         "UPDATE log_head SET position = position - 1",
@@ -170,12 +148,10 @@ HIDDEN_ATTACKS: Final[tuple[Attack, ...]] = (
         "UPDATE stored_events SET leaf = sha256('\\x00'::bytea || state)",
         *_DELETE_TREE,
     ),
-    hidden_attack("delete duties", "DELETE FROM duties WHERE case_id = '{case}'"),
+    hidden_attack("delete duties", _DELETE_DUTIES),
     hidden_attack("change a duty", "UPDATE duties SET duty = 'reconcile' WHERE case_id = '{case}'"),
     hidden_attack("delete commands", "DELETE FROM commands"),
-    hidden_attack(
-        "alter a node", "UPDATE log_nodes SET hash = sha256(hash) WHERE level = 3 AND place = 0"
-    ),
+    hidden_attack("alter a node", _ALTER_NODE),
     hidden_attack(
         "alter a checkpoint", "UPDATE checkpoints SET root = sha256(root), note = 'other'"
     ),

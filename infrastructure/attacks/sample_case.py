@@ -62,15 +62,8 @@ def _append_of(
     name: str, case: UUID, version: int, event: Event, duty: Duty, now: datetime
 ) -> Append:
     key = f"key-{version}"
-    actor = Actor(f"key:{name}", name)
-    line = RecordedEvent(
-        stream=case,
-        version=version,
-        recorded_at=now,
-        actor=actor,
-        event=event,
-        cause=f"command:{key}",
-    )
+    facts = {"stream": case, "version": version, "recorded_at": now, "event": event}
+    line = RecordedEvent(**facts, actor=Actor(f"key:{name}", name), cause=f"command:{key}")
     return Append(
         [to_stored(line)],
         command=CommandRow(name, key, hashlib.sha256(key.encode()).digest(), b"{}"),

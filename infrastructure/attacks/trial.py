@@ -17,8 +17,8 @@ from infrastructure.attacks.attack import DISABLE_GUARDS, ENABLE_GUARDS, Attack
 from infrastructure.attacks.copies import AttackTarget
 from infrastructure.doctor.findings import Verdict
 from infrastructure.doctor.rights import check_rights
-from infrastructure.event_store.rights import Connection
 from infrastructure.postgres.datastore import connect
+from infrastructure.postgres.rows import Connection
 from infrastructure.transparency.checkpoints import LogNotAsWitnessed
 from infrastructure.transparency.export import Export, LogAltered, NothingToExport
 from infrastructure.transparency.full_check import find_faults

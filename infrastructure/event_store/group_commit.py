@@ -34,6 +34,7 @@ from infrastructure.postgres.datastore import (
     connect,
     to_library_error,
 )
+from infrastructure.postgres.rows import fetch_rows
 from infrastructure.transparency.continuity import Continuity
 
 MOST_EVENTS = 2_000
@@ -60,10 +61,8 @@ class GroupCommit:
         self._thread: threading.Thread | None = None
 
     def append(self, append: Append) -> int:
-        """Store the append in the next group; return the position of its first event.
-
-        Raises VersionTaken, CommandRepeated, DutyTaken, LogHalted, or the library's errors.
-        """
+        """Store the append in the next group; return the position of its first event. Raises
+        VersionTaken, CommandRepeated, DutyTaken, LogHalted, or the library's errors."""
         pending = PendingAppend(append)
         states = [event.state for event in append.events]
         pending.leaves = [*map(leaf_digest, states)]
@@ -185,10 +184,8 @@ class GroupCommit:
         return row[0]
 
     def _answer_taken(self, group: Sequence[PendingAppend]) -> list[PendingAppend]:
-        """Answer the appends that cannot be stored or are stored already; return the others.
-
-        A taken version stays taken, so each round makes the group smaller.
-        """
+        """Answer the appends that cannot be stored or are stored already; return the others. A taken
+        version stays taken, so each round makes the group smaller."""
         wanted = [
             (event.originator_id, event.originator_version)
             for pending in group
@@ -198,36 +195,32 @@ class GroupCommit:
         keys = [(c.principal, c.key) for pending in group if (c := pending.append.command)]
         connection = self._connected()
         taken: dict[tuple[UUID, int], tuple[int, bytes]] = {
-            (row[0], row[1]): (row[2], row[3])
-            for row in connection.execute(
+            (stream, version): (position, leaf)
+            for stream, version, position, leaf in fetch_rows(
+                connection,
                 "SELECT originator_id, originator_version, notification_id, leaf FROM stored_events "
                 "WHERE (originator_id, originator_version) IN "
                 "(SELECT * FROM unnest(%b::uuid[], %b::bigint[]))",
-                ([stream for stream, _ in wanted], [version for _, version in wanted]),
-                binary=True,
-            ).fetchall()
+                *([stream for stream, _ in wanted], [version for _, version in wanted]),
+            )
         }
         answers: dict[tuple[str, str], StoredCommand] = {
-            (row[0], row[1]): StoredCommand(row[2], row[3], row[4])
-            for row in connection.execute(
+            (principal, key): StoredCommand(*stored)
+            for principal, key, *stored in fetch_rows(
+                connection,
                 "SELECT principal, key, digest, result, position FROM commands "
                 "WHERE (principal, key) IN (SELECT * FROM unnest(%b::text[], %b::text[]))",
-                ([principal for principal, _ in keys], [key for _, key in keys]),
-                binary=True,
-            ).fetchall()
+                *([principal for principal, _ in keys], [key for _, key in keys]),
+            )
         }
         rows = [row for pending in group for row in pending.append.duties]
         duties: dict[tuple[UUID, str], str] = {
-            (row[0], row[1]): row[2]
-            for row in (
-                connection.execute(
-                    "SELECT case_id, person, duty FROM duties WHERE (case_id, person) IN "
-                    "(SELECT * FROM unnest(%b::uuid[], %b::text[]))",
-                    ([row.case for row in rows], [row.person for row in rows]),
-                    binary=True,
-                ).fetchall()
-                if rows
-                else ()
+            (case, person): duty
+            for case, person, duty in fetch_rows(
+                connection,
+                "SELECT case_id, person, duty FROM duties WHERE (case_id, person) IN "
+                "(SELECT * FROM unnest(%b::uuid[], %b::text[]))",
+                *([row.case for row in rows], [row.person for row in rows]),
             )
         }
         left = [
@@ -245,11 +238,9 @@ class GroupCommit:
         return left
 
     def _end_frozen_session(self) -> None:
-        """End the session that holds the lock of `log_head` while its client sends nothing.
-
-        The append is one statement and its commit is another message. A client can freeze between
-        the two, and no timeout before PostgreSQL 17's `transaction_timeout` ends its session.
-        """
+        """End the session that holds the lock of `log_head` while its client sends nothing. The
+        append is one statement and its commit is another message. A client can freeze between the
+        two, and no timeout before PostgreSQL 17's `transaction_timeout` ends its session."""
         connection = self._connected()
         with contextlib.suppress(psycopg.Error), connection.transaction():
             # The login role owns the other processes' sessions, so only it may end them.
@@ -285,11 +276,9 @@ def _fail_all(group: Sequence[PendingAppend], error: Exception) -> None:
 
 
 def _is_transient(error: Exception) -> bool:
-    """Whether to try again: after a lost connection, a lock timeout or a server restart.
-
-    No SQLSTATE: the connection broke. Else by class: 08 connection, 40 rollback, 53 resources,
-    55 object state, 57 operator intervention.
-    """
+    """Whether to try again: after a lost connection, a lock timeout or a server restart. No
+    SQLSTATE: the connection broke. Else by class: 08 connection, 40 rollback, 53 resources, 55
+    object state, 57 operator intervention."""
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return False
     return error.sqlstate is None or error.sqlstate[:2] in ("08", "40", "53", "55", "57")

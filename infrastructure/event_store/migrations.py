@@ -26,11 +26,9 @@ class MigrationNotPermitted(Exception):
 
 def migrate(dsn: str, *, again: bool = False) -> list[str]:
     """Apply the missing migrations in one transaction, and grant the rights; return their names.
-    `again`: grant the rights even if no migration is missing.
-
-    Raises AppliedMigrationChanged if an applied file was edited or is missing. Raises RolesMissing,
-    or MigrationNotPermitted if this database role may not migrate.
-    """
+    `again`: grant the rights even if no migration is missing. Raises AppliedMigrationChanged if an
+    applied file was edited or is missing. Raises RolesMissing, or MigrationNotPermitted if this
+    database role may not migrate."""
     files = shipped_migrations()
     with psycopg.connect(dsn, autocommit=True) as connection:
         # Most starts find nothing to do, and some use a role that may only read.

@@ -101,10 +101,8 @@ def answer_without_storing(
 
 
 def preceding_versions(events: Sequence[StoredEvent]) -> list[tuple[UUID, int]]:
-    """The versions that must be stored before these events: a stream has no gaps.
-
-    A stream may begin at 0 (as the library's own do) or at 1.
-    """
+    """The versions that must be stored before these events: a stream has no gaps. A stream may begin
+    at 0 (as the library's own do) or at 1."""
     given = {(event.originator_id, event.originator_version) for event in events}
     return [
         (event.originator_id, event.originator_version - 1)

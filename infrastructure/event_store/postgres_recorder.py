@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder
-from psycopg.rows import tuple_row
 
-from application.log.recorder import (
-    Append,
-    DueStream,
-    LogRecorder,
-    StoredCommand,
-    newest_share,
-)
+from application.log.recorder import Append, DueStream, LogRecorder, StoredCommand, newest_share
 from infrastructure.event_loops import current_greenlet
 from infrastructure.event_store.announcements import Announcer
 from infrastructure.event_store.group_commit import GroupCommit
 from infrastructure.event_store.stream_reads import BatchedStreamReads
-from infrastructure.postgres.datastore import Datastore, retry_lost_connection
+from infrastructure.postgres.datastore import Datastore
+from infrastructure.postgres.rows import Rows
 from infrastructure.transparency.continuity import Continuity
 
 # Arrays, so that PostgreSQL selects once: a plan may run a plain subquery for each row.
@@ -45,6 +40,7 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
 
     def __init__(self, datastore: Datastore, continuity: Continuity | None = None) -> None:
         super().__init__(datastore, events_table_name="stored_events")
+        self._rows = partial(datastore.rows, prepare=True)
         self.announcer = Announcer(datastore.dsn)
         self._group_commit = GroupCommit(
             datastore.dsn, self.announcer.announce, continuity or Continuity()
@@ -71,11 +67,10 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
         first = self.append(Append(stored_events))
         return list(range(first, first + len(stored_events)))
 
-    @retry_lost_connection
     def command(self, principal: str, key: str) -> StoredCommand | None:
         rows = self._rows(
             "SELECT digest, result, position FROM commands WHERE principal = %s AND key = %s",
-            (principal, key),
+            *(principal, key),
         )
         return StoredCommand(*rows[0]) if rows else None
 
@@ -85,15 +80,13 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
             return self._reads.rows(streams, caller)
         return [(position, state) for _, position, state in self._select_streams(streams)]
 
-    @retry_lost_connection
-    def _select_streams(self, streams: Sequence[UUID]) -> list[tuple[Any, ...]]:
+    def _select_streams(self, streams: Sequence[UUID]) -> Rows:
         return self._rows(
             "SELECT originator_id, notification_id, state FROM stored_events "
             "WHERE originator_id = ANY(%s) ORDER BY originator_id, originator_version",
-            (list(streams),),
+            list(streams),
         )
 
-    @retry_lost_connection
     def select_tails(self, known: Sequence[tuple[UUID, int]]) -> Iterable[tuple[int, bytes]]:
         # One key look-up for each stream, never prepared: a plan prepared on an empty log would
         # later read all of it.
@@ -102,44 +95,29 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
             "AS known (stream, version) CROSS JOIN LATERAL ("
             "SELECT notification_id, state FROM stored_events WHERE originator_id = stream "
             "AND originator_version > version ORDER BY originator_version) AS tail",
-            ([stream for stream, _ in known], [version for _, version in known]),
+            *([stream for stream, _ in known], [version for _, version in known]),
             prepare=False,
         )
 
-    @retry_lost_connection
     def select_positions(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
         return self._rows(
             "SELECT notification_id, state FROM stored_events WHERE notification_id > %s "
             "ORDER BY notification_id LIMIT %s",
-            (after, limit),
+            *(after, limit),
         )
 
-    @retry_lost_connection
     def select_beginnings(self, topic: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
         # In order of position, also where the planner expects few rows.
         return self._rows(
             "SELECT notification_id, originator_id FROM stored_events WHERE notification_id > %s "
             "AND originator_version = 1 AND topic = %s ORDER BY notification_id LIMIT %s",
-            (after, topic, limit),
+            *(after, topic, limit),
         )
 
-    @retry_lost_connection
     def head(self) -> int:
-        position: int = self._rows("SELECT position FROM log_head", ())[0][0]
-        return position
+        return int(self._rows("SELECT position FROM log_head")[0][0])
 
-    @retry_lost_connection
     def take_due(self, now: datetime, limit: int, lease: timedelta) -> Sequence[DueStream]:
         newest = newest_share(limit)
-        rows = self._rows(_TAKE_DUE, (lease, now, limit - newest, now, newest))
+        rows = self._rows(_TAKE_DUE, lease, now, limit - newest, now, newest)
         return sorted((DueStream(*row) for row in rows), key=lambda due: due.due_at)
-
-    def _rows(
-        self, statement: str, parameters: Sequence[object], *, prepare: bool = True
-    ) -> list[tuple[Any, ...]]:
-        with (
-            self.datastore.get_connection() as connection,
-            connection.cursor(row_factory=tuple_row, binary=True) as cursor,
-        ):
-            cursor.execute(statement.encode(), parameters, prepare=prepare)
-            return cursor.fetchall()

@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import psycopg
 from msgspec import Struct
-from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Composed, Identifier
 
 from infrastructure.postgres.roles import OWNER, PROJECTOR, READER, WRITER
-
-Connection = psycopg.Connection[Any]
+from infrastructure.postgres.rows import Connection as Connection
+from infrastructure.postgres.rows import fetch_rows
 
 
 class Right(Struct, frozen=True):
@@ -40,28 +38,16 @@ TABLES: Final[Mapping[str, Sequence[Right]]] = {
         Right(PROJECTOR, "INSERT", ("size", "signed_by", "line")),
     ),
     "key_store": (_READER_SELECT, Right(WRITER, "INSERT", ("id",))),
-    "order_keys": (
-        _READER_SELECT,
-        Right(WRITER, "UPDATE", ("destroyed_at",)),
-    ),
-    "order_subjects": (
-        _READER_SELECT,
-        Right(WRITER, "DELETE"),
-    ),
+    "order_keys": (_READER_SELECT, Right(WRITER, "UPDATE", ("destroyed_at",))),
+    "order_subjects": (_READER_SELECT, Right(WRITER, "DELETE")),
     "personal_reads": (
         _READER_SELECT,
         Right(WRITER, "INSERT", ("at", "principal", "person", "what", "order_id")),
     ),
     "migrations": (_READER_SELECT,),
     "trail": (_READER_SELECT,),
-    "projections": (
-        _READER_SELECT,
-        *_PROJECTOR_WRITES,
-    ),
-    "projections_held": (
-        _READER_SELECT,
-        *_PROJECTOR_WRITES,
-    ),
+    "projections": (_READER_SELECT, *_PROJECTOR_WRITES),
+    "projections_held": (_READER_SELECT, *_PROJECTOR_WRITES),
 }
 WRITE_PRIVILEGES: Final = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
@@ -83,24 +69,14 @@ ROUTINES: Final = (
 )
 DDL_GUARD_FUNCTION: Final = "refuse_ddl"
 """A superuser owns it, where one has migrated, so that the log's owner cannot rewrite it."""
-TRIGGERS: Final[Mapping[str, Sequence[str]]] = {
-    **dict.fromkeys(
-        (
-            "stored_events",
-            "commands",
-            "duties",
-            "log_nodes",
-            "checkpoints",
-            "checkpoint_signatures",
-            "personal_reads",
-            "order_keys",
-            "key_store",
-            "migrations",
-            "log_head",
-        ),
-        ("never_emptied", "only_added_to"),
-    )
-}
+TRIGGERS: Final[Mapping[str, Sequence[str]]] = dict.fromkeys(
+    (
+        *("stored_events", "commands", "duties", "log_nodes", "checkpoints"),
+        *("checkpoint_signatures", "personal_reads", "order_keys", "key_store"),
+        *("migrations", "log_head"),
+    ),
+    ("never_emptied", "only_added_to"),
+)
 UPDATABLE_TABLES: Final = ("log_head", "order_keys")
 """Rows of these tables change but are never removed: the head moves; a key is marked destroyed."""
 EVENT_TRIGGERS: Final[Mapping[str, str]] = {
@@ -121,12 +97,9 @@ def function_bodies(files: Path) -> dict[str, str]:
 
 def grant_rights(connection: Connection) -> None:
     """Grant exactly the rights of the list, in the transaction of a migration."""
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(
-            "SELECT current_schema(), rolsuper FROM pg_roles WHERE rolname = current_user"
-        ).fetchone()
-    assert row is not None
-    schema, is_superuser = row
+    ((schema, is_superuser),) = fetch_rows(
+        connection, "SELECT current_schema(), rolsuper FROM pg_roles WHERE rolname = current_user"
+    )
     for statement in _statements(schema, is_superuser):
         connection.execute(statement)
     for statement in _older_report_statements(connection):
@@ -180,12 +153,12 @@ def _report_statements() -> Iterator[Composed]:
 
 def _older_report_statements(connection: Connection) -> list[Composed]:
     """Statements that hand over reports created before there were roles."""
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        rows = cursor.execute(
-            "SELECT relname, relkind FROM pg_class WHERE relnamespace = %s::regnamespace "
-            "AND relkind IN ('r', 'v') AND relowner <> %s::regrole",
-            (VIEWS_SCHEMA, PROJECTOR),
-        ).fetchall()
+    rows = fetch_rows(
+        connection,
+        "SELECT relname, relkind FROM pg_class WHERE relnamespace = %s::regnamespace "
+        "AND relkind IN ('r', 'v') AND relowner <> %s::regrole",
+        *(VIEWS_SCHEMA, PROJECTOR),
+    )
     return [
         SQL("ALTER {} {} OWNER TO {}").format(
             SQL("VIEW" if kind == "v" else "TABLE"),
@@ -199,10 +172,8 @@ def _older_report_statements(connection: Connection) -> list[Composed]:
 def _ddl_guard_statements(connection: Connection) -> None:
     """Install the event triggers, as only a superuser may. The function's search path is fixed, so
     that its first schema is the log's."""
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute("SELECT current_schema(), current_user").fetchone()
-        made = cursor.execute("SELECT evtname FROM pg_event_trigger").fetchall()
-    assert row is not None
+    (row,) = fetch_rows(connection, "SELECT current_schema(), current_user")
+    made = fetch_rows(connection, "SELECT evtname FROM pg_event_trigger")
     schema, user = map(Identifier, row)
     function = Identifier(row[0], DDL_GUARD_FUNCTION)
     connection.execute(SQL("ALTER FUNCTION {} OWNER TO {}").format(function, user))

@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey, import_key
 from joserfc.jws import serialize_compact
 from msgspec import Struct
 
-from infrastructure.durable_files import write_new_file
+from infrastructure.durable_files import replace_file
 from infrastructure.file_locks import file_lock
 
 TOKEN_LIFETIME: Final = timedelta(minutes=15)
@@ -46,7 +46,8 @@ def rotate_signing_key(home: Path) -> str:
     with file_lock(home / "demo-issuer.lock"):
         stored = _read(home)
         key = _new_key()
-        _write(home, msgspec.structs.replace(stored, keys=(key, *stored.keys)[:MAX_KEYS]))
+        changed = msgspec.structs.replace(stored, keys=(key, *stored.keys)[:MAX_KEYS])
+        replace_file(issuer_file(home), msgspec.json.encode(changed))
     return str(key["kid"])
 
 
@@ -54,7 +55,8 @@ def client_secret(home: Path) -> str:
     """The secret of the demonstration's own client, made on first use."""
     with file_lock(home / "demo-issuer.lock"):
         if not issuer_file(home).exists():
-            _write(home, _IssuerFile(secrets.token_urlsafe(24), (_new_key(),)))
+            made = _IssuerFile(secrets.token_urlsafe(24), (_new_key(),))
+            replace_file(issuer_file(home), msgspec.json.encode(made))
         return _read(home).client_secret
 
 
@@ -123,11 +125,3 @@ def _public_key(key: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _read(home: Path) -> _IssuerFile:
     return msgspec.json.decode(issuer_file(home).read_bytes(), type=_IssuerFile)
-
-
-def _write(home: Path, content: _IssuerFile) -> None:
-    """Replace the file atomically. No other account can read it at any time."""
-    beside = issuer_file(home).with_suffix(".new")
-    beside.unlink(missing_ok=True)
-    write_new_file(beside, msgspec.json.encode(content))
-    beside.replace(issuer_file(home))

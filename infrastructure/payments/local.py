@@ -11,6 +11,7 @@ from functools import partial
 from typing import NoReturn
 
 import httpx2
+import msgspec
 from msgspec import Struct
 
 from application.money.provider import RefundRequest, RefundResult
@@ -34,12 +35,8 @@ _REFUSED_STATUSES = (400, 422)
 _KEY_REUSED_STATUS = 409
 
 
-class _RefundDocument(Struct, frozen=True):
-    reference: str
+class _RefundDocument(RefundResult, frozen=True, kw_only=True):
     key: str
-    amount: Money
-    status: RefundStatus
-    failure: str
 
 
 class _RefundList(Struct, frozen=True):
@@ -87,10 +84,8 @@ class LocalProvider:
             answer = send_request(client, "GET", "/refunds", params={"key": refund.key})
         if not answer.is_success:
             raise OutcomeUnknown(describe_response(answer))
-        found = [
-            made for made in parse_response(answer, _RefundList).items if made.key == refund.key
-        ]
-        return _to_result(found[0]) if found else None
+        made = parse_response(answer, _RefundList).items
+        return next((_to_result(one) for one in made if one.key == refund.key), None)
 
     def statement(self, since: datetime | None = None) -> Iterator[StatementLine]:
         with self._connected() as client:
@@ -105,9 +100,7 @@ class LocalProvider:
 
 
 def _to_result(made: _RefundDocument) -> RefundResult:
-    return RefundResult(
-        reference=made.reference, amount=made.amount, status=made.status, failure=made.failure
-    )
+    return msgspec.convert(made, RefundResult, from_attributes=True)
 
 
 def _raise_refusal(refund: RefundRequest, answer: httpx2.Response) -> NoReturn:

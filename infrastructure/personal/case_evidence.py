@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from psycopg.rows import tuple_row
-
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.postgres.datastore import Datastore, retry_lost_connection
+from infrastructure.postgres.rows import fetch_rows
 from projections.attachments import ATTACHMENTS
 
 
@@ -25,22 +24,22 @@ class CaseEvidenceFiles:
     ) -> Collection[str] | None:
         if not refs:
             return ()
-        with self._datastore.get_connection() as connection:
-            cursor = connection.cursor(row_factory=tuple_row)
-            with connection.transaction():
-                behind = cursor.execute(
-                    "SELECT log_head.position > projections.position FROM log_head, projections "
-                    "WHERE name = %s AND live",
-                    (ATTACHMENTS.name,),
-                ).fetchone()
-                if behind is None or behind[0]:
-                    return None
-                rows = cursor.execute(
-                    "SELECT DISTINCT ref FROM views.attachments WHERE ref = ANY(%s) "
-                    "AND NOT case_id = ANY(%s)",
-                    ([*refs], [*cases]),
-                )
-                return {ref for (ref,) in rows}
+        with self._datastore.get_connection() as connection, connection.transaction():
+            behind = fetch_rows(
+                connection,
+                "SELECT log_head.position > projections.position FROM log_head, projections "
+                "WHERE name = %s AND live",
+                ATTACHMENTS.name,
+            )
+            if behind != [(False,)]:
+                return None
+            rows = fetch_rows(
+                connection,
+                "SELECT DISTINCT ref FROM views.attachments WHERE ref = ANY(%s) "
+                "AND NOT case_id = ANY(%s)",
+                *([*refs], [*cases]),
+            )
+            return {ref for (ref,) in rows}
 
     def erase(self, refs: Collection[str]) -> int:
         return sum(self._store.erase(ref) for ref in refs)

@@ -9,11 +9,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
-
-from psycopg import Cursor
-from psycopg.rows import tuple_row
 
 from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.event_loops import run_blocking
@@ -27,6 +24,7 @@ from infrastructure.personal.key_store import (
     store_fingerprint,
 )
 from infrastructure.postgres.datastore import Datastore, retry_lost_connection
+from infrastructure.postgres.rows import Connection, fetch_rows
 
 KEYS_PER_BUNDLE: Final = 1_024
 REFILL_BELOW: Final = 256
@@ -88,41 +86,28 @@ class KeyRing:
     @retry_lost_connection
     def orders_of(self, subject: UUID) -> list[str]:
         with self._datastore.get_connection() as connection:
-            self._require_own_store(connection.cursor(row_factory=tuple_row))
-            rows = connection.cursor(row_factory=tuple_row).execute(
-                "SELECT order_id FROM order_subjects WHERE subject = %s ORDER BY order_id",
-                (subject,),
-            )
-            return [order for (order,) in rows]
+            self._require_own_store(connection)
+            query = "SELECT order_id FROM order_subjects WHERE subject = %s ORDER BY order_id"
+            return [order for (order,) in fetch_rows(connection, query, subject)]
 
-    @retry_lost_connection
     def subject_of_order(self, order: str) -> UUID | None:
-        with self._datastore.get_connection() as connection:
-            row = (
-                connection.cursor(row_factory=tuple_row)
-                .execute("SELECT subject FROM order_subjects WHERE order_id = %s", (order,))
-                .fetchone()
-            )
-            return row[0] if row is not None else None
+        rows = self._datastore.rows("SELECT subject FROM order_subjects WHERE order_id = %s", order)
+        return rows[0][0] if rows else None
 
     def destroy(self, subject: UUID, orders: Collection[str]) -> int:
-        """Destroy all keys of these orders and the subject's link to them; return how many keys there were.
-        Repeat the call if it was interrupted.
-
-        This process then no longer uses the keys, and other processes stop after `CACHE_SECONDS`.
-        """
-        with self._destruction_lock() as cursor:
-            rows = cursor.execute(
-                "SELECT key FROM order_keys WHERE order_id = ANY(%s)", ([*orders],)
-            ).fetchall()
-            refs = {key for (key,) in rows}
+        """Destroy all keys of these orders and the subject's link to them; return how many keys
+        there were. Repeat the call if it was interrupted. This process then no longer uses the keys,
+        and other processes stop after `CACHE_SECONDS`."""
+        with self._destruction_lock() as connection:
+            query = "SELECT key FROM order_keys WHERE order_id = ANY(%s)"
+            refs = {key for (key,) in fetch_rows(connection, query, [*orders])}
             destroy_keys(self._store, refs)
-            cursor.execute(
+            connection.execute(
                 "UPDATE order_keys SET destroyed_at = clock_timestamp() "
                 "WHERE order_id = ANY(%s) AND key = ANY(%s) AND destroyed_at IS NULL",
                 ([*orders], [*refs]),
             )
-            cursor.execute("DELETE FROM order_subjects WHERE subject = %s", (subject,))
+            connection.execute("DELETE FROM order_subjects WHERE subject = %s", (subject,))
         with self._lock:
             for order in orders:
                 self._of_order.pop(order, None)
@@ -131,27 +116,24 @@ class KeyRing:
 
     def destroy_restored(self) -> int:
         """Destroy keys again that a restored backup of the key store has brought back; return how many."""
-        with self._destruction_lock() as cursor:
-            self._require_own_store(cursor)
-            rows = cursor.execute(
-                "SELECT key FROM order_keys WHERE destroyed_at IS NOT NULL"
-            ).fetchall()
-            refs = {key for (key,) in rows}
+        with self._destruction_lock() as connection:
+            self._require_own_store(connection)
+            query = "SELECT key FROM order_keys WHERE destroyed_at IS NOT NULL"
+            refs = {key for (key,) in fetch_rows(connection, query)}
             found = destroy_keys(self._store, refs)
         if found:
             self._forget_bundles(refs)
         return found
 
     @contextmanager
-    def _destruction_lock(self) -> Iterator[Cursor[Any]]:
+    def _destruction_lock(self) -> Iterator[Connection]:
         """A lock for one destruction at a time in all processes."""
         with self._datastore.get_connection() as connection:
-            cursor = connection.cursor(row_factory=tuple_row)
-            cursor.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+            connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
             try:
-                yield cursor
+                yield connection
             finally:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+                connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
 
     def _forget_bundles(self, refs: Collection[str]) -> None:
         with self._lock:
@@ -161,24 +143,23 @@ class KeyRing:
     @retry_lost_connection
     def _prepare(self) -> None:
         with self._datastore.get_connection() as connection:
-            self._require_own_store(connection.cursor(row_factory=tuple_row))
+            self._require_own_store(connection)
         with self._lock:
             if len(self._unused) < REFILL_BELOW:
-                self._refill()
+                self._unused = self._make_keys() + self._unused
 
     def _secret(self) -> bytes:
         if self._pepper is None:
             self._pepper = run_blocking(lambda: read_or_make_pepper(self._store))
         return self._pepper
 
-    def _require_own_store(self, cursor: Cursor[Any]) -> None:
+    def _require_own_store(self, connection: Connection) -> None:
         """Require the key store that this database has used from the start. Raises KeyStoreUnavailable."""
         if self._is_ours:
             return
         ours = store_fingerprint(self._secret())
-        cursor.execute("INSERT INTO key_store (id) VALUES (%s) ON CONFLICT DO NOTHING", (ours,))
-        row = cursor.execute("SELECT id FROM key_store").fetchone()
-        if row is None or row[0] != ours:
+        connection.execute("INSERT INTO key_store (id) VALUES (%s) ON CONFLICT DO NOTHING", (ours,))
+        if fetch_rows(connection, "SELECT id FROM key_store")[:1] != [(ours,)]:
             raise KeyStoreUnavailable(
                 "the key store belongs to another database: set CASETRAIL_KEYS to this database's own"
             )
@@ -187,23 +168,22 @@ class KeyRing:
     def _new(self) -> AesKey:
         """A new key. Call it with the lock held. The next bundle is made before the last key is used."""
         if not self._unused:
-            self._refill()
+            self._unused = self._make_keys()
         if len(self._unused) == REFILL_BELOW:
             threading.Thread(target=self._refill_ahead, name="keys", daemon=True).start()
         return self._unused.pop()
 
-    def _refill(self) -> None:
-        made = make_bundle(self._store, KEYS_PER_BUNDLE)
-        self._unused = [AesKey(*named) for named in made] + self._unused
+    def _make_keys(self) -> list[AesKey]:
+        return [AesKey(*named) for named in make_bundle(self._store, KEYS_PER_BUNDLE)]
 
     def _refill_ahead(self) -> None:
         try:
-            made = make_bundle(self._store, KEYS_PER_BUNDLE)
+            made = self._make_keys()
         except KeyStoreUnavailable as error:
             _logger.warning("the next keys could not be made: %s", error)
             return
         with self._lock:
-            self._unused = [AesKey(*named) for named in made] + self._unused
+            self._unused = made + self._unused
 
     def _bundle(self, name: str) -> Mapping[str, bytes]:
         with self._lock:

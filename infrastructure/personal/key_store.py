@@ -23,7 +23,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import from_url
 
 from domain.personal_data_errors import KeyStoreUnavailable
-from infrastructure.durable_files import fsync_directory, write_new_file
+from infrastructure.durable_files import create_file, replace_file
 from infrastructure.file_locks import file_lock
 from infrastructure.personal.aes import new_secret
 
@@ -66,15 +66,7 @@ class LocalKeyStore:
     def create(self, name: str, content: bytes) -> bool:
         with _translate_errors():
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            beside = self._write_beside(name, content)
-            try:
-                os.link(beside, self._path(name))
-            except FileExistsError:
-                return False
-            finally:
-                beside.unlink()
-            fsync_directory(self._directory)
-            return True
+            return create_file(self._path(name), content)
 
     def replace(self, name: str, content: bytes) -> None:
         path = self._path(name)
@@ -83,19 +75,12 @@ class LocalKeyStore:
             for copy in self._directory.glob(f".{name}.*"):
                 copy.write_bytes(bytes(copy.stat().st_size))
                 copy.unlink()
-            beside = self._write_beside(name, content)
             with open(path, "r+b") as old:
                 length = old.seek(0, os.SEEK_END)
-                beside.replace(path)
-                fsync_directory(self._directory)
+                replace_file(path, content)
                 # On a file system that writes in place, this erases the old keys from the disk.
                 os.pwrite(old.fileno(), bytes(length), 0)
                 os.fsync(old.fileno())
-
-    def _write_beside(self, name: str, content: bytes) -> Path:
-        beside = self._directory / f".{name}.{secrets.token_hex(4)}"
-        write_new_file(beside, content)
-        return beside
 
     def _path(self, name: str) -> Path:
         return self._directory / name
@@ -166,9 +151,7 @@ def read_bundle(store: KeyStore, bundle: str) -> Mapping[str, bytes]:
 
 def destroy_keys(store: KeyStore, refs: Collection[str]) -> int:
     """Remove these keys from their bundles; return how many there were. Raises KeyStoreUnavailable.
-
-    The caller must hold a lock against all other processes.
-    """
+    The caller must hold a lock against all other processes."""
     found = 0
     for bundle in sorted({ref.partition(".")[0] for ref in refs}):
         content = store.read(bundle)

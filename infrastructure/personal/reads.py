@@ -6,10 +6,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from msgspec import Struct
-from psycopg.rows import class_row
 
 from infrastructure.event_loops import run_blocking
-from infrastructure.postgres.datastore import Datastore, retry_lost_connection
+from infrastructure.postgres.datastore import Datastore
 
 
 class PersonalRead(Struct, frozen=True):
@@ -29,51 +28,39 @@ class PersonalReads:
     def note(
         self, at: datetime, principal: str, person: str | None, what: str, orders: Collection[str]
     ) -> None:
-        run_blocking(
-            lambda: self._run(
-                "INSERT INTO personal_reads (at, principal, person, what, order_id) "
-                "SELECT %s, %s, %s, %s, unnest(%s::text[])",
-                (at, principal, person, what, sorted(orders)),
-            )
+        self._run(
+            "INSERT INTO personal_reads (at, principal, person, what, order_id) "
+            "SELECT %s, %s, %s, %s, unnest(%s::text[])",
+            (at, principal, person, what, sorted(orders)),
         )
 
     def note_file(
         self, at: datetime, principal: str, person: str | None, what: str, ref: str
     ) -> None:
         """Record the read of a file for every order that has a case with that file."""
-        run_blocking(
-            lambda: self._run(
-                "INSERT INTO personal_reads (at, principal, person, what, order_id) "
-                "SELECT DISTINCT %s::timestamptz, %s, %s, %s, order_id FROM views.attachments "
-                "JOIN views.cases USING (case_id) WHERE ref = %s",
-                (at, principal, person, what, ref),
-            )
+        self._run(
+            "INSERT INTO personal_reads (at, principal, person, what, order_id) "
+            "SELECT DISTINCT %s::timestamptz, %s, %s, %s, order_id FROM views.attachments "
+            "JOIN views.cases USING (case_id) WHERE ref = %s",
+            (at, principal, person, what, ref),
         )
 
-    @retry_lost_connection
     def of(
         self, orders: Collection[str] | None, person: str | None, after: int, limit: int
     ) -> Sequence[PersonalRead]:
         """Reads of these orders (None: all) by this person (None: anyone), oldest first."""
-        with self._datastore.get_connection() as connection:
-            return (
-                connection.cursor(row_factory=class_row(PersonalRead))
-                .execute(
-                    "SELECT id, at, principal, person, what, order_id FROM personal_reads "
-                    "WHERE id > %s AND (%s::text[] IS NULL OR order_id = ANY(%s)) "
-                    "AND (%s::text IS NULL OR person = %s) ORDER BY id LIMIT %s",
-                    (
-                        after,
-                        [*orders] if orders is not None else None,
-                        [*orders] if orders is not None else None,
-                        person,
-                        person,
-                        limit,
-                    ),
-                )
-                .fetchall()
-            )
+        wanted = [*orders] if orders is not None else None
+        rows = self._datastore.rows(
+            "SELECT id, at, principal, person, what, order_id FROM personal_reads "
+            "WHERE id > %s AND (%s::text[] IS NULL OR order_id = ANY(%s)) "
+            "AND (%s::text IS NULL OR person = %s) ORDER BY id LIMIT %s",
+            *(after, wanted, wanted, person, person, limit),
+        )
+        return [PersonalRead(*row) for row in rows]
 
     def _run(self, statement: str, values: Sequence[object]) -> None:
-        with self._datastore.get_connection() as connection:
-            connection.execute(statement, values)
+        def execute() -> None:
+            with self._datastore.get_connection() as connection:
+                connection.execute(statement, values)
+
+        run_blocking(execute)

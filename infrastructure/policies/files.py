@@ -36,18 +36,12 @@ def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[ob
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
 
 
-def _construct_text(loader: _StrictLoader, node: yaml.ScalarNode) -> object:
-    return loader.construct_scalar(node)
-
-
-_StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", _construct_text)
+_StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", _StrictLoader.construct_scalar)
 
 
 def load_policy(file: Path = DEFAULT_POLICY_FILE) -> Rulebook:
-    """The rulebook of a policy file.
-
-    Raises Invalid with every fault, and OSError if the file cannot be read.
-    """
+    """The rulebook of a policy file. Raises Invalid with every fault, and OSError if the file cannot
+    be read."""
     if file.stat().st_size > LARGEST_BYTES:
         raise Invalid([Fault("", f"larger than {LARGEST_BYTES} bytes")], str(file))
     try:
@@ -59,10 +53,8 @@ def load_policy(file: Path = DEFAULT_POLICY_FILE) -> Rulebook:
 
 
 def parse_rulebook(raw: object) -> Rulebook:
-    """The rulebook of a policy as written in a file, with holidays by region.
-
-    Raises Invalid with every fault.
-    """
+    """The rulebook of a policy as written in a file, with holidays by region. Raises Invalid with
+    every fault."""
     # An oversized policy is refused before its holidays are looked up.
     plain, faults = expand_holidays(raw) if find_size_fault(raw) is None else (raw, [])
     try:

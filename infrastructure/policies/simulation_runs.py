@@ -3,6 +3,7 @@ priority than the service."""
 
 from __future__ import annotations
 
+import copyreg
 import ctypes
 import gc
 import multiprocessing
@@ -13,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
@@ -65,10 +65,7 @@ def run_simulation(
     keys: str | None = None,
 ) -> Iterator[RunProgress]:
     """Simulate every order that began by `scope.position`; the last progress has the whole result.
-    `keys`: the place of the keys of personal data.
-
-    Raises SimulationStopped.
-    """
+    `keys`: the place of the keys of personal data. Raises SimulationStopped."""
     batches = _batches(log.recorder, scope.position)
     first = list(islice(batches, MAX_ORDERS_IN_PROCESS // BATCH_SIZE))
     found = SimulationCounter()
@@ -83,7 +80,7 @@ def run_simulation(
         processes,
         multiprocessing.get_context("spawn"),
         _initialize_worker,
-        (dsn, keys, _EncodedRequest.of(scope), os.getpid()),
+        (dsn, keys, scope, os.getpid()),
     ) as pool:
         try:
             for position, tally in _run_in_order(
@@ -122,43 +119,18 @@ def _run_in_order(
         yield position, future.result()
 
 
-class _EncodedRequest(Struct, frozen=True):
-    """A simulation scope, encoded for another process."""
-
-    active: bytes
-    proposed: bytes
-    since: datetime
-    until: datetime
-    position: int
-
-    @staticmethod
-    def of(scope: SimulationScope) -> _EncodedRequest:
-        return _EncodedRequest(
-            canonical_json(scope.active.document),
-            canonical_json(scope.proposed.document),
-            scope.since,
-            scope.until,
-            scope.position,
-        )
-
-    def decode(self) -> SimulationScope:
-        active, proposed = (
-            Rulebook(msgspec.json.decode(packed, type=PolicyDocument))
-            for packed in (self.active, self.proposed)
-        )
-        return SimulationScope(
-            active=active,
-            proposed=proposed,
-            since=self.since,
-            until=self.until,
-            position=self.position,
-        )
-
-
 _WORKER_STATE: list[tuple[EventLog, SimulationScope]] = []
 
 
-def _initialize_worker(dsn: str, keys: str | None, packed: _EncodedRequest, parent: int) -> None:
+def _decode_rulebook(packed: bytes) -> Rulebook:
+    return Rulebook(msgspec.json.decode(packed, type=PolicyDocument))
+
+
+# A compiled policy goes to another process as its document, which is compiled there.
+copyreg.pickle(Rulebook, lambda book: (_decode_rulebook, (canonical_json(book.document),)))
+
+
+def _initialize_worker(dsn: str, keys: str | None, scope: SimulationScope, parent: int) -> None:
     """Set up a process of the pool."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     os.nice(_NICENESS)
@@ -170,7 +142,7 @@ def _initialize_worker(dsn: str, keys: str | None, packed: _EncodedRequest, pare
             os._exit(0)
     datastore = Datastore(dsn)
     seals = Seals(KeyRing(datastore, open_key_store(keys))) if keys is not None else None
-    _WORKER_STATE.append((EventLog(PostgresLogRecorder(datastore), seals), packed.decode()))
+    _WORKER_STATE.append((EventLog(PostgresLogRecorder(datastore), seals), scope))
 
 
 def _simulate(streams: Sequence[UUID]) -> SimulationCounter:

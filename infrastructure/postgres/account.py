@@ -30,10 +30,7 @@ class Account(NamedTuple):
 
 
 def account_for_root() -> Account:
-    """The account `postgres`, else `nobody`; none is ever created.
-
-    Raises PermissionError.
-    """
+    """The account `postgres`, else `nobody`; none is ever created. Raises PermissionError."""
     for name in ("postgres", "nobody"):
         with suppress(KeyError):
             entry = pwd.getpwnam(name)
@@ -54,10 +51,8 @@ def root_data_directory() -> Path:
 def run_as(
     account: Account | None, command: Sequence[str], inherit: Sequence[int] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end as the account (None: as ourselves); stderr goes to stdout.
-
-    Raises OSError if the program cannot be started.
-    """
+    """Run a command to its end as the account (None: as ourselves); stderr goes to stdout. Raises
+    OSError if the program cannot be started."""
     return subprocess.run(
         command,
         check=False,
@@ -92,10 +87,8 @@ def account_for_owner(directory: Path) -> Account | None:
 
 
 def make_cluster_directory(home: Path) -> Path:
-    """The directory `postgres` of the home, made for the server's account if it is missing.
-
-    Raises OSError if it belongs to another account, or is a link to a missing directory.
-    """
+    """The directory `postgres` of the home, made for the server's account if it is missing. Raises
+    OSError if it belongs to another account, or is a link to a missing directory."""
     directory = home / "postgres"
     if directory.exists():
         owner, own = directory.stat().st_uid, os.geteuid()
@@ -121,10 +114,8 @@ def make_cluster_directory(home: Path) -> Path:
 
 
 def make_private(directory: Path, account: Account | None) -> None:
-    """Make a directory that only the account can enter.
-
-    Raises OSError, also if another account made it and could listen there.
-    """
+    """Make a directory that only the account can enter. Raises OSError, also if another account made
+    it and could listen there."""
     with suppress(FileExistsError):
         directory.mkdir(mode=0o700)
         if account:

@@ -15,10 +15,8 @@ OLDEST_MAJOR = 15
 
 
 def find_binaries(major: int | None, account: Account | None) -> tuple[int, Path] | None:
-    """Version and directory of the first binaries of this major version (None: 15 or newer).
-
-    Raises OSError if a copy is needed and cannot be made.
-    """
+    """Version and directory of the first binaries of this major version (None: 15 or newer). Raises
+    OSError if a copy is needed and cannot be made."""
     for directory in _installed_directories():
         found = _major(directory)
         if found == major or (major is None and found >= OLDEST_MAJOR):

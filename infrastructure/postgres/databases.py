@@ -30,11 +30,9 @@ class DatabaseUnusable(Exception):
 
 @contextmanager
 def open_database(settings: Settings, *, to_write: bool = True) -> Iterator[str]:
-    """The connection string of the database. An embedded server is started, and stopped at the end if no
-    other process uses it. With `to_write`, waits for a server that recovers.
-
-    Raises DatabaseUnusable, PostgresNotStarted.
-    """
+    """The connection string of the database. An embedded server is started, and stopped at the end
+    if no other process uses it. With `to_write`, waits for a server that recovers. Raises
+    DatabaseUnusable, PostgresNotStarted."""
     if settings.database_url is not None:
         _require_usable(settings.database_url)
         if to_write:
@@ -114,10 +112,8 @@ def _read_recovery(connection: psycopg.Connection[Any]) -> _Recovery | None:
 
 @contextmanager
 def scratch_database(dsn: str, purpose: str, *, keep: bool = False) -> Iterator[str]:
-    """A new database on the same server, dropped at the end unless `keep`.
-
-    Raises DatabaseUnusable if the role may not create databases.
-    """
+    """A new database on the same server, dropped at the end unless `keep`. Raises DatabaseUnusable
+    if the role may not create databases."""
     name = f"casetrail_{purpose}_{secrets.token_hex(4)}"
     try:
         with psycopg.connect(dsn, autocommit=True) as connection:

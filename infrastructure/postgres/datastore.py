@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from infrastructure.event_loops import run_blocking
+from infrastructure.postgres.rows import Rows, fetch_rows
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,10 +49,8 @@ class UnsafeSwitch(Exception):
 
 
 def require_safe_switches(environment: Mapping[str, str] = os.environ) -> None:
-    """Raise UnsafeSwitch if the library's insert function, which takes no lock, is switched on.
-
-    The library reads the name with an application's name before it, too.
-    """
+    """Raise UnsafeSwitch if the library's insert function, which takes no lock, is switched on. The
+    library reads the name with an application's name before it, too."""
     for name in environment:
         if name.endswith(UNSAFE_SWITCH):
             raise UnsafeSwitch(
@@ -73,9 +72,7 @@ def connection_address(dsn: str) -> str:
 
 def retry_lost_connection(read: Callable[P, R]) -> Callable[P, R]:
     """Decorator: repeat a read after a lost connection. In the end it raises the library's error.
-
-    Called from a greenlet of an event loop, it reads in a thread.
-    """
+    Called from a greenlet of an event loop, it reads in a thread."""
 
     @functools.wraps(read)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -111,11 +108,7 @@ class Datastore(PostgresDatastore):
     def __init__(self, dsn: str, *, pool_size: int = 2, pool_overflow: int = 7) -> None:
         # Fewer than ten connections: with more, the library's pool recovers slowly from a lost server.
         super().__init__(
-            "",
-            "",
-            "",
-            "",
-            "",
+            *("", "", "", "", ""),
             connect_timeout=_POOL_SECONDS,
             pool_size=pool_size,
             max_overflow=pool_overflow,
@@ -126,6 +119,12 @@ class Datastore(PostgresDatastore):
         # A pool that cannot connect fails at once and retries on the next request. Else it would
         # still wait for its own next attempt when the server is back.
         self.pool.reconnect_timeout = _POOL_RECONNECT_SECONDS
+
+    @retry_lost_connection
+    def rows(self, statement: str, *parameters: object, prepare: bool | None = None) -> Rows:
+        """The rows of a query as tuples. Repeats it after a lost connection."""
+        with self.get_connection() as connection:
+            return fetch_rows(connection, statement, *parameters, prepare=prepare)
 
     def after_connect_func(self) -> Callable[[psycopg.Connection[Any]], None]:
         def after_connect(connection: psycopg.Connection[Any]) -> None:

@@ -85,10 +85,8 @@ class EmbeddedPostgres:
         self._use: int | None = None
 
     def start(self) -> Self:
-        """Start the server, or attach to the running one; make the home if it is missing.
-
-        Raises PostgresNotStarted.
-        """
+        """Start the server, or attach to the running one; make the home if it is missing. Raises
+        PostgresNotStarted."""
         try:
             self.home.mkdir(parents=True, exist_ok=True)
             with file_lock(self.home / "postgres.lock") as lock:
@@ -106,10 +104,8 @@ class EmbeddedPostgres:
         return self
 
     def leave(self) -> None:
-        """Stop the server unless another living process uses it.
-
-        Raises TimeoutError if the server does not stop.
-        """
+        """Stop the server unless another living process uses it. Raises TimeoutError if the server
+        does not stop."""
         if self._use is None:
             return
         with file_lock(self.home / "postgres.lock"):
@@ -121,10 +117,8 @@ class EmbeddedPostgres:
                 self._stop()
 
     def stop(self) -> None:
-        """Stop the server even if others use it; open transactions are rolled back.
-
-        Raises TimeoutError if the server does not stop.
-        """
+        """Stop the server even if others use it; open transactions are rolled back. Raises
+        TimeoutError if the server does not stop."""
         if self.cluster.exists():
             with file_lock(self.home / "postgres.lock"):
                 self._stop()

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Identifier
+
+from infrastructure.postgres.rows import Connection, fetch_rows
 
 OWNER: Final = "casetrail_owner"
 """Owns the log. No connection logs in as it."""
@@ -29,8 +30,6 @@ LOGINS_SETTING: Final = "casetrail.logins"
 """In an address (`options=-c casetrail.logins=on`): each role has its own login on that server."""
 _TRIES = 20
 _PAUSE_SECONDS = 0.05
-
-Connection = psycopg.Connection[Any]
 
 
 class RolesMissing(Exception):
@@ -54,8 +53,7 @@ def ensure_roles(connection: Connection) -> None:
     """Create missing roles and memberships, outside of a transaction. Raises RolesMissing."""
     for attempt in range(_TRIES):
         try:
-            wanted = _missing_role_statements(connection)
-            for statement in wanted:
+            for statement in _missing_role_statements(connection):
                 connection.execute(statement)
             return
         except psycopg.errors.InsufficientPrivilege as error:
@@ -76,40 +74,43 @@ def ensure_roles(connection: Connection) -> None:
 
 def roles_exist(connection: Connection) -> bool:
     """Whether all roles exist, and may log in if each has its own login."""
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(
-            "SELECT count(*) FROM pg_roles WHERE rolname = ANY (%s) AND (rolname = %s OR rolcanlogin "
-            "OR coalesce(current_setting(%s, true), '') <> 'on')",
-            (list(ROLES), OWNER, LOGINS_SETTING),
-        ).fetchone()
-    return row is not None and row[0] == len(ROLES)
+    ((count,),) = fetch_rows(
+        connection,
+        "SELECT count(*) FROM pg_roles WHERE rolname = ANY (%s) AND (rolname = %s OR rolcanlogin "
+        "OR coalesce(current_setting(%s, true), '') <> 'on')",
+        *(list(ROLES), OWNER, LOGINS_SETTING),
+    )
+    return bool(count == len(ROLES))
 
 
 def _missing_role_statements(connection: Connection) -> list[SQL | Any]:
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        found: dict[str, bool] = dict(
-            cursor.execute(
-                "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname = ANY (%s)", (list(ROLES),)
-            ).fetchall()
+    roles = list(ROLES)
+    found: dict[str, bool] = dict(
+        fetch_rows(
+            connection,
+            "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname = ANY (%s)",
+            roles,
         )
-        row = cursor.execute(
-            "SELECT rolsuper, coalesce(current_setting(%s, true), '') = 'on' "
-            "FROM pg_roles WHERE rolname = current_user",
-            (LOGINS_SETTING,),
-        ).fetchone()
-        assert row is not None
-        is_superuser, logs_in = row
-        members = cursor.execute(
-            "SELECT role.rolname, member.rolname FROM pg_auth_members "
-            "JOIN pg_roles AS role ON role.oid = roleid JOIN pg_roles AS member ON member.oid = member "
-            "WHERE role.rolname = ANY (%s)",
-            (list(ROLES),),
-        ).fetchall()
-        ours = cursor.execute(
-            "SELECT rolname FROM pg_roles WHERE rolname = ANY (%s) AND NOT rolsuper "
-            "AND pg_has_role(current_user, oid, 'USAGE')",
-            (list(ROLES),),
-        ).fetchall()
+    )
+    ((is_superuser, logs_in),) = fetch_rows(
+        connection,
+        "SELECT rolsuper, coalesce(current_setting(%s, true), '') = 'on' "
+        "FROM pg_roles WHERE rolname = current_user",
+        LOGINS_SETTING,
+    )
+    members = fetch_rows(
+        connection,
+        "SELECT role.rolname, member.rolname FROM pg_auth_members "
+        "JOIN pg_roles AS role ON role.oid = roleid JOIN pg_roles AS member ON member.oid = member "
+        "WHERE role.rolname = ANY (%s)",
+        roles,
+    )
+    ours = fetch_rows(
+        connection,
+        "SELECT rolname FROM pg_roles WHERE rolname = ANY (%s) AND NOT rolsuper "
+        "AND pg_has_role(current_user, oid, 'USAGE')",
+        roles,
+    )
     wanted: list[Any] = []
     for role in ROLES:
         login = SQL("LOGIN" if logs_in and role != OWNER else "NOLOGIN")

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from psycopg.rows import tuple_row
-
 from domain.backlog.events import BacklogMeasurement
-from infrastructure.postgres.datastore import Datastore, retry_lost_connection
+from infrastructure.postgres.datastore import Datastore
+from infrastructure.reports.rows import read_tuples
 
 
-@retry_lost_connection
 def backlogs(datastore: Datastore) -> tuple[int, dict[str, BacklogMeasurement]]:
     """The position of the queue report, and the backlog of every queue with work at that position.
 
     One statement is one snapshot, so rows and position belong together.
     """
-    with datastore.get_connection() as connection:
-        rows = (
-            connection.cursor(row_factory=tuple_row)
-            .execute(
-                "SELECT position, queue, cases, oldest FROM projections LEFT JOIN ("
-                "SELECT queue, count(*) AS cases, min(queued_at) AS oldest FROM views.queue "
-                "WHERE waits_for IS NULL GROUP BY queue) AS held ON true "
-                "WHERE name = 'queue' AND live"
-            )
-            .fetchall()
-        )
+    rows = read_tuples(
+        datastore,
+        "SELECT position, queue, cases, oldest FROM projections LEFT JOIN ("
+        "SELECT queue, count(*) AS cases, min(queued_at) AS oldest FROM views.queue "
+        "WHERE waits_for IS NULL GROUP BY queue) AS held ON true "
+        "WHERE name = 'queue' AND live",
+    )
     position = rows[0][0] if rows else 0
     return position, {
         queue: BacklogMeasurement(position=position, cases=cases, oldest_queued_at=oldest)

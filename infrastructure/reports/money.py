@@ -6,10 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from psycopg.rows import tuple_row
-
-from infrastructure.postgres.datastore import Datastore, retry_lost_connection
+from infrastructure.postgres.datastore import Datastore
 from infrastructure.reports.pages import ALL_ROWS, Clause, Ordering, read_page
+from infrastructure.reports.rows import read_tuples
 from projections.adjustments import AdjustmentRow
 from projections.reconciliations import ReconciliationRow
 
@@ -33,43 +32,39 @@ class MoneyReports:
             self._datastore, "adjustments", AdjustmentRow, where, BY_PROPOSAL, after, limit, reach
         )
 
-    @retry_lost_connection
     def split_duties(self) -> list[tuple[UUID, list[str]]]:
         """Cases in which accounts of one person have different duties, with these accounts."""
-        with self._datastore.get_connection() as connection:
-            rows = connection.cursor(row_factory=tuple_row).execute(
-                "SELECT case_id, array_agg(DISTINCT d.person ORDER BY d.person) "
-                "FROM (SELECT name, others FROM views.people WHERE others <> '[]') AS person "
-                "JOIN duties AS d ON d.person = person.name OR person.others ? d.person "
-                "GROUP BY person.name, case_id HAVING count(DISTINCT duty) > 1"
-            )
-            return [(row[0], row[1]) for row in rows]
+        rows = read_tuples(
+            self._datastore,
+            "SELECT case_id, array_agg(DISTINCT d.person ORDER BY d.person) "
+            "FROM (SELECT name, others FROM views.people WHERE others <> '[]') AS person "
+            "JOIN duties AS d ON d.person = person.name OR person.others ? d.person "
+            "GROUP BY person.name, case_id HAVING count(DISTINCT duty) > 1",
+        )
+        return [(row[0], row[1]) for row in rows]
 
-    @retry_lost_connection
     def cases_with_money(self) -> list[UUID]:
         """Every case that ever had an adjustment."""
-        with self._datastore.get_connection() as connection:
-            rows = connection.cursor(row_factory=tuple_row).execute(
-                "SELECT DISTINCT case_id FROM views.adjustments ORDER BY case_id"
-            )
-            return [row[0] for row in rows]
+        rows = read_tuples(
+            self._datastore,
+            "SELECT DISTINCT case_id FROM views.adjustments ORDER BY case_id",
+        )
+        return [row[0] for row in rows]
 
-    @retry_lost_connection
     def ordered_payments(self, provider: str, besides: Collection[UUID]) -> list[tuple[UUID, UUID]]:
         """Case and adjustment of payments ordered at a provider and not known to be paid.
 
         At most 100, oldest proposal first, without the adjustments in `besides`.
         """
-        with self._datastore.get_connection() as connection:
-            rows = connection.cursor(row_factory=tuple_row).execute(
-                "SELECT case_id, adjustment_id FROM views.adjustments WHERE state = 'executing' "
-                "AND provider = %s AND adjustment_id <> ALL(%s) "
-                "ORDER BY proposed_at, adjustment_id LIMIT 100",
-                (provider, [*besides]),
-            )
-            return [(row[0], row[1]) for row in rows]
+        rows = read_tuples(
+            self._datastore,
+            "SELECT case_id, adjustment_id FROM views.adjustments WHERE state = 'executing' "
+            "AND provider = %s AND adjustment_id <> ALL(%s) "
+            "ORDER BY proposed_at, adjustment_id LIMIT 100",
+            (provider, [*besides]),
+        )
+        return [(row[0], row[1]) for row in rows]
 
-    @retry_lost_connection
     def executed_between(
         self, provider: str, since: datetime, until: datetime
     ) -> dict[UUID, tuple[UUID, datetime]]:
@@ -77,22 +72,21 @@ class MoneyReports:
 
         The period is of the time at which the payment became known.
         """
-        with self._datastore.get_connection() as connection:
-            rows = connection.cursor(row_factory=tuple_row).execute(
-                "SELECT adjustment_id, case_id, executing_since FROM views.adjustments "
-                "WHERE provider = %s AND executed_at BETWEEN %s AND %s",
-                (provider, since, until),
-            )
-            return {row[0]: (row[1], row[2]) for row in rows}
+        rows = read_tuples(
+            self._datastore,
+            "SELECT adjustment_id, case_id, executing_since FROM views.adjustments "
+            "WHERE provider = %s AND executed_at BETWEEN %s AND %s",
+            (provider, since, until),
+        )
+        return {row[0]: (row[1], row[2]) for row in rows}
 
-    @retry_lost_connection
     def find_cases_of_adjustments(self, adjustments: Collection[UUID]) -> dict[UUID, UUID]:
-        with self._datastore.get_connection() as connection:
-            rows = connection.cursor(row_factory=tuple_row).execute(
-                "SELECT adjustment_id, case_id FROM views.adjustments WHERE adjustment_id = ANY(%s)",
-                ([*adjustments],),
-            )
-            return {row[0]: row[1] for row in rows}
+        rows = read_tuples(
+            self._datastore,
+            "SELECT adjustment_id, case_id FROM views.adjustments WHERE adjustment_id = ANY(%s)",
+            ([*adjustments],),
+        )
+        return {row[0]: row[1] for row in rows}
 
     def reconciliations(
         self, after: Sequence[object] | None, limit: int

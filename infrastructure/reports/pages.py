@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from msgspec import Struct
-from psycopg.rows import class_row
 from psycopg.sql import SQL, Composable, Identifier
 
-from infrastructure.postgres.datastore import Datastore, retry_lost_connection
+from infrastructure.postgres.datastore import Datastore
+from infrastructure.reports.rows import read_structs
 
 R = TypeVar("R")
 
@@ -45,7 +45,6 @@ def all_of(*clauses: Clause) -> Clause:
     return Clause(joined, tuple(value for clause in limits for value in clause.values))
 
 
-@retry_lost_connection
 def read_page(
     datastore: Datastore,
     view: str | Clause,
@@ -70,9 +69,7 @@ def read_page(
         SQL("{} DESC" if down else "{}").format(Identifier(name)) for name, down in ordering
     )
     statement = SQL("SELECT * FROM {} {} ORDER BY {} LIMIT %s").format(source.sql, condition, order)
-    with datastore.get_connection() as connection:
-        cursor = connection.cursor(row_factory=class_row(row))
-        return cursor.execute(statement, [*values, limit]).fetchall()
+    return read_structs(datastore, row, statement, [*values, limit])
 
 
 def _after_condition(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
-from psycopg.rows import tuple_row
-
-from infrastructure.postgres.datastore import Datastore, retry_lost_connection
+from infrastructure.postgres.datastore import Datastore
+from infrastructure.reports.rows import read_tuples
 
 CACHE_SECONDS = 5.0
 
@@ -30,25 +29,23 @@ class PeopleDirectory:
             self._cached[role] = (time.monotonic() + CACHE_SECONDS, found)
         return found
 
-    @retry_lost_connection
     def everybody(self) -> tuple[str, ...]:
         """The names of all people, including those that the report has not reached yet."""
-        with self._datastore.get_connection() as connection:
-            rows = connection.cursor(row_factory=tuple_row).execute(
-                "SELECT name FROM views.people UNION "
-                "SELECT convert_from(state, 'UTF8')::jsonb -> 'event' ->> 'name' FROM stored_events "
-                "WHERE topic = 'person.added' AND notification_id > coalesce("
-                "(SELECT position FROM projections WHERE name = 'people' AND live), 0)"
-            )
-            return tuple(sorted(name for (name,) in rows))
+        rows = read_tuples(
+            self._datastore,
+            "SELECT name FROM views.people UNION "
+            "SELECT convert_from(state, 'UTF8')::jsonb -> 'event' ->> 'name' FROM stored_events "
+            "WHERE topic = 'person.added' AND notification_id > coalesce("
+            "(SELECT position FROM projections WHERE name = 'people' AND live), 0)",
+        )
+        return tuple(sorted(name for (name,) in rows))
 
-    @retry_lost_connection
     def _read(self, role: str) -> tuple[str, ...]:
-        with self._datastore.get_connection() as connection:
-            rows = connection.cursor(row_factory=tuple_row).execute(
-                "SELECT name FROM views.people WHERE left_at IS NULL AND EXISTS ("
-                "SELECT FROM jsonb_each(grants) AS given(id, told) WHERE told->>0 = %s AND "
-                "coalesce((told->>1)::timestamptz > now(), true)) ORDER BY name",
-                (role,),
-            )
-            return tuple(name for (name,) in rows)
+        rows = read_tuples(
+            self._datastore,
+            "SELECT name FROM views.people WHERE left_at IS NULL AND EXISTS ("
+            "SELECT FROM jsonb_each(grants) AS given(id, told) WHERE told->>0 = %s AND "
+            "coalesce((told->>1)::timestamptz > now(), true)) ORDER BY name",
+            (role,),
+        )
+        return tuple(name for (name,) in rows)

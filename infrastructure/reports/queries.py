@@ -9,12 +9,13 @@ from typing import LiteralString
 from uuid import UUID
 
 from msgspec import Struct
-from psycopg.rows import class_row, tuple_row
+from psycopg.rows import tuple_row
 from psycopg.sql import SQL
 
 from domain.policy.document import ClockBands
 from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 from infrastructure.reports.pages import ALL_ROWS, Clause, Ordering, all_of, read_page
+from infrastructure.reports.rows import read_structs, read_tuples
 from projections.break_glass import BreakGlassRow
 from projections.cases import CaseRow
 from projections.orders import OrderRow
@@ -182,15 +183,10 @@ class Reports:
             self._datastore, "break_glass", BreakGlassRow, where, BY_ASKED, after, limit
         )
 
-    @retry_lost_connection
     def is_evidence_in_scope(self, ref: str, reach: Clause) -> bool:
         """Whether a case within `reach` has this evidence."""
         query = SQL("SELECT FROM views.attachments WHERE ref = %s AND {} LIMIT 1")
-        with self._datastore.get_connection() as connection:
-            found = connection.cursor(row_factory=tuple_row).execute(
-                query.format(reach.sql), (ref, *reach.values)
-            )
-            return found.rowcount > 0
+        return bool(read_tuples(self._datastore, query.format(reach.sql), (ref, *reach.values)))
 
     @retry_lost_connection
     def next_case_for(
@@ -234,59 +230,37 @@ class Reports:
         )
         return [row[0] for row in (*own, *found)][:limit]
 
-    @retry_lost_connection
     def queue_counts(self, now: datetime, reach: Clause = ALL_ROWS) -> dict[str, QueueCounts]:
-        with self._datastore.get_connection() as connection:
-            rows = connection.cursor(row_factory=class_row(QueueCounts)).execute(
-                SQL(
-                    "SELECT queue, "
-                    "count(*) FILTER (WHERE person IS NULL AND " + _WORKABLE + ") AS open, "
-                    "count(*) FILTER (WHERE person IS NOT NULL AND " + _WORKABLE + ") AS claimed, "
-                    "count(waits_for) AS waiting, "
-                    "count(*) FILTER (WHERE waits_for IS NULL AND pending_approvals <> '[]') "
-                    "AS pending_approval, "
-                    "count(*) FILTER (WHERE band = 'at_risk') AS at_risk, "
-                    "count(*) FILTER (WHERE band = 'breached') AS breached, "
-                    "min(queued_at) AS oldest_queued_at, "
-                    "max(priority) AS highest_priority FROM {} WHERE {} GROUP BY queue"
-                ).format(_QUEUE_WITH_CLOCKS, reach.sql),
-                (now, now, *reach.values),
-            )
-            return {row.queue: row for row in rows}
+        query = SQL(
+            "SELECT queue, "
+            "count(*) FILTER (WHERE person IS NULL AND " + _WORKABLE + ") AS open, "
+            "count(*) FILTER (WHERE person IS NOT NULL AND " + _WORKABLE + ") AS claimed, "
+            "count(waits_for) AS waiting, "
+            "count(*) FILTER (WHERE waits_for IS NULL AND pending_approvals <> '[]') "
+            "AS pending_approval, "
+            "count(*) FILTER (WHERE band = 'at_risk') AS at_risk, "
+            "count(*) FILTER (WHERE band = 'breached') AS breached, "
+            "min(queued_at) AS oldest_queued_at, "
+            "max(priority) AS highest_priority FROM {} WHERE {} GROUP BY queue"
+        ).format(_QUEUE_WITH_CLOCKS, reach.sql)
+        rows = read_structs(self._datastore, QueueCounts, query, (now, now, *reach.values))
+        return {row.queue: row for row in rows}
 
-    @retry_lost_connection
     def recoveries(self) -> list[RecoveryRow]:
         """The newest recovery plan of every queue, open plans first."""
-        with self._datastore.get_connection() as connection:
-            rows = connection.cursor(row_factory=class_row(RecoveryRow)).execute(
-                "SELECT * FROM views.recovery ORDER BY closed_at DESC NULLS FIRST, queue"
-            )
-            return rows.fetchall()
+        query = SQL("SELECT * FROM views.recovery ORDER BY closed_at DESC NULLS FIRST, queue")
+        return read_structs(self._datastore, RecoveryRow, query)
 
-    @retry_lost_connection
     def cases_by_kind(self) -> dict[str, int]:
-        with self._datastore.get_connection() as connection:
-            rows = connection.cursor(row_factory=tuple_row).execute(
-                "SELECT kind, count(*) FROM views.cases GROUP BY kind ORDER BY kind"
-            )
-            return dict(rows.fetchall())
+        query = "SELECT kind, count(*) FROM views.cases GROUP BY kind ORDER BY kind"
+        return dict(read_tuples(self._datastore, query))
 
-    @retry_lost_connection
     def flow(self, reach: Clause = ALL_ROWS) -> OrderFlow:
         """Counts of orders by how they went."""
-        with self._datastore.get_connection() as connection:
-            row = (
-                connection.cursor(row_factory=class_row(OrderFlow))
-                .execute(
-                    SQL(
-                        "SELECT count(*) AS orders, count(passed_at) AS passed, "
-                        "count(*) FILTER (WHERE cases > 0) AS with_cases, count(*) FILTER "
-                        "(WHERE cases > 0 AND passed_at IS NOT NULL) AS broke_later "
-                        "FROM views.orders WHERE {}"
-                    ).format(reach.sql),
-                    reach.values,
-                )
-                .fetchone()
-            )
-            assert row is not None
-            return row
+        query = SQL(
+            "SELECT count(*) AS orders, count(passed_at) AS passed, "
+            "count(*) FILTER (WHERE cases > 0) AS with_cases, count(*) FILTER "
+            "(WHERE cases > 0 AND passed_at IS NOT NULL) AS broke_later "
+            "FROM views.orders WHERE {}"
+        ).format(reach.sql)
+        return read_structs(self._datastore, OrderFlow, query, reach.values)[0]

@@ -17,9 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from psycopg.rows import tuple_row
-
-from infrastructure.transparency.nodes import Connection
+from infrastructure.postgres.rows import Connection, fetch_rows
 
 _MARK = struct.Struct(">Q32s")
 _CHECKSUM = struct.Struct(">I")
@@ -115,12 +113,12 @@ def require_stored(connection: Connection, heads: list[AcknowledgedHead], advice
     the call: later acknowledgements may not be visible to this query. Raises AcknowledgedMissing."""
     if not heads:
         return
-    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
-        rows = cursor.execute(
-            "SELECT position, notification_id, leaf FROM log_head LEFT JOIN stored_events "
-            "ON notification_id = ANY(%s::bigint[])",
-            ([head.position for head in heads],),
-        ).fetchall()
+    rows = fetch_rows(
+        connection,
+        "SELECT position, notification_id, leaf FROM log_head LEFT JOIN stored_events "
+        "ON notification_id = ANY(%s::bigint[])",
+        [head.position for head in heads],
+    )
     stored, last = int(rows[0][0]), max(heads).position
     if last > stored:
         raise AcknowledgedMissing(

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from functools import partial
 
 from psycopg.errors import InsufficientPrivilege
-from psycopg.rows import tuple_row
 
 from application.log.recorder import leaf_digest
 from domain.merkle.tree import root_at
+from infrastructure.postgres.rows import Connection, fetch_rows
 from infrastructure.transparency.acknowledged import AcknowledgedHeads, AcknowledgedMissing
 from infrastructure.transparency.former_keys import read_former_keys
 from infrastructure.transparency.nodes import (
-    Connection,
     PositionsMissing,
     fill_all_nodes,
     read_envelopes,
@@ -255,15 +254,14 @@ def lift_halt(connection: Connection) -> None:
 
 def latest_checkpoint(connection: Connection) -> tuple[int, str] | None:
     """Size and note of the database's last checkpoint, with all its signatures."""
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        return cursor.execute(f"{_SELECT_NOTE} ORDER BY size DESC LIMIT 1".encode()).fetchone()
+    rows = fetch_rows(connection, f"{_SELECT_NOTE} ORDER BY size DESC LIMIT 1")
+    return (rows[0][0], rows[0][1]) if rows else None
 
 
 def checkpoint_of_size(connection: Connection, size: int) -> str | None:
     """The note of the checkpoint of that size, with all its signatures."""
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(f"{_SELECT_NOTE} WHERE size = %s".encode(), (size,)).fetchone()
-    return str(row[1]) if row is not None else None
+    rows = fetch_rows(connection, f"{_SELECT_NOTE} WHERE size = %s", size)
+    return str(rows[0][1]) if rows else None
 
 
 def store_signature(connection: Connection, size: int, key: Key, line: str) -> str:

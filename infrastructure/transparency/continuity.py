@@ -12,6 +12,7 @@ from contextlib import suppress
 from psycopg.errors import InsufficientPrivilege
 
 from infrastructure.postgres.datastore import LogHalted
+from infrastructure.postgres.rows import Connection
 from infrastructure.transparency.acknowledged import (
     AcknowledgedHead,
     AcknowledgedHeads,
@@ -19,7 +20,7 @@ from infrastructure.transparency.acknowledged import (
     require_stored,
 )
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed, halt_log
-from infrastructure.transparency.nodes import Connection, PositionsMissing, fill_all_nodes
+from infrastructure.transparency.nodes import PositionsMissing, fill_all_nodes
 from infrastructure.transparency.signing_keys import KeyUnusable
 from infrastructure.transparency.storage import StorageUnavailable
 

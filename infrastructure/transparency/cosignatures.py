@@ -7,9 +7,9 @@ import re
 from functools import partial
 
 import httpx2
-from psycopg.rows import tuple_row
 
 from domain.merkle.tree import consistency_proof
+from infrastructure.postgres.rows import Connection, fetch_rows
 from infrastructure.transparency.ask_witness import PATH, SIZE_MEDIA_TYPE, encode_request
 from infrastructure.transparency.checkpoints import (
     Checkpoints,
@@ -18,7 +18,7 @@ from infrastructure.transparency.checkpoints import (
     latest_checkpoint,
     store_signature,
 )
-from infrastructure.transparency.nodes import Connection, read_head, read_nodes
+from infrastructure.transparency.nodes import read_head, read_nodes
 from infrastructure.verifier.notes import (
     COSIGNATURE,
     Key,
@@ -151,13 +151,8 @@ class WitnessClient:
         self._checkpoints.outside.keep(size, signed_note.encode())
 
     def _last_cosigned(self, connection: Connection) -> int:
-        with connection.cursor(row_factory=tuple_row) as cursor:
-            row = cursor.execute(
-                "SELECT coalesce(max(size), 0) FROM checkpoint_signatures WHERE signed_by = %s",
-                (self.witness.text,),
-            ).fetchone()
-        assert row is not None
-        return int(row[0])
+        query = "SELECT coalesce(max(size), 0) FROM checkpoint_signatures WHERE signed_by = %s"
+        return int(fetch_rows(connection, query, self.witness.text)[0][0])
 
 
 def open_witness_client(setting: str | None, checkpoints: Checkpoints) -> WitnessClient | None:

@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
 
-from psycopg.rows import tuple_row
-
 from application.log.recorder import leaf_digest
 from domain.merkle.tree import CHUNK_LEVEL, Frontier, covering_subtrees, root_at
+from infrastructure.postgres.rows import Connection, fetch_rows
 from infrastructure.transparency.checkpoints import (
     checkpoint_of_size,
     find_first_altered,
     latest_checkpoint,
 )
-from infrastructure.transparency.nodes import Connection, read_envelopes, read_nodes
+from infrastructure.transparency.nodes import read_envelopes, read_nodes
 from infrastructure.transparency.signing_keys import Signer
 from infrastructure.verifier.bundle_files import file_digest
 from infrastructure.verifier.bundle_format import (
@@ -218,9 +217,7 @@ class Export:
 
     def _ranges(self, statement: str, *parameters: object) -> list[PositionRange]:
         """The positions that a query finds, in ascending order, as ranges."""
-        with self._connection.cursor(row_factory=tuple_row) as cursor:
-            rows = cursor.execute(statement.encode(), parameters).fetchall()
-        found = []
+        rows, found = fetch_rows(self._connection, statement, *parameters), []
         for _, group in groupby(enumerate(rows), key=lambda numbered: numbered[1][0] - numbered[0]):
             neighbours = [position for _, (position,) in group]
             found.append((neighbours[0], neighbours[-1]))

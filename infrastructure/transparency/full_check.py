@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Final
 from uuid import UUID
@@ -20,9 +21,10 @@ from domain.merkle.hashing import parent_hashes
 from domain.merkle.tree import Frontier
 from domain.people import SameAs
 from domain.recorded_event import RecordedEvent
+from infrastructure.postgres.rows import Connection, fetch_rows
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.former_keys import FormerKey, read_former_keys
-from infrastructure.transparency.nodes import LOWEST_LEVEL, Connection
+from infrastructure.transparency.nodes import LOWEST_LEVEL
 from infrastructure.verifier.notes import (
     Checkpoint,
     Key,
@@ -61,47 +63,33 @@ class StoredEvidence:
                 self.witnessed = last.size
             except NoteBroken as error:
                 self.broken.append(f"the last checkpoint outside: {error}")
-        with connection.cursor(row_factory=tuple_row) as cursor:
-            for size, root, note_text in cursor.execute(
-                "SELECT size, root, note FROM checkpoints ORDER BY size"
-            ).fetchall():
-                try:
-                    stated, is_ours = _read_checkpoint(note_text.encode(), key, former)
-                except NoteBroken as error:
-                    self.broken.append(f"the checkpoint of size {size}: {error}")
-                    continue
-                if not is_ours:
-                    self.broken.append(
-                        f"the checkpoint of size {size}, of {stated.origin}, {SIGNED_BY_ANOTHER}"
-                    )
-                if (stated.size, stated.root) != (size, bytes(root)) or (
-                    is_ours and stated.origin not in names
-                ):
-                    self.broken.append(
-                        f"the checkpoint of size {size} differs from its signed note"
-                    )
-                if self.roots.setdefault(stated.size, stated.root) != stated.root:
-                    self.broken.append(f"two checkpoints of size {size} have different roots")
-            self.nodes: Mapping[tuple[int, int], bytes] = {
-                (level, place): bytes(digest)
-                for level, place, digest in cursor.execute(
-                    "SELECT level, place, hash FROM log_nodes"
-                ).fetchall()
-            }
-            self.duties: Mapping[tuple[UUID, str], str] = {
-                (case, person): duty
-                for case, person, duty in cursor.execute(
-                    "SELECT case_id, person, duty FROM duties"
-                ).fetchall()
-            }
-            self.commands = {
-                (principal, key)
-                for principal, key in cursor.execute(
-                    "SELECT principal, key FROM commands"
-                ).fetchall()
-            }
-            row = cursor.execute("SELECT position FROM log_head").fetchone()
-            self.head = row[0] if row is not None else None
+        read = partial(fetch_rows, connection)
+        for size, root, note_text in read("SELECT size, root, note FROM checkpoints ORDER BY size"):
+            where = f"the checkpoint of size {size}"
+            try:
+                stated, is_ours = _read_checkpoint(note_text.encode(), key, former)
+            except NoteBroken as error:
+                self.broken.append(f"{where}: {error}")
+                continue
+            if not is_ours:
+                self.broken.append(f"{where}, of {stated.origin}, {SIGNED_BY_ANOTHER}")
+            if (stated.size, stated.root) != (size, bytes(root)) or (
+                is_ours and stated.origin not in names
+            ):
+                self.broken.append(f"{where} differs from its signed note")
+            if self.roots.setdefault(stated.size, stated.root) != stated.root:
+                self.broken.append(f"two checkpoints of size {size} have different roots")
+        self.nodes: Mapping[tuple[int, int], bytes] = {
+            (level, place): bytes(digest)
+            for level, place, digest in read("SELECT level, place, hash FROM log_nodes")
+        }
+        self.duties: Mapping[tuple[UUID, str], str] = {
+            (case, person): duty
+            for case, person, duty in read("SELECT case_id, person, duty FROM duties")
+        }
+        self.commands = {*read("SELECT principal, key FROM commands")}
+        head = read("SELECT position FROM log_head")
+        self.head = head[0][0] if head else None
 
 
 def _read_checkpoint(note: bytes, key: Key, former: Sequence[FormerKey]) -> tuple[Checkpoint, bool]:

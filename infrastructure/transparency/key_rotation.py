@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from infrastructure.durable_files import fsync_directory
+from infrastructure.postgres.rows import Connection
 from infrastructure.transparency.checkpoints import (
     LOCK,
     Checkpoints,
@@ -13,7 +14,6 @@ from infrastructure.transparency.checkpoints import (
     store_signature,
 )
 from infrastructure.transparency.former_keys import add_former_key
-from infrastructure.transparency.nodes import Connection
 from infrastructure.transparency.signing_keys import Signer, make_successor, open_signer
 from infrastructure.verifier.notes import open_note
 

@@ -4,13 +4,13 @@ filled in behind the head."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
-import psycopg
 from psycopg.rows import tuple_row
 
 from domain.merkle.hashing import parent_hashes
 from domain.merkle.tree import Node
+from infrastructure.postgres.rows import Connection, fetch_rows
 
 LOWEST_LEVEL: Final = 3
 """The lowest level that has rows: one for eight leaves. Lower nodes are computed from the events."""
@@ -18,20 +18,18 @@ BATCH_SIZE: Final = 1 << 13
 _BLOCK = 1 << LOWEST_LEVEL
 _LOCK = 0x0CA5E7A3
 
-Connection = psycopg.Connection[Any]
-
 
 class PositionsMissing(Exception):
     """The log has gaps."""
 
 
 def read_head(connection: Connection) -> int:
-    return int(_rows(connection, "SELECT position FROM log_head")[0][0])
+    return int(fetch_rows(connection, "SELECT position FROM log_head")[0][0])
 
 
 def try_lock(connection: Connection, lock: int) -> bool:
     """Take the advisory lock until the transaction ends, unless another process holds it."""
-    return bool(_rows(connection, "SELECT pg_try_advisory_xact_lock(%s)", lock)[0][0])
+    return bool(fetch_rows(connection, "SELECT pg_try_advisory_xact_lock(%s)", lock)[0][0])
 
 
 def fill_nodes(connection: Connection, batch: int = BATCH_SIZE) -> bool:
@@ -39,7 +37,7 @@ def fill_nodes(connection: Connection, batch: int = BATCH_SIZE) -> bool:
     Raises PositionsMissing."""
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-        filled = _rows(
+        filled = fetch_rows(
             connection, "SELECT max(place) FROM log_nodes WHERE level = %s", LOWEST_LEVEL
         )
         done = 0 if filled[0][0] is None else (filled[0][0] + 1) << LOWEST_LEVEL
@@ -85,7 +83,7 @@ def read_nodes(connection: Connection, nodes: Sequence[Node]) -> list[bytes]:
     }
     found: dict[Node, bytes] = {}
     if high:
-        rows = _rows(
+        rows = fetch_rows(
             connection,
             "SELECT level, place, hash FROM log_nodes JOIN "
             "unnest(%s::smallint[], %s::bigint[]) AS wanted (level, place) USING (level, place)",
@@ -94,7 +92,7 @@ def read_nodes(connection: Connection, nodes: Sequence[Node]) -> list[bytes]:
         )
         found |= {Node(level, place): digest for level, place, digest in rows}
     if low:
-        rows = _rows(
+        rows = fetch_rows(
             connection,
             "SELECT notification_id, leaf FROM stored_events WHERE notification_id = ANY(%s::bigint[])",
             [leaf + 1 for leaf in low],
@@ -135,7 +133,7 @@ def _compute_node(node: Node, found: dict[Node, bytes]) -> bytes:
 
 
 def _read_leaves(connection: Connection, start: int, end: int) -> list[bytes]:
-    rows = _rows(
+    rows = fetch_rows(
         connection,
         "SELECT notification_id, leaf FROM stored_events "
         "WHERE notification_id > %s AND notification_id <= %s ORDER BY notification_id",
@@ -148,8 +146,3 @@ def _read_leaves(connection: Connection, start: int, end: int) -> list[bytes]:
                 f"positions {expected} to {position - 1} are missing from the log"
             )
     return [leaf for _, leaf in rows]
-
-
-def _rows(connection: Connection, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
-        return cursor.execute(statement.encode(), parameters).fetchall()

@@ -7,13 +7,13 @@ from functools import partial
 from typing import Final
 
 from msgspec import Struct
-from psycopg.rows import tuple_row
 
 from domain.errors import NotWitnessedYet
 from domain.merkle.tree import Node, consistency_proof, inclusion_proof, root_at
 from infrastructure.postgres.datastore import Datastore, retry_lost_connection
+from infrastructure.postgres.rows import Connection, fetch_rows
 from infrastructure.transparency.checkpoints import latest_checkpoint
-from infrastructure.transparency.nodes import Connection, read_nodes
+from infrastructure.transparency.nodes import read_nodes
 
 NO_CHECKPOINT_YET: Final = "there is no checkpoint yet; a worker makes one every few seconds"
 
@@ -57,10 +57,9 @@ class Proofs:
     def checkpoint(self) -> SignedCheckpoint:
         with self._datastore.get_connection() as connection:
             size, note = require_checkpoint(connection)
-            rows = connection.cursor(row_factory=tuple_row).execute(
-                "SELECT root FROM checkpoints WHERE size = %s", (size,)
-            )
-            return SignedCheckpoint(size, next(bytes(root).hex() for (root,) in rows), note)
+            query = "SELECT root FROM checkpoints WHERE size = %s"
+            ((root,),) = fetch_rows(connection, query, size)
+            return SignedCheckpoint(size, bytes(root).hex(), note)
 
     @retry_lost_connection
     def inclusion(self, position: int, size: int | None) -> InclusionProof:

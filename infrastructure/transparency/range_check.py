@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from application.log.recorder import leaf_digest
 from domain.merkle.tree import CHUNK_LEVEL, Frontier
+from infrastructure.postgres.rows import Connection
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.nodes import (
-    Connection,
     PositionsMissing,
     read_envelopes,
     read_head,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from psycopg.rows import tuple_row
 
-from infrastructure.transparency.nodes import Connection
+from infrastructure.postgres.rows import Connection
 from infrastructure.transparency.proofs import witnessed_size
 from infrastructure.verifier.population import Question
 from infrastructure.verifier.samples import MemberCollector, PopulationMember, member_event_types

@@ -4,14 +4,13 @@ it does not allow signing."""
 from __future__ import annotations
 
 import base64
-import os
 import secrets
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from infrastructure.durable_files import write_new_file
+from infrastructure.durable_files import create_file
 from infrastructure.verifier.notes import (
     COSIGNATURE,
     ED25519,
@@ -100,7 +99,9 @@ def make_successor(file: Path, name: str) -> Signer:
 def _read_signer(file: Path, name: str, kind: bytes) -> Signer:
     try:
         if not file.exists():
-            _write_signer(file, Signer(name, Ed25519PrivateKey.generate(), kind))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            made = Signer(name, Ed25519PrivateKey.generate(), kind)
+            create_file(file, f"{made.secret}\n".encode())
         return _parse_signer(file.read_text(encoding="ascii"), kind)
     except (OSError, UnicodeDecodeError) as error:
         raise KeyUnusable(f"{file}: {error}") from None
@@ -116,15 +117,3 @@ def _parse_signer(text: str, kind: bytes) -> Signer:
     if seed[:1] != kind or found.key.id.hex() != number:
         raise KeyUnusable("its ID is not that of the key")
     return found
-
-
-def _write_signer(file: Path, made: Signer) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    write_new_file(beside, f"{made.secret}\n".encode())
-    try:
-        os.link(beside, file)  # never replaces a key that another process made meanwhile
-    except FileExistsError:
-        pass
-    finally:
-        beside.unlink()

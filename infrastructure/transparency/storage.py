@@ -3,7 +3,6 @@ files, and writes each as a whole."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import from_url
 
-from infrastructure.durable_files import fsync_directory, write_new_file
+from infrastructure.durable_files import replace_file
 from infrastructure.file_locks import file_lock
 
 MAX_ATTEMPTS: Final = 20
@@ -63,10 +62,8 @@ class DirectoryStorage:
             with file_lock(self.directory / ".lock"):
                 content = change(self.read(name))
                 if content is not None:
-                    beside = self.directory / f".{name}.{secrets.token_hex(4)}"
-                    write_new_file(beside, content, 0o666)  # anyone may read it, by the umask
-                    beside.replace(self.directory / name)
-                    fsync_directory(self.directory)
+                    # Anyone may read it, by the umask.
+                    replace_file(self.directory / name, content, 0o666)
 
     def names(self) -> list[str]:
         with _translate_errors():

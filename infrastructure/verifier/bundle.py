@@ -47,6 +47,9 @@ GIVEN_WITNESS: Final = "WITNESS"
 """Names of the given keys in a fault, where others have a file of the bundle."""
 MOST_FAULTS = 100
 _CHUNK = 1 << CHUNK_LEVEL
+_ROOT_FAULT: Final = Fault(
+    "root", CHECKPOINT_FILE, "the events and subtrees do not have the root that was signed"
+)
 
 
 class Verdict(NamedTuple):
@@ -102,9 +105,8 @@ def _usable_keys(bundle: Path, keys: Sequence[str]) -> Sequence[Key]:
         try:
             return [_parse_key(read_file(bundle, KEY_FILE).decode(), KEY_FILE)]
         except UnicodeDecodeError:
-            raise BundleBroken(
-                Fault("key", KEY_FILE, "the key cannot be used: it is not UTF-8")
-            ) from None
+            detail = "the key cannot be used: it is not UTF-8"
+            raise BundleBroken(Fault("key", KEY_FILE, detail)) from None
     if len(keys) == 1:
         return [_parse_key(keys[0], GIVEN_KEY)]
     return [_parse_key(text, f"{GIVEN_KEY} {number}") for number, text in enumerate(keys, 1)]
@@ -137,12 +139,12 @@ def _verify(bundle: Path, note: bytes, key: Key, witness: Key | None) -> Verdict
     try:
         root = _compute_root(bundle, parts, since, scope.add if scope is not None else None, faults)
     except (_Mismatch, OutsideTree):
-        found = locate_faults(bundle, parts, events, EVENTS_FILE in is_changed) or [_root_fault()]
+        found = locate_faults(bundle, parts, events, EVENTS_FILE in is_changed) or [_ROOT_FAULT]
         located = {fault.file for fault in found}
         rest = [f for f in faults if f.code != "file_changed" or f.file not in located]
         return verdict._replace(faults=[*rest, *found])
     if root != signed.root:
-        faults.append(_root_fault())
+        faults.append(_ROOT_FAULT)
     faults += scope.faults if scope is not None else ()
     faults += _check_answer(manifest, parts, count)
     return verdict._replace(
@@ -220,23 +222,15 @@ def _check_earlier_root(frontier: Frontier, since: Checkpoint | None, faults: li
             faults.append(lost)
 
 
-def _root_fault() -> Fault:
-    return Fault(
-        "root", CHECKPOINT_FILE, "the events and subtrees do not have the root that was signed"
-    )
-
-
 def _read_checkpoint(bundle: Path, name: str, size: int, key: Key) -> Checkpoint:
     try:
         found = open_checkpoint(read_file(bundle, name), key)
     except NoteBroken as error:
-        raise BundleBroken(
-            Fault("checkpoint", name, f"the checkpoint cannot be verified: {error}")
-        ) from None
+        detail = f"the checkpoint cannot be verified: {error}"
+        raise BundleBroken(Fault("checkpoint", name, detail)) from None
     if found.size != size:
-        raise BundleBroken(
-            Fault("checkpoint", name, f"it has {found.size} positions, the manifest states {size}")
-        )
+        detail = f"it has {found.size} positions, the manifest states {size}"
+        raise BundleBroken(Fault("checkpoint", name, detail))
     return found
 
 

@@ -23,7 +23,7 @@ class _PositionTracker:
 
     def __init__(self, parts: Sequence[EventRun], leaves: Sequence[bytes]) -> None:
         positions = [p for run in parts for p in range(run.first, run.end)]
-        self._order = {position: n for n, position in enumerate(positions)}
+        self.order = {position: n for n, position in enumerate(positions)}
         self._positions = positions
         self._leaves = leaves
         self._next = 0
@@ -39,7 +39,7 @@ class _PositionTracker:
             self._suspected |= {due} if due is not None else set()
             return
         position = int(found[1])
-        place = self._order.get(position)
+        place = self.order.get(position)
         if place is None:
             self._add("added", "no event of this position was exported", number, position)
             return
@@ -53,9 +53,6 @@ class _PositionTracker:
             self._add("duplicated", "the position is here a second time", number, position)
             return
         self._compare(place, position, number, found[2])
-
-    def place_of(self, position: int | None, otherwise: int) -> int:
-        return otherwise if position is None else self._order[position]
 
     def _compare(self, place: int, position: int, number: int, envelope: bytes) -> None:
         digest = hashlib.sha256(b"\x00" + envelope).hexdigest().encode()
@@ -93,8 +90,6 @@ def locate_faults(
         # After an added or removed leaf all later ones differ: report the first only.
         changed = changed[:1] or [None]
     end = min(len(leaves), events)
-    return [_leaf_fault(tracker.place_of(position, end), position) for position in changed]
-
-
-def _leaf_fault(place: int, position: int | None) -> Fault:
-    return Fault("leaf", LEAVES_FILE, "the leaf differs from its event's hash", place + 1, position)
+    places = [(end if p is None else tracker.order[p], p) for p in changed]
+    detail = "the leaf differs from its event's hash"
+    return [Fault("leaf", LEAVES_FILE, detail, place + 1, p) for place, p in places]

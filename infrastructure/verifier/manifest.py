@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from infrastructure.verifier.bundle_format import (
     FORMAT,
@@ -27,21 +27,13 @@ _MANIFEST_FIELDS: Final = {"format", "question", "size", "since", "events", "ans
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 
 
-class _QuestionFields(NamedTuple):
-    """The fields of a question beside `ask`."""
-
-    required: frozenset[str] = frozenset()
-    optional: frozenset[str] = frozenset()
-
-
 _QUESTION_FIELDS: Final = {
-    "everything": _QuestionFields(),
-    "case": _QuestionFields(frozenset({"case"})),
-    "period": _QuestionFields(frozenset({"from", "to"})),
-    "population": _QuestionFields(
-        frozenset({"type"}), frozenset({"kind", "over", "currency", "from", "to"})
-    ),
+    "everything": {"ask"},
+    "case": {"ask", "case"},
+    "period": {"ask", "from", "to"},
+    "population": {"ask", "type"},
 }
+_OPTIONAL_FIELDS: Final = {"population": {"kind", "over", "currency", "from", "to"}}
 _FIELD_PATTERNS: Final = {
     "case": re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
     "over": re.compile(AMOUNT_PATTERN),
@@ -89,10 +81,11 @@ def _is_count(value: Any) -> bool:
 def _is_question(value: Any) -> bool:
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         return False
-    fields = _QUESTION_FIELDS.get(value.get("ask", ""))
+    ask = value.get("ask", "")
+    required, optional = _QUESTION_FIELDS.get(ask), _OPTIONAL_FIELDS.get(ask, set())
     return (
-        fields is not None
-        and {"ask", *fields.required} <= value.keys() <= {"ask", *fields.required, *fields.optional}
+        required is not None
+        and required <= value.keys() <= required | optional
         and all(
             _FIELD_PATTERNS[name].fullmatch(value[name])
             for name in value.keys() & _FIELD_PATTERNS.keys()

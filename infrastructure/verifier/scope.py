@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Mapping
+from itertools import count
+from typing import Any, Final, TypeAlias
 
 from infrastructure.verifier.bundle_format import EVENTS_FILE, Fault
 from infrastructure.verifier.population import TIME_PATTERN, PopulationCount, comparable_time
@@ -23,62 +24,55 @@ PROVES: Final = {
 """What a verified bundle proves. Only `everything` and `population` prove that nothing was left out."""
 
 
-class BundleScope(Protocol):
-    """Checks each event of a bundle against the question."""
-
-    def add(self, position: int, envelope: bytes) -> None: ...
-
-    @property
-    def faults(self) -> list[Fault]: ...
+HeadCheck: TypeAlias = Callable[[re.Match[bytes] | None], bool]
 
 
-def scope_of(question: Mapping[str, Any]) -> BundleScope | None:
+class HeadScope:
+    """Checks each event of a bundle by the first fields of its envelope."""
+
+    def __init__(self, belongs: HeadCheck, detail: str) -> None:
+        self.faults: list[Fault] = []
+        self._belongs, self._detail = belongs, detail
+
+    def add(self, position: int, envelope: bytes) -> None:
+        if not self._belongs(_ENVELOPE_HEAD.match(envelope)):
+            self.faults.append(Fault("question", EVENTS_FILE, self._detail, None, position))
+
+
+def scope_of(question: Mapping[str, Any]) -> HeadScope | None:
     match question["ask"]:
         case "case":
-            return CaseScope(question["case"])
+            belongs = _is_next_of(question["case"])
+            return HeadScope(belongs, "it is not the next event of the case")
         case "period":
-            return PeriodScope(question["from"], question["to"])
+            belongs = _is_recorded_within(question["from"], question["to"])
+            return HeadScope(belongs, "it was not recorded in the period")
         case _:
             return None
 
 
-class CaseScope:
-    """The events of one case. Versions count from 1, so a gap before the last event shows."""
+def _is_next_of(case: str) -> HeadCheck:
+    """Versions count from 1, so a gap before the last event of the case shows."""
+    versions, stream = count(1), case.encode()
 
-    def __init__(self, case: str) -> None:
-        self._case = case.encode()
-        self._version = 0
-        self._strays: list[int] = []
+    def belongs(head: re.Match[bytes] | None) -> bool:
+        version = next(versions)
+        return head is not None and head[1] == stream and int(head[2]) == version
 
-    def add(self, position: int, envelope: bytes) -> None:
-        self._version += 1
-        head = _ENVELOPE_HEAD.match(envelope)
-        if head is None or head[1] != self._case or int(head[2]) != self._version:
-            self._strays.append(position)
-
-    @property
-    def faults(self) -> list[Fault]:
-        return _faults_at(self._strays, "it is not the next event of the case")
+    return belongs
 
 
-class PeriodScope:
-    def __init__(self, start: str, end: str) -> None:
-        self._start, self._end = comparable_time(start), comparable_time(end)
-        # The second alone decides for most events, which is faster.
-        self._first, self._last = start[:_SECONDS].encode(), end[:_SECONDS].encode()
-        self._strays: list[int] = []
+def _is_recorded_within(start: str, end: str) -> HeadCheck:
+    from_, to = comparable_time(start), comparable_time(end)
+    # The second alone decides for most events, which is faster.
+    first, last = start[:_SECONDS].encode(), end[:_SECONDS].encode()
 
-    def add(self, position: int, envelope: bytes) -> None:
-        head = _ENVELOPE_HEAD.match(envelope)
-        if head is None or not (
-            self._first < head[3][:_SECONDS] < self._last
-            or self._start <= comparable_time(head[3].decode()) < self._end
-        ):
-            self._strays.append(position)
+    def belongs(head: re.Match[bytes] | None) -> bool:
+        return head is not None and (
+            first < head[3][:_SECONDS] < last or from_ <= comparable_time(head[3].decode()) < to
+        )
 
-    @property
-    def faults(self) -> list[Fault]:
-        return _faults_at(self._strays, "it was not recorded in the period")
+    return belongs
 
 
 class PopulationScope:
@@ -90,7 +84,3 @@ class PopulationScope:
     def faults(self) -> list[Fault]:
         detail = "its content or its proposal cannot be read"
         return [Fault("answer", EVENTS_FILE, detail, None, p) for p in self.count.unknown]
-
-
-def _faults_at(positions: list[int], detail: str) -> list[Fault]:
-    return [Fault("question", EVENTS_FILE, detail, None, position) for position in positions]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from domain.merkle.hashing import EMPTY_ROOT
 from domain.merkle.verification import is_consistent
-from infrastructure.durable_files import fsync_directory, write_new_file
+from infrastructure.durable_files import replace_file
 from infrastructure.file_locks import file_lock
 from infrastructure.transparency.ask_witness import (
     SIZE_MEDIA_TYPE,
@@ -70,7 +70,7 @@ class CosignedState:
         if not _is_consistent(request, last):
             return WitnessResponse(422, f"it does not extend the {size} cosigned positions\n")
         line = self.cosigner.cosignature(request.text, int(time.time()))
-        self._keep(checkpoint.origin, signed + line.encode())
+        replace_file(self._file(checkpoint.origin), signed + line.encode())
         return WitnessResponse(200, line)
 
     def _last(self, origin: str) -> Checkpoint | None:
@@ -83,14 +83,6 @@ class CosignedState:
             return parse_checkpoint(split_note(note)[0])
         except NoteBroken as error:
             raise CosignedStateUnreadable(f"{self._file(origin)}: {error}") from None
-
-    def _keep(self, origin: str, note: bytes) -> None:
-        file = self._file(origin)
-        beside = file.with_suffix(".next")
-        beside.unlink(missing_ok=True)  # a killed process may have left one
-        write_new_file(beside, note)
-        beside.replace(file)
-        fsync_directory(self.directory)
 
     def _file(self, origin: str) -> Path:
         return self.directory / f"{hashlib.sha256(origin.encode()).hexdigest()}.note"

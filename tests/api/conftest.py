@@ -8,8 +8,8 @@ from tests.conftest import Databases
 
 
 @pytest.fixture(scope="module")
-def ours(databases: Databases, template_database: str) -> Iterator[RunningService]:
-    """A service with people, reports and time, over a database that the tests of a file share."""
+def server(databases: Databases, template_database: str) -> Iterator[RunningService]:
+    """A service with people, reports and a timekeeper; the tests of a file share its database."""
     with (
         databases.new(template_database) as name,
         run_service(databases.dsn(name), time=True) as running,
@@ -18,18 +18,18 @@ def ours(databases: Databases, template_database: str) -> Iterator[RunningServic
 
 
 @pytest.fixture(scope="module")
-def shop(ours: RunningService) -> Iterator[httpx2.Client]:
-    with ours.client_as("shop") as client:
+def shop(server: RunningService) -> Iterator[httpx2.Client]:
+    with server.client_as("shop") as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def ana(ours: RunningService) -> Iterator[httpx2.Client]:
-    with ours.client_as("ana") as client:
+def ana(server: RunningService) -> Iterator[httpx2.Client]:
+    with server.client_as("ana") as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def bo(ours: RunningService) -> Iterator[httpx2.Client]:
-    with ours.client_as("bo") as client:
+def bo(server: RunningService) -> Iterator[httpx2.Client]:
+    with server.client_as("bo") as client:
         yield client

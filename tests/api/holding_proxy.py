@@ -1,4 +1,4 @@
-"""A proxy before PostgreSQL that holds back a request of the client for as long as it is told to."""
+"""A proxy in front of PostgreSQL that can hold back a client's request."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class HoldingProxy:
 
     @contextmanager
     def holding(self, *texts: bytes) -> Iterator[threading.Event]:
-        """Hold back what contains one of the texts; the event is set once something is held."""
+        """Hold back data that contains one of the texts; the event is set once something is
+        held."""
         self._held.clear()
         self._let_go.clear()
         self._held_texts = texts

@@ -1,4 +1,4 @@
-"""An issuer of access tokens over real HTTP, with keys that come and go, and tokens good and bad."""
+"""An issuer of access tokens over real HTTP: rotating keys, valid and invalid tokens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from infrastructure.identity.trusted_issuers import Issuer, KeyCacheTimes
 
 AUDIENCE = "casetrail-tests"
 OMITTED = object()
-"""In the place of a header or a claim that is to be left out."""
+"""The value that leaves out a header or a claim."""
 SHORT_CACHE_TIMES = KeyCacheTimes(fresh=1.0, stale=3.0, between=0.3, fetch=1.0)
 JsonObject = dict[str, Any]
 
@@ -40,7 +40,7 @@ def signature(signing_input: str, key: Key, algorithm: str) -> bytes:
 
 
 class SigningKey:
-    """A key pair with its id and what it signs with."""
+    """A key pair with its id and its algorithm."""
 
     def __init__(self, algorithm: str, kid: str) -> None:
         self.algorithm = algorithm
@@ -59,7 +59,7 @@ class SigningKey:
 
 
 class IssuerServer:
-    """Serves its configuration and its keys; may be slow, broken or silent."""
+    """Serves its configuration and its keys; can be slow, broken or silent."""
 
     def __init__(self) -> None:
         self.keys: list[SigningKey] = []
@@ -70,16 +70,16 @@ class IssuerServer:
         self.called: str | None = None
         self.body: bytes | None = None
         self.location: str | None = None
-        ours = self
+        issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                ours.asked.append(self.path)
-                time.sleep(ours.delay_seconds)
-                body = ours.body or json.dumps(ours.told(self.path)).encode()
-                self.send_response(ours.status)
-                if ours.location is not None:
-                    self.send_header("Location", ours.location)
+                issuer.asked.append(self.path)
+                time.sleep(issuer.delay_seconds)
+                body = issuer.body or json.dumps(issuer.told(self.path)).encode()
+                self.send_response(issuer.status)
+                if issuer.location is not None:
+                    self.send_header("Location", issuer.location)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -138,7 +138,7 @@ class IssuerServer:
         payload: bytes | None = None,
         **claims: Any,
     ) -> str:
-        """Properly signed, whatever it says."""
+        """A correctly signed token with any claims."""
         key = key or self.keys[0]
         told = {"alg": key.algorithm, "typ": "at+jwt", "kid": key.kid, **(header or {})}
         told = {name: value for name, value in told.items() if value is not OMITTED}
@@ -160,7 +160,7 @@ def serve_issuer(*keys: SigningKey) -> Iterator[IssuerServer]:
 
 
 def actor_chain(*actors: str) -> JsonObject:
-    """`act` of these, the one that acts now first."""
+    """The `act` claim of these actors, the current one first."""
     told: JsonObject = {}
     for actor in reversed(actors):
         told = {"sub": actor, **({"act": told} if told else {})}

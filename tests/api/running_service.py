@@ -1,4 +1,4 @@
-"""A real service on a loopback port, with a worker's threads beside it and people to ask as."""
+"""A real service on a loopback port, with a worker's threads and the tokens of its people."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
 
 ROLES = {
-    # Most tests tell what happened, and then work on it.
+    # Most tests send signals and then work on the case as the same person.
     "ana": (Role.EXCEPTION_SPECIALIST, Role.TEAM_LEAD, Role.INTEGRATOR),
     "bo": (Role.HANDLER, Role.INTEGRATOR),
     "carla": (Role.TEAM_LEAD, Role.INTEGRATOR),
@@ -45,14 +45,14 @@ FOLDER = TemporaryDirectory(prefix="casetrail-outside-")
 
 
 def outside_settings(dsn: str) -> Vault:
-    """What lies outside the database: the same for all that serve it."""
+    """The folders outside the database: the same for all services on it."""
     folder = f"{FOLDER.name}/{conninfo_to_dict(dsn)['dbname']}"
     return open_vault(f"{folder}/keys", f"{folder}/evidence")
 
 
 @dataclass
 class RunningService:
-    """A served database: where it answers, and the tokens of its people."""
+    """A service over a database: its address and the tokens of its people."""
 
     dsn: str
     url: str
@@ -72,8 +72,7 @@ def serve(
     demo_home: Path | None = None,
     provider: PaymentProvider | None = None,
 ) -> Iterator[tuple[str, Service]]:
-    """The service over a database that is ready, on a port of its own; with a demonstration's own
-    issuer, if that is given a home."""
+    """Serve a migrated database on a free port; with the demo issuer if `demo_home` is given."""
     with (
         listen("127.0.0.1", 0) as listener,
         ExitStack() as stack,
@@ -86,7 +85,7 @@ def serve(
                 *issuers,
                 Issuer(local.name, DEMO_CLIENT, patience=KeyCacheTimes(between=0.1)),
             )
-        ours = stack.enter_context(
+        running = stack.enter_context(
             service(
                 dsn,
                 outside_settings(dsn),
@@ -95,9 +94,9 @@ def serve(
                 provider=provider,
             )
         )
-        ours.desks.ensure_policy()
+        running.desks.ensure_policy()
         config = uvicorn.Config(
-            create_app(ours, issuer=local), log_level="critical", access_log=False, lifespan="on"
+            create_app(running, issuer=local), log_level="critical", access_log=False, lifespan="on"
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(
@@ -105,8 +104,8 @@ def serve(
         )
         thread.start()
         try:
-            with follow_policy(ours.desks):
-                yield url, ours
+            with follow_policy(running.desks):
+                yield url, running
         finally:
             server.should_exit = True
             thread.join(timeout=TIMEOUT_SECONDS)
@@ -114,7 +113,7 @@ def serve(
 
 @contextmanager
 def run_reports(dsn: str) -> Iterator[ProjectionRunner]:
-    """The reports are kept up for as long as this lasts."""
+    """Maintain the reports within this context."""
     runner = ProjectionRunner(dsn, PROJECTIONS)
     thread = threading.Thread(target=runner.run, name="reports", daemon=True)
     thread.start()
@@ -127,7 +126,7 @@ def run_reports(dsn: str) -> Iterator[ProjectionRunner]:
 
 @contextmanager
 def run_timekeeper(dsn: str) -> Iterator[None]:
-    """What falls due is decided for as long as this lasts."""
+    """Record overdue events within this context."""
     stop = threading.Event()
     with desks(dsn, vault=outside_settings(dsn)) as working:
         working.ensure_policy()
@@ -144,7 +143,7 @@ def run_timekeeper(dsn: str) -> Iterator[None]:
 
 
 def add_people(dsn: str) -> dict[str, str]:
-    """Add everybody, and hand out their tokens."""
+    """Add all people and return their tokens."""
     tokens = {}
     with desks(dsn) as working:
         for name, roles in ROLES.items():
@@ -163,13 +162,13 @@ def run_service(
     issuers: Sequence[Issuer] = (),
     provider: PaymentProvider | None = None,
 ) -> Iterator[RunningService]:
-    """Everything over one fresh database."""
+    """Run the service with its reports and timekeeper over one fresh database."""
     prepare_database(dsn)
     with ExitStack() as stack:
-        url, ours = stack.enter_context(serve(dsn, issuers=issuers, provider=provider))
+        url, running = stack.enter_context(serve(dsn, issuers=issuers, provider=provider))
         tokens = add_people(dsn)
         if reports:
             stack.enter_context(run_reports(dsn))
         if time:
             stack.enter_context(run_timekeeper(dsn))
-        yield RunningService(dsn, url, ours, tokens)
+        yield RunningService(dsn, url, running, tokens)

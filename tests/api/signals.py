@@ -1,4 +1,4 @@
-"""Signals as their sources write them, and ways to send them."""
+"""Signals as their sources write them, and helpers that send them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def signal(kind: str, order: str, **facts: object) -> JsonObject:
 
 
 def placed(order: str, price: str = "10.00", **facts: object) -> JsonObject:
-    """An order of one line, paid by card; nothing about it is late within the next day."""
+    """An order of one line, paid by card; nothing becomes late within the next day."""
     return signal(
         "order.placed",
         order,
@@ -64,7 +64,7 @@ def captured(order: str, amount: str = "10.00", **facts: object) -> JsonObject:
 
 
 def unavailable(order: str, **facts: object) -> JsonObject:
-    """Opens a case of `stock_unavailable`, which only a person resolves."""
+    """Opens a `stock_unavailable` case, which only a person resolves."""
     return signal("stock.unavailable", order, source="wms", **facts)
 
 
@@ -77,7 +77,7 @@ def as_ndjson(items: Iterable[object]) -> bytes:
 
 
 def send(client: httpx2.Client, *signals: JsonObject, **headers: str) -> httpx2.Response:
-    """As an array, whatever their number."""
+    """Send the signals as one array."""
     return client.post(
         "/v1/signals",
         content=json.dumps(signals),
@@ -88,7 +88,7 @@ def send(client: httpx2.Client, *signals: JsonObject, **headers: str) -> httpx2.
 def open_case(
     client: httpx2.Client, kind: str = "stock_unavailable", order: str | None = None
 ) -> str:
-    """The id of a fresh open case (of stock that is not there, unless told otherwise)."""
+    """Open a case (by default `stock_unavailable`) and return its id."""
     order = order or order_id()
     answer = send(client, placed(order), unavailable(order))
     assert answer.status_code == 200, answer.text

@@ -11,6 +11,6 @@ __all__ = ["casetrail", "database", "starters"]
 
 @pytest.fixture(scope="module")
 def world(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """On a database of its own; nothing of it is told yet."""
+    """The world, not built yet, on its own database."""
     with databases.new() as name:
         yield World(databases.dsn(name), tmp_path_factory.mktemp("home"))

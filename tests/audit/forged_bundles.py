@@ -1,4 +1,4 @@
-"""Small bundles as the owner of a log could make them: whatever they say, it is signed."""
+"""Small bundles as the owner of a log could forge them: all correctly signed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def money(amount: str) -> dict[str, str]:
 
 
 def _log() -> list[bytes]:
-    """Twenty-one events of two cases, a day each; of the second, adjustments."""
+    """Twenty-one events of two cases, one a day; the second case has adjustments."""
     told = []
     for n in range(12):
         stream, version = (CASE, n // 2 + 1) if n % 2 else (OTHER, n // 2 + 1)
@@ -71,7 +71,7 @@ def bundle(
     answer: object = None,
     log: Sequence[bytes] = LOG,
 ) -> Files:
-    """Of all positions, if none are named."""
+    """A bundle of these positions, by default of all."""
     wanted = set(positions if positions is not None else range(since + 1, len(log) + 1))
     leaves = [leaf_hash(state) for state in log]
     here = sorted(wanted)
@@ -117,7 +117,7 @@ def _nodes(leaves: Sequence[bytes], here: set[int], since: int) -> Iterator[byte
 
 
 def signed(text: str) -> bytes:
-    """A line, whatever it says, as a note of the owner's key."""
+    """Sign any text as a note with the owner's key."""
     return SIGNER.signed(f"{text}\n")
 
 
@@ -127,7 +127,7 @@ def manifest_in(files: Files) -> dict[str, Any]:
 
 
 def sign_again(files: Files, edit: Callable[[dict[str, Any]], None] | None = None) -> Files:
-    """The files as they are now, and what the manifest says of them, signed."""
+    """Update the manifest for the current files and sign it."""
     manifest = manifest_in(files)
     names = [name for name in files if name != "manifest.note"]
     manifest["files"] = {name: hashlib.sha256(files[name]).hexdigest() for name in names}
@@ -138,7 +138,7 @@ def sign_again(files: Files, edit: Callable[[dict[str, Any]], None] | None = Non
 
 
 def reword_manifest(files: Files, change: Callable[[str], str]) -> Files:
-    """The manifest's line in other words, signed."""
+    """Change the text of the manifest and sign it."""
     text = files["manifest.note"].partition(b"\n")[0].decode()
     return {**files, "manifest.note": signed(change(text))}
 
@@ -151,7 +151,8 @@ def write_files(place: Path, files: Files) -> Path:
 
 
 def verify_with_both(node: Callable[..., Any] | None, place: Path, *given: str) -> dict[str, Any]:
-    """What Python says; and Node says the same, but for why a signature or a key is none."""
+    """The result of the Python verifier; Node's is the same, except for the reasons of bad
+    signatures and keys."""
     witness = given[1] if len(given) > 1 else None
     try:
         told: dict[str, Any] = json.loads(
@@ -189,7 +190,7 @@ process.exitCode = 0;
 
 @contextmanager
 def persistent_node_verifier() -> Iterator[Callable[..., Any] | None]:
-    """The Node verifier, loaded anew for each bundle, in one process; nothing where there is no Node."""
+    """The Node verifier in one process, reloaded for each bundle; None without Node."""
     if NODE is None:
         yield None
         return

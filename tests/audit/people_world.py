@@ -1,5 +1,5 @@
-"""Ten days of a house in which people come, are given roles, decide on money, break the glass, set policy
-aside, and leave: with one of everything that an auditor asks about people, money and the control."""
+"""Ten days of a shop in which people join, get roles, decide on money, use break-glass, override policy and
+leave: at least one example for each audit question about people, money and controls."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ ROLES: Final = {
     "tia": Role.TEAM_LEAD,
 }
 BEGIN, END = after(-48), after(192)
-"""Eight days after noon, and two before."""
+"""Eight days after the start, and two before."""
 WHOLE_PERIOD: Final = Period(BEGIN, END)
 BUILD: Final = create_build_started(
     "0.1.0",
@@ -77,11 +77,11 @@ ISSUER: Final = "https://id.example"
 
 
 def no_witness(_: datetime) -> None:
-    """Nobody witnesses the log."""
+    """Makes no checkpoint."""
 
 
 class PeopleWorld(MoneyService):
-    """`witness` signs the log at a time of the story."""
+    """`witness` makes a checkpoint at a time of the story."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class PeopleWorld(MoneyService):
         )
         self.principals = PrincipalsDesk(self.log, self.people, Principals(self.log, self.people))
 
-    # In small steps
+    # Small steps
 
     def by(self, person: str, at: float, **more: object) -> Caller:
         roles = more.pop("roles", (ROLES[person],) if person in ROLES else ())
@@ -123,14 +123,14 @@ class PeopleWorld(MoneyService):
         self.log.append([write])
 
     def key(self, person: str, at: float, **more: object) -> None:
-        """One whose name is the person's, as the callers of these stories have it."""
+        """Issue a key with the name of its person, as the callers of the story expect."""
         digest = hashlib.sha256(person.encode()).hexdigest()
         name = str(more.pop("key", person))
         issued = TokenIssued(name=person, key=name, digest=digest, **more)  # type: ignore[arg-type]
         self.tell(issued, token_stream(digest), at)
 
     def proposed(self, order: str, amount: str, at: float, customer: str = "c-1") -> Adjustment:
-        """Ana proposes it in a case of an order that she holds."""
+        """Ana proposes a refund in a case that she holds."""
         if not any(case.order == order for case in self.found()):
             self.buy(order, "5000.00", customer, at - 5)
         return self.propose(amount, by="ana", at=at, order=order)
@@ -142,7 +142,7 @@ class PeopleWorld(MoneyService):
         return one
 
     def paid(self, order: str, amount: str, at: float, *by: str, **more: str) -> Adjustment:
-        """By fay, as the provider told a quarter of an hour later."""
+        """Fay orders the payment; the provider confirms it a quarter of an hour later."""
         one = self.approved(order, amount, at, *by, **more)
         at += len(by)
         self.execute(one, "fay", at + 1, order=order, roles=(ROLES["fay"],))
@@ -198,7 +198,7 @@ class PeopleWorld(MoneyService):
 
 
 def play_story(world: PeopleWorld) -> PeopleWorld:
-    """All of it."""
+    """Play the whole story."""
     _people_come(world)
     world.witness(after(-39.9))
     chapters = (
@@ -215,7 +215,7 @@ def play_story(world: PeopleWorld) -> PeopleWorld:
         chapter(world)
         world.tick(after(ends_at), punctual=True)
         world.witness(after(ends_at))
-    world.tick(after(160))  # what fell due since then, too late
+    world.tick(after(160))  # records overdue events too late
     return world
 
 
@@ -255,7 +255,7 @@ def _money_is_given(world: PeopleWorld) -> None:
     asks = StartWait(dependency=Dependency.CARRIER, party="dhl", note="Asked for proof.")
     case = world.desk.wait(case.id, case.version, asks, world.by("ana", 21)).case
     world.desk.resume(case.id, case.version, "They answered.", world.by("ana", 33))
-    # On the provider's list: what was paid, what nobody approved, and what nobody knows.
+    # The provider's statement: paid refunds, an unapproved one, and an unknown one.
     unknown = structs.replace(world.given(first, "re-99", 30, "500.00"), key=None)
     forged = world.given(waiting, "re-66", 31)
     listed = (world.given(first, "re-o-1", 7.2), unknown, forged)
@@ -276,7 +276,7 @@ def _attempts_are_refused(world: PeopleWorld) -> None:
 def _sums_are_split(world: PeopleWorld) -> None:
     world.paid("o-30", "600.00", 60, "omar", customer="c-30")
     world.paid("o-31", "700.00", 70, "omar", "finn", customer="c-30")
-    # The same, and withdrawn: it came to nothing.
+    # The same, but withdrawn: it does not count.
     world.approved("o-32", "900.00", 60, "omar", customer="c-32")
     world.withdraw(world.proposed("o-33", "800.00", 70, customer="c-32"), "ana", 71, "o-33")
 
@@ -337,7 +337,7 @@ def _policy_is_set_aside(world: PeopleWorld) -> None:
 
 
 def _two_names_are_one(world: PeopleWorld) -> None:
-    """Nia approved what bo had worked on; later it is told that they are one."""
+    """Nia approved a case that bo had worked on; later they are found to be one person."""
     world.buy("o-40", "900.00", "c-40", 105)
     case = world.of("o-40")
     case = world.desk.release(case.id, case.version, "", world.by("ana", 110)).case

@@ -1,10 +1,10 @@
-"""One world, told once with a fixed clock: what an auditor is then told of it is the same every time.
+"""One world, built once with a fixed clock, so that an auditor's answers are the same every time.
 
-Five orders that cannot be delivered. Of o-1 ana (whose roles would let her approve) proposes 640 EUR,
+Five orders that cannot be delivered. For o-1 ana (whose roles would let her approve) proposes 640 EUR,
 tries to approve it herself and is refused; bo, through an agent, is refused as well; dana approves it
-for olga, fay orders it, finn finds it in the provider's list. What the warehouse noted was known and
-shown to nobody; that the customer had cancelled was told after it was paid, and had happened before.
-Meanwhile another policy came to decide. o-2 to o-5 are for lists and samples.
+for olga, fay orders it, finn finds it in the provider's statement. A note of the warehouse was known and
+shown to nobody. The customer had cancelled before the payment, and the signal of that came after it.
+Meanwhile another policy was activated. o-2 to o-5 are for lists and samples.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ class World:
     dsn: str
     home: Path
     size: int = 0
-    """Of the log, when all was told and witnessed."""
+    """The head of the log at the last checkpoint."""
     refs: dict[str, str] = field(default_factory=dict)
-    """What questions are asked about, by name."""
+    """The ids that questions are about, by name."""
 
     @property
     def settings(self) -> Settings:
@@ -89,7 +89,7 @@ class World:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of a command line beside it."""
+        """The environment of a command over this world."""
         settings = self.settings
         return {
             "DATABASE_URL": self.dsn,
@@ -99,7 +99,7 @@ class World:
 
 
 class WorldBuilder:
-    """Tells it, minute by minute."""
+    """Builds the world step by step."""
 
     def __init__(self, world: World, working: Desks, clock: list[datetime]) -> None:
         self.world, self.desks, self.clock = world, working, clock
@@ -129,7 +129,7 @@ class WorldBuilder:
         self.desks.intake.take([Arrival(signal, self.now) for signal in mine], SHOP)
 
     def buy(self, order: str, price: str, hours: float) -> None:
-        """Paid, and not to be had: ana holds the case."""
+        """A paid order without stock; ana holds its case."""
         self.at(hours)
         self.take(order, placed(customer=Customer(id=f"c-{order}"), lines=(line(price, "EUR"),)))
         self.at(hours + 0.1)
@@ -196,7 +196,7 @@ class WorldBuilder:
         ProjectionRunner(self.world.dsn, PROJECTIONS).catch_up()
 
     def first_order(self) -> None:
-        """Everything happens to o-1."""
+        """The story of o-1."""
         refs, store = self.world.refs, EvidenceStore(self.world.settings.evidence_place)
         self.buy("o-1", "900.00", 1)
         refs["case"] = str(case_of("o-1"))
@@ -243,13 +243,13 @@ class WorldBuilder:
         assert now < self.now
 
     def late(self) -> None:
-        """What had happened before anybody decided, and was told a day later."""
+        """A signal of an earlier event that arrives a day after the decision."""
         self.at(24)
         self.take("o-1", cancelled(), happened=MORNING + timedelta(hours=2.2))
         self.world.refs["late_at"] = _text(self.now)
 
     def asked(self) -> None:
-        """An auditor took the case along, and the operator asked a question."""
+        """An auditor exports the case, and the operator asks a question."""
         case = {"case": self.world.refs["case"]}
         for hours, asked, by, account in (
             (
@@ -285,7 +285,8 @@ class WorldBuilder:
             self.execute(order, hours + 3, one, reference)
 
     def privately(self) -> None:
-        """Of o-7, the customer wrote, and two people read it; o-8 and o-9 are of somebody who left."""
+        """The customer of o-7 wrote and two people read it; the customer of o-8 and o-9 is
+        erased."""
         self.at(50)
         for order, customer in (("o-7", "c-7"), ("o-8", "c-gone"), ("o-9", "c-gone")):
             whose = Customer(id=customer)
@@ -317,7 +318,7 @@ def case_of(order: str) -> UUID:
 
 
 def build_world(world: World) -> None:
-    """All of it, witnessed in the end."""
+    """Build the whole world and make a checkpoint."""
     prepare_database(world.dsn)
     clock = [MORNING]
     provider = LocalProvider("http://127.0.0.1:9")
@@ -341,10 +342,10 @@ def build_world(world: World) -> None:
 
 @contextmanager
 def serve_world(world: World) -> Iterator[RunningService]:
-    """The world, told and served; `aud` may read all of it, `bob` and `sam` may not."""
+    """Build and serve the world; `aud` can read all of it, `bob` and `sam` cannot."""
     build_world(world)
-    with serve(world.dsn) as (url, ours):
-        ours.checkpoints = checkpoints_of(world.settings)
+    with serve(world.dsn) as (url, server):
+        server.checkpoints = checkpoints_of(world.settings)
         tokens = {}
         with desks(world.dsn, vault=vault_of(world.settings)) as working:
             now = working.clock()
@@ -354,7 +355,7 @@ def serve_world(world: World) -> Iterator[RunningService]:
             lead = GrantRole(role=Role.TEAM_LEAD, regions=("BR",), reason="For Brazil.")
             by = Caller(OPERATOR_ACTOR, "", now, "command:told")
             working.people.give("sam", lead, (), by)
-        yield RunningService(world.dsn, url, ours, tokens)
+        yield RunningService(world.dsn, url, server, tokens)
 
 
 def _signal_fields(id: str) -> dict[str, Any]:

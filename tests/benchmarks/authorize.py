@@ -1,8 +1,8 @@
 """authorize: GET /v1/me with a key or an access token, compared with the same route open to all.
 
-All routes are of one process, requested in turn by 32 clients, each with a token of its own. The
-access tokens are of an issuer whose keys are fetched over HTTP. A verified token is remembered for
-a few seconds, as in service; a third piece sends a new token with every request.
+One process serves all routes. 32 clients request them in turn, each with its own token. The keys of the
+issuer of the access tokens are fetched over HTTP. A verified token is cached for a few seconds, as in
+the service; a third measurement sends a new token with every request.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _renewed(sign: Callable[[], str]) -> Iterator[list[str]]:
 
 
 def _in_turn(path: str, tokens_of_all: Iterator[list[str]]) -> Iterator[bytes]:
-    """Several requests with one client's token, then as many with the next one's."""
+    """Several requests with the token of one client, then as many with that of the next client."""
     for tokens in tokens_of_all:
         for token in tokens:
             yield _line([_request(path, token)] * AT_ONCE)

@@ -1,4 +1,4 @@
-"""What `work` is compared with: an asynchronous handler that inserts one row, and nothing else.
+"""The server that `work` is compared with: an asynchronous handler that only inserts one row.
 
     DATABASE_URL=… python bare_handler.py
 

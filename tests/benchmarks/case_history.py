@@ -80,7 +80,7 @@ def _case_of_many(working: Desks) -> UUID:
 
 
 def _timed(act: Callable[[], None], seconds: float) -> Callable[[], float]:
-    """Milliseconds of each."""
+    """The milliseconds of each call."""
 
     def measure() -> float:
         done, started = 0, time.monotonic()

@@ -1,7 +1,7 @@
 """projections: the report `queue` catches up with a log of cases in all their stages.
 
 Compared with the library's own runner, which writes the same rows with one transaction for each
-event, and with reading and decoding the same events and doing nothing with them.
+event, and with only reading and decoding the same events.
 """
 
 from __future__ import annotations
@@ -85,8 +85,10 @@ def _caught_up(dsn: str) -> float:
 
 
 def _library(dsn: str, seconds: float) -> float:
-    """Goes on where it stopped in the round before, and from the start after the end. The clock stops
-    when there is nothing left to do."""
+    """Continue where the round before stopped, or from the start after the end of the log.
+
+    The clock stops when the end is reached.
+    """
     with library_baseline.runner(dsn) as runner:
         view = runner.view
         before = view.max_tracking_id("caselog") or 0

@@ -1,7 +1,7 @@
 """claim-next: the right next case out of a queue of 100,000, and out of one of 1,000.
 
 The measured time is that of the query of the queue and of the claim on the case's stream. Each claim
-waits until the reports have seen the one before, as a person's next request would.
+waits until the reports include the claim before, like the next request of a person.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def run(bench: Bench) -> list[Figure]:
 
 @contextmanager
 def _queue_of(bench: Bench, size: int) -> Iterator[Callable[[], float]]:
-    """A queue with so many open cases; claims the next one and returns the milliseconds."""
+    """Fill a queue with so many open cases; yield a function that times a claim of the next one."""
     with scratch_log(bench.dsn) as dsn:
         prepare_database(dsn)
         with desks(dsn) as working:

@@ -1,4 +1,4 @@
-"""The common part of the client processes: they send the lines of a file, to which `supply` adds."""
+"""The common part of the client processes: they send the lines of a file, which `supply` extends."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ class Lines:
         self.taken = 0
 
     def next(self) -> bytes | None:
-        """The next line; None if all that were written are taken."""
+        """The next line; None if all lines are taken."""
         with self._lock:
             line = self._file.readline()
             self.taken += bool(line)
@@ -38,8 +38,10 @@ def answer_each(
     connect: Callable[[], Connection],
     send: Callable[[Connection, bytes], int],
 ) -> None:
-    """Send lines for each number of seconds on standard input; answer each with a line of JSON: how much
-    was done, in how many seconds, with how many lines. `send` returns how much it did with a line.
+    """Read numbers of seconds from standard input, and send lines for so long.
+
+    Print a line of JSON for each number: the work done, the seconds and the number of lines. `send`
+    returns how much work it did with a line.
 
     The clock stops as soon as the file is used up. Connecting is not measured.
     """

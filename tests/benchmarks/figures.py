@@ -18,8 +18,11 @@ ROUNDS = 5
 
 
 class Figure(Struct, frozen=True, kw_only=True):
-    """One line of the result. `ratio` is the value divided by the value that it is compared with: above 1
-    is more, be it rows a second or milliseconds."""
+    """One line of the result.
+
+    `ratio` is the value divided by the value that it is compared with, for rows a second as well as for
+    milliseconds.
+    """
 
     name: str
     """Unique among the figures of all benchmarks; a target of this name applies to it."""
@@ -46,7 +49,7 @@ class Target(Struct, frozen=True):
         return bool(_COMPARE[self.sign](found, self.limit))
 
     def found(self, figure: Figure) -> str:
-        """What the target is about, of this figure."""
+        """The part of the figure that the target limits."""
         return f"{short(getattr(figure, self.of))} {self.unit}"
 
 
@@ -86,7 +89,7 @@ class Bench(Struct, frozen=True):
 
 
 class Rounds:
-    """The measurements of each piece, one in each round."""
+    """The measurements of each piece, one from each round."""
 
     def __init__(self, found: Mapping[str, Sequence[float]]) -> None:
         self._found = found
@@ -95,7 +98,7 @@ class Rounds:
         return median(self._found[piece])
 
     def ratio(self, piece: str, other: str) -> float:
-        """The median of the rounds' ratios: what disturbs a round disturbs both sides of it."""
+        """The median of the rounds' ratios, since a disturbance of a round affects both values."""
         pairs = zip(self._found[piece], self._found[other], strict=True)
         return median(one / two for one, two in pairs)
 
@@ -118,8 +121,10 @@ def measure_in_turn(
 def measure_in_slices(
     bench: Bench, pieces: Mapping[str, Callable[[int], float]], slices: int, rounds: int
 ) -> Rounds:
-    """Measure the pieces in several slices of every round, each time in the other order. A round's value
-    of a piece is the mean of its slices. A piece gets the number of the slice in the round, from 0."""
+    """Measure the pieces in several slices of every round, in alternating order.
+
+    The value of a piece in a round is the mean of its slices. A piece gets the number of the slice, from 0.
+    """
     found: dict[str, list[float]] = {name: [] for name in pieces}
     order = [*pieces.items()]
     for number in range(1, rounds + 1):
@@ -135,7 +140,7 @@ def measure_in_slices(
 
 
 def per_second(act: Callable[[], object], callers: int, seconds: float) -> float:
-    """How often a second so many threads together do it, each again and again."""
+    """How many calls a second so many threads make together, in a loop."""
     begin = threading.Barrier(callers)
 
     def call(_: int) -> float:

@@ -1,9 +1,9 @@
-"""The client of `work` and `authorize`, a process of its own: sends requests that are written as bytes.
+"""The client process of `work` and `authorize`: it sends requests that are prepared as bytes.
 
     python http_client.py HOST:PORT FILE CLIENTS
 
 Each line of the file is what one client sends, one request after the other: a JSON list of whole requests.
-The server must answer each with 200. `clients` says what is read and printed.
+The server must answer each with 200. `clients` describes the input and the output.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The same work done by the unchanged event-sourcing library: our own parts are compared with it."""
+"""The same work done by the unchanged event-sourcing library, to compare our own parts with."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def recorder(dsn: str) -> Iterator[PostgresApplicationRecorder]:
 
 
 def copy_log(dsn: str, most: int) -> None:
-    """The first events of our log, in the library's own table beside it."""
+    """Copy the first events of our log to a table of the library."""
     with recorder(dsn), psycopg.connect(dsn, autocommit=True) as connection:
         columns = "originator_id, originator_version, topic, state, notification_id"
         connection.execute(
@@ -117,7 +117,7 @@ def copy_log(dsn: str, most: int) -> None:
 
 
 def runner(dsn: str) -> ProjectionRunner[CaseLog, QueueTable]:
-    """The library's runner, at work as soon as it is made; close it as a context manager."""
+    """Start the library's runner; close it as a context manager."""
     with psycopg.connect(dsn) as connection:
         info = connection.info
         environment = {

@@ -1,4 +1,4 @@
-"""Real events to measure with: those of the domain, made by its own intake."""
+"""Real events to measure with, made by the domain's own intake."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _numbers = count(1)
 
 
 def one_signal() -> Write:
-    """A signal of a new order, as the intake would write it."""
+    """A signal of a new order, as the intake writes it."""
     order = f"D-{next(_numbers):07}"
     signal = StockAllocated(source="wms", id=f"{order}-a", order=order, event_time=NOW)
     return Write(
@@ -66,12 +66,12 @@ def as_lines(write: Write) -> list[RecordedEvent]:
 
 
 def one_row() -> bytes:
-    """The bytes that are stored of such a signal."""
+    """The stored bytes of such a signal."""
     return to_stored(as_lines(one_signal())[0]).state
 
 
 def opened() -> list[CaseEvent]:
-    """What opens a case: detected, enriched and routed by the policy that ships."""
+    """The events that open a case: detected, enriched and routed by the shipped policy."""
     log = EventLog(InMemoryLogRecorder())
     orders, cases = streams.orders(log), streams.cases(log)
     rulebook = load_policy()
@@ -83,7 +83,7 @@ def opened() -> list[CaseEvent]:
 
 
 def fill(log: EventLog, most: int) -> None:
-    """Write so many events of cases in all their stages, one case among many others."""
+    """Write so many events of cases in all stages, with the events of many cases mixed."""
     writes = _stages()
     left = most
     while left > 0:
@@ -128,7 +128,7 @@ def _stages() -> Iterator[Write]:
 
 
 def one_case(number: int, at: datetime = NOW) -> Write:
-    """A whole case that was opened at that time."""
+    """All events of a case that was opened at that time."""
     order = f"V-{number:07}-{uuid4().hex[:8]}"
     return Write(
         stream=case_stream(order, "payment_mismatch", 1),

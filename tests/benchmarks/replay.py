@@ -1,7 +1,7 @@
 """replay: a year of real orders (Olist's tables) replayed by `casetrail replay olist`.
 
 Seconds from the start of the command to its end; signals a second, compared with pgbench; and peak
-memory, compared with a replay of the same tables three times over, under other order ids.
+memory, compared with a replay of three copies of the tables with different order ids.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _replay(dsn: str, folder: Path) -> tuple[dict[str, Any], float]:
 
 
 def _repeat(folder: Path, into: Path) -> None:
-    """The tables several times over: each time, other orders with the same lives."""
+    """Write several copies of the tables: each has other order ids and the same events."""
     with OlistTables(folder) as tables:
         files = dict(tables.files)
     for name, file in files.items():

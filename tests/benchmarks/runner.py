@@ -1,4 +1,4 @@
-"""Runs benchmarks, prints their figures as they come, and sums up which targets are met."""
+"""Run benchmarks, print their figures as they come, and sum up which targets are met."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Benchmark(Protocol):
 
     @property
     def TARGETS(self) -> Mapping[str, Target]:
-        """By the names of figures that it gives."""
+        """The targets, by the names of the figures."""
 
     def run(self, bench: Bench) -> Iterable[Figure]: ...
 
 
 class Results(Struct):
-    """What a run has found."""
+    """The figures and the errors of a run."""
 
     figures: list[Figure] = field(default_factory=list)
     targets: dict[str, Target] = field(default_factory=dict)

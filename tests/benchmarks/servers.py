@@ -45,7 +45,7 @@ class CouldNotMeasure(Exception):
 
 @contextmanager
 def benchmark_server(warn: Callable[[str], None]) -> Iterator[str]:
-    """The address of the server that DATABASE_URL names, else of one of our own, on a disk."""
+    """The address of the server in DATABASE_URL, or else of an embedded server on a disk."""
     given = os.environ.get("DATABASE_URL")
     if given:
         with psycopg.connect(given) as connection:
@@ -56,14 +56,14 @@ def benchmark_server(warn: Callable[[str], None]) -> Iterator[str]:
         yield given
         return
     home = Path(tempfile.mkdtemp(prefix="casetrail-bench-", dir=_on_a_disk()))
-    home.chmod(0o755)  # the account that serves root goes through it
+    home.chmod(0o755)  # the account that runs the server for root must be able to enter it
     server = EmbeddedPostgres(home, durable=True)
     try:
         server.start()
         yield server.dsn()
     finally:
         server.stop()
-        # Root's cluster may lie outside of the home.
+        # The cluster of root may be outside the home.
         shutil.rmtree(server.cluster, ignore_errors=True)
         shutil.rmtree(home)
 
@@ -78,8 +78,9 @@ def scratch_log(dsn: str) -> Iterator[str]:
 
 @contextmanager
 def pgbench(dsn: str, row: bytes) -> Iterator[Callable[[int, float], float]]:
-    """Measures rows a second that pgbench inserts, one in each transaction, with so many clients for
-    so many seconds: the practical limit of this server on this machine.
+    """Yield a function that measures how many rows a second pgbench inserts, one in each transaction.
+
+    Its arguments are the clients and the seconds. This is the practical limit of this server.
 
     Raises CouldNotMeasure.
     """
@@ -117,7 +118,7 @@ def pgbench(dsn: str, row: bytes) -> Iterator[Callable[[int, float], float]]:
 
 @contextmanager
 def run_server(dsn: str, words: Sequence[str]) -> Iterator[str]:
-    """The address of a server on this database, a Python process that prints it."""
+    """Start a server on this database as a Python process that prints its address; yield the address."""
     environment = {**os.environ, "DATABASE_URL": dsn}
     with subprocess.Popen(
         [sys.executable, *words], env=environment, stdout=subprocess.PIPE, text=True
@@ -137,7 +138,7 @@ def run_server(dsn: str, words: Sequence[str]) -> Iterator[str]:
 
 @contextmanager
 def client_process(words: Sequence[str]) -> Iterator[Callable[[float], dict[str, Any]]]:
-    """A Python process that reads numbers of seconds, and answers each with a line of JSON.
+    """Start a Python process that reads numbers of seconds and answers each with a line of JSON.
 
     Raises CouldNotMeasure if it answers with an error, or ends.
     """
@@ -177,7 +178,7 @@ def _pgbench() -> Path:
 
 
 def _on_a_disk() -> str:
-    """A temporary directory that does not lie in memory."""
+    """A temporary directory that is not in memory."""
     for place in (tempfile.gettempdir(), "/var/tmp", str(Path.cwd())):
         if os.access(place, os.W_OK) and _file_system(place) not in ("tmpfs", "ramfs"):
             return place
@@ -185,7 +186,7 @@ def _on_a_disk() -> str:
 
 
 def _file_system(place: str) -> str:
-    """The type of the file system, where the system tells it."""
+    """The type of the file system, if the operating system reports it."""
     mounts = Path("/proc/mounts")
     if not mounts.exists():
         return ""

@@ -26,8 +26,8 @@ def bodies(signals_each: int) -> Iterator[bytes]:
 def _signals(now: datetime) -> Iterator[Signal]:
     """The signals of a shop's orders, in the order in which they happen from now on.
 
-    None of it is due yet: a batch of last week's signals would open cases for problems that the next
-    batch shows to be solved.
+    No deadline has passed yet: a batch of last week's signals would open cases for problems that the
+    next batch solves.
     """
     shop = OrderGenerator(7, "B")
     numbers = count()

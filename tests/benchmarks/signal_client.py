@@ -1,8 +1,8 @@
-"""The client of `signals-http`, a process of its own: sends bodies that are encoded already.
+"""The client process of `signals-http`: it sends bodies that are already encoded.
 
     python signal_client.py HOST:PORT TOKEN FILE CONNECTIONS
 
-Each line of the file is a body. `clients` says what is read and printed.
+Each line of the file is a body. `clients` describes the input and the output.
 """
 
 import json

@@ -1,9 +1,9 @@
 """signals-http: signals in batches of 100 through the real service, detection included.
 
-A `casetrail serve` on a database of its own, with its worker and without, decided by the policy
-that ships. The orders are the demonstration's, about seven signals each, every seventh with a
-problem; many are active at a time, so that a batch is about some seventy orders. The client is a
-process of its own, with bodies that are encoded already. Compared with pgbench, in rows a second.
+`casetrail serve` runs on its own database with the shipped policy, once with its worker and once
+without. The orders are those of the demonstration, with about seven signals each; every seventh order
+has a problem. Many are active at a time, so that a batch is about some seventy orders. The client is a
+separate process with encoded bodies. Compared with pgbench, in rows a second.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def run(bench: Bench) -> list[Figure]:
 
 @contextmanager
 def _service(dsn: str, words: list[str]) -> Iterator[Callable[[float], float]]:
-    """Measures how many signals a second a service on this database takes, over so many seconds."""
+    """Yield a function that measures how many signals a second a service on this database records."""
     token = _token(dsn)
     serve = ["-m", "api", "serve", "--port", "0", *words]
     with (
@@ -90,7 +90,7 @@ def _service(dsn: str, words: list[str]) -> Iterator[Callable[[float], float]]:
         def signals_per_second(seconds: float) -> float:
             found = per_second(seconds)
             if "--worker" in words:
-                _wait_for_reports(dsn)  # the next piece is to be measured alone
+                _wait_for_reports(dsn)  # so that nothing else runs during the next measurement
             return found
 
         yield signals_per_second

@@ -1,7 +1,7 @@
 """simulate: recorded signals replayed in a second under two policies at once.
 
 Each order is read from the log, and its timers are decided at the time when they are due, twice.
-Compared with decoding the same lines of the log and doing nothing with them, in one process.
+Compared with only decoding the same lines of the log, in one process.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def run(bench: Bench) -> list[Figure]:
         def simulated() -> float:
             started = time.monotonic()
             *_, last = run_simulation(dsn, working.log, _asked(working))
-            # What was looked up for these orders was recorded as signals too.
+            # The results of look-ups for these orders are signals too.
             assert last.tally.signals >= signals, (last.tally.signals, signals)
             return last.tally.signals / (time.monotonic() - started)
 
@@ -71,7 +71,7 @@ def run(bench: Bench) -> list[Figure]:
 
 
 def _record(working: Desks) -> int:
-    """Orders of a shop, one in seven in trouble, as their signals came; how many."""
+    """Record the signals of a shop's orders, one in seven in trouble; return how many."""
     shop, begin = OrderGenerator(7, "S"), datetime.now(UTC) - timedelta(days=60)
     plan = [entry for n in range(ORDERS) for entry in shop.order(begin + n * BETWEEN_ORDERS)]
     arrivals = [Arrival(signal, at) for at, signal in sorted(plan, key=lambda entry: entry[0])]
@@ -81,7 +81,7 @@ def _record(working: Desks) -> int:
 
 
 def _asked(working: Desks) -> SimulationScope:
-    """The policy that ships, and one under which late deliveries are worse."""
+    """Compare the shipped policy with one that gives late deliveries a higher severity."""
     active = working.policy.current
     kinds = dict(active.document.kinds)
     kinds["delivery_late"] = structs.replace(kinds["delivery_late"], severity=Severity.CRITICAL)

@@ -1,8 +1,7 @@
 """Work for a client process, written while the benchmark runs, so that no machine is too fast for it.
 
-The client takes lines out of a file, each line once. Before each measurement, outside of the measured
-time, the file gets more lines than the client is expected to take. A client that takes all of them
-stops its clock, gets more and goes on.
+The client takes each line of a file once. Before each measurement, the file gets more lines than the
+client is expected to take. If the client takes all of them, it stops its clock, gets more and continues.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ WARM_UP_SECONDS = 0.5
 def supplied(
     client: Callable[[str], Sequence[str]], lines: Iterator[bytes]
 ) -> Iterator[Callable[[float], float]]:
-    """Measures what a client does in a second, over so many seconds.
+    """Measure how much work a client does in a second.
 
-    `client` makes the words of the client's process out of the name of its file. `lines` never ends.
+    `client` returns the command of the client's process for the name of its file. `lines` never ends.
     """
     with tempfile.NamedTemporaryFile() as file, client_process(client(file.name)) as ask:
         measure = _Supplied(Path(file.name), lines, ask).per_second
-        measure(WARM_UP_SECONDS)  # the first requests meet cold caches
+        measure(WARM_UP_SECONDS)  # the first requests find cold caches
         yield measure
 
 

@@ -1,7 +1,7 @@
 """timekeeper: due streams decided in a second, and the delay of a new one behind 100,000 older ones.
 
-The streams are orders that were never shipped, decided by the policy that ships: each opens a case.
-Compared with appends of one event by one caller, which is the log's own pace.
+The streams are orders that were never shipped, decided by the shipped policy: each opens a case.
+Compared with appends of one event by one caller.
 """
 
 from __future__ import annotations
@@ -92,8 +92,11 @@ def _appends_per_second(working: Desks, seconds: float) -> float:
 
 
 def _behind_a_heap(working: Desks, seconds: float) -> tuple[float, float]:
-    """Streams decided in a second; and seconds from the moment at which another falls due until its
-    case is opened. The first is measured until none is due, if that is before the end."""
+    """Return the streams decided in a second, and the delay of a new stream in seconds.
+
+    The delay is the time from the moment when the new stream falls due until its case is opened. The
+    measurement ends early if no stream is due any more.
+    """
     due_at = datetime.now(UTC) + timedelta(seconds=NEW_AFTER_SECONDS)
     working.intake.take([Arrival(_order("T-new", due_at), datetime.now(UTC))], SHOP)
     ending = threading.Event()

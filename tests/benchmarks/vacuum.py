@@ -1,8 +1,8 @@
 """vacuum: the slowest append while a VACUUM of the log runs.
 
-The VACUUM is slowed down so that it lasts some seconds, as on a log that is far larger. Compared with
-the slowest append without a VACUUM, and with the library's recorder during the same VACUUM of its own
-table of as many rows: it waits for the end of the VACUUM.
+The VACUUM is slowed down to some seconds, as on a far larger log. Compared with the slowest append
+without a VACUUM, and with the library's recorder during a VACUUM of its own table with as many rows,
+which waits for the end of the VACUUM.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def run(bench: Bench) -> list[Figure]:
                 return lambda: _vacuum(dsn, table, bench.seconds)
 
             for table in ("stored_events", library_baseline.EVENTS):
-                _vacuum(dsn, table, 0)  # the first has far more to do than those that follow
+                _vacuum(dsn, table, 0)  # the first VACUUM has far more to do than later ones
             try:
                 rounds = measure_in_turn(
                     bench,
@@ -90,7 +90,7 @@ def run(bench: Bench) -> list[Figure]:
 
 
 def _slowest(act: Callable[[], None], meanwhile: Callable[[], None]) -> float:
-    """Milliseconds that the slowest of the acts took while something else was done."""
+    """Milliseconds of the slowest act while `meanwhile` runs."""
     done = threading.Event()
 
     def call(_: int) -> float:
@@ -111,7 +111,7 @@ def _slowest(act: Callable[[], None], meanwhile: Callable[[], None]) -> float:
 
 
 def _vacuum(dsn: str, table: str, seconds: float) -> None:
-    """VACUUM all pages of the table in about so many seconds; 0: as fast as it goes."""
+    """VACUUM all pages of the table in about so many seconds; 0 means as fast as possible."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         row = connection.execute(
             "SELECT pg_relation_size(%s) / current_setting('block_size')::int", (table,)

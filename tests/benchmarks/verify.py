@@ -1,7 +1,7 @@
 """verify: a bundle of a million events, verified offline.
 
-Compared with the time of hashing the same bytes once with hashlib, in the same run. And how many nodes
-an inclusion proof among as many events reads.
+Compared with the time of hashing the same bytes once with hashlib. It also counts the nodes that an
+inclusion proof reads among as many events.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def run(bench: Bench) -> list[Figure]:
 
 
 def _write(bundle: Path) -> None:
-    """As an export writes it, without a database to read from."""
+    """Write a bundle like an export, but without a database."""
     bundle.mkdir()
     states = [to_stored(line).state for _ in range(DIFFERENT) for line in as_lines(one_signal())]
     frontier, leaves = Frontier(), list[bytes]()
@@ -108,13 +108,13 @@ def _write(bundle: Path) -> None:
 
 
 def _most_reads() -> int:
-    """As they are stored: below the eighth leaf, leaves; above, full subtrees."""
-    asked: list[int] = []
+    """The most reads of a proof: one for each stored node, and one for each leaf of a smaller subtree."""
+    reads: list[int] = []
 
     def read(nodes: Sequence[Node]) -> list[bytes]:
-        asked.append(sum(1 if node.level >= LOWEST_LEVEL else 1 << node.level for node in nodes))
+        reads.append(sum(1 if node.level >= LOWEST_LEVEL else 1 << node.level for node in nodes))
         return [bytes(32)] * len(nodes)
 
     for leaf in range(0, MANY, 997):
         inclusion_proof(leaf, MANY, read)
-    return max(asked)
+    return max(reads)

@@ -42,7 +42,7 @@ TARGETS = {
 def run(bench: Bench) -> list[Figure]:
     with _ours(bench.dsn) as ours, _library(bench.dsn) as library:
         for look in (ours, library):
-            look()  # the first comes while all is still starting
+            look()  # the first one runs while everything is still starting
         mine: list[float] = []
         theirs: list[float] = []
         for _ in range(LIBRARY_LOOKS):
@@ -73,7 +73,7 @@ def run(bench: Bench) -> list[Figure]:
 
 @contextmanager
 def _ours(dsn: str) -> Iterator[Callable[[], float]]:
-    """Appends a case and returns after how many milliseconds it was in the queue."""
+    """Yield a function that appends a case and returns the milliseconds until it is in the queue."""
     with scratch_log(dsn) as scratch:
         work = [sys.executable, "-m", "api", "worker", "--until-eof"]
         environment = {**os.environ, "DATABASE_URL": scratch}
@@ -106,7 +106,7 @@ def _ours(dsn: str) -> Iterator[Callable[[], float]]:
 
 @contextmanager
 def _library(dsn: str) -> Iterator[Callable[[], float]]:
-    """The same through the library's application and its runner."""
+    """Do the same with the library's application and its runner."""
     with (
         scratch_database(dsn, "library") as scratch,
         library_baseline.runner(scratch) as runner,

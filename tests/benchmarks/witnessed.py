@@ -1,9 +1,9 @@
 """witnessed: what leaves and checkpoints cost an append, and what a proof among a million events reads.
 
-The same append by as many callers, in turn: once with everything (leaves hashed and stored, the mark of
-what was acknowledged, and every three seconds a checkpoint by a process of its own, as a worker makes
-them), once with empty leaves, no mark and no checkpoint, into a log of its own. The turns take half a second:
-what disturbs a shared machine for a while disturbs both.
+The same number of callers append to two logs in turn. One log has everything: hashed leaves, the mark of
+the acknowledged head, and a checkpoint every three seconds by another process. The other log has empty
+leaves, no mark and no checkpoint. The turns take half a second, so that other work on the machine affects
+both.
 """
 
 from __future__ import annotations

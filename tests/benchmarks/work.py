@@ -78,7 +78,7 @@ def _token(dsn: str, working: Desks) -> str:
 
 
 def _work(working: Desks, token: str) -> Iterator[bytes]:
-    """All the work on one case after another, which are opened as they are needed."""
+    """Yield all the work on one case after another; cases are opened when needed."""
     while True:
         writes = [one_case(number, working.clock()) for number in range(AT_ONCE)]
         working.log.append(writes)
@@ -113,7 +113,7 @@ def _request(path: str, body: str, **headers: str) -> str:
 def _measured(
     dsn: str, words: list[str], lines: Iterator[bytes]
 ) -> Iterator[Callable[[float], float]]:
-    """Measures how many requests a second a server on this database answers."""
+    """Yield a function that measures how many requests a second a server on this database answers."""
     with (
         run_server(dsn, words) as address,
         supplied(lambda file: [CLIENT, address, file, str(CLIENTS)], lines) as per_second,

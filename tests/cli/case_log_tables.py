@@ -1,4 +1,4 @@
-"""Small incident logs: what each incident goes through, and the tables that tell it."""
+"""Small incident logs: the steps of each incident, and the tables that record them."""
 
 import csv
 import gzip
@@ -11,7 +11,7 @@ from infrastructure.sources.case_logs import bpi2013, servicenow
 NOON = datetime(2016, 2, 29, 12, tzinfo=UTC)
 Row = tuple[str, ...]
 
-# What an incident goes through: (minute, state, group, person, reopenings).
+# The steps of an incident: (minute, state, group, person, reopenings).
 Life = Sequence[tuple[int, str, str, str, int]]
 
 SERVICENOW: dict[str, Life] = {
@@ -127,5 +127,5 @@ def write(file: Path, columns: Sequence[str], rows: Sequence[Row]) -> Path:
 
 
 def with_valid_names(lives: dict[str, Life]) -> dict[str, Life]:
-    """Names of a life are no ids of a case until they have no blanks."""
+    """The same incidents, with names that are valid ids: without blanks."""
     return {name.replace(" ", "-"): life for name, life in lives.items()}

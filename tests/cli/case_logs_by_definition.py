@@ -34,7 +34,7 @@ BPI2013_PARTIES = {
     "Wait - Vendor": "vendor",
     "Wait - Implementation": "implementation",
 }
-# Words that say the same for us as another one.
+# Synonyms of other states.
 BPI2013_SAME = {"In Call": "Resolved", "Cancelled": "Closed", "Assigned": "In Progress"}
 BPI2013_DONE = {"Resolved": 1, "Closed": 2}
 
@@ -46,7 +46,7 @@ class Seen(NamedTuple):
 
 
 def servicenow(file: Path) -> dict[str, Any]:
-    """Updates by `sys_mod_count`, then as they stand in the file. An incident was reopened where its
+    """Updates by `sys_mod_count`, then in file order. An incident was reopened where its
     `reopen_count` rises from one update to a later one."""
     rows: dict[str, list[dict[str, str]]] = defaultdict(list)
     for row in rows_of(file):
@@ -64,8 +64,8 @@ def servicenow(file: Path) -> dict[str, Any]:
 
 
 def bpi2013(file: Path) -> dict[str, Any]:
-    """Updates by their times, then as they stand in the file. An incident was reopened where it is
-    closed no more, or neither closed nor resolved any more; an unknown state says nothing."""
+    """Updates by time, then in file order. An incident was reopened where it is no longer closed,
+    or no longer closed or resolved; an unknown state is ignored."""
     incidents: dict[str, list[Seen]] = defaultdict(list)
     for row in rows_of(file):
         at = datetime.fromisoformat(row["Change Date+Time"]).astimezone(UTC)
@@ -101,7 +101,7 @@ def figures(
 
 
 def forward(updates: list[Seen]) -> list[Seen]:
-    """None earlier than the one before it."""
+    """Raise each update to the time of the one before it, if it is earlier."""
     latest = accumulate((seen.at for seen in updates), max)
     return [seen._replace(at=at) for seen, at in zip(updates, latest, strict=True)]
 
@@ -117,7 +117,7 @@ def waits(updates: list[Seen], parties: dict[str, str]) -> Iterator[tuple[str, i
 
 
 def local(text: str) -> datetime:
-    """The day first; no zone is told, and UTC is taken."""
+    """The day comes first; the log has no zone, so we read UTC."""
     return datetime.strptime(text, "%d/%m/%Y %H:%M").replace(tzinfo=UTC)
 
 

@@ -17,7 +17,7 @@ Casetrail = Callable[..., CompletedCommand]
 
 def environment(dsn: str) -> dict[str, str]:
     found = {name: value for name, value in os.environ.items() if not name.startswith("CASETRAIL")}
-    keys = outside_settings(dsn).place  # those of a service over the same database
+    keys = outside_settings(dsn).place  # the same as for a service over this database
     evidence = str(Path(keys).with_name("evidence"))
     more = {"CASETRAIL_KEYS": keys, "CASETRAIL_EVIDENCE": evidence}
     return {**found, **more, "DATABASE_URL": dsn, "COLUMNS": "200"}
@@ -29,14 +29,14 @@ def command(home: Path, *words: object) -> list[str]:
 
 @pytest.fixture(scope="module")
 def database(databases: Databases) -> Iterator[str]:
-    """The address of an empty database, not migrated, that the tests of a file share."""
+    """The address of an empty database, not migrated; the tests of a file share it."""
     with databases.new() as name:
         yield databases.dsn(name)
 
 
 @pytest.fixture(scope="module")
-def ours(database: str) -> Iterator[RunningService]:
-    """A service beside the command line."""
+def server(database: str) -> Iterator[RunningService]:
+    """A service over the database of the commands."""
     with run_service(database, reports=False) as running:
         yield running
 
@@ -50,7 +50,7 @@ def starters() -> Iterator[CommandStarters]:
 
 @pytest.fixture
 def casetrail(database: str, tmp_path: Path, starters: CommandStarters) -> Casetrail:
-    """Run the command line as its users do, on that database."""
+    """Run a command as a user does, on this database."""
 
     def run(*words: object, seconds: float = LONGEST_SECONDS) -> CompletedCommand:
         told = ["--home", str(tmp_path / "home"), *map(str, words)]

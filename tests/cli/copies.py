@@ -1,4 +1,4 @@
-"""A copy of the project to change, and processes that run from it."""
+"""A copy of the project that a test can change, and processes that run from it."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ def copy_of_the_project(place: Path) -> Path:
 
 @contextmanager
 def running_worker(dsn: str, home: Path, root: Path = ROOT) -> Iterator[subprocess.Popen[str]]:
-    """`casetrail worker` of that copy, once it keeps the reports."""
+    """Run `casetrail worker` from this copy, once it maintains the reports."""
     log = home.with_suffix(".log")
     with (
         log.open("w") as out,
@@ -49,7 +49,7 @@ def running_worker(dsn: str, home: Path, root: Path = ROOT) -> Iterator[subproce
 
 
 def owners(dsn: str) -> list[str]:
-    """The programs that hold the lock of those who keep the reports."""
+    """The names of the programs that hold the reports' lock."""
     from infrastructure.projections.runner import OWNER_LOCK
 
     with psycopg.connect(dsn) as connection:
@@ -63,7 +63,7 @@ def owners(dsn: str) -> list[str]:
 
 @contextmanager
 def session_that_holds(dsn: str, statement: str, name: str) -> Iterator[subprocess.Popen[str]]:
-    """Another process, with a session of that name that has run the statement in an open transaction."""
+    """Another process whose session of this name has run the statement in an open transaction."""
     program = (
         "import sys, psycopg\n"
         "connection = psycopg.connect(sys.argv[1], application_name=sys.argv[3])\n"

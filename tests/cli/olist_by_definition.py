@@ -1,7 +1,7 @@
-"""Olist's exceptions straight from the tables, by the letter of their definitions.
+"""Olist's exceptions, computed from the tables by their definitions.
 
-Shares nothing with the product: plain rows, dictionaries and dates. Key: (order, kind); value: when
-the problem stood, in UTC.
+Shares nothing with the product: plain rows, dictionaries and dates. Key: (order, kind); value: the time at
+which the problem began, in UTC.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 TOLERANCE = Decimal("0.01")
 
-# What the shipped policy says of each kind: queue, bucket, severity.
+# Queue, bucket and severity of each kind in the shipped policy.
 OWNED = {
     "delivery_late": ("shipment_exception_handling", "vip_or_revenue_sensitive", "high"),
     "ship_by_missed": ("fulfilment_release_support", "inventory_conflict", "medium"),
@@ -96,7 +96,7 @@ def problems_of(
     if cancelled and handed_over:
         yield "cancelled_after_handover", latest
     steps = [times[n] for n in ("purchased", "approved", "handed_over", "delivered") if n in times]
-    # Seen when the second statement of the first such pair is told.
+    # Detected at the second signal of the first such pair.
     wrong = [before for before, after in combinations(steps, 2) if before > after]
     if wrong:
         yield "milestones_out_of_order", min(wrong)
@@ -117,7 +117,7 @@ def times_of(row: dict[str, str]) -> dict[str, datetime]:
 
 
 def moment(text: str) -> datetime:
-    """Local to São Paulo; where the clocks skip or repeat it, by the offset before the change."""
+    """Local time of São Paulo; a skipped or repeated hour has the offset before the change."""
     local = datetime.strptime(text, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - the zone is put on below
     before = (local - timedelta(hours=3)).replace(tzinfo=SAO_PAULO).utcoffset()
     plain = local.replace(tzinfo=SAO_PAULO)

@@ -1,4 +1,4 @@
-"""Small folders of Olist tables, row by row, sound or broken."""
+"""Small folders of Olist tables, with valid or broken rows."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Row = Sequence[str]
 
 @dataclass
 class Tables:
-    """Rows to be written; `order` adds one that is sound and on time unless told otherwise."""
+    """The rows of the tables; `order` adds one that is by default valid and on time."""
 
     orders: list[Row] = field(default_factory=list)
     items: list[Row] = field(default_factory=list)
@@ -62,7 +62,8 @@ class Tables:
         items: Sequence[tuple[str, str, str]] = (("2018-01-05 12:00:00", "10.00", "2.00"),),
         payments: Sequence[str] = ("12.00",),
     ) -> Tables:
-        """`items`: shipping limit, price, freight of each; `payments`: the value of each."""
+        """Add an order. `items`: shipping limit, price, freight of each; `payments`: the value of
+        each."""
         self.orders.append(
             (key, customer, status, purchased, approved, handed_over, delivered, promised, complete)
         )

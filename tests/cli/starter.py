@@ -1,10 +1,10 @@
-"""The command line, started many times: a process that has imported all of it forks one for each command.
+"""Starts commands quickly: a process that has imported the whole program forks for each command.
 
     python -m tests.cli.starter
 
-A line of standard input is `{"words": […], "environment": {…}, "out": FILE, "err": FILE}`; the answer is a
-line with the command's exit status. What is forked is a process like any other, from its arguments to its
-end; only its imports were made before.
+A line of standard input is `{"words": […], "environment": {…}, "out": FILE, "err": FILE}`; the reply is a
+line with the command's exit status. The fork runs the command in full, from its arguments to its end; only
+the imports were done earlier.
 """
 
 import json
@@ -22,7 +22,7 @@ CompletedCommand = subprocess.CompletedProcess[str]
 
 
 class CommandStarters:
-    """As many as commands run at once; each is used again."""
+    """One starter for each command that runs at the same time; starters are reused."""
 
     def __init__(self) -> None:
         self._idle: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
@@ -83,11 +83,11 @@ def _import_all() -> None:
     asked = click.Context(casetrail)
     for name in casetrail.list_commands(asked):
         casetrail.get_command(asked, name)
-    assert threading.active_count() == 1  # a fork takes no other along
+    assert threading.active_count() == 1  # a fork keeps only the current thread
 
 
 def _start_each() -> None:
-    """Returns in each process that is to become a command."""
+    """Fork for each line of input. Returns only in the child, which then runs the command."""
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
         asked = json.loads(line)

@@ -1,5 +1,5 @@
-"""The commands of docs/access.md and docs/policy.md are run as printed, and the YAML of docs/policy.md is
-read by the reader of policies."""
+"""The commands of docs/access.md and docs/policy.md work as printed, and the YAML of docs/policy.md makes
+a valid policy."""
 
 import re
 import shlex
@@ -57,7 +57,7 @@ def test_the_commands_of_the_page_on_access_run_as_printed(
 
 @pytest.mark.parametrize("number", range(len(PARTS)))
 def test_a_part_of_a_policy_is_as_the_page_shows_it(number: int, tmp_path: Path) -> None:
-    """In the place of the same part, or of the same rule, of the policy that ships."""
+    """The part is valid in place of the same part or rule of the shipped policy."""
     shown: dict[str, Any] = yaml.load(PARTS[number], Loader=yaml.SafeLoader)
     document: dict[str, Any] = yaml.load(DEFAULT_POLICY_FILE.read_text(), Loader=yaml.SafeLoader)
     for part, content in shown.items():
@@ -65,7 +65,7 @@ def test_a_part_of_a_policy_is_as_the_page_shows_it(number: int, tmp_path: Path)
             rules = {one["rule"] for one in content}
             document[part] = content + [x for x in document[part] if x["rule"] not in rules]
         elif part == "calendars":
-            # The cut-offs that the services name stay.
+            # Keep the cut-offs that the services name.
             for name, calendar in content.items():
                 before = document[part][name]
                 document[part][name] = {**before, **calendar, "cut_offs": before["cut_offs"]}
@@ -85,7 +85,7 @@ def test_the_page_shows_each_difficult_part_of_a_policy() -> None:
 def test_the_commands_of_the_page_on_policy_run_as_printed(
     starters: CommandStarters, databases: Databases, tmp_path: Path
 ) -> None:
-    """The first one on a log without a policy; then a service runs, and two people change it."""
+    """The first command runs on a log without a policy, the others beside a service, by two people."""
     file = tmp_path / "my-policy.yaml"
     home = ["--home", str(tmp_path / "home")]
     first, check, bootstrap, *change = commands(POLICY)
@@ -97,8 +97,8 @@ def test_the_commands_of_the_page_on_policy_run_as_printed(
             run(starters, dsn, [*home, *words[:-1], str(file)])
         text = file.read_text(encoding="utf-8").replace('version: "4"', 'version: "5"')
         file.write_text(text.replace("claim_lease: PT8H", "claim_lease: PT6H", 1), encoding="utf-8")
-        with run_service(dsn) as ours:
-            people, now = ours.service.desks.people, ours.service.desks.clock()
+        with run_service(dsn) as server:
+            people, now = server.service.desks.people, server.service.desks.clock()
             tokens = {}
             for person, role in (("rosa", Role.OPS_MANAGER), ("gus", Role.GOVERNANCE_OWNER)):
                 people.add(person, [role], now)
@@ -107,7 +107,7 @@ def test_the_commands_of_the_page_on_policy_run_as_printed(
             for words in change:
                 person = "gus" if words[1] == "approve" else "rosa"
                 typed = [str(file) if word == file.name else word for word in words]
-                access = {"CASETRAIL_URL": ours.url, "CASETRAIL_TOKEN": tokens[person]}
+                access = {"CASETRAIL_URL": server.url, "CASETRAIL_TOKEN": tokens[person]}
                 told[words[1]] = run(starters, dsn, home + typed, **access).stdout
     assert "claim lease: 8 hours → 6 hours" in told["diff"]
     assert [*told] == [

@@ -1,4 +1,4 @@
-"""axe-core finds what keeps people from reading a page. npm installs it once, by the lock in `axe/`."""
+"""axe-core finds accessibility problems of a page. npm installs it once, by the lock file in `axe/`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FOUND = (
 
 
 def violations(page: Page) -> list[str]:
-    """What axe-core finds wrong with the page as it is now, by the rules of WCAG 2.2 AA."""
+    """The violations of WCAG 2.2 AA that axe-core finds in the current page."""
     if not page.value("Boolean(window.axe)"):
         page.value(f"{script()}; true")
     asked = json.dumps({"runOnly": RULES, "resultTypes": ["violations"]})

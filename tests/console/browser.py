@@ -1,4 +1,4 @@
-"""A real browser, driven over its DevTools protocol: it presses, types, and says what a person sees."""
+"""A real browser, driven over its DevTools protocol: it clicks, types, and reads the page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KEYS = {"Enter": "\r", "Tab": "", "Escape": "", "ArrowDown": "", "ArrowUp": "",
 
 
 class Page:
-    """One tab. What is not there yet is waited for, as a person would."""
+    """One tab. Its methods wait for elements that are not there yet."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
@@ -40,21 +40,21 @@ class Page:
         self._ask("Page.navigate", url=url)
 
     def send_headers(self, **headers: str) -> None:
-        """With every request from now on."""
+        """Send these headers with every further request."""
         self._ask("Network.enable")
         self._ask("Network.setExtraHTTPHeaders", headers=headers)
 
     def prefer(self, scheme: str) -> None:
-        """Light or dark."""
+        """Set the preferred colour scheme: light or dark."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self._ask("Emulation.setEmulatedMedia", features=features)
 
     def leave(self) -> None:
-        """Lets go of the service, which may end now."""
+        """Close the connections to the service, so that it can end."""
         self._ask("Page.navigate", url="about:blank")
 
     def is_within(self, width: int) -> bool:
-        """Nothing has to be scrolled sideways."""
+        """Whether the page fits this width without scrolling sideways."""
         self.resize(width)
         places = "[document.documentElement, ...document.querySelectorAll('section')]"
         return bool(self.value(f"{places}.every((one) => one.scrollWidth <= one.clientWidth)"))
@@ -69,7 +69,7 @@ class Page:
         )
 
     def value(self, script: str) -> Any:
-        """What an expression comes to, in the page."""
+        """The value of an expression in the page."""
         told = self._ask(
             "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
         )
@@ -78,12 +78,12 @@ class Page:
         return told["result"].get("value")
 
     def until(self, script: str) -> Any:
-        """Waits for an expression to become true, and gives it."""
+        """Wait for an expression to become true, and return its value."""
         end = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 found = self.value(script)
-            except AssertionError:  # the page is on its way
+            except AssertionError:  # the page is still loading
                 found = None
             if found not in (None, False, ""):
                 return found
@@ -92,17 +92,17 @@ class Page:
             time.sleep(LOOK_SECONDS)
 
     def text(self, place: str) -> str:
-        """What is to be read there now."""
+        """The visible text of an element."""
         return str(self.value(f"document.querySelector({json.dumps(place)})?.innerText ?? ''"))
 
     def reads(self, words: str, place: str = "body") -> None:
-        """Waits until the words are to be read there."""
+        """Wait until the element shows these words."""
         self.until(
             f"document.querySelector({json.dumps(place)})?.innerText.includes({json.dumps(words)})"
         )
 
     def press(self, name: str, within: str = "body") -> None:
-        """Clicks on the button or link that is called so, where it stands."""
+        """Click the button or link with this name."""
         find = (
             f"[...document.querySelectorAll({json.dumps(within)} + ' :is(button, a)')].find((one) => "
             f"one.checkVisibility() && [one.innerText, one.ariaLabel].includes({json.dumps(name)}))"
@@ -116,7 +116,7 @@ class Page:
             self._ask("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place)
 
     def fill(self, label: str, words: str) -> None:
-        """Types into the field, or chooses from the list, with this label."""
+        """Type into the field, or choose from the list, with this label."""
         self.until(
             "{ const label = [...document.querySelectorAll('label')].find((one) => "
             f"one.checkVisibility() && one.innerText === {json.dumps(label)}); "
@@ -127,7 +127,7 @@ class Page:
             self._ask("Input.insertText", text=words)
 
     def key(self, key: str) -> None:
-        """Presses a key where the focus is."""
+        """Press a key on the focused element."""
         text = _KEYS.get(key, key)
         code = {"Enter": 13, "Tab": 9, "Escape": 27}.get(key, 0)
         down = {"text": text} if text else {}
@@ -137,13 +137,13 @@ class Page:
             )
 
     def focused(self) -> str:
-        """What the focus is on, by its label or words."""
+        """The label or text of the focused element."""
         return str(
             self.value("document.activeElement.ariaLabel ?? document.activeElement.innerText")
         )
 
     def picture(self, file: Path) -> None:
-        """The whole page, however long."""
+        """Save a screenshot of the whole page."""
         told = self._ask("Page.captureScreenshot", captureBeyondViewport=True)
         file.write_bytes(base64.b64decode(told["data"]))
 
@@ -163,7 +163,7 @@ class Page:
         if told.get("method") == "Runtime.exceptionThrown":
             self.faults.append(str(params["exceptionDetails"]))
         entry = params.get("entry", {})
-        # That an answer was a refusal is no fault of the page.
+        # A refused request is not an error of the page.
         if entry.get("level") == "error" and entry.get("source") != "network":
             self.faults.append(entry["text"])
 
@@ -174,12 +174,12 @@ def executable() -> str | None:
 
 @contextmanager
 def open_browser(program: str) -> Iterator[Page]:
-    """A browser with nothing in it but one tab, for as long as this lasts."""
+    """Run a browser with one empty tab within this context."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         command = [
             program,
             "--headless",
-            "--no-sandbox",  # as root, in a container
+            "--no-sandbox",  # the tests may run as root in a container
             "--disable-gpu",
             "--disable-dev-shm-usage",
             "--remote-debugging-port=0",
@@ -198,7 +198,7 @@ def open_browser(program: str) -> Iterator[Page]:
 
 
 def _tab(home: Path, process: subprocess.Popen[bytes]) -> str:
-    """The address of the one tab."""
+    """The DevTools address of the tab."""
     end = time.monotonic() + PATIENCE_SECONDS
     port = home / "DevToolsActivePort"
     while not port.exists() or not port.read_text().strip():

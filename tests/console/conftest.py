@@ -19,18 +19,18 @@ def page() -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def ours(databases: Databases, template_database: str) -> Iterator[RunningService]:
-    """A service with people and reports, over a database that the tests of a file share."""
+def server(databases: Databases, template_database: str) -> Iterator[RunningService]:
+    """A service with people and reports; the tests of a file share its database."""
     with databases.new(template_database) as name, run_service(databases.dsn(name)) as running:
         yield running
 
 
 @pytest.fixture
-def as_person(ours: RunningService, page: Page) -> Iterator[SignedIn]:
-    """Opens the console as one person after another."""
+def as_person(server: RunningService, page: Page) -> Iterator[SignedIn]:
+    """A function that signs a person in to the console."""
 
     def sign_in(name: str, width: int = 1400) -> Page:
-        page.open(f"{ours.url}/#{ours.tokens[name]}", width)
+        page.open(f"{server.url}/#{server.tokens[name]}", width)
         page.until(f"me?.person === {name!r} && openQueue !== null")
         return page
 

@@ -1,4 +1,4 @@
-"""What the tests of the event store write, and ways to write it all at once."""
+"""Events and appends for the tests of the event store, and functions that send many appends at once."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def event(stream: UUID | None = None, version: int = 1, text: str | None = None) -> StoredEvent:
-    """An event whose bytes are like no other's, unless its text is given."""
+    """An event with unique bytes, unless its text is given."""
     state = f'{{"text":"{uuid4() if text is None else text}"}}'.encode()
     return StoredEvent(stream or uuid4(), version, "test.happened", state)
 
@@ -39,31 +39,31 @@ def read(dsn: str, query: str) -> list[tuple[object, ...]]:
 
 
 def stored(dsn: str) -> list[tuple[int, bytes]]:
-    """Position and state of all that is in the log."""
+    """The position and state of every event in the log."""
     return read(dsn, "SELECT notification_id, state FROM stored_events ORDER BY notification_id")  # type: ignore[return-value]
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
+        assert time.monotonic() < deadline, f"the condition did not come true within {seconds} s"
         time.sleep(0.005)
 
 
 def call_all_at_once(calls: Sequence[Callable[[], T]], seconds: float = 15) -> list[T | Exception]:
-    """What each call returned or raised, each called in a thread of its own, all at once."""
+    """Make all calls at once, each in its own thread; return the result or the exception of each."""
     finish = start_calls(calls)
     return finish(seconds)
 
 
 def start_calls(calls: Sequence[Callable[[], T]]) -> Callable[[float], list[T | Exception]]:
-    """Begin the calls; the function that is returned waits for their answers."""
+    """Start the calls; the returned function waits for their results."""
     found: dict[int, T | Exception] = {}
 
     def carry_out(place: int) -> None:
         try:
             found[place] = calls[place]()
-        except Exception as error:  # noqa: BLE001 - handed to the test
+        except Exception as error:  # noqa: BLE001 - returned to the test
             found[place] = error
 
     threads = [threading.Thread(target=carry_out, args=[n], daemon=True) for n in range(len(calls))]
@@ -84,7 +84,7 @@ def start_calls(calls: Sequence[Callable[[], T]]) -> Callable[[float], list[T | 
 def call_as_one_group(
     dsn: str, calls: Sequence[Callable[[], T]], seconds: float = 8
 ) -> list[T | Exception]:
-    """The answers of appends that queue up behind the head's lock, and so are stored together."""
+    """Results of appends that wait together for the head lock, so that one transaction stores them."""
     with hold_head_lock(dsn):
         finish = start_calls([lambda: None, *calls])
         waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
@@ -95,7 +95,7 @@ def call_as_one_group(
 
 @contextmanager
 def hold_head_lock(dsn: str) -> Iterator[None]:
-    """Nobody can append while this lasts."""
+    """Hold the lock on the head of the log: no append can run inside this block."""
     with psycopg.connect(dsn) as connection:
         connection.execute("SELECT FROM log_head FOR UPDATE")
         yield

@@ -18,7 +18,7 @@ def postgres(dsn: str) -> Iterator[PostgresLogRecorder]:
 
 @pytest.fixture(params=["postgres", "in memory"])
 def recorder(request: pytest.FixtureRequest) -> LogRecorder:
-    """Each test that asks for it is run on both."""
+    """Both recorders, one after the other: each test that uses it runs twice."""
     if request.param == "in memory":
         return InMemoryLogRecorder()
     found: PostgresLogRecorder = request.getfixturevalue("postgres")
@@ -31,6 +31,6 @@ def log(recorder: LogRecorder) -> EventLog:
 
 
 @pytest.fixture
-def beside() -> InMemoryLogRecorder:
-    """A recorder to compare another one with."""
+def in_memory() -> InMemoryLogRecorder:
+    """The recorder in memory, to compare PostgreSQL with."""
     return InMemoryLogRecorder()

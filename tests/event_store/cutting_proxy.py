@@ -1,8 +1,8 @@
 """A proxy that loses an append, or its answer, on the way between a recorder and PostgreSQL.
 
 It listens on a loopback port, passes everything on message by message, and knows enough of the
-protocol (https://www.postgresql.org/docs/current/protocol-message-formats.html) to strike when a
-fault is armed and a call of append_events comes by.
+protocol (https://www.postgresql.org/docs/current/protocol-message-formats.html) to cause an
+armed fault at the next call of append_events.
 """
 
 import socket
@@ -17,7 +17,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 CANCEL_REQUEST = 80877102
-PATIENCE_SECONDS = 10
+TIMEOUT_SECONDS = 10
 FLUSH = b"H\x00\x00\x00\x04"
 
 
@@ -35,7 +35,7 @@ def nothing() -> None:
 
 
 class CuttingProxy:
-    """`dsn` leads through it. `struck` are the faults that came to pass; what was frozen is cut once
+    """`dsn` is its address. `struck` lists the faults that happened. A frozen connection is cut when
     `thawed` is set."""
 
     def __init__(self, dsn: str) -> None:
@@ -54,7 +54,7 @@ class CuttingProxy:
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
 
     def arm(self, fault: Fault, meanwhile: Callable[[], object] = nothing, times: int = 1) -> None:
-        """Strike the next appends. `meanwhile` happens before the client sees the cut."""
+        """Cause a fault at the next appends. `meanwhile` is called before the client sees the cut."""
         self._armed.extend([(fault, meanwhile)] * times)
 
     def disarm(self) -> None:
@@ -98,11 +98,11 @@ class CuttingProxy:
                 if self._refusing:
                     client.close()
                     continue
-                # Messages are small and many: without this each would wait for an acknowledgement.
+                # Without this, each of the many small messages would wait for an acknowledgement.
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 try:
                     server = self._connect()
-                except OSError:  # it is down, and will be back
+                except OSError:  # the server is down and will come back
                     client.close()
                     continue
                 passage = ProxiedConnection(self, client, server)
@@ -136,7 +136,7 @@ class ProxiedConnection:
         self._statements: dict[bytes, bytes] = {}
         self._fault: Fault | None = None
         self._meanwhile: Callable[[], object] = nothing
-        # Whether the server has said how the append that is to be struck came out.
+        # True once the server has answered the append that the fault is armed for.
         self._carried_out = threading.Event()
         self._struck_on_the_way_in = False
 
@@ -171,9 +171,9 @@ class ProxiedConnection:
                 if b"append_events" in self._statements.get(name, b""):
                     self._begin_append()
             case b"S" if self._fault in (Fault.UNCOMMITTED, Fault.FROZEN):
-                # Sync is what commits. Flush instead, to hear that all before it is done.
+                # Sync commits. Send Flush instead, to learn that everything before it is done.
                 self._server.sendall(FLUSH)
-                assert self._carried_out.wait(PATIENCE_SECONDS)
+                assert self._carried_out.wait(TIMEOUT_SECONDS)
                 if self._fault is not None:
                     self._struck_on_the_way_in = True
                     self._strike()
@@ -198,7 +198,7 @@ class ProxiedConnection:
                 held += message
                 match message[:1]:
                     case b"E" if not self._carried_out.is_set():
-                        # The append was refused: this is not the one to strike.
+                        # The append was refused: the fault waits for another one.
                         self._proxy.rearm(self._fault, self._meanwhile)
                         self._fault = None
                         self._carried_out.set()

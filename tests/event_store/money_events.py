@@ -1,4 +1,4 @@
-"""One of each event of adjustments, bare and with all it can hold."""
+"""Every adjustment event twice: with the required fields only, and with all fields."""
 
 from datetime import UTC, datetime
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""A line of the log for every event and every signal that there is, bare and with all it can hold."""
+"""A log line for every event and every signal, with the required fields only and with all fields."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -194,7 +194,7 @@ from tests.event_store.money_events import MONEY
 NOON = datetime(2026, 3, 29, 12, 0, 0, 123456, tzinfo=UTC)
 CASE = UUID("6d5f0f4e-9a52-5c0c-8c56-7d7f0f8f3c11")
 TEN = PositiveMoney("10.50", "BRL")
-# What JSON, PostgreSQL or a terminal could stumble over.
+# Characters that JSON, PostgreSQL or a terminal may handle wrongly.
 UNUSUAL_TEXT = "\"'\\/ € ü 漢字 🚚 \u2028 %s {} $1"
 UNUSUAL_LINES = f"{UNUSUAL_TEXT}\t\n\n{UNUSUAL_TEXT}"
 DECISION = Decision(

@@ -1,4 +1,4 @@
-"""The command row: kept with the events, so that each retry gets the first answer (invariant I2)."""
+"""A command's row is stored with its events, so that each retry gets the first answer (invariant I2)."""
 
 from functools import partial
 from uuid import uuid4
@@ -35,7 +35,7 @@ def test_the_answer_is_kept_byte_for_byte(recorder: LogRecorder) -> None:
     assert EventLog(recorder).answer("ana", "k") == command_taken(command("k", answer), 1)
 
 
-def test_its_position_is_that_of_its_last_event(recorder: LogRecorder) -> None:
+def test_the_position_of_a_command_is_that_of_its_last_event(recorder: LogRecorder) -> None:
     recorder.append(append_of())
     recorder.append(append_of(event(), event(), event(), key="k"))
     recorder.append(append_of())
@@ -71,10 +71,10 @@ def test_a_retry_with_the_same_bytes_gets_the_first_answer(recorder: LogRecorder
     assert repeated.value.taken.result == b"first"
 
 
-def test_that_it_was_carried_out_counts_for_more_than_that_its_stream_has_moved_on(
+def test_a_retry_on_an_old_version_gets_the_first_answer(
     recorder: LogRecorder,
 ) -> None:
-    """A retry is on an old version almost always."""
+    """Most retries name a version that the first request has already replaced."""
     stream = uuid4()
     recorder.append(append_of(event(stream, 1), key="k"))
     recorder.append(append_of(event(stream, 2)))
@@ -82,9 +82,9 @@ def test_that_it_was_carried_out_counts_for_more_than_that_its_stream_has_moved_
         recorder.append(append_of(event(stream, 1), key="k"))
 
 
-def test_a_key_is_its_principals_own(recorder: LogRecorder) -> None:
+def test_two_principals_may_use_the_same_key(recorder: LogRecorder) -> None:
     rows = [CommandRow("ana", "k", b"1", b"1"), CommandRow("bo", "k", b"2", b"2")]
-    # Nor do a principal and a key run into one another.
+    # Principal and key are compared separately, not joined.
     rows += [CommandRow("an", "ak", b"3", b"3"), CommandRow("", "anak", b"4", b"4")]
     for row in rows:
         recorder.append(Append([event()], command=row))
@@ -110,18 +110,20 @@ def test_a_refused_append_leaves_its_key_free(recorder: LogRecorder) -> None:
     assert recorder.append(append_of(event(stream, 2), key="k")) == 2
 
 
-def test_of_rivals_for_a_key_in_one_group_one_wins(postgres: PostgresLogRecorder, dsn: str) -> None:
+def test_one_of_many_appends_with_the_same_key_in_a_group_is_stored(
+    postgres: PostgresLogRecorder, dsn: str
+) -> None:
     rivals = [append_of(key="k", answer=b"%d" % n) for n in range(30)]
-    came_out = call_as_one_group(dsn, [partial(postgres.append, rival) for rival in rivals])
-    won = [n for n, one in enumerate(came_out) if one == 1]
+    results = call_as_one_group(dsn, [partial(postgres.append, rival) for rival in rivals])
+    won = [n for n, one in enumerate(results) if one == 1]
     assert len(won) == 1
     first = command_taken(command("k", b"%d" % won[0]), 1)
-    assert {one.taken for one in came_out if isinstance(one, CommandRepeated)} == {first}
-    assert [type(one) for one in came_out].count(CommandRepeated) == 29
+    assert {one.taken for one in results if isinstance(one, CommandRepeated)} == {first}
+    assert [type(one) for one in results].count(CommandRepeated) == 29
     assert stored(dsn) == [(1, rivals[won[0]].events[0].state)]
 
 
-def test_of_a_hundred_retries_on_two_nodes_one_is_carried_out(
+def test_one_of_a_hundred_retries_on_two_nodes_is_carried_out(
     postgres: PostgresLogRecorder, dsn: str
 ) -> None:
     other = PostgresLogRecorder(Datastore(dsn))
@@ -129,16 +131,16 @@ def test_of_a_hundred_retries_on_two_nodes_one_is_carried_out(
         partial((postgres, other)[n % 2].append, append_of(event(), key="k", answer=b"%d" % n))
         for n in range(100)
     ]
-    came_out = call_all_at_once(calls)
+    results = call_all_at_once(calls)
     other.close()
-    assert came_out.count(1) == 1  # type: ignore[arg-type]
-    first = command_taken(command("k", b"%d" % came_out.index(1)), 1)  # type: ignore[arg-type]
-    assert {one.taken for one in came_out if isinstance(one, CommandRepeated)} == {first}
+    assert results.count(1) == 1  # type: ignore[arg-type]
+    first = command_taken(command("k", b"%d" % results.index(1)), 1)  # type: ignore[arg-type]
+    assert {one.taken for one in results if isinstance(one, CommandRepeated)} == {first}
     assert len(stored(dsn)) == 1
     assert read(dsn, "SELECT count(*) FROM commands") == [(1,)]
 
 
-def test_positions_are_right_for_each_of_a_group(postgres: PostgresLogRecorder, dsn: str) -> None:
+def test_each_append_of_a_group_gets_its_positions(postgres: PostgresLogRecorder, dsn: str) -> None:
     appends = [
         Append([event() for _ in range(n % 3)], command=command(f"{n}") if n % 4 else None)
         for n in range(40)

@@ -1,4 +1,4 @@
-"""A person's first duty in a case is the only one, and what would bring another is not stored at all."""
+"""A person has one duty in a case. An append that would give a second one is not stored at all."""
 
 import pytest
 
@@ -10,50 +10,52 @@ from tests.event_store.appends import UUID, append_of, call_all_at_once, event, 
 REVIEW, APPROVE, EXECUTE = Duty.REVIEW, Duty.APPROVE, Duty.EXECUTE
 
 
-def taking(*rows: tuple[UUID, str, Duty]) -> Append:
+def append_duties(*rows: tuple[UUID, str, Duty]) -> Append:
     return Append([event()], duties=[DutyRow(*row) for row in rows])
 
 
-def test_a_second_duty_is_refused_with_all_that_came_with_it(recorder: LogRecorder) -> None:
+def test_a_second_duty_is_refused_with_its_whole_append(recorder: LogRecorder) -> None:
     case, other = uuid4(), uuid4()
-    recorder.append(taking((case, "ana", REVIEW)))
+    recorder.append(append_duties((case, "ana", REVIEW)))
     for rows in (
         [(case, "ana", APPROVE)],
         [(case, "bo", APPROVE), (case, "ana", APPROVE)],
         [(case, "bo", APPROVE), (case, "bo", EXECUTE)],
     ):
         with pytest.raises(DutyTaken):
-            recorder.append(taking(*rows))
+            recorder.append(append_duties(*rows))
     assert recorder.head() == 1
-    # Nothing of what was refused stands against bo, nor anything against ana elsewhere.
-    recorder.append(taking((case, "bo", EXECUTE), (other, "ana", APPROVE)))
-    recorder.append(taking((case, "ana", REVIEW), (case, "bo", EXECUTE)))
+    # bo got no duty from the refused appends, and ana may take another duty in another case.
+    recorder.append(append_duties((case, "bo", EXECUTE), (other, "ana", APPROVE)))
+    recorder.append(append_duties((case, "ana", REVIEW), (case, "bo", EXECUTE)))
     assert recorder.head() == 3
 
 
-def test_of_many_at_once_one_takes_it_and_the_others_are_told(
-    recorder: LogRecorder, dsn: str
-) -> None:
+def test_of_many_appends_at_once_only_one_duty_is_taken(recorder: LogRecorder, dsn: str) -> None:
     case = uuid4()
     wanted = [(REVIEW, APPROVE, EXECUTE)[n % 3] for n in range(24)]
-    told = call_all_at_once([lambda d=d: recorder.append(taking((case, "ana", d))) for d in wanted])
-    done = {duty for duty, one in zip(wanted, told, strict=True) if not isinstance(one, Exception)}
+    results = call_all_at_once(
+        [lambda d=d: recorder.append(append_duties((case, "ana", d))) for d in wanted]
+    )
+    done = {
+        duty for duty, one in zip(wanted, results, strict=True) if not isinstance(one, Exception)
+    }
     assert len(done) == 1
-    assert {type(one) for one in told if isinstance(one, Exception)} == {DutyTaken}
-    assert recorder.head() == sum(not isinstance(one, Exception) for one in told) == 8
+    assert {type(one) for one in results if isinstance(one, Exception)} == {DutyTaken}
+    assert recorder.head() == sum(not isinstance(one, Exception) for one in results) == 8
 
 
-def test_who_wants_two_duties_at_once_does_not_share_a_transaction() -> None:
+def test_two_duties_of_one_person_do_not_share_a_transaction() -> None:
     case = uuid4()
     first, second, other = (
-        PendingAppend(taking((case, "ana", REVIEW))),
-        PendingAppend(taking((case, "ana", APPROVE))),
+        PendingAppend(append_duties((case, "ana", REVIEW))),
+        PendingAppend(append_duties((case, "ana", APPROVE))),
         PendingAppend(append_of()),
     )
     assert split_conflicting([first, second, other]) == ([first, other], [second])
 
 
-def test_nobody_writes_a_second_duty_past_the_service(dsn: str) -> None:
+def test_the_database_itself_refuses_a_second_duty(dsn: str) -> None:
     case = uuid4()
     call = (
         "SELECT append_events(duty_cases => ARRAY['{}'::uuid], duty_persons => ARRAY['ana'], "

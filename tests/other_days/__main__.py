@@ -30,12 +30,12 @@ LIBRARIES: Final = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 BEFORE: Final = timedelta(seconds=25)
 """How long a run begins before midnight or a clock change, so that this happens during the run."""
 EVERY_DAY: Final = (
-    "tests/cli/test_the_readme_is_followed_word_by_word.py",
-    "tests/api/test_people_come_are_given_roles_and_go.py",
-    "tests/api/test_the_past_is_told_as_it_was.py",
+    "tests/cli/test_readme.py",
+    "tests/api/test_grants.py",
+    "tests/api/test_case_history.py",
 )
-KEYS: Final = "tests/cli/test_principals_are_kept_on_the_command_line.py"
-ACCESS: Final = "tests/cli/test_access_is_given_and_reviewed_beside_the_database.py"
+KEYS: Final = "tests/cli/test_principals.py"
+ACCESS: Final = "tests/cli/test_grants.py"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A server that answers whatever it is asked with the same few words."""
+"""A server that gives every request the same response."""
 
 import threading
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 @contextmanager
 def serve_canned_answer(status: int, body: str, **by_path: str) -> Iterator[str]:
-    """Its address. `by_path` are answers with 200, by the last word of the path of a GET."""
+    """Yield its address. `by_path`: responses with 200, by the last word of the path of a GET."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

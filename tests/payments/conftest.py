@@ -1,4 +1,4 @@
-"""A provider of money in a process of its own, and the adapters that ask it."""
+"""A payment provider in its own process, and the adapters that call it."""
 
 import sqlite3
 import subprocess
@@ -26,7 +26,8 @@ Kind = Literal["local", "stripe"]
 
 
 class Running:
-    """`casetrail provider` on a ledger; it ends with us, and can be killed and started again."""
+    """`casetrail provider` on a ledger; it can be killed and started again, and ends with the
+    tests."""
 
     def __init__(self, ledger: Path) -> None:
         self.ledger = ledger
@@ -76,7 +77,7 @@ class Running:
         self.post("/payments", payment=payment, captured={"amount": amount, "currency": currency})
 
     def written(self, payment: str) -> list[tuple[str, str, str]]:
-        """Key, amount and status of each refund of a payment, read from the file itself."""
+        """Key, amount and status of each refund of a payment, read from the ledger file."""
         connection = sqlite3.connect(self.ledger)
         try:
             return connection.execute(
@@ -126,7 +127,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture
 def running(shared: Running) -> Iterator[Running]:
-    """With all switches off, before and after."""
+    """The shared provider, with all switches off."""
     shared.switch()
     yield shared
     shared.switch()
@@ -134,7 +135,7 @@ def running(shared: Running) -> Iterator[Running]:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Running]:
-    """One that a test may kill."""
+    """A provider that the test can kill."""
     running = Running(tmp_path / "ledger.sqlite")
     yield running
     running.end()

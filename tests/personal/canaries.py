@@ -1,4 +1,4 @@
-"""Canaries: texts that stand nowhere else, planted wherever personal data can be."""
+"""Canaries: unique texts, planted wherever personal data can be."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import httpx2
 from tests.api.signals import JsonObject, money, order_id, placed, send, signal, unavailable
 
 IN_THE_CLEAR = "skukanarie"
-"""Planted in a field that is not personal: what cannot find this finds nothing."""
+"""Planted in a field that is not personal: a search must find this one."""
 RESOLVED: JsonObject = {
     "reason": "substituted",
     "root_cause": "upstream_data",
@@ -35,7 +35,7 @@ class Canaries:
         return [text for text in self.planted if text.encode() in content]
 
     def in_files(self, folders: Iterable[Path]) -> list[str]:
-        """Each place in which one is found."""
+        """Each file that has a canary."""
         found = []
         for folder in folders:
             for file in folder.rglob("*"):
@@ -46,7 +46,8 @@ class Canaries:
 
 
 class CanaryOrder:
-    """Of one customer's order, from the purchase to a case that is resolved, told with canaries."""
+    """The order of one customer, from purchase to resolved case, with canaries in every personal
+    field."""
 
     def __init__(self, shop: httpx2.Client, handler: httpx2.Client, canaries: Canaries) -> None:
         self.canaries = canaries
@@ -119,7 +120,7 @@ class CanaryOrder:
         )
 
     def command(self, client: httpx2.Client, case: str, name: str, **body: Any) -> None:
-        """Sent with a key, so that its answer is kept."""
+        """Send a command with an idempotency key, so that its response is stored."""
         version = client.get(f"/v1/cases/{case}").json()["version"]
         headers = {"If-Match": f'"{version}"', "Idempotency-Key": uuid4().hex}
         content = {"content": json.dumps(body).encode()} if body else {}
@@ -133,7 +134,7 @@ class CanaryOrder:
         self.answers.append(answer)
 
     def addresses(self) -> Iterable[tuple[str, Mapping[str, str]]]:
-        """Whatever can be read of it, and how."""
+        """Every address that shows the order, with the headers to read it."""
         plain: Mapping[str, str] = {}
         yield f"/v1/orders/{self.order}", plain
         yield f"/v1/orders/{self.order}/timeline", plain

@@ -11,11 +11,9 @@ GIVING = "tests/application/test_granting_roles.py"
 PRINCIPALS = "tests/application/test_principals.py"
 AUTHORS = "tests/application/test_policy_authors.py"
 GRANTS = "tests/domain/test_grant_scopes.py"
-DOOR = "tests/api/test_the_door_keeps_out_whom_it_must.py"
+DOOR = "tests/api/test_token_cache.py"
 ROWS = "tests/event_store/test_a_person_takes_one_duty_in_a_case.py"
-LISTS = (
-    "tests/api/test_what_is_out_of_scope_is_not_there.py::test_no_list_shows_what_is_out_of_scope"
-)
+LISTS = "tests/api/test_scope.py::test_no_list_shows_what_is_out_of_scope"
 
 DECISIONS = "domain/adjustments/decisions.py"
 ADJUSTMENT = "domain/adjustments/adjustment.py"

@@ -1,4 +1,4 @@
-"""The fixture of each release, restored, and brought up to date by this version."""
+"""Restore the fixture of each release and migrate it to this version."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.released.homes import (
 
 
 class Home:
-    """The home of a release under this version: migrated, its reports built."""
+    """The restored home of a release, migrated to this version and with its reports built."""
 
     def __init__(self, release: Release, settings: Settings, dsn: str) -> None:
         self.release, self.settings, self.dsn = release, settings, dsn

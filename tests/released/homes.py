@@ -1,8 +1,8 @@
-"""The home of a log, as a release left it: stored in an archive, and restored from it.
+"""Store the home of a log, as a release left it, in an archive; and restore it from the archive.
 
-An archive has the rows of the log's tables as COPY text, and what lay outside the database: checkpoints and
-the key that signs them, heads, keys of personal data, evidence, a bundle, and what the API answered. Reports are not in it: they
-are built from the log.
+An archive has the rows of the log's tables as COPY text, and everything outside the database:
+checkpoints and the key that signs them, heads, keys of personal data, evidence, a bundle, and answers of
+the API. It has no reports, since they are built from the log.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Answered(Struct, frozen=True):
 
 
 class Answers(Struct, frozen=True):
-    """What the release answered of this log."""
+    """The answers of the release for this log."""
 
     commands: Sequence[Answered]
     reads: Sequence[Answered]
@@ -74,7 +74,7 @@ class Report(Struct, frozen=True):
 
 
 class Release(Struct, frozen=True):
-    """What was recorded with the archive: `recorded.json`."""
+    """The facts recorded with the archive, in `recorded.json`."""
 
     version: str
     commit: str
@@ -114,7 +114,7 @@ def kept_headers(answer: httpx2.Response) -> dict[str, str]:
 
 
 def tables_of(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:
-    """The columns of each table of the log; a table comes after those that it refers to."""
+    """The columns of each table of the log; a table comes after the tables that it references."""
     cursor = connection.cursor(row_factory=tuple_row)
     found = {}
     for (table,) in cursor.execute(_TABLES).fetchall():
@@ -124,7 +124,7 @@ def tables_of(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:
 
 
 def stored(dsn: str, settings: Settings, bundle: Path, answers: Answers, archive: Path) -> None:
-    """Write the archive; the same home makes the same bytes."""
+    """Write the archive; the same home always gives the same bytes."""
     files: dict[str, bytes] = {}
     with psycopg.connect(dsn) as connection:
         connection.execute("SET TIME ZONE 'UTC'")
@@ -168,13 +168,12 @@ def _folders(settings: Settings) -> dict[str, Path]:
 
 
 def answers_in(home: Path) -> Answers:
-    """Of a home that was restored."""
+    """The recorded answers in a restored home."""
     return msgspec.json.decode((home / "answers.json").read_bytes(), type=Answers)
 
 
 def restored(folder: Path, release: Release, dsn: str, home: Path) -> Settings:
-    """The home, over an empty database, which is then as the release left it: nothing that came later is
-    applied to it yet."""
+    """Restore the home and fill an empty database, as the release left it, without later migrations."""
     settings = settings_of(dsn, home)
     with tarfile.open(folder / "home.tar.gz") as tar:
         tar.extractall(home, filter="data")
@@ -198,7 +197,7 @@ def restored(folder: Path, release: Release, dsn: str, home: Path) -> Settings:
 
 
 def _migrated(connection: psycopg.Connection[Any], migrations: Mapping[str, str]) -> None:
-    """To the level of the release, whose digests are kept: a file that was edited since is refused."""
+    """Apply the migrations of the release. A file that was edited since is refused by its digest."""
     connection.execute(
         "CREATE TABLE migrations (name text PRIMARY KEY, digest text NOT NULL, "
         "applied_at timestamptz NOT NULL DEFAULT now())"
@@ -219,7 +218,7 @@ def _filled(
 
 
 def report_of(connection: psycopg.Connection[Any], name: str, columns: Sequence[str]) -> Report:
-    """The live rows of a report, as far as these columns go; their digest is the same on every server."""
+    """The live rows of a report, with these columns only; their digest is the same on every server."""
     (projection,) = [one for one in PROJECTIONS if one.name == name]
     key = columns_of(projection.row)[0].name
     rows = connection.execute(
@@ -229,8 +228,8 @@ def report_of(connection: psycopg.Connection[Any], name: str, columns: Sequence[
             SQL(", ").join(map(Identifier, columns)), Identifier("views", name), Identifier(key)
         )
     ).fetchall()
-    told = b"\n".join(msgspec.json.encode(row, order="sorted") for (row,) in rows)
-    return Report(projection.version, columns, len(rows), hashlib.sha256(told).hexdigest())
+    encoded = b"\n".join(msgspec.json.encode(row, order="sorted") for (row,) in rows)
+    return Report(projection.version, columns, len(rows), hashlib.sha256(encoded).hexdigest())
 
 
 def reports_of(dsn: str) -> dict[str, Report]:
@@ -242,7 +241,7 @@ def reports_of(dsn: str) -> dict[str, Report]:
 
 
 def tags_in(dsn: str) -> list[str]:
-    """As in `tests/event_store/tags.txt`."""
+    """The tags in the log, in the format of `tests/event_store/tags.txt`."""
     with psycopg.connect(dsn) as connection:
         rows = connection.execute(
             "SELECT DISTINCT 'event ' || event FROM trail UNION "

@@ -1,10 +1,10 @@
-"""Writes the fixture of a release: `tests/released/vN/home.tar.gz` and `recorded.json`.
+"""Write the fixture of a release: `tests/released/vN/home.tar.gz` and `recorded.json`.
 
     python -m tests.released.make_fixture N COMMIT
 
 Run it by hand from the tree of the release, once; then commit both files and never change them. The tests
-read every folder `v*`: a new fixture needs no new test. `story.py` must first have an event for each tag
-that came since (a test says which are missing).
+read every folder `v*`: a new fixture needs no new test. Before that, `story.py` must have an event
+for each new tag (a test says which are missing).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main(version: str, commit: str) -> None:
 
 
 def write(folder: Path, version: str, commit: str, dsn: str, home: Path) -> Release:
-    """Both files, of a log that is written to this empty database."""
+    """Write a log to this empty database, and both files."""
     settings = settings_of(dsn, home)
     story = Story(dsn, settings)
     story.tell(home / "bundle")
@@ -83,21 +83,23 @@ def write(folder: Path, version: str, commit: str, dsn: str, home: Path) -> Rele
         )
     folder.mkdir()
     stored(dsn, settings, home / "bundle", answers, folder / "home.tar.gz")
-    told = msgspec.json.format(msgspec.json.encode(release), indent=1)
-    (folder / "recorded.json").write_bytes(told + b"\n")
+    recorded = msgspec.json.format(msgspec.json.encode(release), indent=1)
+    (folder / "recorded.json").write_bytes(recorded + b"\n")
     return release
 
 
 def _read(dsn: str, story: Story) -> Iterator[Answered]:
-    """What the release answers of this log."""
+    """Request the answers of the release for this log."""
     with serve(dsn, lambda: story.clock[0]) as (url, _), httpx2.Client(base_url=url) as client:
         items = client.get("/v1/cases?limit=200", headers=token_of("ana")).json()["items"]
         cases = [item["case_id"] for item in items]
-        told = [item["case_id"] for item in items if item["order_id"] in (KEPT, ERASED, "o-money")]
+        detailed = [
+            item["case_id"] for item in items if item["order_id"] in (KEPT, ERASED, "o-money")
+        ]
         policies = client.get("/v1/policies", headers=token_of("ana")).json()["items"]
         paths = [
             *(f"/v1/cases/{case}" for case in cases),
-            *(f"/v1/cases/{case}/{part}" for case in told for part in ("packet", "trail")),
+            *(f"/v1/cases/{case}/{part}" for case in detailed for part in ("packet", "trail")),
             *(f"/v1/orders/{order}" for order in (KEPT, ERASED, "o-all", "o-money")),
             *(f"/v1/orders/{order}/timeline" for order in (KEPT, ERASED, "o-all")),
             "/v1/policies",

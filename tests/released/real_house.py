@@ -1,4 +1,4 @@
-"""A house of the stories over a real database, for a log as the service writes it."""
+"""The house of the test stories on a real database, so that its log is like that of the service."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from tests.domain.signals import after
 
 
 class Forwards:
-    """Makes time only go forwards in a log and its desks: the stories sometimes go back a few hours.
+    """Keep the time of a log and its desks from going back, since the stories sometimes go back a few hours.
 
-    The callers of the stories use one command key for everything. The API gives a command without a key a
-    fresh number, and keeps no answer for it: so does this.
+    The stories use one command key for everything. This gives each command a new number and keeps no
+    answer for it, like the API for a command without a key.
     """
 
     def __init__(self, log: EventLog) -> None:
@@ -55,7 +55,7 @@ class Forwards:
 
 
 class _Desk:
-    """A desk whose callers never come before the last event of the log."""
+    """A desk that is never called with a time before the last event of the log."""
 
     def __init__(self, desk: Any, time: Forwards) -> None:
         self._desk, self._time = desk, time
@@ -82,7 +82,7 @@ class RealHouse(MoneyService):
     def __init__(self, working: Desks, clock: list[datetime]) -> None:
         InMemoryService.__init__(
             self, SHIPPED_RULEBOOK
-        )  # then with the real parts in place of those in memory
+        )  # then replace the parts in memory with the real ones
         self.working, self.clock = working, clock
         self.time = time = Forwards(working.log)
         self.log, self.orders, self.intake = working.log, working.orders, working.intake

@@ -1,6 +1,6 @@
-"""What happens in the log of a release: at least one event of every kind, by the real desks and the API.
+"""Write the log of a release: at least one event of every kind, by the real desks and the API.
 
-It happens in January and February 2018, so that no date of a later machine changes it.
+All times are in January and February 2018, so that the date of the machine does not matter.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ PERSONAL: Final = "Rua das Flores 7"
 
 
 class Story:
-    """The log of one release, over an empty database."""
+    """The log of one release, on an empty database."""
 
     def __init__(self, dsn: str, settings: Settings) -> None:
         self.dsn, self.settings = dsn, settings
@@ -105,8 +105,8 @@ class Story:
             case = UUID(json.loads(self.asked[1].answer)["id"])
             Export(connection, checkpoints.signer, bundle).case(case)
         with self._desks() as working:
-            told = AuditAsked(asked="export", position=working.log.head(), answer="ab" * 32)
-            record_question(working.log, told, OPERATOR_ACTOR, after(710))
+            question = AuditAsked(asked="export", position=working.log.head(), answer="ab" * 32)
+            record_question(working.log, question, OPERATOR_ACTOR, after(710))
         self.witness()
 
     def _desks(self) -> Any:
@@ -148,7 +148,7 @@ class Story:
         house.take(promising(), approved(), captured(), handed_over(), scanned(), at=after(22))
         house.take(unavailable(23), cancelled(24), at=after(25))
         house.take(placed(tenders=None, id="again"), at=after(26))
-        in_full = (placed(32, tenders=None), captured(32))  # and nothing is wrong a day later
+        in_full = (placed(32, tenders=None), captured(32))  # no problem is found a day later
         house.take(
             *(structs.replace(signal, order="o-in-full") for signal in in_full), at=after(33)
         )
@@ -177,11 +177,11 @@ class Story:
 
     def _every_signal(self, house: RealHouse) -> None:
         for n, signal in enumerate(SIGNALS):
-            told: Signal = structs.replace(signal, order="o-all", event_time=after(641 + n / 100))
-            house.take(told, at=after(642 + n / 100))
+            copy: Signal = structs.replace(signal, order="o-all", event_time=after(641 + n / 100))
+            house.take(copy, at=after(642 + n / 100))
 
     def _privacy(self, house: RealHouse) -> None:
-        """One customer's data was on hold, and is erased."""
+        """Put one customer's data on hold, release it and erase it."""
         mine = (placed(650, customer=Customer(id="c-gone")), unavailable(651))
         house.take(*(structs.replace(signal, order=ERASED) for signal in mine), at=after(652))
         for case in [one for one in house.found() if one.order == ERASED]:
@@ -193,7 +193,7 @@ class Story:
         desk.erase("c-gone", ErasureBasis.CONSENT_WITHDRAWN, "", by)
 
     def _over_http(self) -> None:
-        """A customer's order comes, and ana works on its case; each command has a key."""
+        """Send a customer's order; ana works on its case, with a key for each command."""
         self.clock[0] = after(700)
         with (
             serve(self.dsn, lambda: self.clock[0]) as (url, _),
@@ -212,8 +212,8 @@ class Story:
                 _signal("stock.unavailable", "3"),
             ]
             taken = self.ask(client, "ana", "POST", "/v1/signals", signals)
-            told = [case for item in taken["items"] for case in item.get("cases", ())]
-            case = next(one["case"] for one in told if one["kind"] == "stock_unavailable")
+            cases = [case for item in taken["items"] for case in item.get("cases", ())]
+            case = next(one["case"] for one in cases if one["kind"] == "stock_unavailable")
             view = client.get(f"/v1/cases/{case}", headers=token_of("ana")).json()
             for command, body in (
                 ("claim", None),

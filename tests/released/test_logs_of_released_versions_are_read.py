@@ -1,7 +1,7 @@
-"""A log that an older version wrote is read, replayed, verified and served by this one.
+"""This version reads, replays and verifies a log that an older version wrote.
 
 Each folder `v*` beside this file is the fixture of a release: `v0` is of commit 7a2e833. A later release
-adds its own with `python -m tests.released.make_fixture N COMMIT`; every test here then runs on it as well.
+adds its own with `python -m tests.released.make_fixture N COMMIT`; every test here then runs on it too.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ NO_AGGREGATE = {
     *("person.token_issued", "person.token_revoked", "principal.linked", "principal.unlinked"),
     *("attempt.refused", "audit.asked", "build.started", "reconciliation.recorded"),
 }
-"""Read as lists, or by `Principals`."""
+"""Events that are read as lists, or by `Principals`."""
 
 
 def test_the_fixture_has_every_event_and_signal_of_its_version(home: Home) -> None:
@@ -77,7 +77,7 @@ def test_every_event_decodes_and_encodes_to_the_same_bytes(home: Home) -> None:
         assert to_stored(line).state == state, f"position {position}, {topic}"
 
 
-def test_every_stream_folds_to_an_aggregate(home: Home) -> None:
+def test_every_stream_can_be_folded_to_its_aggregate(home: Home) -> None:
     folded = set()
     with home.working() as working:
         repositories = [(kind, repository(working)) for kind, repository in FOLDS]
@@ -112,7 +112,7 @@ def test_every_stream_folds_to_an_aggregate(home: Home) -> None:
         assert working.principals.delegation("ana", "bo").until is None
 
 
-def test_every_decision_comes_out_the_same_again(home: Home) -> None:
+def test_every_decision_is_the_same_when_repeated(home: Home) -> None:
     with home.working() as working:
         working.ensure_policy()
         redone = [
@@ -126,7 +126,7 @@ def test_every_decision_comes_out_the_same_again(home: Home) -> None:
 
 
 def test_the_reports_have_the_same_rows(home: Home) -> None:
-    """A report whose version was raised may say more or other things; it is of as many."""
+    """A report with a higher version may have other columns, but the same number of rows."""
     assert {one.name for one in PROJECTIONS} >= home.release.reports.keys()
     for name, then in home.release.reports.items():
         now = home.reports[name]
@@ -135,26 +135,26 @@ def test_the_reports_have_the_same_rows(home: Home) -> None:
             assert now.digest == then.digest, name
 
 
-def test_personal_data_opens_with_its_keys_and_what_was_erased_does_not(home: Home) -> None:
+def test_personal_data_is_readable_unless_it_was_erased(home: Home) -> None:
     assert not [position for position, state, _ in home.states() if PERSONAL.encode() in state]
     with home.working() as working:
-        told = {
+        trails = {
             order: msgspec.json.encode(working.log.trail(order_stream(order))).decode()
             for order in (KEPT, ERASED)
         }
         with psycopg.connect(home.dsn) as connection:
             keys = dict(connection.execute("SELECT key, order_id FROM order_keys").fetchall())
         left = {keys[ref] for ref in working.key_ring.find(keys)}
-    assert PERSONAL in told[KEPT]
-    assert '"c-kept"' in told[KEPT]
-    assert '"[erased]"' in told[ERASED]
-    assert "c-gone" not in told[ERASED]
+    assert PERSONAL in trails[KEPT]
+    assert '"c-kept"' in trails[KEPT]
+    assert '"[erased]"' in trails[ERASED]
+    assert "c-gone" not in trails[ERASED]
     assert left == set(keys.values()) - {ERASED}
     assert ERASED in keys.values()
 
 
-def test_the_log_goes_on_from_its_checkpoints(home: Home) -> None:
-    """From those that the key before the last rotation has signed, too, and from what was acknowledged."""
+def test_the_checkpoints_of_the_release_are_valid(home: Home) -> None:
+    """This includes the checkpoints by the key before the last rotation, and the acknowledged heads."""
     checkpoints = verified_checkpoints(home.settings, home.dsn)
     assert checkpoints.signer.key.text == home.release.key
     outside = OutsideCheckpoints(home.settings.checkpoint_place)
@@ -168,10 +168,10 @@ def test_the_log_goes_on_from_its_checkpoints(home: Home) -> None:
 
 
 def test_a_bundle_of_the_release_is_verified(home: Home) -> None:
-    told = verify_with_python(home.settings.home / "bundle", home.release.key)
-    assert told["verified"], told["faults"]
+    report = verify_with_python(home.settings.home / "bundle", home.release.key)
+    assert report["verified"], report["faults"]
     if NODE is not None:
-        assert verify_with_node(home.settings.home / "bundle", home.release.key) == told
+        assert verify_with_node(home.settings.home / "bundle", home.release.key) == report
 
 
 def test_a_bundle_of_the_whole_log_is_verified(home: Home, tmp_path: Path) -> None:
@@ -180,8 +180,8 @@ def test_a_bundle_of_the_whole_log_is_verified(home: Home, tmp_path: Path) -> No
         checkpoints.make(connection)
         many = Export(connection, checkpoints.signer, tmp_path / "all").everything()
     assert many >= home.release.head
-    told = verify_with_python(tmp_path / "all", home.release.key)
-    assert told["verified"], told["faults"]
-    assert told["events"] == many
+    report = verify_with_python(tmp_path / "all", home.release.key)
+    assert report["verified"], report["faults"]
+    assert report["events"] == many
     if NODE is not None:
-        assert verify_with_node(tmp_path / "all", home.release.key) == told
+        assert verify_with_node(tmp_path / "all", home.release.key) == report

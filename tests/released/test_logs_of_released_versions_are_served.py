@@ -1,4 +1,4 @@
-"""This version serves a log that an older version wrote: the same answers, and new commands."""
+"""This version serves a log that an older version wrote: it gives the same answers and accepts commands."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from tests.released.story import KEPT
 from tests.survival.programs import Programs, free_port, wait_until_answering
 
 PROSE = {"said", "who", "what", "asks", "says"}
-"""Members that are sentences for people: a later version may say it better."""
+"""Members that are sentences for people, which a later version may reword."""
 
 
-def test_what_the_release_answered_is_still_answered(home: Home) -> None:
-    """Each member that its answers had is there, with the same value; there may be more."""
-    with _asking(home) as client:
-        for asked in home.answers.reads:
-            answer = client.request(asked.method, asked.path, headers=token_of(asked.by))
-            assert answer.status_code == 200, f"{asked.path}: {answer.text}"
-            assert_still(json.loads(asked.answer), answer.json(), asked.path)
+def test_the_answers_of_the_release_are_still_given(home: Home) -> None:
+    """Each member of the old answers has the same value; there may be new members."""
+    with _client_of(home) as client:
+        for request in home.answers.reads:
+            answer = client.request(request.method, request.path, headers=token_of(request.by))
+            assert answer.status_code == 200, f"{request.path}: {answer.text}"
+            assert_contains(json.loads(request.answer), answer.json(), request.path)
 
 
 def test_a_command_that_is_sent_again_gets_the_first_answer(home: Home) -> None:
-    with _asking(home) as client:
-        for asked in home.answers.commands:
+    with _client_of(home) as client:
+        for request in home.answers.commands:
             answer = client.request(
-                asked.method,
-                asked.path,
-                content=asked.body,
-                headers={**asked.headers, **token_of(asked.by)},
+                request.method,
+                request.path,
+                content=request.body,
+                headers={**request.headers, **token_of(request.by)},
             )
-            assert answer.text == asked.answer, asked.path
+            assert answer.text == request.answer, request.path
             assert answer.headers["Idempotent-Replayed"] == "true"
-            assert kept_headers(answer) == asked.answer_headers
+            assert kept_headers(answer) == request.answer_headers
 
 
-def test_what_was_due_in_the_log_is_recorded_when_it_falls_due(home: Home) -> None:
+def test_deadlines_of_the_log_are_recorded_when_they_fall_due(home: Home) -> None:
     month_later = home.release.clock + timedelta(days=30)
     with home.working() as working:
         working.ensure_policy()
@@ -63,14 +63,14 @@ def test_what_was_due_in_the_log_is_recorded_when_it_falls_due(home: Home) -> No
     assert due == []
 
 
-def test_the_service_starts_on_it_and_appends(home: Home, tmp_path: Path) -> None:
-    """`casetrail serve`, today: what fell due since the release is recorded before the command."""
+def test_the_service_starts_on_the_log_and_appends(home: Home, tmp_path: Path) -> None:
+    """`casetrail serve` runs today: deadlines since the release are recorded before the command."""
     programs, port = Programs(tmp_path), free_port()
     words = ("serve", "--no-worker", "--processes", 1, "--port", port)
-    beside = {"DATABASE_URL": home.dsn, **home.settings.child_environment}
+    environment = {"DATABASE_URL": home.dsn, **home.settings.child_environment}
     url = f"http://127.0.0.1:{port}"
     try:
-        wait_until_answering(programs.start(*words, **beside), url)
+        wait_until_answering(programs.start(*words, **environment), url)
         with httpx2.Client(base_url=url, headers=token_of("ana"), timeout=30) as ana:
             case = json.loads(home.answers.commands[1].answer)["id"]
             before = ana.get(f"/v1/cases/{case}")
@@ -95,8 +95,8 @@ def test_the_service_starts_on_it_and_appends(home: Home, tmp_path: Path) -> Non
 
 
 @contextmanager
-def _asking(home: Home) -> Iterator[httpx2.Client]:
-    """A client of the service, at the time at which the release answered."""
+def _client_of(home: Home) -> Iterator[httpx2.Client]:
+    """A client of the service, whose clock shows the time of the recorded answers."""
     with (
         serve(home.dsn, lambda: home.release.clock) as (url, _),
         httpx2.Client(base_url=url, timeout=30) as client,
@@ -104,17 +104,17 @@ def _asking(home: Home) -> Iterator[httpx2.Client]:
         yield client
 
 
-def assert_still(then: Any, now: Any, place: str, name: str = "") -> None:
+def assert_contains(then: Any, now: Any, place: str, name: str = "") -> None:
     if isinstance(then, dict):
         assert isinstance(now, dict), place
         for key, value in then.items():
             assert key in now, f"{place}: {key} is gone"
-            assert_still(value, now[key], f"{place}/{key}", key)
+            assert_contains(value, now[key], f"{place}/{key}", key)
     elif isinstance(then, list):
         assert isinstance(now, list), place
         assert len(now) == len(then), place
         for n, (one, other) in enumerate(zip(then, now, strict=True)):
-            assert_still(one, other, f"{place}/{n}", name)
+            assert_contains(one, other, f"{place}/{n}", name)
     elif name in PROSE and isinstance(then, str):
         assert isinstance(now, str), place
     else:

@@ -1,8 +1,8 @@
-"""Clients that send signals and commands from many threads, and a ledger of what they were promised.
+"""Clients that send signals and commands from many threads, and a ledger of the answers they got.
 
-The ledger is kept on the clients' side alone, from the answers alone; at the end it is compared with
-the log. A request without an answer, or with one that says "unknown" (5xx), is sent again, the same
-key and body, until it is answered: I1, I2, I3 and I7 of trust.md are what is checked then.
+The clients keep the ledger, and at the end it is compared with the log. A request without an answer, or
+with a 5xx answer, is sent again with the same key and body until it is answered. This checks the invariants
+I1, I2, I3 and I7 of trust.md.
 """
 
 import random
@@ -41,7 +41,7 @@ LINES = (Line(sku="kettle-17", price=PositiveMoney("39.90", "EUR")),)
 
 
 def tokens_of(dsn: str, names: Sequence[str]) -> list[str]:
-    """People on a migrated database, with a token each that the API finds from the start."""
+    """Add people to a migrated database; return a token for each, valid from the start of the API."""
     prepare_database(dsn)
     with desks(dsn) as working:
         working.ensure_policy()
@@ -65,7 +65,7 @@ class Answer(Struct, frozen=True):
 
 
 class Command(Struct, frozen=True):
-    """A request with a key, and what it was answered."""
+    """A request with a key, and its answer."""
 
     token: str
     path: str
@@ -76,7 +76,7 @@ class Command(Struct, frozen=True):
 
 
 class PromisedSignal(Struct, frozen=True):
-    """A signal that was said to be in the log by this position."""
+    """A signal that the API has acknowledged at this position."""
 
     signal: Signal
     position: int
@@ -100,7 +100,7 @@ class PromiseLedger:
         return self.successes > successes
 
     def assert_holds(self, lines: Sequence[RecordedEvent]) -> None:
-        """Compare with the whole log."""
+        """Compare the ledger with the whole log."""
         assert self.wrong == []
         in_log = signals_in(lines)
         assert [name for name, count in in_log.items() if count > 1] == []
@@ -113,7 +113,9 @@ class PromiseLedger:
         for promise in self.promised:
             line = stored.get((promise.signal.order, promise.signal.key))
             assert line is not None, f"acknowledged and not in the log: {promise}"
-            sealed, _ = extract_personal(promise.signal)  # as whoever has no keys reads it
+            sealed, _ = extract_personal(
+                promise.signal
+            )  # as a reader without keys for personal data sees it
             assert line.event.signal == sealed
             assert line.position <= promise.position
         by_cause = defaultdict(list)
@@ -129,7 +131,7 @@ class PromiseLedger:
         assert_no_case_is_doubled(lines)
 
     def assert_answers_are_given_again(self, url: str, most: int = 150) -> None:
-        """Each keyed request, sent once more, gets the first answer byte for byte."""
+        """Send each request with a key once more; it gets the first answer byte for byte."""
         chosen = random.Random(7).sample(self.commands, min(most, len(self.commands)))
         with httpx2.Client(base_url=url, timeout=10) as http:
             for command in chosen:
@@ -154,7 +156,7 @@ def headers_of(token: str, key: str | None, version: str | None) -> dict[str, st
 
 
 class Client:
-    """One thread's worth of signals and commands."""
+    """The signals and commands of one thread."""
 
     def __init__(self, name: str, url: str, token: str, ledger: PromiseLedger, seed: int) -> None:
         self._name = name
@@ -180,7 +182,7 @@ class Client:
     def _new_order(self) -> Signal:
         self._orders += 1
         order = f"{self._name}-{self._orders}"
-        # Nothing chosen to pay with: that opens a case at once.
+        # An order without a means of payment opens a case at once.
         tenders = () if self._chance.random() < 0.25 else ("card",)
         return OrderPlaced(
             source="storefront",
@@ -193,7 +195,7 @@ class Client:
         )
 
     def _shared_signal(self) -> Signal:
-        """One that every thread tells: it must be taken from one of them."""
+        """Send a signal that every thread sends: exactly one of them must be recorded."""
         number = self._chance.randrange(400)
         order = f"shared-{number % SHARED_ORDERS}"
         return StockAllocated(
@@ -216,9 +218,11 @@ class Client:
         outcomes = Counter(item["outcome"] for item in answer.json["items"])
         if outcomes["refused"] or outcomes.total() != len(unique):
             self._ledger.complain(f"not all were taken: {answer.body!r}")
-        # The first answer to a request with a key says what the request did, however late it comes.
+        # The first answer to a request with a key describes what the request did, even if it arrives late.
         if ours and (key or answer.tries == 1) and outcomes["recorded"] != len(unique):
-            self._ledger.complain(f"{self._name} was told of duplicates of its own: {outcomes}")
+            self._ledger.complain(
+                f"{self._name} got answers about duplicates of its own signals: {outcomes}"
+            )
         with self._ledger.lock:
             self._ledger.promised += [PromisedSignal(signal, answer.position) for signal in unique]
 
@@ -248,7 +252,7 @@ class Client:
     def _ask(
         self, path: str, body: bytes, key: str | None, version: str | None = None
     ) -> Answer | None:
-        """The answer, asked for until there is one; None, and a complaint, if it is a refusal."""
+        """Send until there is an answer; record a complaint and return None if it is a refusal."""
         deadline = time.monotonic() + ANSWER_SECONDS
         headers = headers_of(self._token, key, version)
         tries = 0
@@ -259,7 +263,7 @@ class Client:
             except httpx2.TransportError as error:
                 unknown = type(error).__name__
             else:
-                # The first try may still be on its way inside: that one is asked for again, too.
+                # The first request may still be running: send this one again, too.
                 in_flight = got.status_code == 409 and b"in-flight" in got.content
                 if got.status_code < 500 and not in_flight:
                     break
@@ -290,7 +294,7 @@ class Client:
 
 
 class Follower:
-    """Follows the feed from the start, as a consumer outside would: it keeps `next_after` alone."""
+    """Follow the feed from the start, as an external consumer does: it keeps only `next_after`."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url
@@ -319,10 +323,10 @@ class Follower:
                     ending.wait(0.05)
 
     def assert_saw_all_once(self, lines: Sequence[RecordedEvent]) -> None:
-        """All that was in the log when it stopped; workers may have added more since."""
+        """Check that it saw each line once, up to its stop; workers may have added lines since."""
         assert [position for position, _ in self.seen] == list(range(1, len(self.seen) + 1))
-        told = [(line.position, str(line.stream)) for line in lines]
-        assert self.seen == told[: len(self.seen)]
+        expected = [(line.position, str(line.stream)) for line in lines]
+        assert self.seen == expected[: len(self.seen)]
         last = max(line.position for line in lines if line.type == "order.signal_recorded")
         assert len(self.seen) >= last
 
@@ -331,7 +335,7 @@ class Follower:
 def run_clients(
     url: str, tokens: Sequence[str], seed: int
 ) -> Iterator[tuple[PromiseLedger, Follower]]:
-    """Clients in many threads and a follower of the feed; at the end each has its last answer."""
+    """Run clients in many threads and a follower of the feed; at the end wait for all answers."""
     ledger, follower = PromiseLedger(), Follower(url, tokens[0])
     ending, over = threading.Event(), threading.Event()
     clients = [
@@ -357,7 +361,7 @@ def run_clients(
 
 
 def wait_for_success(ledger: PromiseLedger, within: float) -> None:
-    """Until the next request is answered with success."""
+    """Wait until the next request succeeds."""
     before = ledger.successes
     eventually(
         f"a first success; unanswered so far: {dict(ledger.unanswered)}",

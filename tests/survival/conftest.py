@@ -9,7 +9,7 @@ from tests.survival.programs import Programs, home_on_disk
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Iterator[Programs]:
-    """Starts processes of casetrail, and ends them with the test."""
+    """Start processes of casetrail; kill them at the end of the test."""
     programs = Programs(tmp_path)
     yield programs
     programs.end()
@@ -24,7 +24,7 @@ def home(programs: Programs) -> Iterator[Path]:
 
 @pytest.fixture
 def server(home: Path) -> EmbeddedPostgres:
-    """A durable server of the test's own, to be killed, with an empty database `casetrail`."""
+    """A durable server that the test may kill, with an empty database `casetrail`."""
     server = EmbeddedPostgres(home).start()
     server.ensure_database("casetrail")
     return server

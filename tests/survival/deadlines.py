@@ -1,4 +1,4 @@
-"""Orders that nobody will ship or pay for: each has two deadlines to miss, at times of the test's own."""
+"""Orders that are never shipped or paid: each misses two deadlines, at times that the test chooses."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from tests.survival.log_checks import (
 
 PAYMENT_WITHIN = timedelta(hours=72)
 SOURCE = Actor("key:test")
-AT_ONCE = 500
+BATCH_SIZE = 500
 
 
 class NeglectedOrder(Struct, frozen=True):
@@ -48,24 +48,26 @@ def seconds_from_now(seconds: float) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
-def place(dsn: str, orders: Sequence[NeglectedOrder], received_at: datetime | None = None) -> None:
-    """Take their signals, now or as if at an earlier time."""
-    take(dsn, *(order.placed for order in orders), received_at=received_at)
+def record_orders(
+    dsn: str, orders: Sequence[NeglectedOrder], received_at: datetime | None = None
+) -> None:
+    """Record the signals of the orders, now or at an earlier time."""
+    record_signals(dsn, *(order.placed for order in orders), received_at=received_at)
 
 
-def take(dsn: str, *signals: Signal, received_at: datetime | None = None) -> None:
-    """Take signals in this process, with nothing kept from earlier ones."""
+def record_signals(dsn: str, *signals: Signal, received_at: datetime | None = None) -> None:
+    """Record signals in this process, with empty caches."""
     prepare_database(dsn)
     with desks(dsn) as working:
         working.ensure_policy()
         at = received_at or working.clock()
         arrivals = [Arrival(signal, at) for signal in signals]
-        for start in range(0, len(arrivals), AT_ONCE):
-            working.intake.take(arrivals[start : start + AT_ONCE], SOURCE)
+        for start in range(0, len(arrivals), BATCH_SIZE):
+            working.intake.take(arrivals[start : start + BATCH_SIZE], SOURCE)
 
 
 def count_opened(dsn: str) -> int:
-    """How many cases have been opened so far."""
+    """The number of cases opened so far."""
     with psycopg.connect(dsn) as connection:
         row = connection.execute(
             "SELECT count(*) FROM stored_events WHERE topic = 'case.detected'"
@@ -75,7 +77,7 @@ def count_opened(dsn: str) -> int:
 
 
 def count_missed(dsn: str) -> int:
-    """How many deadlines have been found to be missed so far."""
+    """The number of missed deadlines recorded so far."""
     with psycopg.connect(dsn) as connection:
         row = connection.execute(
             "SELECT count(*) FROM trail WHERE event = 'order.problem_detected' "
@@ -86,7 +88,7 @@ def count_missed(dsn: str) -> int:
 
 
 def count_leased(dsn: str) -> int:
-    """How many streams are reserved by somebody."""
+    """The number of streams with a lease."""
     with psycopg.connect(dsn) as connection:
         row = connection.execute(
             "SELECT count(*) FROM timers WHERE leased_until > clock_timestamp()"
@@ -96,7 +98,7 @@ def count_leased(dsn: str) -> int:
 
 
 def let_leases_run_out(dsn: str) -> None:
-    """As if the time had passed for which a worker that is dead by now has reserved its streams."""
+    """Expire all leases, as if their time had passed."""
     with psycopg.connect(dsn) as connection:
         connection.execute("UPDATE timers SET leased_until = leased_until - interval '15 seconds'")
 
@@ -104,7 +106,7 @@ def let_leases_run_out(dsn: str) -> None:
 def assert_each_was_missed_once(
     dsn: str, lines: Sequence[RecordedEvent], orders: Sequence[NeglectedOrder]
 ) -> None:
-    """Each deadline of each order was decided on once, and opened one case."""
+    """Check that each deadline of each order was recorded once and opened one case."""
     names = {order.order for order in orders}
     kinds = ("ship_by_missed", "payment_stalled")
     expected = Counter((name, kind) for name in names for kind in kinds)

@@ -1,4 +1,4 @@
-"""The log and the reports, read from the database itself and compared by plain means."""
+"""Read the log and the reports from the database, and compare them."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -22,13 +22,13 @@ PAGE = 5_000
 
 
 def whole_log(dsn: str) -> list[RecordedEvent]:
-    """Every line, read from position 1; checked to be dense, each stream without gaps."""
+    """Read every line; check that positions are dense and streams have no gaps."""
     recorder = PostgresLogRecorder(Datastore(dsn))
     log = EventLog(recorder)
     lines: list[RecordedEvent] = []
     try:
         head = -1
-        while head != len(lines):  # a worker's look at the queues may add one meanwhile
+        while head != len(lines):  # a worker that checks the queues may add a line meanwhile
             while page := log.read(len(lines), PAGE):
                 lines += page
             head = log.head()
@@ -45,7 +45,7 @@ def whole_log(dsn: str) -> list[RecordedEvent]:
 
 
 def signals_in(lines: Iterable[RecordedEvent]) -> Counter[tuple[str, str]]:
-    """How often each signal is in the log, by order and identity."""
+    """How often the log has each signal, by order and key."""
     return Counter(
         (line.event.signal.order, line.event.signal.key)
         for line in lines
@@ -82,12 +82,12 @@ def head_of(dsn: str) -> int:
 
 
 def wait_for_reports(dsn: str, within: float, names: Sequence[str] = ()) -> None:
-    """Until the live reports have seen what is now the head of the log."""
+    """Wait until the live reports have reached the current head of the log."""
     head = head_of(dsn)
     wanted = [*names] or [projection.name for projection in PROJECTIONS]
     seen: list[tuple[str, int]] = []
 
-    def level() -> bool:
+    def are_current() -> bool:
         with psycopg.connect(dsn) as connection:
             seen[:] = connection.execute(
                 "SELECT name, position FROM projections WHERE live AND name = ANY(%s)", (wanted,)
@@ -95,13 +95,13 @@ def wait_for_reports(dsn: str, within: float, names: Sequence[str] = ()) -> None
         return len(seen) == len(wanted) and all(position >= head for _, position in seen)
 
     try:
-        eventually(f"{', '.join(wanted)} at {head}", level, within)
+        eventually(f"{', '.join(wanted)} at {head}", are_current, within)
     except AssertionError as error:
         raise AssertionError(f"{error}; they are at {dict(seen)}") from None
 
 
 def fold_report(projection: AnyProjection, lines: Iterable[RecordedEvent]) -> dict[object, Any]:
-    """The report as a plain fold over the log has it."""
+    """The rows of the report, computed by a plain fold over the log."""
     rows: dict[object, Any] = {}
     for line in lines:
         key = projection.key(line)
@@ -116,7 +116,7 @@ def fold_report(projection: AnyProjection, lines: Iterable[RecordedEvent]) -> di
 
 
 def read_report(projection: AnyProjection, dsn: str) -> dict[object, Any]:
-    """The report as its view has it."""
+    """The rows of the report, read from its view."""
     view = f"SELECT * FROM views.{projection.name}"
     with psycopg.connect(dsn, row_factory=class_row(projection.row)) as connection:
         rows = connection.execute(view.encode()).fetchall()
@@ -126,8 +126,11 @@ def read_report(projection: AnyProjection, dsn: str) -> dict[object, Any]:
 def assert_reports_equal_their_folds(
     dsn: str, lines: Sequence[RecordedEvent], projections: Sequence[AnyProjection] = PROJECTIONS
 ) -> None:
-    """Row by row. The reports have to be at the head, and the log at rest, but for a worker that
-    finds that a queue has fallen behind."""
+    """Compare reports and folds row by row.
+
+    The reports must have reached the head, and nothing may append to the log, except a worker that
+    records that a queue has fallen behind.
+    """
     while wrong := [(p.name, row) for p in projections for row in _differences(dsn, lines, p)]:
         now = whole_log(dsn)
         added = {line.type.partition(".")[0] for line in now[len(lines) :]}
@@ -139,7 +142,7 @@ def assert_reports_equal_their_folds(
 def _differences(
     dsn: str, lines: Sequence[RecordedEvent], projection: AnyProjection
 ) -> list[tuple[Any, Any]]:
-    """What the report has, and what it should have."""
+    """The rows that differ: what the report has, and what it should have."""
     expected, found = fold_report(projection, lines), read_report(projection, dsn)
     keys = [*{**expected, **found}]
     return [(found.get(k), expected.get(k)) for k in keys if found.get(k) != expected.get(k)]

@@ -1,7 +1,6 @@
-"""How much slower this machine is now than one with nothing else to do.
+"""Measure how much slower this machine is now than an idle one.
 
-What is promised in seconds is promised of a machine that has time for it; tests run beside each other,
-on machines that others share.
+Limits in seconds are meant for an idle machine, but tests run in parallel and on shared machines.
 """
 
 import subprocess
@@ -14,7 +13,7 @@ QUIET_SECONDS = 0.1
 
 
 def measure_slowness() -> float:
-    """As a ratio, from 1: how long a Python takes to start just now."""
+    """The time that Python takes to start now, divided by the time on an idle machine; at least 1."""
     started = time.monotonic()
     for _ in range(3):
         subprocess.run(START_COMMAND, check=True)

@@ -1,8 +1,7 @@
-"""A whole service that pays: an API and workers, each behind a proxy of its own before a database
-that can be killed, and a payment provider with a ledger of its own.
+"""A whole service that pays: an API, workers, a database and a payment provider, which can all be killed.
 
-What was promised to clients, what the log says and what the provider's ledger says are three records
-of three parties; at the end they are compared, each with the others.
+The API and the workers connect to the database through a proxy each. At the end, three records are
+compared with each other: the answers to clients, the log, and the provider's own ledger.
 """
 
 import sqlite3
@@ -95,12 +94,12 @@ class PayingService:
         self._payments = {"CASETRAIL_PAYMENTS": f"local:{self.provider_url}"}
         self.tokens = _tokens(self.dsn)
         self.to_api, self.to_worker = CuttingProxy(self.dsn), CuttingProxy(self.dsn)
-        # Of one database under two addresses.
+        # Two addresses of one database.
         self._payments |= {"CASETRAIL_KEYS": str(home / "keys")}
         self.workers: list[Program] = []
         self.answers: dict[OrderedPayment, PaymentAnswer] = {}
         self._known = threading.Lock()
-        # Kept: to make one takes longer than most of what is asked with it.
+        # Kept, since creating a client takes longer than most requests.
         self._http = httpx2.Client(timeout=10)
 
     def __enter__(self) -> Self:
@@ -120,7 +119,7 @@ class PayingService:
         self._http.close()
 
     def ensure_running(self, workers: int = 1) -> None:
-        """Start again whatever does not run."""
+        """Restart every part that is not running."""
         if self.server.postmaster is None:
             self.server.start()
         if not self.provider.is_running:
@@ -157,12 +156,12 @@ class PayingService:
         kill_postgres(self.server)
 
     def switch(self, **switches: object) -> None:
-        """For the next request for a refund."""
+        """Set how the provider handles the next refund request."""
         answer = self._http.post(f"{self.provider_url}/switches", json={**switches, "times": 1})
         assert answer.status_code == 200, answer.text
 
     def wait_until_asked(self) -> None:
-        """Until the provider has the request that a switch was set for."""
+        """Wait until the provider has received the request that a switch was set for."""
 
         def taken() -> bool:
             return self._http.get(f"{self.provider_url}/switches").json()["times"] is None
@@ -186,13 +185,15 @@ class PayingService:
             connection.close()
 
     def approved(self, count: int, prefix: str) -> list[OrderedPayment]:
-        """Adjustments of as many orders: proposed by ana, approved by tia or omar."""
+        """Create adjustments of so many orders: proposed by ana, approved by tia or omar."""
         cases = self._paid_orders(count, prefix)
         return [self._approved(case, n) for n, case in enumerate(cases)]
 
     def _paid_orders(self, count: int, prefix: str) -> list[str]:
-        told = [signal for n in range(count) for signal in _paid_and_out_of_stock(f"{prefix}-{n}")]
-        body = msgspec.json.encode(told)
+        signals = [
+            signal for n in range(count) for signal in _paid_and_out_of_stock(f"{prefix}-{n}")
+        ]
+        body = msgspec.json.encode(signals)
         headers = headers_of(self.tokens["shop"], None, None)
         answer = self._http.post(f"{self.url}/v1/signals", content=body, headers=headers)
         items = _require_success(answer).json()["items"]
@@ -245,7 +246,7 @@ class PayingService:
         return _require_success(self._http.get(f"{self.url}{path}", headers=headers)).json()
 
     def execute(self, one: OrderedPayment) -> None:
-        """As fay, again and again with one key, until it is answered."""
+        """Order the payment as fay; repeat with the same key until there is an answer."""
         deadline = time.monotonic() + ANSWER_SECONDS
         while True:
             assert time.monotonic() < deadline, f"{one.path} is not answered"
@@ -265,7 +266,7 @@ class PayingService:
         return self._http.post(f"{self.url}{one.path}", content=one.body, headers=headers)
 
     def executing(self, one: OrderedPayment) -> threading.Thread:
-        """The same, for whoever has to look after something meanwhile."""
+        """Do the same in a thread, so that the caller can continue."""
         thread = threading.Thread(target=self.execute, args=[one], daemon=True)
         thread.start()
         return thread
@@ -278,7 +279,7 @@ class PayingService:
         left = [*all_of_them]
 
         def settled() -> bool:
-            time.sleep(LOOK_SECONDS)  # to look costs those who work
+            time.sleep(LOOK_SECONDS)  # polling slows the service down
             with suppress(AssertionError, httpx2.TransportError):
                 while left and self.shown(left[-1])["state"] in ("executed", "failed"):
                     left.pop()
@@ -287,8 +288,8 @@ class PayingService:
         try:
             eventually("each is paid, or refused", settled, within)
         except AssertionError as error:
-            told = "\n".join(worker.output[-4000:] for worker in self.workers)
-            raise AssertionError(f"{error}: {left}; the worker said:\n{told}") from None
+            output = "\n".join(worker.output[-4000:] for worker in self.workers)
+            raise AssertionError(f"{error}: {left}; output of the worker:\n{output}") from None
 
     def assert_answers_are_given_again(self) -> None:
         for one, first in self.answers.items():
@@ -297,18 +298,18 @@ class PayingService:
             assert int(again.headers["Casetrail-Position"]) == first.position
             assert again.headers["Idempotent-Replayed"] == "true"
 
-    def assert_the_provider_tells_what_its_file_says(self) -> None:
-        """All pages of its list, and its statement."""
-        told: list[dict[str, Any]] = []
+    def assert_the_provider_answers_agree_with_its_file(self) -> None:
+        """Compare all pages of its list, and its statement, with its file."""
+        transactions: list[dict[str, Any]] = []
         query = "?limit=100"
         while query:
             page = self._http.get(f"{self.provider_url}/refunds{query}").json()
-            told += page["items"]
+            transactions += page["items"]
             query = f"?limit=100&after={page['next']}" if page["next"] else ""
-        listed = [(t["key"], t["amount"]["amount"], t["amount"]["currency"]) for t in told]
+        listed = [(t["key"], t["amount"]["amount"], t["amount"]["currency"]) for t in transactions]
         assert listed == [row[:3] for row in self.in_ledger()]
         statement = self._http.get(f"{self.provider_url}/statement").text.splitlines()
-        assert statement[-1] == f"end,{len(told)}"
+        assert statement[-1] == f"end,{len(transactions)}"
 
 
 def assert_paid_once(
@@ -317,7 +318,7 @@ def assert_paid_once(
     ordered: Sequence[OrderedPayment],
     answers: dict[OrderedPayment, PaymentAnswer],
 ) -> None:
-    """The log, the provider's ledger and what clients were told, each against the others."""
+    """Compare the log, the provider's ledger and the answers to clients with each other."""
     trail: defaultdict[str, list[RecordedEvent]] = defaultdict(list)
     for line in lines:
         if line.type.startswith("case.adjustment_"):
@@ -327,12 +328,12 @@ def assert_paid_once(
     assert set(paid.values()) <= {1}, f"paid more than once: {paid}"
     amounts = {key: (amount, currency) for key, amount, currency, _ in ledger}
     for one in ordered:
-        told = trail[one.adjustment]
-        (proposed,) = _of(told, AdjustmentProposed)
-        (approved,) = _of(told, AdjustmentApproved)
-        (started,) = _of(told, ExecutionStarted)
-        assert len(_of(told, OutcomeInDoubt)) <= 1, "it is said once that nobody knows"
-        (outcome,) = [*_of(told, AdjustmentExecuted), *_of(told, ExecutionFailed)]
+        events = trail[one.adjustment]
+        (proposed,) = _of(events, AdjustmentProposed)
+        (approved,) = _of(events, AdjustmentApproved)
+        (started,) = _of(events, ExecutionStarted)
+        assert len(_of(events, OutcomeInDoubt)) <= 1, "the doubt about the outcome is recorded once"
+        (outcome,) = [*_of(events, AdjustmentExecuted), *_of(events, ExecutionFailed)]
         assert [approved.position, started.position, outcome.position] == sorted(
             {approved.position, started.position, outcome.position}
         )
@@ -351,14 +352,14 @@ def assert_paid_once(
         assert started.cause == f"command:{one.key}"
         assert answers[one].status == 200
         assert answers[one].position == started.position
-    executed = {key for key, told in trail.items() if _of(told, AdjustmentExecuted)}
+    executed = {key for key, events in trail.items() if _of(events, AdjustmentExecuted)}
     assert executed == paid.keys()
 
 
 def arm_fault(
     proxy: CuttingProxy, fault: Fault, meanwhile: Callable[[], object]
 ) -> Callable[[], None]:
-    """Arm it; what is returned waits until it has come to pass, and what was to happen with it."""
+    """Arm a fault; the returned function waits until the fault and `meanwhile` are done."""
     done = threading.Event()
 
     def strike() -> None:

@@ -1,6 +1,6 @@
-"""Real processes of casetrail: started, killed, frozen, and looked after to the end of a test.
+"""Start, kill and freeze real processes of casetrail.
 
-They are looked at through /proc: this is for Linux.
+This uses /proc, so it needs Linux.
 """
 
 import fcntl
@@ -26,14 +26,14 @@ from tests.survival.machine_speed import measure_slowness
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30
-# What would lead a process to another database, or provider, than those that the test gives it.
+# Variables that would point a process to another database or provider than those of the test.
 UNSET_VARIABLES = (
     *("DATABASE_URL", "CASETRAIL_HOME", "CASETRAIL_URL", "CASETRAIL_TOKEN"),
     *("CASETRAIL_PAYMENTS", "CASETRAIL_STRIPE_KEY"),
     *("CASETRAIL_KEYS", "CASETRAIL_EVIDENCE", "CASETRAIL_CHECKPOINTS"),
 )
 
-# `python -m api`, but it is killed when the process that has started it dies, however that dies.
+# `python -m api`, but the kernel kills it when its parent dies.
 API_THAT_DIES_WITH_US = """
 import ctypes, runpy, signal
 PR_SET_PDEATHSIG = 1
@@ -45,13 +45,15 @@ T = TypeVar("T")
 
 
 def eventually(what: str, found: Callable[[], T], within: float) -> T:
-    """What is found, as soon as it is true. Raises AssertionError when the time runs out: so much as it is
-    on a machine with nothing else to do."""
+    """Return what is found as soon as it is true, or raise AssertionError after `within` seconds.
+
+    The seconds are those of an idle machine: a slower machine gets more.
+    """
     started, allowed = time.monotonic(), within
     while not (value := found()):
         if time.monotonic() - started > allowed:
             assert allowed == within, f"not within {within:g} s (here {allowed:g} s): {what}"
-            allowed = within * (1 + measure_slowness())  # to look how slow it is takes a while, too
+            allowed = within * (1 + measure_slowness())  # measuring takes some time, too
         time.sleep(0.03)
     return value
 
@@ -69,10 +71,10 @@ def is_free(port: int) -> bool:
 
 
 class Program:
-    """`python -m api WORDS` in a process group of its own, its output in a file.
+    """`python -m api WORDS` in its own process group, with its output in a file.
 
-    What it starts inherits a mark in its environment: a group's number may have been given to
-    somebody else by the time at which the group is to be ended, the mark has not.
+    Its children inherit a mark in their environment. The mark identifies them at the end, when the
+    system may have given the number of the group to another one.
     """
 
     def __init__(self, words: Sequence[str], log: Path, environment: dict[str, str]) -> None:
@@ -82,7 +84,7 @@ class Program:
         name, _, value = self._mark.partition("=")
         environment = {**environment, name: value}
         kept = {name: value for name, value in os.environ.items() if name not in UNSET_VARIABLES}
-        # Keys and checkpoints of a test are its own.
+        # Each test has its own keys and checkpoints.
         home = {"CASETRAIL_HOME": str(log.parent / "home")}
         with log.open("wb") as out:
             self._process = subprocess.Popen(
@@ -111,12 +113,12 @@ class Program:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """SIGKILL to it, and not to what it has started."""
+        """Send SIGKILL to it, but not to its children."""
         self._process.kill()
         self._process.wait()
 
     def kill_all(self) -> None:
-        """SIGKILL to it and to all that it has started."""
+        """Send SIGKILL to it and to all its children."""
         eventually("all of it is dead", self._none_is_left, within=10)
         self._process.wait()
 
@@ -129,7 +131,7 @@ class Program:
         return not left
 
     def control_c(self) -> None:
-        """SIGINT as a terminal sends it: to all of the group."""
+        """Send SIGINT to the whole group, as a terminal does."""
         assert self.is_running
         os.killpg(self.pid, signal.SIGINT)
 
@@ -141,7 +143,7 @@ class Program:
         self._process.send_signal(signal.SIGCONT)
 
     def terminate(self, within: float = 15) -> int:
-        """SIGTERM, as a service manager would; its exit code."""
+        """Send SIGTERM, as a service manager does; return the exit code."""
         self._process.terminate()
         return self.ended(within)
 
@@ -151,12 +153,12 @@ class Program:
         except subprocess.TimeoutExpired:
             words = " ".join(self.words)
             raise AssertionError(
-                f"`{words}` has not ended within {within:g} s; it said:\n{self.output}"
+                f"`{words}` has not ended within {within:g} s; its output:\n{self.output}"
             ) from None
 
 
 class Programs:
-    """Starts programs; what still runs at the end is killed with all that it has started."""
+    """Start programs; at the end, kill those that still run, with their children."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -169,7 +171,7 @@ class Programs:
         return program
 
     def api(self, dsn: str, port: int) -> Program:
-        """The API, once it answers."""
+        """Start the API and wait until it answers."""
         program = self.start("serve", "--no-worker", "--port", port, DATABASE_URL=dsn)
         wait_until_answering(program, f"http://127.0.0.1:{port}")
         return program
@@ -183,7 +185,7 @@ class Programs:
 
 
 def wait_until_answering(program: Program, url: str) -> None:
-    """Wait until the program answers there."""
+    """Wait until the program answers at this URL."""
 
     def alive() -> bool:
         assert program.is_running, f"it ended before it answered:\n{program.output}"
@@ -199,21 +201,21 @@ def processes() -> list[int]:
 
 
 def environment_of(pid: int) -> bytes:
-    """Empty for a process that is dead, or not ours."""
+    """The environment of a process; empty if it is dead or belongs to another user."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/environ").read_bytes()
     return b""
 
 
 def state_of(pid: int) -> str:
-    """One letter, as in ps: R, S, T (stopped), Z … Empty if there is no such process."""
+    """The state of a process as in ps: R, S, T (stopped), Z …; empty if there is no such process."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     return ""
 
 
 def children_of(parent: int, word: str = "") -> list[int]:
-    """The living children of a process that have the word in their command line."""
+    """The running children of a process that have the word in their command line."""
     found = []
     for pid in processes():
         with suppress(OSError):
@@ -225,10 +227,10 @@ def children_of(parent: int, word: str = "") -> list[int]:
 
 
 def kill_postgres(server: EmbeddedPostgres) -> None:
-    """SIGKILL to the server and every process of it, as when the machine's memory runs out."""
+    """Send SIGKILL to the server and all its processes, as when the machine runs out of memory."""
     postmaster = server.postmaster
     assert postmaster is not None, f"no server runs in {server.home}"
-    os.kill(postmaster, signal.SIGSTOP)  # it must not start others meanwhile
+    os.kill(postmaster, signal.SIGSTOP)  # it must not start new ones meanwhile
     doomed = [*children_of(postmaster), postmaster]
     for pid in doomed:
         with suppress(ProcessLookupError):
@@ -241,8 +243,11 @@ def kill_postgres(server: EmbeddedPostgres) -> None:
 
 @contextmanager
 def home_on_disk() -> Iterator[Path]:
-    """A home that every account can go through. What the test leaves in it is stopped and removed;
-    what a session that was killed has left behind, the next one removes."""
+    """A home on disk that every account can enter.
+
+    Its server is stopped and its files are removed at the end. If a session is killed, the next one
+    removes its homes.
+    """
     place = Path(tempfile.gettempdir())
     name = f"casetrail-survival-{os.geteuid()}-"
     with file_lock(place / f"{name}lock"):
@@ -262,7 +267,7 @@ def home_on_disk() -> Iterator[Path]:
 
 @contextmanager
 def hold_home(home: Path) -> Iterator[None]:
-    """Raises BlockingIOError if a session that lives has it."""
+    """Lock the home; raise BlockingIOError if another running session has it."""
     in_use = os.open(home, os.O_RDONLY)
     try:
         fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)

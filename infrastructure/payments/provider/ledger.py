@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS payments (
@@ -28,9 +28,6 @@ CREATE TABLE IF NOT EXISTS keys (
     status INTEGER NOT NULL, answer BLOB NOT NULL, PRIMARY KEY (face, key));
 """
 _BUSY_SECONDS = 10.0
-_REFUND_COLUMNS = (
-    "reference, key, payment, currency, amount, reason, metadata, status, failure, created_at"
-)
 
 
 class LedgerRefund(Struct, frozen=True, kw_only=True):
@@ -46,6 +43,10 @@ class LedgerRefund(Struct, frozen=True, kw_only=True):
     status: str
     failure: str
     created_at: str
+
+
+_REFUND_COLUMNS = ", ".join(LedgerRefund.__struct_fields__)
+_SELECT_REFUND = f"SELECT {_REFUND_COLUMNS} FROM refunds"
 
 
 class KeyedAnswer(Struct, frozen=True):
@@ -153,10 +154,10 @@ class Ledger:
             failure="declined" if status == "failed" else "",
             created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
-        row = (line.reference, key, payment, currency, amount, reason, json.dumps(metadata))
+        row = {**structs.asdict(line), "metadata": json.dumps(metadata)}
         self._rows(
             f"INSERT INTO refunds ({_REFUND_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, status, line.failure, line.created_at),
+            [*row.values()],
         )
         return line
 
@@ -169,9 +170,7 @@ class Ledger:
         return self.refund(reference)
 
     def refund(self, reference: str) -> LedgerRefund | None:
-        found = self._rows(
-            f"SELECT {_REFUND_COLUMNS} FROM refunds WHERE reference = ?", (reference,)
-        )
+        found = self._rows(f"{_SELECT_REFUND} WHERE reference = ?", (reference,))
         return _to_refund(found[0]) if found else None
 
     def refunds(
@@ -179,7 +178,7 @@ class Ledger:
     ) -> list[LedgerRefund]:
         """The refunds, oldest first; with `after`, those made after that one."""
         found = self._rows(
-            f"SELECT {_REFUND_COLUMNS} FROM refunds WHERE (?1 IS NULL OR key = ?1)"
+            f"{_SELECT_REFUND} WHERE (?1 IS NULL OR key = ?1)"
             " AND (?2 IS NULL OR payment = ?2) AND (?3 IS NULL OR number >"
             " (SELECT number FROM refunds WHERE reference = ?3)) ORDER BY number",
             (key, payment, after),
@@ -208,16 +207,5 @@ class Ledger:
 
 
 def _to_refund(row: Sequence[Any]) -> LedgerRefund:
-    reference, key, payment, currency, amount, reason, metadata, status, failure, created_at = row
-    return LedgerRefund(
-        reference=reference,
-        key=key,
-        payment=payment,
-        currency=currency,
-        amount=amount,
-        reason=reason,
-        metadata=json.loads(metadata),
-        status=status,
-        failure=failure,
-        created_at=created_at,
-    )
+    facts = dict(zip(LedgerRefund.__struct_fields__, row, strict=True))
+    return LedgerRefund(**{**facts, "metadata": json.loads(facts["metadata"])})

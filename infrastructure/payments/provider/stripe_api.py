@@ -8,7 +8,6 @@ own API: a payment must be registered, and a 500 is repeated for the same key.
 from __future__ import annotations
 
 import hashlib
-import json
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -63,43 +62,42 @@ class StripeApi:
                     known.status, known.answer, headers={"Idempotent-Replayed": "true"}
                 )
             form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
-            answer, reference = self._make_refund(form, key, switches)
+            made = self._make_refund(form, key, switches)
+            is_refund = isinstance(made, LedgerRefund)
+            answer = json_response(200, _refund_document(made)) if is_refund else made
             if key:
+                reference = made.reference if is_refund else None
                 stored = KeyedAnswer(digest, reference, answer.status, answer.body)
                 self._ledger.store_answer(_API_NAME, key, stored)
             return answer
 
     def _make_refund(
         self, form: dict[str, str], key: str | None, switches: FaultSwitches
-    ) -> tuple[ProviderResponse, str | None]:
+    ) -> LedgerRefund | ProviderResponse:
+        """The refund, or the response that refuses it."""
         if switches.fail == "error":
-            return _error_response(500, "An unknown error occurred", kind="api_error"), None
+            return _error_response(500, "An unknown error occurred", kind="api_error")
         if switches.fail == "refuse":
-            return _error_response(
-                402, "The bank refused.", "charge_not_refundable", "card_error"
-            ), None
+            return _error_response(402, "The bank refused.", "charge_not_refundable", "card_error")
         name = form.get("payment_intent") or form.get("charge") or ""
         payment = self._ledger.payment(name)
         if payment is None:
-            return _error_response(404, f"No such payment: '{name}'", "resource_missing"), None
+            return _error_response(404, f"No such payment: '{name}'", "resource_missing")
         left = int(to_units(payment.left, payment.currency))
         amount = form.get("amount", str(left))
         reason = form.get("reason", "")
         if not amount.isdecimal() or int(amount) < 1:
-            return _error_response(
-                400, "Invalid positive integer", "parameter_invalid_integer"
-            ), None
+            return _error_response(400, "Invalid positive integer", "parameter_invalid_integer")
         if reason and reason not in REFUND_REASONS:
-            return _error_response(400, f"Invalid reason: {reason}"), None
+            return _error_response(400, f"Invalid reason: {reason}")
         if not left:
-            return _error_response(
-                400, f"{name} has already been refunded.", "charge_already_refunded"
-            ), None
+            message = f"{name} has already been refunded."
+            return _error_response(400, message, "charge_already_refunded")
         if int(amount) > left:
             return _error_response(
                 400, f"Refund amount ({amount}) is greater than the unrefunded amount ({left})"
-            ), None
-        line = self._ledger.give(
+            )
+        return self._ledger.give(
             key=key,
             payment=name,
             currency=payment.currency,
@@ -108,7 +106,6 @@ class StripeApi:
             metadata={k[9:-1]: v for k, v in form.items() if k.startswith("metadata[")},
             status=switches.status,
         )
-        return json_response(200, _refund_document(line)), line.reference
 
     def _list(self, request: ProviderRequest) -> ProviderResponse:
         """A page of refunds, newest first."""
@@ -189,4 +186,4 @@ def _error_response(
     status: int, message: str, code: str | None = None, kind: str = "invalid_request_error"
 ) -> ProviderResponse:
     error = {"type": kind, "message": message} | ({"code": code} if code else {})
-    return ProviderResponse(status, json.dumps({"error": error}).encode())
+    return json_response(status, {"error": error})

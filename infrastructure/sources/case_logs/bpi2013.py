@@ -6,9 +6,9 @@ reopened when its status is no longer closed or no longer completed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from sys import intern
 from typing import Final
@@ -31,12 +31,8 @@ from infrastructure.sources.case_logs.updates import (
 )
 
 COLUMNS: Final = (
-    "SR Number",
-    "Change Date+Time",
-    "Status",
-    "Sub Status",
-    "Involved ST",
-    "Resource",
+    *("SR Number", "Change Date+Time", "Status", "Sub Status"),
+    *("Involved ST", "Resource"),
 )
 STATES: Final[dict[str, Meaning]] = {
     "Awaiting Assignment": (Condition.NEW, None),
@@ -61,12 +57,7 @@ _COMPLETION_RANK: Final = {Condition.RESOLVED: 1, Condition.CLOSED: 2}
 
 def read_log(file: Path, progress: Progress = lambda line: None) -> CaseLog:
     """Read the whole log. Raises LogUnreadable for a file without these columns."""
-    incidents, refused, refusals = read_updates(file, COLUMNS, _parse_update, progress)
-    # Sorting keeps the file's order among equals.
-    ordered = {
-        key: _number_updates(sorted(found, key=_time_of)) for key, found in incidents.items()
-    }
-    return CaseLog(ordered, sum(map(len, ordered.values())), refused, refusals)
+    return read_updates(file, COLUMNS, _parse_update, _number_updates, progress)
 
 
 def _parse_update(row: Row) -> Update:
@@ -89,10 +80,12 @@ def _parse_update(row: Row) -> Update:
     )
 
 
-def _number_updates(updates: Sequence[Update]) -> tuple[Update, ...]:
-    """The updates with their numbers and the reopenings so far. An unknown state changes neither."""
+def _number_updates(updates: list[Update]) -> tuple[Update, ...]:
+    """The updates by time, with their numbers and the reopenings so far. An unknown state changes
+    neither."""
     numbered, done, reopenings = [], 0, 0
-    for place, update in enumerate(updates, start=1):
+    # Sorting keeps the file's order among equals.
+    for place, update in enumerate(sorted(updates, key=attrgetter("at")), start=1):
         if update.condition is not Condition.UNKNOWN:
             before, done = done, _COMPLETION_RANK.get(update.condition, 0)
             reopenings += done < before
@@ -106,7 +99,3 @@ def _parse_time(text: str) -> datetime:
     if at.tzinfo is None:
         raise ValueError("it has no offset from UTC")
     return at
-
-
-def _time_of(update: Update) -> datetime:
-    return update.at

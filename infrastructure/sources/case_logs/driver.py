@@ -5,11 +5,10 @@ A command that the service refuses is reported, and the incident continues from 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from operator import attrgetter
 from typing import Final, assert_never
-from uuid import UUID
 
 import msgspec
 
@@ -24,22 +23,8 @@ from domain.clock.terms import Dependency
 from domain.errors import CasetrailError
 from domain.orders.signal_body import OrderId
 from domain.people import Actor
-from infrastructure.sources.case_logs.plan import (
-    Assign,
-    Close,
-    Command,
-    HandOff,
-    Open,
-    PutBack,
-    Reopen,
-    Reroute,
-    Resolve,
-    Resume,
-    Start,
-    Touch,
-    Wait,
-    plan_commands,
-)
+from infrastructure.sources.case_logs import plan
+from infrastructure.sources.case_logs.plan import Command
 from infrastructure.sources.case_logs.replay_policy import (
     KIND,
     UNKNOWN_PERSON,
@@ -76,7 +61,7 @@ def plans_of(
             why = f"all {len(updates)} updates left out: its ID is not valid for a case ({error})"
             impossible.append(ImpossibleStep(incident, updates[0].number, why))
             continue
-        planned = plan_commands(updates)
+        planned = plan.plan_commands(updates)
         commands += planned.commands
         impossible += planned.impossible
     # Sorting is stable and an incident's times never decrease, so its order is kept.
@@ -123,7 +108,7 @@ class Driver:
         try:
             if case is None:
                 # Its opening was refused and recorded: no later command is possible.
-                if isinstance(command, Open):
+                if isinstance(command, plan.Open):
                     self._open(command)
             else:
                 self._work(case, command)
@@ -132,45 +117,39 @@ class Driver:
             why = f"{step}: {refusal.detail}"
             self.impossible.append(ImpossibleStep(command.incident, command.update, why))
 
-    def _open(self, command: Open) -> None:
+    def _open(self, command: plan.Open) -> None:
         queue = UNKNOWN_QUEUE if command.queue is None else self._names.queues[command.queue]
         ask = work_commands.OpenCase(order=command.incident, kind=KIND, queue=queue, note=NOTE)
         self._keep(command, self._desk.open(ask, _caller(command, UNKNOWN_PERSON)))
 
     def _work(self, case: ExceptionCase, command: Command) -> None:
+        """Act as the case's holder: the log does not name the person, and only a holder may act."""
+        desk, at, holder = self._desk, (case.id, case.version), _holder(case, command)
         match command:
-            case Open() | Start() | Close() | Touch():
+            case plan.Open() | plan.Start() | plan.Close() | plan.Touch():
                 # The service has no command for starting work or for closing a resolved case.
                 pass
-            case Assign(person=person):
+            case plan.Assign(person=person):
                 self._assign(case, command, self._names.people[person])
-            case PutBack():
+            case plan.PutBack():
                 if case.person is not None:
-                    self._caller_for_holder(
-                        case, command, lambda by: self._desk.release(*_time_of(case), "", by)
-                    )
-            case HandOff(queue=group):
+                    self._keep(command, desk.release(*at, "", holder))
+            case plan.HandOff(queue=group):
                 self._move(case, command, self._names.queues[group])
-            case Reroute(queue=group):
+            case plan.Reroute(queue=group):
                 if case.queue != UNKNOWN_QUEUE:
                     # It was with an unknown group in between.
                     case = self._move(case, command, UNKNOWN_QUEUE)
                 self._move(case, command, self._names.queues[group])
-            case Wait(party=party):
+            case plan.Wait(party=party):
                 wait = work_commands.StartWait(dependency=DEPENDENCIES[party], party=party.value)
-                self._caller_for_holder(
-                    case, command, lambda by: self._desk.wait(*_time_of(case), wait, by)
-                )
-            case Resume():
-                self._caller_for_holder(
-                    case, command, lambda by: self._desk.resume(*_time_of(case), "", by)
-                )
-            case Resolve():
+                self._keep(command, desk.wait(*at, wait, holder))
+            case plan.Resume():
+                self._keep(command, desk.resume(*at, "", holder))
+            case plan.Resolve():
                 self._resolve(case, command)
-            case Reopen():
-                self._caller_for_holder(
-                    case, command, lambda by: self._desk.reopen(*_time_of(case), NOTE, by)
-                )
+            case plan.Reopen():
+                self._keep(command, desk.reopen(*at, NOTE, holder))
             case _:
                 assert_never(command)
 
@@ -178,38 +157,33 @@ class Driver:
         if case.person == person:
             return
         if case.person is None and case.state is CaseState.OPEN:
-            self._keep(command, self._desk.claim(*_time_of(case), _caller(command, person)))
+            by = _caller(command, person)
+            self._keep(command, self._desk.claim(case.id, case.version, by))
             return
         ask = work_commands.HandOff(to_person=person, note=NOTE)
-        self._caller_for_holder(
-            case, command, lambda by: self._desk.hand_off(*_time_of(case), ask, by)
-        )
+        self._hand_off(case, command, ask)
 
     def _move(self, case: ExceptionCase, command: Command, queue: str) -> ExceptionCase:
-        ask = work_commands.HandOff(to_queue=queue, note=NOTE)
-        return self._caller_for_holder(
-            case, command, lambda by: self._desk.hand_off(*_time_of(case), ask, by)
-        )
+        return self._hand_off(case, command, work_commands.HandOff(to_queue=queue, note=NOTE))
+
+    def _hand_off(
+        self, case: ExceptionCase, command: Command, ask: work_commands.HandOff
+    ) -> ExceptionCase:
+        done = self._desk.hand_off(case.id, case.version, ask, _holder(case, command))
+        return self._keep(command, done)
 
     def _resolve(self, case: ExceptionCase, command: Command) -> None:
         if case.person is None:
             # Only the holder of a case can resolve it.
-            done = self._desk.claim(*_time_of(case), _caller(command, UNKNOWN_PERSON))
+            done = self._desk.claim(case.id, case.version, _caller(command, UNKNOWN_PERSON))
             case = self._keep(command, done)
         resolution = Resolution(
             reason=ResolutionReason.RESOLVED_AS_EXPECTED,
             root_cause=RootCause.SYSTEM_DEFECT,
             evidence=(f"case-log/{command.incident}/{command.update}",),
         )
-        self._caller_for_holder(
-            case, command, lambda by: self._desk.resolve(*_time_of(case), resolution, by)
-        )
-
-    def _caller_for_holder(
-        self, case: ExceptionCase, command: Command, act: Callable[[Caller], CommandResult]
-    ) -> ExceptionCase:
-        """Act as the case's holder: the log does not name the person, and only a holder may act."""
-        return self._keep(command, act(_caller(command, case.person or UNKNOWN_PERSON)))
+        by = _holder(case, command)
+        self._keep(command, self._desk.resolve(case.id, case.version, resolution, by))
 
     def _keep(self, command: Command, done: CommandResult) -> ExceptionCase:
         self._cases[command.incident] = done.case
@@ -225,5 +199,5 @@ def _caller(command: Command, person: str) -> Caller:
     )
 
 
-def _time_of(case: ExceptionCase) -> tuple[UUID, int]:
-    return case.id, case.version
+def _holder(case: ExceptionCase, command: Command) -> Caller:
+    return _caller(command, case.person or UNKNOWN_PERSON)

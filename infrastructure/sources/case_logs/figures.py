@@ -50,8 +50,9 @@ def compute_figures(lines: Iterable[RecordedEvent]) -> Figures:
             continue
         before = cases.get(line.stream)
         after = cases[line.stream] = case_after(before, line)
-        if isinstance(line.event, HandedOff):
-            hand_offs += _is_hand_off(line.event)
+        if isinstance(event := line.event, HandedOff):
+            queues = {event.from_queue, event.to_queue}
+            hand_offs += len(queues) > 1 and UNKNOWN_QUEUE not in queues
         waiting = before.waiting if before is not None else None
         if after.waiting is not waiting:
             if waiting is not None:
@@ -66,8 +67,3 @@ def compute_figures(lines: Iterable[RecordedEvent]) -> Figures:
         waited_seconds=dict(sorted(waited.items())),
         final_states=dict(sorted(Counter(case.state.value for case in cases.values()).items())),
     )
-
-
-def _is_hand_off(event: HandedOff) -> bool:
-    queues = (event.from_queue, event.to_queue)
-    return event.from_queue != event.to_queue and UNKNOWN_QUEUE not in queues

@@ -11,16 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from domain.policy.document import (
-    Automation,
-    Bucket,
-    Kind,
-    PolicyDocument,
-    Priorities,
-    Queue,
-    Route,
-    Severity,
-)
+from domain.policy import document
 from domain.policy.rulebook import Rulebook
 from infrastructure.sources.case_logs.updates import Update
 
@@ -64,28 +55,32 @@ def _make_valid_names(found: set[str | None], prefix: str) -> dict[str, str]:
 
 
 def build_replay_policy(names: ServiceNames) -> Rulebook:
-    """The policy for a replay, without leases and required evidence: the log shows no rules.
-
-    It is not proposed by anybody, so it may have more queues than a proposed policy, and a kind that no
-    rule opens: the replay opens all cases itself.
-    """
+    """The policy for a replay, without leases and required evidence: the log shows no rules. It is
+    not proposed by anybody, so it may have more queues than a proposed policy, and a kind that no
+    rule opens: the replay opens all cases itself."""
     titles = {UNKNOWN_QUEUE: "Not known"} | {name: title for title, name in names.queues.items()}
     return Rulebook(
-        PolicyDocument(
+        document.PolicyDocument(
             policy="case_log",
             version="1",
             summary="A queue for each group of a log of incidents.",
-            queues={name: Queue(title=title, owner_team=name) for name, title in titles.items()},
+            queues={
+                name: document.Queue(title=title, owner_team=name) for name, title in titles.items()
+            },
             kinds={
-                KIND: Kind(
+                KIND: document.Kind(
                     title="Incident",
                     # Buckets are for orders; any one will do.
-                    bucket=Bucket.INVENTORY_CONFLICT,
-                    severity=Severity.MEDIUM,
-                    automation=Automation.REVIEW,
+                    bucket=document.Bucket.INVENTORY_CONFLICT,
+                    severity=document.Severity.MEDIUM,
+                    automation=document.Automation.REVIEW,
                 )
             },
-            priorities=Priorities(severity={}),
-            route=(Route(rule="everything", queue=UNKNOWN_QUEUE, work_type=KIND, skill="support"),),
+            priorities=document.Priorities(severity={}),
+            route=(
+                document.Route(
+                    rule="everything", queue=UNKNOWN_QUEUE, work_type=KIND, skill="support"
+                ),
+            ),
         )
     )

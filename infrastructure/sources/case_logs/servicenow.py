@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from sys import intern
 from typing import Final
@@ -31,13 +32,8 @@ from infrastructure.sources.case_logs.updates import (
 )
 
 COLUMNS: Final = (
-    "number",
-    "incident_state",
-    "sys_mod_count",
-    "sys_updated_at",
-    "reopen_count",
-    "assignment_group",
-    "assigned_to",
+    *("number", "incident_state", "sys_mod_count", "sys_updated_at"),
+    *("reopen_count", "assignment_group", "assigned_to"),
 )
 STATES: Final[dict[str, Meaning]] = {
     "New": (Condition.NEW, None),
@@ -56,10 +52,7 @@ _TIME = re.compile(r"(\d\d?)/(\d\d?)/(\d{4}) (\d\d?):(\d\d)(?::(\d\d))?", re.ASC
 
 def read_log(file: Path, progress: Progress = lambda line: None) -> CaseLog:
     """Read the whole log. Raises LogUnreadable for a file without these columns."""
-    incidents, refused, refusals = read_updates(file, COLUMNS, _parse_update, progress)
-    # Sorting keeps the file's order among equals.
-    ordered = {key: tuple(sorted(found, key=_number)) for key, found in incidents.items()}
-    return CaseLog(ordered, sum(map(len, ordered.values())), refused, refusals)
+    return read_updates(file, COLUMNS, _parse_update, _sort_updates, progress)
 
 
 def _parse_update(row: Row) -> Update:
@@ -100,5 +93,6 @@ def _parse_time(text: str) -> datetime:
     return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
 
 
-def _number(update: Update) -> int:
-    return update.number
+def _sort_updates(updates: list[Update]) -> tuple[Update, ...]:
+    # Sorting keeps the file's order among equals.
+    return tuple(sorted(updates, key=attrgetter("number")))

@@ -105,12 +105,11 @@ def read_updates(
     file: Path,
     columns: Sequence[str],
     parse: Callable[[Row], Update],
-    progress: Progress = lambda line: None,
-) -> tuple[dict[str, list[Update]], int, tuple[RejectedRow, ...]]:
-    """The updates of each incident in the file's order, the number of rejected rows, and the first ones.
-
-    `progress` gets the line number. Raises LogUnreadable for a file without these columns.
-    """
+    order: Callable[[list[Update]], tuple[Update, ...]],
+    progress: Progress,
+) -> CaseLog:
+    """Read the whole log. `order` gets an incident's updates in the file's order, `progress` the line
+    number. Raises LogUnreadable for a file without these columns."""
     incidents: dict[str, list[Update]] = {}
     refused, refusals = 0, []
     try:
@@ -128,7 +127,8 @@ def read_updates(
                 progress(row.line)
     except UnreadableTable as error:
         raise LogUnreadable(str(error)) from None
-    return incidents, refused, tuple(refusals)
+    ordered = {incident: order(found) for incident, found in incidents.items()}
+    return CaseLog(ordered, sum(map(len, ordered.values())), refused, tuple(refusals))
 
 
 def optional_name(fields: Mapping[str, str], column: str) -> str | None:

@@ -57,16 +57,13 @@ def parse_order(row: Row) -> tuple[tuple[Any, ...], datetime]:
         raise RowRefused("order_status", f"unknown: {fields['order_status']!r}; known are: {known}")
     # The published data set has no such column, and its items are complete.
     complete = fields.get("items_complete", "True").strip().lower() != "false"
-    values = (
-        parse_key(fields),
-        fields["customer_id"],
-        fields["order_status"],
-        *map(_format_time, times),
-        complete,
-        0,
-        row.line,
-    )
-    _require_valid_order(values)
+    stated = (parse_key(fields), fields["customer_id"], fields["order_status"])
+    values = (*stated, *map(_format_time, times), complete, 0, row.line)
+    # The order alone must make valid signals, so that its faults are reported for its row.
+    try:
+        list(signals_of(values, [], []))
+    except msgspec.ValidationError as error:
+        raise RowRefused("", str(error)) from None
     return values, max(t for t in times[:4] if t is not None)
 
 
@@ -101,14 +98,6 @@ def parse_payment(row: Row) -> tuple[int, PaymentCaptured]:
         "installments": _parse_number(fields, "payment_installments"),
     }
     return number, _convert(captured, PaymentCaptured)
-
-
-def _require_valid_order(values: tuple[Any, ...]) -> None:
-    """Check that the order alone makes valid signals, so that its faults are reported for its row."""
-    try:
-        list(signals_of(values, [], []))
-    except msgspec.ValidationError as error:
-        raise RowRefused("", str(error)) from None
 
 
 def _require_all_fields(row: Row) -> None:

@@ -7,10 +7,10 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from domain.errors import CasetrailError
 from domain.orders.payment_signals import PaymentCaptured
@@ -26,6 +26,7 @@ from infrastructure.csv_rows import (
 )
 from infrastructure.sources.olist.order_signals import signals_of
 from infrastructure.sources.olist.row_parser import (
+    TIME_COLUMNS,
     parse_item,
     parse_key,
     parse_order,
@@ -36,37 +37,20 @@ TABLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # table: (file names to look for, columns that it must have)
     "orders": (
         ("orders", "olist_orders_dataset"),
-        (
-            "order_id",
-            "customer_id",
-            "order_status",
-            "order_purchase_timestamp",
-            "order_approved_at",
-            "order_delivered_carrier_date",
-            "order_delivered_customer_date",
-            "order_estimated_delivery_date",
-        ),
+        ("order_id", "customer_id", "order_status", *TIME_COLUMNS),
     ),
     "items": (
         ("order_items", "olist_order_items_dataset"),
         (
-            "order_id",
-            "order_item_id",
-            "product_id",
-            "seller_id",
-            "shipping_limit_date",
-            "price",
-            "freight_value",
+            *("order_id", "order_item_id", "product_id", "seller_id"),
+            *("shipping_limit_date", "price", "freight_value"),
         ),
     ),
     "payments": (
         ("order_payments", "olist_order_payments_dataset"),
         (
-            "order_id",
-            "payment_sequential",
-            "payment_type",
-            "payment_installments",
-            "payment_value",
+            *("order_id", "payment_sequential", "payment_type"),
+            *("payment_installments", "payment_value"),
         ),
     ),
 }
@@ -83,10 +67,8 @@ Progress = Callable[[str, int], None]
 
 
 class OlistTables:
-    """A folder of Olist tables, read once. A context manager: it holds a temporary file.
-
-    Raises TablesUnreadable for a missing file or column, and for a truncated file.
-    """
+    """A folder of Olist tables, read once. A context manager: it holds a temporary file. Raises
+    TablesUnreadable for a missing file or column, and for a truncated file."""
 
     def __init__(self, folder: Path) -> None:
         self.files = {name: _find_table(folder, stems) for name, (stems, _) in TABLES.items()}
@@ -104,12 +86,7 @@ class OlistTables:
     def __enter__(self) -> OlistTables:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._db.close()
         self._folder.cleanup()
 
@@ -158,29 +135,26 @@ class OlistTables:
         self.orders += 1
 
     def _add_item(self, row: Row) -> None:
-        order = self._known(row)
-        try:
-            number, line = parse_item(row)
-            self._insert("items", (order, number, msgspec.json.encode(line)))
-        except RowRefused:
-            # A line of the order cannot be read: no charge may be derived from the others.
-            self._db.execute("UPDATE orders SET complete = 0 WHERE id = ?", (order,))
-            raise
+        # A line of the order that cannot be read: no charge may be derived from the others.
+        self._add_part("items", row, parse_item, "complete = 0")
 
     def _add_payment(self, row: Row) -> None:
+        # A payment of the order that cannot be read: its payments must never look complete.
+        self._add_part("payments", row, parse_payment, "unread = unread + 1")
+
+    def _add_part(
+        self, table: str, row: Row, parse: Callable[[Row], tuple[int, Struct]], if_refused: str
+    ) -> None:
         order = self._known(row)
         try:
-            number, payment = parse_payment(row)
-            self._insert("payments", (order, number, msgspec.json.encode(payment)))
+            number, part = parse(row)
+            values = (order, number, msgspec.json.encode(part))
+            added = self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES (?,?,?)", values)
+            if added.rowcount == 0:
+                raise RowRefused("", f"{order}, number {number} is in an earlier row already")
         except RowRefused:
-            # A payment of the order cannot be read: its payments must never look complete.
-            self._db.execute("UPDATE orders SET unread = unread + 1 WHERE id = ?", (order,))
+            self._db.execute(f"UPDATE orders SET {if_refused} WHERE id = ?", (order,))
             raise
-
-    def _insert(self, table: str, values: tuple[object, ...]) -> None:
-        added = self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES (?,?,?)", values)
-        if added.rowcount == 0:
-            raise RowRefused("", f"{values[0]}, number {values[1]} is in an earlier row already")
 
     def _known(self, row: Row) -> str:
         order = parse_key(row.fields)

@@ -1,0 +1,82 @@
+"""Evidence files: named by their digest, written once, attached to cases by that name."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from infrastructure.evidence_store import EvidenceCorrupted, EvidenceStore
+from tests.api.running_service import RunningService
+from tests.api.signals import order_id, send, unavailable
+
+PNG = b"\x89PNG\r\n\x1a\n and so on"
+
+
+def upload(client: httpx2.Client, content: bytes, kind: str = "image/png") -> httpx2.Response:
+    return client.post("/v1/evidence", content=content, headers={"Content-Type": kind})
+
+
+def test_a_file_is_stored_under_the_digest_of_its_bytes(server: RunningService) -> None:
+    with server.client_as("ana") as ana:
+        told = upload(ana, PNG)
+        digest = hashlib.sha256(PNG).hexdigest()
+        assert told.json() == {
+            "ref": f"sha256:{digest}",
+            "media_type": "image/png",
+            "size": len(PNG),
+        }
+        again = upload(ana, PNG, "image/jpeg")  # the first content type stays
+        assert again.json() == told.json()
+        got = ana.get(told.headers["Location"])
+        assert got.content == PNG
+        assert got.headers["Content-Type"].startswith("image/png")
+        assert got.headers["Content-Disposition"] == "attachment"
+        assert ana.get(f"/v1/evidence/{'0' * 64}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"", "image/png", 400),
+        (b"<script>", "text/html", 400),
+        (b"x", "", 400),
+        (b"x" * (25 << 20) + b"x", "text/plain", 413),
+    ],
+    ids=["empty", "a type that we do not keep", "no type", "too large"],
+)
+def test_an_unsupported_file_is_refused(
+    server: RunningService, content: bytes, kind: str, status: int
+) -> None:
+    with server.client_as("ana") as ana:
+        refused = upload(ana, content, kind)
+        assert refused.status_code == status
+        assert refused.headers["Content-Type"] == "application/problem+json"
+
+
+def test_only_stored_files_can_be_attached_to_a_case(
+    server: RunningService,
+) -> None:
+    with server.client_as("ana") as ana:
+        (touched,) = send(ana, unavailable(order_id())).json()["items"][0]["cases"]
+        address = f"/v1/cases/{touched['case']}"
+        ref = upload(ana, PNG + b"2").json()["ref"]
+        etag = ana.get(address).headers["ETag"]
+        missing = {"ref": f"sha256:{'1' * 64}", "type": "photo"}
+        refused = ana.post(f"{address}/evidence", json=missing, headers={"If-Match": etag})
+        assert refused.json()["type"] == "/problems/evidence-not-found"
+        body = {"ref": ref, "type": "photo", "media_type": "text/plain", "size": 1}
+        done = ana.post(f"{address}/evidence", json=body, headers={"If-Match": etag})
+        (evidence,) = done.json()["evidence"]
+        assert (evidence["media_type"], evidence["size"]) == ("image/png", len(PNG) + 1)
+
+
+def test_a_changed_file_is_not_returned(tmp_path: Path) -> None:
+    store = EvidenceStore(str(tmp_path))
+    ref = store.put(b"as it was", "text/plain").ref
+    (file,) = [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".json"]
+    file.write_bytes(b"as it never was")
+    with pytest.raises(EvidenceCorrupted):
+        store.content(ref)

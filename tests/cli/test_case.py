@@ -1,0 +1,72 @@
+"""casetrail case show | trail: the case as in the API, as text and as one JSON document."""
+
+import json
+from uuid import UUID
+
+import pytest
+
+from tests.api.running_service import RunningService
+from tests.api.signals import captured, order_id, placed, send
+from tests.cli.conftest import Casetrail
+
+
+@pytest.fixture(scope="module")
+def case(server: RunningService) -> str:
+    """A case of a payment that differs from the charge."""
+    order = order_id()
+    with server.client_as("shop") as shop:
+        answer = send(shop, placed(order, "10.00"), captured(order, "12.50"))
+    return str(answer.json()["items"][1]["cases"][0]["case"])
+
+
+def test_a_case_is_shown_as_in_the_api(
+    casetrail: Casetrail, server: RunningService, case: str
+) -> None:
+    shown = casetrail("case", "show", case, "--json")
+    trail = casetrail("case", "trail", case, "--json")
+    assert (shown.returncode, trail.returncode) == (0, 0)
+    with server.client_as("ana") as ana:
+        assert json.loads(shown.stdout) == ana.get(f"/v1/cases/{case}").json()
+        address = f"/v1/cases/{case}/trail"
+        assert json.loads(trail.stdout) == ana.get(address).json()
+        table = ana.get(address, headers={"Accept": "text/csv"}).text
+    told = casetrail("case", "trail", case, "--csv")
+    assert told.stdout.splitlines() == table.splitlines()
+    assert casetrail("case", "trail", case, "--csv", "--json").returncode == 2
+
+
+def test_a_past_case_is_shown_as_in_the_api(
+    casetrail: Casetrail, server: RunningService, case: str
+) -> None:
+    with server.client_as("ana") as ana:
+        shown = casetrail("case", "show", case, "--at", "2", "--json")
+        assert json.loads(shown.stdout) == ana.get(f"/v1/cases/{case}?version=2").json()
+        changed = casetrail("case", "diff", case, "2", "3", "--json")
+        assert json.loads(changed.stdout) == ana.get(f"/v1/cases/{case}/diff?from=2&to=3").json()
+    words = casetrail("case", "diff", case, "2").stdout
+    assert "queue: nothing → payment_hold_review" in words
+    assert "packet: nothing changed" in words
+    for wrong in (("show", case, "--at", "99"), ("diff", case, "yesterday")):
+        ran = casetrail("case", *wrong)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert "Traceback" not in ran.stderr
+
+
+def test_a_case_is_shown_in_words_with_its_verdicts(casetrail: Casetrail, case: str) -> None:
+    shown = casetrail("case", "show", case).stdout
+    for told in (case, "payment_mismatch", "payment_hold_review", "open", "payments_desk"):
+        assert told in shown
+    trail = " ".join(casetrail("case", "trail", case).stdout.split())
+    for told in ("case.detected", "case.enriched", "case.routed by policy"):
+        assert told in trail
+    for told in ("payments-differ-from-charge", "payment.overpaid", "2.50"):
+        assert told in trail
+
+
+@pytest.mark.parametrize(("command", "wrong"), [("show", str(UUID(int=7))), ("trail", "nonsense")])
+def test_an_unknown_case_gets_a_plain_error(casetrail: Casetrail, command: str, wrong: str) -> None:
+    ran = casetrail("case", command, wrong, "--json")
+    assert ran.returncode == 2
+    assert wrong in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert ran.stdout == ""

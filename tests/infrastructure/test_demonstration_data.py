@@ -1,0 +1,49 @@
+"""The demonstration has every kind of exception, and orders without trouble open no case."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from infrastructure.policies.files import load_policy
+from infrastructure.sources.demonstration import DemonstrationStream
+from infrastructure.sources.demonstration.shop import Shop, SignalPlan
+from infrastructure.sources.demonstration.troubles import TROUBLES
+from tests.application.look_ups import service_with_look_ups
+
+START = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
+KINDS = set(load_policy().document.kinds)
+LONG_AFTER = timedelta(days=40)
+
+
+def case_kinds(plan: SignalPlan, until: datetime) -> list[str]:
+    """The kinds of the cases that open if each signal arrives at its time."""
+    house = service_with_look_ups()
+    for at, signal in sorted(plan, key=lambda one: one[0]):
+        house.tick(at, punctual=True)
+        house.take(signal, at=at)
+    house.tick(until, punctual=True)
+    return [case.kind for case in house.found()]
+
+
+def test_the_history_has_a_case_of_every_kind() -> None:
+    history = list(DemonstrationStream(2026, START).history())
+    assert max(at for at, _ in history) <= START
+    assert {*case_kinds(history, START)} == KINDS
+
+
+@pytest.mark.parametrize("n", range(20))
+def test_an_order_without_trouble_opens_no_case(n) -> None:
+    assert case_kinds(Shop(n, "O").life(START), START + LONG_AFTER) == []
+
+
+def test_each_trouble_opens_its_case_in_time() -> None:
+    shop, found = Shop(1, "O"), set()
+    for trouble in TROUBLES:
+        shown = case_kinds(
+            trouble.plan(shop, START), START + trouble.shows_after + timedelta(hours=1)
+        )
+        assert shown, trouble
+        found |= set(shown)
+    assert found == KINDS

@@ -1,0 +1,228 @@
+"""`casetrail serve` with its worker and its embedded database: single processes are killed, and all end."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import msgspec
+import pytest
+
+from domain.orders.purchase_signals import Customer, OrderCancelled, OrderPlaced
+from infrastructure.postgres.embedded import EmbeddedPostgres
+from tests.survival.clients import STARTED_AT, headers_of, tokens_of
+from tests.survival.programs import (
+    Program,
+    Programs,
+    children_of,
+    eventually,
+    free_port,
+    is_free,
+    state_of,
+    wait_until_answering,
+)
+
+GONE = ("", "Z")
+
+
+class Serving:
+    """A running `casetrail serve` on a home."""
+
+    def __init__(self, programs: Programs, home: Path, *more: object) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        words = ("--home", home, "serve", "--port", self.port, *more)
+        self.program: Program = programs.start(*words)
+        wait_until_answering(self.program, self.url)
+
+    def worker(self) -> int:
+        """Wait for the worker; return its process id."""
+
+        def found() -> list[int]:
+            return children_of(self.program.pid, " worker ")
+
+        (pid,) = eventually("it has a worker", found, within=15)
+        return pid
+
+    def open_and_show_a_case(self, token: str, order: str) -> None:
+        """Send a signal, and read the case from the report that the worker keeps."""
+        unpaid = OrderPlaced(
+            source="storefront",
+            id="placed",
+            order=order,
+            event_time=STARTED_AT,
+            customer=Customer(id="C1"),
+            tenders=(),
+        )
+        with httpx2.Client(
+            base_url=self.url, headers=headers_of(token, None, None), timeout=20
+        ) as http:
+            answer = http.post("/v1/signals", content=msgspec.json.encode(unpaid))
+            assert answer.status_code == 200, answer.text
+            seen = http.get(
+                f"/v1/cases?order={order}",
+                headers={
+                    "Casetrail-Min-Position": answer.headers["Casetrail-Position"],
+                    "Prefer": "wait=10",
+                },
+            )
+        assert seen.status_code == 200, seen.text
+        assert len(seen.json()["items"]) == 1
+
+
+@pytest.fixture
+def token(home: Path) -> str:
+    """A person's token on the database of the home. The server is stopped afterwards."""
+    server = EmbeddedPostgres(home).start()
+    server.ensure_database("casetrail")
+    (token,) = tokens_of(server.dsn("casetrail"), ["ana"])
+    server.leave()
+    assert server.postmaster is None
+    return token
+
+
+def test_a_killed_worker_is_restarted(programs: Programs, home: Path, token: str) -> None:
+    serving = Serving(programs, home)
+    serving.open_and_show_a_case(token, "order-1")
+    first = serving.worker()
+    os.kill(first, signal.SIGKILL)
+    second = eventually(
+        "another worker runs",
+        lambda: [pid for pid in children_of(serving.program.pid, " worker ") if pid != first],
+        within=4,
+    )
+    serving.open_and_show_a_case(token, "order-2")
+    assert children_of(serving.program.pid, " worker ") == second
+
+
+def test_a_killed_service_frees_its_port_and_can_be_started_again(
+    programs: Programs, home: Path, token: str
+) -> None:
+    serving = Serving(programs, home)
+    worker = serving.worker()
+    serving.open_and_show_a_case(token, "order-1")
+    serving.program.kill()
+    eventually("the worker has ended", lambda: state_of(worker) in GONE, within=15)
+    eventually("the port is free", lambda: is_free(serving.port), within=15)
+
+    after = Serving(programs, home)
+    after.open_and_show_a_case(token, "order-2")
+    after.program.terminate()
+    assert EmbeddedPostgres(home).postmaster is None
+
+
+def test_a_killed_process_of_several_is_replaced(
+    programs: Programs, home: Path, token: str
+) -> None:
+    serving = Serving(programs, home, "--processes", 3)
+
+    def others() -> list[int]:
+        found = children_of(serving.program.pid, " --beside ")
+        return found if len(found) == 2 else []
+
+    first = eventually("two more processes run", others, within=20)
+    serving.open_and_show_a_case(token, "order-1")
+    os.kill(first[0], signal.SIGKILL)
+    second = eventually(
+        "another has taken its place", lambda: others() if others() != first else [], within=10
+    )
+    assert first[1] in second
+
+    # Connections are spread over all processes, so a process that does not answer would be noticed.
+    def all_answer() -> bool:
+        for _ in range(30):
+            with httpx2.Client(base_url=serving.url, timeout=10) as http:
+                assert http.get("/livez").status_code == 200
+        return True
+
+    eventually("all of them answer", all_answer, within=30)
+    serving.open_and_show_a_case(token, "order-2")
+    serving.program.kill()
+    eventually("all have ended", lambda: all(state_of(pid) in GONE for pid in second), within=10)
+    eventually("the port is free", lambda: is_free(serving.port), within=15)
+
+
+def test_a_second_service_on_the_same_port_fails(
+    programs: Programs, home: Path, token: str
+) -> None:
+    serving = Serving(programs, home, "--processes", 2)
+    serving.open_and_show_a_case(token, "order-1")
+    other = programs.start("--home", home, "serve", "--port", serving.port, "--processes", 2)
+    assert other.ended(within=20) == 1
+    assert "taken" in other.output
+
+
+def sigterm(serving: Serving) -> None:
+    os.kill(serving.program.pid, signal.SIGTERM)
+
+
+def control_c(serving: Serving) -> None:
+    serving.program.control_c()
+
+
+@pytest.mark.parametrize("stop", [sigterm, control_c])
+def test_a_stopped_service_stops_its_worker_and_its_database(
+    programs: Programs, home: Path, token: str, stop: Callable[[Serving], None]
+) -> None:
+    first, second = Serving(programs, home), Serving(programs, home)
+    first.open_and_show_a_case(token, "order-1")
+    workers = [first.worker(), second.worker()]
+    server = EmbeddedPostgres(home)
+    postmaster = server.postmaster
+    assert postmaster is not None
+
+    stop(first)
+    first.program.ended(within=15)
+    eventually("its worker has ended", lambda: state_of(workers[0]) in GONE, within=15)
+    assert is_free(first.port)
+    assert "Traceback" not in first.program.output
+    # The second service still uses the database.
+    assert server.postmaster == postmaster
+    second.open_and_show_a_case(token, "order-2")
+
+    stop(second)
+    second.program.ended(within=15)
+    eventually("its worker has ended", lambda: state_of(workers[1]) in GONE, within=15)
+    assert is_free(second.port)
+    assert server.postmaster is None, "the last user has gone and the server still runs"
+
+
+def test_every_process_gives_the_same_answers_to_signals(
+    programs: Programs, home: Path, token: str
+) -> None:
+    serving = Serving(programs, home, "--processes", 3)
+    eventually(
+        "two more processes run",
+        lambda: len(children_of(serving.program.pid, " --beside ")) == 2,
+        within=20,
+    )
+    headers = {"Authorization": f"Bearer {token}"}
+
+    def send(body: bytes, **more: str) -> httpx2.Response:
+        """Send on a new connection, so that any of the three processes may get it."""
+        with httpx2.Client(base_url=serving.url, headers=headers, timeout=20) as http:
+            more = {"Content-Type": "application/json", **more}
+            return http.post("/v1/signals", content=body, headers=more)
+
+    def cancellation(number: int) -> bytes:
+        cancelled = OrderCancelled(
+            source="oms", id=f"c-{number}", order="order-9", event_time=STARTED_AT
+        )
+        return msgspec.json.encode(cancelled)
+
+    eventually("it takes signals", lambda: send(cancellation(0)).status_code == 200, within=20)
+    first = [send(cancellation(number)) for number in range(1, 25)]
+    assert {answer.status_code for answer in first} == {200}
+    assert all(answer.json()["outcome"] == "recorded" for answer in first)
+    again = [send(cancellation(number)) for number in range(25)]
+    assert all(answer.json()["outcome"] == "duplicate" for answer in again)
+    # All processes give the same answers, with the same headers.
+    keyed = [send(cancellation(30), **{"Idempotency-Key": "k-30"}) for _ in range(12)]
+    assert len({answer.content for answer in keyed}) == 1
+    assert sum(answer.headers.get("Idempotent-Replayed") == "true" for answer in keyed) == 11
+    wrong = [send(b'{"type": "nonsense"}') for _ in range(12)]
+    assert len({(answer.status_code, answer.content) for answer in wrong}) == 1
+    large = [send(b'"' + b"x" * (1 << 20) + b'"') for _ in range(12)]
+    assert {answer.status_code for answer in large} == {413}
+    assert {answer.json()["type"] for answer in large} == {"/problems/too-large"}
