@@ -17,6 +17,7 @@ from msgspec import Meta, Struct, structs
 
 from domain.access_errors import AnotherPersonNeeded, BreakGlassMoved, BreakGlassReviewDue
 from domain.errors import Fault, Invalid
+from domain.fields import fill
 from domain.people import Actor, Person, Reason, Role
 from domain.policy.document_types import Name
 from domain.struct_fields import shared_fields

@@ -14,6 +14,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
+from domain.fields import fill
 from domain.policy.document_types import Name
 from domain.regions import Region
 from domain.struct_fields import replace_where, shared_fields

@@ -14,6 +14,7 @@ from uuid import UUID
 from msgspec import Struct, structs
 
 from domain.cases.evidence import FileDigest
+from domain.fields import fill
 from domain.people import Actor
 from domain.personal_data_errors import NoSuchHold, UnderLegalHold
 from domain.struct_fields import replace_where, shared_fields

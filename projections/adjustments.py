@@ -9,22 +9,8 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.adjustments import events as adjustments
 from domain.adjustments.adjustment import AdjustmentState as State
-from domain.adjustments.events import (
-    AdjustmentApproved,
-    AdjustmentEvent,
-    AdjustmentExecuted,
-    AdjustmentLapsed,
-    AdjustmentProposed,
-    AdjustmentReconciled,
-    AdjustmentRejected,
-    AdjustmentSystemApproved,
-    AdjustmentWithdrawn,
-    AmountDiffers,
-    ExecutionFailed,
-    ExecutionStarted,
-    OutcomeInDoubt,
-)
 from domain.recorded_event import RecordedEvent
 from projections.projection import Projection
 
@@ -66,33 +52,33 @@ class AdjustmentRow(Struct, frozen=True):
 
 
 def key(line: RecordedEvent) -> UUID | None:
-    return line.event.adjustment if isinstance(line.event, AdjustmentEvent) else None
+    return line.event.adjustment if isinstance(line.event, adjustments.AdjustmentEvent) else None
 
 
 def fold(row: AdjustmentRow | None, line: RecordedEvent) -> AdjustmentRow | None:
     at, who = line.recorded_at, line.actor.person
-    if isinstance(line.event, AdjustmentProposed):
+    if isinstance(line.event, adjustments.AdjustmentProposed):
         return _start_row(line, line.event)
     if row is None:
         return None
     match line.event:
-        case AdjustmentApproved(complete=complete, lapses_at=lapses_at):
+        case adjustments.AdjustmentApproved(complete=complete, lapses_at=lapses_at):
             now = replace(
                 row, approved_by=[*row.approved_by, who or ""], approved_at=at, lapses_at=lapses_at
             )
             return replace(now, state=State.APPROVED.value) if complete else now
-        case AdjustmentSystemApproved(lapses_at=lapses_at):
+        case adjustments.AdjustmentSystemApproved(lapses_at=lapses_at):
             state = State.SYSTEM_APPROVED.value
             return replace(row, state=state, approved_at=at, lapses_at=lapses_at)
-        case AdjustmentRejected(reason=why):
+        case adjustments.AdjustmentRejected(reason=why):
             return _end(row, State.REJECTED, why, at)
-        case AdjustmentWithdrawn(reason=why):
+        case adjustments.AdjustmentWithdrawn(reason=why):
             return _end(row, State.WITHDRAWN, why, at)
-        case AdjustmentLapsed(cause=cause):
+        case adjustments.AdjustmentLapsed(cause=cause):
             return _end(row, State.LAPSED, cause.value, at)
-        case ExecutionFailed(detail=detail):
+        case adjustments.ExecutionFailed(detail=detail):
             return _end(replace(row, in_doubt=False), State.FAILED, detail, at)
-        case ExecutionStarted(provider=provider, payment=payment):
+        case adjustments.ExecutionStarted(provider=provider, payment=payment):
             return replace(
                 row,
                 state=State.EXECUTING.value,
@@ -101,9 +87,9 @@ def fold(row: AdjustmentRow | None, line: RecordedEvent) -> AdjustmentRow | None
                 provider=provider,
                 payment=payment or row.payment,
             )
-        case OutcomeInDoubt():
+        case adjustments.OutcomeInDoubt():
             return replace(row, in_doubt=True)
-        case AdjustmentExecuted(provider=provider, reference=reference):
+        case adjustments.AdjustmentExecuted(provider=provider, reference=reference):
             return replace(
                 row,
                 state=State.EXECUTED.value,
@@ -112,9 +98,9 @@ def fold(row: AdjustmentRow | None, line: RecordedEvent) -> AdjustmentRow | None
                 reference=reference,
                 in_doubt=False,
             )
-        case AmountDiffers():
+        case adjustments.AmountDiffers():
             return replace(row, amount_differs=True)
-        case AdjustmentReconciled():
+        case adjustments.AdjustmentReconciled():
             return replace(row, state=State.RECONCILED.value, reconciled_by=who, reconciled_at=at)
         case _:
             return row
@@ -124,7 +110,7 @@ def _end(row: AdjustmentRow, state: State, why: str, at: datetime) -> Adjustment
     return replace(row, state=state.value, ended=why, ended_at=at)
 
 
-def _start_row(line: RecordedEvent, event: AdjustmentProposed) -> AdjustmentRow:
+def _start_row(line: RecordedEvent, event: adjustments.AdjustmentProposed) -> AdjustmentRow:
     return AdjustmentRow(
         adjustment_id=event.adjustment,
         case_id=line.stream,

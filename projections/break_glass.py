@@ -16,6 +16,7 @@ from domain.break_glass import (
     BreakGlassReviewed,
     BreakGlassStage,
 )
+from domain.fields import fill
 from domain.recorded_event import RecordedEvent
 from projections.projection import Projection, keyed_by_stream
 
@@ -44,15 +45,12 @@ class BreakGlassRow(Struct, frozen=True):
 def fold(row: BreakGlassRow | None, line: RecordedEvent) -> BreakGlassRow | None:
     who, at = line.actor.person or line.actor.principal, line.recorded_at
     if isinstance(line.event, BreakGlassAsked):
-        asked = line.event
-        return BreakGlassRow(
+        return fill(
+            BreakGlassRow,
+            line.event,
             break_glass=line.stream,
             stage=BreakGlassStage.ASKED,
-            role=asked.role,
-            queue=asked.queue,
-            case_id=asked.case,
-            reason=asked.reason,
-            minutes=asked.minutes,
+            case_id=line.event.case,
             asked_by=who,
             asked_at=at,
         )

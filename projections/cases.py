@@ -9,17 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.adjustments.pending_approvals import pending_after
+from domain.cases import work_events as work
 from domain.cases.events import Detected, Reopened, Resolved, Routed, SignalJoined
-from domain.cases.work_events import (
-    CaseReleased,
-    Claimed,
-    ClaimLapsed,
-    Escalated,
-    HandedOff,
-    Opened,
-    WaitEnded,
-    WaitStarted,
-)
 from domain.recorded_event import RecordedEvent
 from projections.projection import Projection, case_key
 
@@ -64,7 +55,7 @@ class CaseRow(Struct, frozen=True):
 
 
 def fold(row: CaseRow | None, line: RecordedEvent) -> CaseRow | None:
-    if isinstance(line.event, Detected | Opened):
+    if isinstance(line.event, Detected | work.Opened):
         return _start_row(line, line.event)
     if row is None:
         return None
@@ -103,12 +94,12 @@ def _apply_event(row: CaseRow, line: RecordedEvent) -> CaseRow:
         case SignalJoined(clearing=clearing):
             joined = now.signals_joined + 1
             return replace(now, signals_joined=joined, cleared=clearing is not None)
-        case Claimed(person=person):
+        case work.Claimed(person=person):
             return replace(now, state="claimed", person=person, owner=person, owned_since=at)
-        case CaseReleased() | ClaimLapsed():
+        case work.CaseReleased() | work.ClaimLapsed():
             team = now.owner_team
             return replace(now, state="open", person=None, owner=team, owned_since=at)
-        case HandedOff(to_person=person, owner_team=team):
+        case work.HandedOff(to_person=person, owner_team=team):
             stays = now.state in ("waiting", "resolved")
             return replace(
                 now,
@@ -120,11 +111,11 @@ def _apply_event(row: CaseRow, line: RecordedEvent) -> CaseRow:
                 owned_since=at,
                 hand_offs=now.hand_offs + 1,
             )
-        case WaitStarted(dependency=dependency, party=party):
+        case work.WaitStarted(dependency=dependency, party=party):
             return replace(now, state="waiting", waits_for=f"{dependency}/{party}")
-        case WaitEnded():
+        case work.WaitEnded():
             return replace(now, state="claimed" if now.person else "open", waits_for=None)
-        case Escalated():
+        case work.Escalated():
             return replace(now, escalations=now.escalations + 1)
         case Resolved(resolution=resolution):
             return replace(
@@ -156,7 +147,7 @@ def _apply_event(row: CaseRow, line: RecordedEvent) -> CaseRow:
             return now
 
 
-def _start_row(line: RecordedEvent, event: Detected | Opened) -> CaseRow:
+def _start_row(line: RecordedEvent, event: Detected | work.Opened) -> CaseRow:
     detected = event if isinstance(event, Detected) else None
     return CaseRow(
         case_id=line.stream,

@@ -10,15 +10,11 @@ from msgspec.structs import replace
 
 from domain.cases.events import Detected
 from domain.orders.events import PassedIntake, SignalRecorded
-from domain.orders.signals import (
-    Delivered,
-    HandedOver,
-    OrderCancelled,
-    OrderPlaced,
-    PaymentAuthorized,
-    Signal,
-    StockUnavailable,
-)
+from domain.orders.payment_signals import PaymentAuthorized
+from domain.orders.purchase_signals import OrderCancelled, OrderPlaced
+from domain.orders.shipment_signals import Delivered, HandedOver
+from domain.orders.signals import Signal
+from domain.orders.stock_signals import StockUnavailable
 from domain.recorded_event import RecordedEvent
 from domain.regions import region_of
 from projections.projection import Projection

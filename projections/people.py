@@ -8,16 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.people import (
-    GrantRevoked,
-    PersonAdded,
-    PersonGranted,
-    PersonLeft,
-    PersonReturned,
-    SameAs,
-    TokenIssued,
-    person_stream,
-)
+from domain import people
 from domain.recorded_event import RecordedEvent
 from projections.projection import Projection
 
@@ -38,23 +29,14 @@ class PersonRow(Struct, frozen=True):
 
 def key(line: RecordedEvent) -> UUID | None:
     match line.event:
-        case TokenIssued(name=name):
-            return person_stream(name)
-        case (
-            PersonAdded()
-            | PersonGranted()
-            | GrantRevoked()
-            | PersonLeft()
-            | PersonReturned()
-            | SameAs()
-        ):
-            return line.stream
-        case _:
-            return None
+        case people.TokenIssued(name=name):
+            return people.person_stream(name)
+        case event:
+            return line.stream if isinstance(event, people.PersonRecordEvent) else None
 
 
 def fold(row: PersonRow | None, line: RecordedEvent) -> PersonRow | None:
-    if isinstance(line.event, PersonAdded):
+    if isinstance(line.event, people.PersonAdded):
         grants: dict[str, list[str | None]] = {
             f"g{n}": [str(role), None] for n, role in enumerate(line.event.roles, start=1)
         }
@@ -62,18 +44,18 @@ def fold(row: PersonRow | None, line: RecordedEvent) -> PersonRow | None:
     if row is None:
         return None
     match line.event:
-        case PersonGranted(grant=grant, role=role, until=until, under=None):
+        case people.PersonGranted(grant=grant, role=role, until=until, under=None):
             ends = until.isoformat() if until else None
             return replace(row, grants={**row.grants, grant: [str(role), ends]})
-        case GrantRevoked(grant=grant):
+        case people.GrantRevoked(grant=grant):
             return replace(row, grants={n: g for n, g in row.grants.items() if n != grant})
-        case PersonLeft():
+        case people.PersonLeft():
             return replace(row, left_at=line.recorded_at)
-        case PersonReturned():
+        case people.PersonReturned():
             return replace(row, left_at=None)
-        case SameAs(other=other):
+        case people.SameAs(other=other):
             return replace(row, others=sorted({*row.others, other}))
-        case TokenIssued(digest=digest, expires_at=expires_at):
+        case people.TokenIssued(digest=digest, expires_at=expires_at):
             ends = expires_at.isoformat() if expires_at else None
             return replace(row, tokens={**row.tokens, digest: ends})
         case _:

@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.fields import fill
 from domain.identities import IdentityEndEvent, IdentityStart, identity_started_by
 from domain.people import TokenIssued, token_stream
 from domain.principals import PrincipalEvent, PrincipalLinked
@@ -58,18 +59,14 @@ def fold(row: PrincipalRow | None, line: RecordedEvent) -> PrincipalRow | None:
 
 def _start_row(started: IdentityStart, line: RecordedEvent) -> PrincipalRow:
     scope = started.scope
-    row = PrincipalRow(
-        stream=started.stream,
-        person=started.person,
-        kind=started.kind,
+    row = fill(
+        PrincipalRow,
+        started,
         principal=started.name,
         since=line.recorded_at,
-        agent=started.agent,
         permissions=None if scope.permissions is None else sorted(scope.permissions),
         queues=None if scope.queues is None else [*scope.queues],
         regions=None if scope.regions is None else [*scope.regions],
-        until=started.until,
-        reason=started.reason,
     )
     if isinstance(line.event, PrincipalLinked):
         return replace(row, issuer=line.event.issuer, subject=line.event.subject)

@@ -9,19 +9,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.adjustments.pending_approvals import pending_after
+from domain.cases import work_events as work
 from domain.cases.events import Resolved, Routed
 from domain.cases.step_events import TaskDone
-from domain.cases.work_events import (
-    CaseReleased,
-    Claimed,
-    ClaimLapsed,
-    Escalated,
-    EvidenceAttached,
-    HandedOff,
-    NoteAdded,
-    WaitEnded,
-    WaitStarted,
-)
 from domain.recorded_event import RecordedEvent
 from projections.projection import Projection, case_key
 
@@ -89,15 +79,15 @@ def _apply_event(row: QueueRow | None, line: RecordedEvent) -> QueueRow | None:
                 queued_at=line.recorded_at,
                 region=routed.region,
             )
-        case Claimed(person=person, lease=lease):
+        case work.Claimed(person=person, lease=lease):
             return row and _with_lease(
                 replace(row, person=person, waits_for=None, since=line.recorded_at), lease, line
             )
-        case CaseReleased() | ClaimLapsed():
+        case work.CaseReleased() | work.ClaimLapsed():
             return row and replace(
                 row, person=None, waits_for=None, since=line.recorded_at, lease_until=None
             )
-        case HandedOff() as handed:
+        case work.HandedOff() as handed:
             return row and _with_lease(
                 replace(
                     row,
@@ -112,16 +102,16 @@ def _apply_event(row: QueueRow | None, line: RecordedEvent) -> QueueRow | None:
                 handed.lease,
                 line,
             )
-        case WaitStarted(dependency=dependency, party=party):
+        case work.WaitStarted(dependency=dependency, party=party):
             waits_for = f"{dependency}/{party}"
             return row and replace(row, waits_for=waits_for, resumed=False, lease_until=None)
-        case WaitEnded():
+        case work.WaitEnded():
             return row and _with_renewed_lease(
                 replace(row, waits_for=None, resumed=row.person is not None), line
             )
-        case NoteAdded() | EvidenceAttached() | TaskDone():
+        case work.NoteAdded() | work.EvidenceAttached() | TaskDone():
             return row and _with_renewed_lease(replace(row, resumed=False), line)
-        case Escalated():
+        case work.Escalated():
             return row and replace(row, escalations=row.escalations + 1)
         case Resolved():
             return None

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from domain.adjustments.reconciliation import ReconciliationRecorded
+from domain.fields import fill
 from domain.recorded_event import RecordedEvent
 from projections.projection import Projection
 
@@ -42,17 +43,10 @@ def fold(row: ReconciliationRow | None, line: RecordedEvent) -> ReconciliationRo
     if not isinstance(line.event, ReconciliationRecorded):
         return row
     event = line.event
-    return ReconciliationRow(
+    return fill(
+        ReconciliationRow,
+        event,
         reconciliation=line.stream,
-        provider=event.provider,
-        since=event.since,
-        until=event.until,
-        statement=event.statement,
-        from_file=event.from_file,
-        position=event.position,
-        lines=event.lines,
-        matched=event.matched,
-        reconciled=event.reconciled,
         counts=dict(event.counts),
         sums=_to_builtins(event.sums),
         discrepancies=_to_builtins(event.discrepancies),

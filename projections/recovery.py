@@ -15,6 +15,7 @@ from domain.backlog.events import (
     RecoveryOpened,
     RecoveryOwned,
 )
+from domain.fields import fill
 from domain.recorded_event import RecordedEvent
 from projections.projection import Projection, keyed_by_stream
 
@@ -38,15 +39,12 @@ class RecoveryRow(Struct, frozen=True):
 
 def fold(row: RecoveryRow | None, line: RecordedEvent) -> RecoveryRow | None:
     if isinstance(line.event, RecoveryOpened):
-        return RecoveryRow(
-            stream=line.stream,
-            version=line.version,
-            queue=line.event.queue,
-            plan=line.event.plan,
-            owner=line.event.owner,
+        return fill(
+            RecoveryRow,
+            line,
+            line.event,
+            line.event.measured,
             causes=[*line.event.causes],
-            cases=line.event.measured.cases,
-            oldest_queued_at=line.event.measured.oldest_queued_at,
             opened_at=line.recorded_at,
         )
     if row is None:

@@ -12,14 +12,7 @@ from msgspec.structs import replace
 
 from domain.cases.events import CaseEvent, Reopened, Resolved, Routed
 from domain.cases.timing import clock_after
-from domain.cases.work_events import (
-    AtRisk,
-    Breached,
-    CaseReleased,
-    Claimed,
-    ClaimLapsed,
-    HandedOff,
-)
+from domain.cases.work_events import AtRisk, Breached, CaseReleased, Claimed, ClaimLapsed, HandedOff
 from domain.clock.clock import Clock
 from domain.clock.terms import Measure
 from domain.recorded_event import RecordedEvent
@@ -78,8 +71,6 @@ def fold(row: SlaRow | None, line: RecordedEvent) -> SlaRow | None:
             row = replace(row, resolved_at=line.recorded_at)
         case Reopened():
             row = replace(row, resolved_at=None)
-        case _:
-            pass
     return _update_clock(row, line)
 
 

@@ -22,8 +22,9 @@ from domain.cases.events import Enriched
 from domain.cases.packet import PacketFact, packet_bytes, packet_of
 from domain.errors import OrderNotFound
 from domain.orders.conflicts import FieldConflict, find_field_conflicts
+from domain.orders.message_signals import MessageReceived, MessageSent, WarehouseNoted
 from domain.orders.order import Order
-from domain.orders.signals import MessageReceived, MessageSent, WarehouseNoted, event_time_key
+from domain.orders.signals import event_time_key
 from domain.permissions import Permission
 from domain.policy.decision import FactValue
 from domain.recorded_event import RecordedEvent

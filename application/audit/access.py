@@ -12,6 +12,7 @@ from application.audit.log_scan import LogScan
 from application.audit.persons import load_persons
 from application.cases.trail import describe_actor
 from domain.authority import authority_of
+from domain.fields import fill
 from domain.identities import IdentityEndEvent, IdentityKind, IdentityStart, identity_started_by
 from domain.people import Grant, Person, Role
 from domain.permissions import Permission
@@ -176,13 +177,12 @@ def _held_access(
 ) -> HeldAccess:
     living = person.at(at)
     authority = authority_of(living)
-    return HeldAccess(
+    return fill(
+        HeldAccess,
+        authority,
+        person,
         person=person.name,
         known_as=sorted(person.known_as),
-        added_at=person.added_at,
-        left_at=person.left_at,
-        left_for=person.left_for,
-        roles=authority.roles,
         permissions=sorted(authority.permissions),
         grants=[_held_grant(grant, grant in living) for grant in person.grants],
         means=[_held_identity(identity, acts, at) for identity in means],
@@ -191,17 +191,11 @@ def _held_access(
 
 
 def _held_grant(grant: Grant, lives: bool) -> HeldGrant:
-    return HeldGrant(
-        grant=grant.grant,
-        role=grant.role,
-        queues=grant.queues,
-        regions=grant.regions,
-        case=grant.case,
+    return fill(
+        HeldGrant,
+        grant,
         since=grant.granted_at,
         given_by=describe_actor(grant.granted_by),
-        reason=grant.reason,
-        until=grant.until,
-        under=grant.under,
         ended_at=grant.revoked_at,
         ended_by=describe_actor(grant.revoked_by) if grant.revoked_by is not None else None,
         ended_for=grant.revoked_for,
@@ -211,17 +205,13 @@ def _held_grant(grant: Grant, lives: bool) -> HeldGrant:
 
 def _held_identity(identity: _IdentityRecord, acts: _LastActs, at: datetime) -> HeldIdentity:
     begun, scope, ended = identity.begun, identity.begun.scope, identity.ended
-    return HeldIdentity(
-        kind=begun.kind,
-        name=begun.name,
-        agent=begun.agent,
+    return fill(
+        HeldIdentity,
+        begun,
+        scope,
         permissions=None if scope.permissions is None else sorted(scope.permissions),
-        queues=scope.queues,
-        regions=scope.regions,
         since=identity.line.recorded_at,
         given_by=describe_actor(identity.line.actor),
-        reason=begun.reason,
-        until=begun.until,
         ended_at=ended.recorded_at if ended is not None else None,
         ended_by=describe_actor(ended.actor) if ended is not None else None,
         ended_for=identity.ended_for,

@@ -10,19 +10,10 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.audit.log_scan import LogScan
-from application.cases.trail import describe_actor
+from application.cases.trail import fill_from_line
 from application.policy.reperformance import Period
+from domain import principals
 from domain.people import PersonAdded, PersonLeft, PersonReturned, TokenIssued
-from domain.principals import (
-    AgentRegistered,
-    AgentRetired,
-    DelegationEnded,
-    DelegationGranted,
-    PrincipalLinked,
-    PrincipalUnlinked,
-    TokenRevoked,
-    login_name,
-)
 from domain.recorded_event import RecordedEvent
 
 SYSTEM_PREFIX: Final = "system:"
@@ -96,22 +87,20 @@ class AuthorityEndScan:
                 self._ended.pop(self._names.get(line.stream, ""), None)
             case TokenIssued(key=key, expires_at=expires_at):
                 self._start_authority(f"key:{key}", expires_at)
-            case TokenRevoked(key=key):
+            case principals.TokenRevoked(key=key):
                 self._end(line, f"key:{key}", "revoked")
-            case PrincipalLinked(issuer=issuer, subject=subject):
-                self._start_authority(login_name(issuer, subject), None)
-            case PrincipalUnlinked(issuer=issuer, subject=subject):
-                self._end(line, login_name(issuer, subject), "unlinked")
-            case AgentRegistered(name=name):
+            case principals.PrincipalLinked(issuer=issuer, subject=subject):
+                self._start_authority(principals.login_name(issuer, subject), None)
+            case principals.PrincipalUnlinked(issuer=issuer, subject=subject):
+                self._end(line, principals.login_name(issuer, subject), "unlinked")
+            case principals.AgentRegistered(name=name):
                 self._start_authority(f"agent:{name}", None)
-            case AgentRetired(name=name):
+            case principals.AgentRetired(name=name):
                 self._end(line, f"agent:{name}", "retired")
-            case DelegationGranted(person=person, delegate=delegate, until=until):
+            case principals.DelegationGranted(person=person, delegate=delegate, until=until):
                 self._start_authority(f"delegate:{delegate} for {person}", until)
-            case DelegationEnded(person=person, delegate=delegate):
+            case principals.DelegationEnded(person=person, delegate=delegate):
                 self._end(line, f"delegate:{delegate} for {person}", "ended")
-            case _:
-                pass
 
     def _start_authority(self, what: str, until: datetime | None) -> None:
         self._ended.pop(what, None)
@@ -129,18 +118,8 @@ class AuthorityEndScan:
             if ended is None and until is not None and until <= line.recorded_at:
                 ended = EndedAuthority(what, "ran out", until, None)
             if ended is not None:
-                yield ActAfterLeaving(
-                    position=line.position,
-                    recorded_at=line.recorded_at,
-                    type=line.type,
-                    stream=line.stream,
-                    order=line.order,
-                    who=describe_actor(line.actor),
-                    persons=line.actor.persons,
-                    principal=line.actor.principal,
-                    ended=ended,
-                    seconds_after=(line.recorded_at - ended.at).total_seconds(),
-                )
+                seconds = (line.recorded_at - ended.at).total_seconds()
+                yield fill_from_line(ActAfterLeaving, line, ended=ended, seconds_after=seconds)
 
 
 def _acting_names(line: RecordedEvent) -> Iterator[str]:

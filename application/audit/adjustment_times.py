@@ -53,6 +53,4 @@ def find_adjustment_times(adjustment: UUID, lines: Iterable[RecordedEvent]) -> A
                 found["executed_at"] = line.recorded_at
             case AdjustmentReconciled():
                 found["reconciled_at"] = line.recorded_at
-            case _:
-                pass
     return AdjustmentTimes(**found)

@@ -11,6 +11,7 @@ from msgspec import Struct
 from application.audit.log_scan import LogScan
 from application.log.streams import require_case_trail
 from domain.builds import BuildStarted
+from domain.fields import fill
 from domain.recorded_event import RecordedEvent
 
 
@@ -66,11 +67,4 @@ def list_seen_builds(scan: LogScan) -> list[SeenBuild]:
 
 def _event_builds(line: RecordedEvent, builds: Sequence[SeenBuild]) -> EventBuilds:
     by_then = [seen.build.build for seen in reversed(builds) if seen.position <= line.position]
-    return EventBuilds(
-        position=line.position,
-        recorded_at=line.recorded_at,
-        type=line.type,
-        version=line.version,
-        builds=by_then,
-        is_certain=len(by_then) == 1,
-    )
+    return fill(EventBuilds, line, builds=by_then, is_certain=len(by_then) == 1)

@@ -16,7 +16,7 @@ from application.audit.potential_conflicts import (
     PotentialConflict,
     find_potential_conflicts,
 )
-from application.cases.trail import describe_actor
+from application.cases.trail import fill_from_line
 from application.policy.reperformance import Period
 from domain.adjustments.events import DutiesConflicted
 from domain.adjustments.kinds import Duty
@@ -128,34 +128,9 @@ class _RecordedConflicts:
             case AttemptRefused(rule=rule) if rule not in SEPARATION_RULES:
                 self.others[rule] = self.others.get(rule, 0) + 1
             case AttemptRefused() as event:
-                self.refused.append(
-                    RefusedDuty(
-                        position=line.position,
-                        recorded_at=line.recorded_at,
-                        case=event.case,
-                        order=line.order,
-                        who=describe_actor(line.actor),
-                        persons=line.actor.persons,
-                        principal=line.actor.principal,
-                        attempt=event.attempt,
-                        rule=event.rule,
-                        detail=event.detail,
-                        earlier=event.earlier,
-                        adjustment=event.adjustment,
-                    )
-                )
-            case DutiesConflicted(duties=duties):
-                self.turned_out.append(
-                    ConflictFoundLater(
-                        position=line.position,
-                        recorded_at=line.recorded_at,
-                        case=line.stream,
-                        order=line.order,
-                        duties=duties,
-                    )
-                )
-            case _:
-                pass
+                self.refused.append(fill_from_line(RefusedDuty, line, event, case=event.case))
+            case DutiesConflicted() as event:
+                self.turned_out.append(fill_from_line(ConflictFoundLater, line, event))
 
 
 def find_unrecorded_conflicts(

@@ -48,7 +48,15 @@ def check_controls(
     canonical = load_persons(scan).canonical()
     lateness, reconciled = TimerLateness(period, late), DailyReconciliation(period)
     glasses, edits, ends = BreakGlassUses(period), PolicyEdits(), AuthorityEndScan(period)
-    duties, kept_apart, approved = _new_findings()
+    duties = ControlFindings(
+        "duty_rows", "the duty rows in the database are those that follow from the log"
+    )
+    kept_apart = ControlFindings(
+        "duties_apart", "nobody has two duties in a case, except for conflicts that the log records"
+    )
+    approved = ControlFindings(
+        "paid_as_approved", "every payment was approved before it was ordered or made"
+    )
     cases = 0
     for trail in scan.money_trails(lateness, reconciled, glasses, edits, ends):
         cases += 1
@@ -74,21 +82,6 @@ def check_controls(
     ]
     return ControlsOperated(
         all_operated=all(control.operated != "no" for control in controls), controls=controls
-    )
-
-
-def _new_findings() -> tuple[ControlFindings, ControlFindings, ControlFindings]:
-    return (
-        ControlFindings(
-            "duty_rows", "the duty rows in the database are those that follow from the log"
-        ),
-        ControlFindings(
-            "duties_apart",
-            "nobody has two duties in a case, except for conflicts that the log records",
-        ),
-        ControlFindings(
-            "paid_as_approved", "every payment was approved before it was ordered or made"
-        ),
     )
 
 

@@ -74,7 +74,10 @@ def check_log_witnessed(
     if database.is_halted():
         found.wrong("the log is halted: it differs from the log that was witnessed", now)
     found.looked_at += many
-    found.evidence = {"checkpoints": str(many), "longest_wait_seconds": _seconds(longest)}
+    found.evidence = {
+        "checkpoints": str(many),
+        "longest_wait_seconds": f"{longest.total_seconds():g}",
+    }
     return found.control()
 
 
@@ -92,7 +95,7 @@ def _unwitnessed_time(
         return timedelta()
     waited = until - first[0].recorded_at
     if waited > most:
-        detail = f"position {size + 1} was witnessed after {_seconds(waited)} seconds"
+        detail = f"position {size + 1} was witnessed after {waited.total_seconds():g} seconds"
         found.wrong(detail, first[0].recorded_at, size + 1)
     return waited
 
@@ -140,7 +143,3 @@ def check_reports(database: DatabaseState, upto: int) -> Control:
         if behind > MAX_REPORT_LAG:
             found.wrong(f"report {report.name} is {behind} events behind", position=report.position)
     return found.control()
-
-
-def _seconds(waited: timedelta) -> str:
-    return f"{waited.total_seconds():g}"

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from application.audit.adjustment_times import lines_about
 from application.cases.history import case_of
-from application.cases.trail import describe_actor
+from application.cases.trail import describe_actor, fill_from_line
 from domain.adjustments.events import (
     AdjustmentApproved,
     AdjustmentProposed,
@@ -30,7 +30,7 @@ from domain.cases.event_descriptions import describe_event
 from domain.cases.events import CaseEvent, Enriched, Resolved
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import PacketFact, packet_bytes
-from domain.people import Actor
+from domain.fields import fill
 from domain.personal_data import ERASED, personal_texts
 from domain.policy.approvals import ApprovalMatrix
 from domain.policy.decision import Decision
@@ -216,11 +216,9 @@ def _seen_packets_of(
     )
     raw = packet_bytes(packet) if packet is not None else None
     recomputed = hashlib.sha256(raw).hexdigest() if raw is not None and not is_erased else None
-    yield SeenPacket(
-        version=line.version,
-        type=line.type,
-        who=describe_actor(line.actor),
-        recorded_at=line.recorded_at,
+    yield fill_from_line(
+        SeenPacket,
+        line,
         packet_version=at,
         digest=digest,
         recomputed=recomputed,
@@ -234,22 +232,9 @@ def _seen_packets_of(
 
 def _adjustment_act(line: RecordedEvent, event: Any) -> AdjustmentAct:
     assert isinstance(event, CaseEvent)
-    by: Actor = line.actor
-    return AdjustmentAct(
-        version=line.version,
-        position=line.position,
-        type=line.type,
-        said=describe_event(event),
-        duty=duty_of(event) if by.persons else None,
-        who=describe_actor(by),
-        persons=by.persons,
-        principal=by.principal,
-        agents=by.via,
-        delegate=by.delegate,
-        under=by.under,
-        recorded_at=line.recorded_at,
-        cause=line.cause,
-    )
+    duty = duty_of(event) if line.actor.persons else None
+    said = describe_event(event)
+    return fill_from_line(AdjustmentAct, line, said=said, duty=duty, agents=line.actor.via)
 
 
 def _bound_policy(
@@ -258,9 +243,9 @@ def _bound_policy(
     policy = governance.policies[required.policy_digest]
     recomputed = hashlib.sha256(canonical_json(policy.document)).hexdigest()
     then = governance.in_force(at)
-    return BoundPolicy(
-        version=policy.version,
-        digest=policy.digest,
+    return fill(
+        BoundPolicy,
+        policy,
         recomputed=recomputed,
         unchanged=recomputed == policy.digest and policy.version == required.policy,
         in_force_then=then is not None and then.digest == policy.digest,
@@ -276,14 +261,11 @@ def _applied_limit(
 ) -> AppliedLimit:
     found = matrix.limit_of((event.role,), required.roles)
     by_policy = f"{found[1]:f}" if found is not None else None
-    return AppliedLimit(
-        version=line.version,
-        who=describe_actor(line.actor),
-        role=event.role,
-        limit=event.limit,
+    return fill_from_line(
+        AppliedLimit,
+        line,
+        event,
         limit_by_policy=by_policy,
         agrees=event.limit == by_policy,
         within=Decimal(required.counted) <= Decimal(event.limit),
-        complete=event.complete,
-        recorded_at=line.recorded_at,
     )

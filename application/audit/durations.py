@@ -6,7 +6,7 @@ Each row also has the pauses and breaches of the case.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import ceil
 from typing import Final
 from uuid import UUID
@@ -16,11 +16,13 @@ from msgspec import Struct, structs
 from application.audit.adjustment_times import find_adjustment_times
 from application.audit.log_scan import LogScan
 from application.cases.history import case_of
+from application.cases.trail import fill_from_line
 from application.policy.reperformance import Period
 from domain.adjustments.kinds import Duty
 from domain.cases.duties import duty_of
 from domain.cases.events import CaseEvent, Detected
 from domain.cases.work_events import Breached, WaitEnded, WaitStarted
+from domain.fields import fill
 from domain.recorded_event import RecordedEvent
 
 STEPS: Final = (
@@ -117,27 +119,23 @@ def _case_durations(lines: Sequence[RecordedEvent]) -> Iterator[Duration]:
     if isinstance(first.event, Detected):
         reported_at = min(first.event.detected_at, first.recorded_at)
     reviewed_at = next((line.recorded_at for line in lines if _is_review(line)), None)
-    pauses, breaches = [*_pauses(lines)], [*_breaches(lines)]
+    pauses = [*_pauses(lines)]
+    breaches = [fill(Breach, x.event) for x in lines if isinstance(x.event, Breached)]
     for adjustment in case_of(lines).adjustments.items:
         at = find_adjustment_times(adjustment.id, lines)
         known = {"reported_at": reported_at, "reviewed_at": reviewed_at, **structs.asdict(at)}
-        yield Duration(
+        yield fill_from_line(
+            Duration,
+            first,
+            at,
+            adjustment.amount,
+            adjustment,
             adjustment=adjustment.id,
-            case=first.stream,
-            order=first.order,
-            kind=adjustment.kind,
-            amount=adjustment.amount.amount,
-            currency=adjustment.amount.currency,
-            state=adjustment.state,
             reported_at=reported_at,
             reviewed_at=reviewed_at,
             proposed_at=adjustment.proposed_at,
-            approved_at=at.approved_at,
-            ordered_at=at.ordered_at,
-            executed_at=at.executed_at,
-            reconciled_at=at.reconciled_at,
             seconds={
-                step: _seconds(since, until)
+                step: (until - since).total_seconds()
                 for step, began, ended in STEPS
                 if (since := known.get(began)) and (until := known.get(ended))
             },
@@ -169,17 +167,8 @@ def _pauses(lines: Sequence[RecordedEvent]) -> Iterator[Pause]:
 
 
 def _pause(wait: WaitStarted, since: datetime, until: datetime | None) -> Pause:
-    seconds = _seconds(since, until) if until is not None else None
-    return Pause(
-        dependency=wait.dependency, party=wait.party, since=since, until=until, seconds=seconds
-    )
-
-
-def _breaches(lines: Sequence[RecordedEvent]) -> Iterator[Breach]:
-    for line in lines:
-        if isinstance(line.event, Breached):
-            event = line.event
-            yield Breach(measure=event.measure, due_at=event.due_at, at=event.at)
+    seconds = (until - since).total_seconds() if until is not None else None
+    return fill(Pause, wait, since=since, until=until, seconds=seconds)
 
 
 def _quantiles(rows: Sequence[Duration]) -> Iterator[Quantiles]:
@@ -190,7 +179,3 @@ def _quantiles(rows: Sequence[Duration]) -> Iterator[Quantiles]:
             yield Quantiles(
                 step=step, many=len(measured), p50=p50, p90=p90, p99=p99, longest=measured[-1]
             )
-
-
-def _seconds(since: datetime, until: datetime) -> float:
-    return (until - since) / timedelta(seconds=1)

@@ -17,7 +17,7 @@ from application.audit.policy_overrides import (
     find_policy_overrides,
     may_be_override,
 )
-from application.cases.trail import describe_actor
+from application.cases.trail import describe_actor, fill_from_line
 from application.log.streams import break_glass_after
 from application.policy.reperformance import Period
 from domain.break_glass import (
@@ -28,6 +28,7 @@ from domain.break_glass import (
     break_glass_name,
 )
 from domain.cases.work_events import ErrorDeclared, ErrorReason
+from domain.fields import fill
 from domain.recorded_event import RecordedEvent
 
 
@@ -141,15 +142,8 @@ class BreakGlassUses:
             if self._period.holds(line.recorded_at):
                 self._within.add(line.stream)
         if (under := line.actor.under) is not None:
-            act = EmergencyAct(
-                position=line.position,
-                recorded_at=line.recorded_at,
-                type=line.type,
-                case=line.stream,
-                order=line.order,
-                who=describe_actor(structs.replace(line.actor, under=None)),
-            )
-            self._acts.setdefault(under, []).append(act)
+            who = describe_actor(structs.replace(line.actor, under=None))
+            self._acts.setdefault(under, []).append(fill_from_line(EmergencyAct, line, who=who))
             if under in self._known and self._period.holds(line.recorded_at):
                 self._within.add(self._known[under])
 
@@ -161,25 +155,13 @@ class BreakGlassUses:
         ]
 
     def _emergency(self, glass: BreakGlass, canonical: dict[str, str]) -> Emergency:
-        assert glass.asked is not None
-        assert glass.asked_at is not None
-        return Emergency(
+        return fill(
+            Emergency,
+            glass.asked,
+            glass,
             break_glass=glass.id,
-            role=glass.asked.role,
-            queue=glass.asked.queue,
-            case=glass.asked.case,
-            minutes=glass.asked.minutes,
-            reason=glass.asked.reason,
-            asked_by=glass.asked_by,
-            asked_at=glass.asked_at,
-            opened_by=glass.opened_by,
-            opened_at=glass.opened_at,
-            ended_at=glass.ended_at,
-            ended=glass.ended,
             acts=self._acts.get(break_glass_name(glass.id), ()),
             judged=review_status_of(glass),
-            reviewed_by=glass.reviewed_by,
-            reviewed_at=glass.reviewed_at,
             justified=glass.review.justified if glass.review is not None else None,
             findings=glass.review.findings if glass.review is not None else None,
             by_others=is_by_others(glass, canonical),
@@ -187,15 +169,11 @@ class BreakGlassUses:
 
 
 def review_status_of(glass: BreakGlass) -> EmergencyReviewStatus:
-    match glass.stage:
-        case BreakGlassStage.ASKED | BreakGlassStage.LAPSED:
-            return EmergencyReviewStatus.NOT_OPENED
-        case BreakGlassStage.OPEN:
-            return EmergencyReviewStatus.OPEN
-        case BreakGlassStage.REVIEW_DUE:
-            return EmergencyReviewStatus.NOT_REVIEWED
-        case BreakGlassStage.REVIEWED:
-            return EmergencyReviewStatus.REVIEWED
+    return {
+        BreakGlassStage.OPEN: EmergencyReviewStatus.OPEN,
+        BreakGlassStage.REVIEW_DUE: EmergencyReviewStatus.NOT_REVIEWED,
+        BreakGlassStage.REVIEWED: EmergencyReviewStatus.REVIEWED,
+    }.get(glass.stage, EmergencyReviewStatus.NOT_OPENED)
 
 
 def is_by_others(glass: BreakGlass, canonical: dict[str, str]) -> bool:
@@ -207,14 +185,5 @@ def _declared_error(line: RecordedEvent, lines: Sequence[RecordedEvent]) -> Decl
     event = line.event
     assert isinstance(event, ErrorDeclared)
     about = next((x for x in lines if x.version == event.about), None)
-    return DeclaredError(
-        position=line.position,
-        recorded_at=line.recorded_at,
-        case=line.stream,
-        order=line.order,
-        who=describe_actor(line.actor),
-        about=event.about,
-        about_type=about.type if about is not None else None,
-        reason=event.reason,
-        note=event.note,
-    )
+    about_type = about.type if about is not None else None
+    return fill_from_line(DeclaredError, line, event, about_type=about_type)

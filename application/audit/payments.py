@@ -16,7 +16,7 @@ from application.audit.adjustment_times import find_adjustment_times, lines_abou
 from application.audit.log_scan import LogScan
 from application.audit.persons import load_persons, persons_behind
 from application.cases.history import case_of
-from application.cases.trail import describe_actor
+from application.cases.trail import fill_from_line
 from application.policy.reperformance import Period
 from domain.adjustments.adjustment import APPROVED_STATES, PAID_STATES, Adjustment, AdjustmentState
 from domain.adjustments.events import (
@@ -148,22 +148,7 @@ class _StatementReconciliations:
     def take(self, line: RecordedEvent) -> None:
         event = line.event
         if isinstance(event, ReconciliationRecorded) and self._period.holds(line.recorded_at):
-            self.found.append(
-                StatementReconciliation(
-                    position=line.position,
-                    recorded_at=line.recorded_at,
-                    who=describe_actor(line.actor),
-                    provider=event.provider,
-                    since=event.since,
-                    until=event.until,
-                    statement=event.statement,
-                    from_file=event.from_file,
-                    lines=event.lines,
-                    matched=event.matched,
-                    counts=event.counts,
-                    discrepancies=event.discrepancies,
-                )
-            )
+            self.found.append(fill_from_line(StatementReconciliation, line, event))
 
 
 def find_unapproved_payments(
@@ -189,16 +174,7 @@ def find_unapproved_payments(
             case _:
                 continue
         if why:
-            yield UnapprovedPayment(
-                adjustment=adjustment,
-                case=line.stream,
-                order=line.order,
-                position=line.position,
-                recorded_at=line.recorded_at,
-                type=line.type,
-                who=describe_actor(line.actor),
-                why=why,
-            )
+            yield fill_from_line(UnapprovedPayment, line, adjustment=adjustment, why=why)
 
 
 def _missing_approvals(
@@ -248,20 +224,17 @@ def _unpaid_approval(
         if adjustment.state in APPROVED_STATES
         else why.get(adjustment.state)
     )
-    return UnpaidApproval(
+    return fill_from_line(
+        UnpaidApproval,
+        first,
+        adjustment.amount,
+        adjustment,
         adjustment=adjustment.id,
-        case=first.stream,
-        order=first.order,
-        kind=adjustment.kind,
-        amount=adjustment.amount.amount,
-        currency=adjustment.amount.currency,
         approved_by=sorted(
             {name for approval in adjustment.approvals for name in approval.persons}
         ),
         approved_at=approved_at,
-        state=adjustment.state,
         is_waiting=waits is not None,
-        in_doubt=adjustment.in_doubt,
         why=waits or f"{adjustment.state}: {adjustment.ended}",
     )
 
@@ -269,13 +242,12 @@ def _unpaid_approval(
 def _unreconciled_payment(
     adjustment: Adjustment, first: RecordedEvent, paid_at: datetime
 ) -> UnreconciledPayment:
-    return UnreconciledPayment(
+    return fill_from_line(
+        UnreconciledPayment,
+        first,
+        adjustment.amount,
         adjustment=adjustment.id,
-        case=first.stream,
-        order=first.order,
         provider=adjustment.provider or "",
         reference=adjustment.reference or "",
-        amount=adjustment.amount.amount,
-        currency=adjustment.amount.currency,
         paid_at=paid_at,
     )

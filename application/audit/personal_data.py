@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -13,6 +13,7 @@ from application.log.event_codec import from_state
 from application.log.event_log import EventLog
 from application.log.sealing import DataKeys
 from application.privacy.privacy_desk import PrivacyDesk
+from domain.fields import fill
 from domain.personal_data import personal_texts
 from domain.privacy import Erasure, LegalHold
 
@@ -71,33 +72,24 @@ def find_personal_data_held(
     lines = [line for line in lines if personal_texts(line.event)]
     named = {line.sealed.key for line in lines if line.sealed is not None}
     existing = keys.find(named)
-    held: Counter[str] = Counter()
-    erased: Counter[str] = Counter()
-    clear: Counter[str] = Counter()
+    counts: dict[str, Counter[str]] = defaultdict(lambda: Counter(held=0, erased=0, in_the_clear=0))
     last = 0
     for line in lines:
-        many = len(personal_texts(line.event))
         if line.sealed is None:
-            clear[line.type] += many
+            state = "in_the_clear"
         elif line.sealed.key in existing:
-            held[line.type] += many
+            state = "held"
         else:
-            erased[line.type] += many
-            last = max(last, line.position)
-    return PersonalDataHeld(
+            state, last = "erased", max(last, line.position)
+        counts[line.type][state] += len(personal_texts(line.event))
+    return fill(
+        PersonalDataHeld,
+        customer,
         record=customer.record.id if customer.record is not None else None,
-        orders=customer.orders,
-        cases=customer.cases,
-        texts=[
-            PersonalTextCounts(
-                type=name, held=held[name], erased=erased[name], in_the_clear=clear[name]
-            )
-            for name in sorted({*held, *erased, *clear})
-        ],
+        texts=[PersonalTextCounts(type=name, **counts[name]) for name in sorted(counts)],
         keys_held=len(existing),
         keys_destroyed=len(named) - len(existing),
         last_erased_position=last or None,
-        files=customer.files,
         holds=customer.record.holds if customer.record is not None else (),
         erasures=customer.record.erasures if customer.record is not None else (),
     )

@@ -11,7 +11,7 @@ from application.audit.persons import canonical_names, persons_behind
 from application.cases.trail import describe_actor
 from application.log.streams import governance_after
 from application.policy.reperformance import Period
-from domain.people import Actor
+from domain.fields import fill
 from domain.policy.events import GovernanceEvent
 from domain.policy.governance import Governance, Policy, PolicyAction
 from domain.recorded_event import RecordedEvent
@@ -66,10 +66,9 @@ class PolicyEdits:
 
 def _policy_edit(policy: Policy, canonical: dict[str, str]) -> PolicyEdit:
     begun = [act for act in policy.acts if act.what in ACTIVATION_EVENTS]
-    return PolicyEdit(
-        version=policy.version,
-        digest=policy.digest,
-        base=policy.base,
+    return fill(
+        PolicyEdit,
+        policy,
         authors=sorted(policy.authors),
         approved_by=sorted(
             {name for act in policy.acts if act.what in _APPROVAL_EVENTS for name in act.by.persons}
@@ -109,12 +108,5 @@ def _has_independent_approval(
     wanted = "policy.approved" if act.what == "policy.activated" else "policy.ratified"
     at = policy.acts.index(act)
     others = policy.acts[:at] if wanted == "policy.approved" else policy.acts[at:]
-    return any(
-        other.what == wanted and _is_independent_person(other.by, authors, canonical)
-        for other in others
-    )
-
-
-def _is_independent_person(by: Actor, authors: frozenset[str], canonical: dict[str, str]) -> bool:
-    names = persons_behind(by, canonical)
-    return bool(names) and not names & authors
+    approvers = [persons_behind(other.by, canonical) for other in others if other.what == wanted]
+    return any(names and not names & authors for names in approvers)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.cases.trail import describe_actor
+from application.cases.trail import fill_from_line
 from domain.cases.events import Reopened, Resolved, Routed
 from domain.cases.opening import MANUAL_RULE
 from domain.cases.step_events import Held, HoldReleased, TaskCreated, TaskDropped
@@ -77,8 +77,6 @@ def find_policy_overrides(
                 yield _policy_override(
                     line, "hold", held.policy, f"{held.what} held", "released", note
                 )
-        case _:
-            return
 
 
 def _events_of(lines: Sequence[RecordedEvent], kind: type[E]) -> Iterator[E]:
@@ -92,15 +90,6 @@ def _last_event_of(lines: Sequence[RecordedEvent], kind: type[E]) -> E | None:
 def _policy_override(
     line: RecordedEvent, what: str, policy: str | None, was: str, now: str, note: str
 ) -> PolicyOverride:
-    return PolicyOverride(
-        position=line.position,
-        recorded_at=line.recorded_at,
-        case=line.stream,
-        order=line.order,
-        who=describe_actor(line.actor),
-        what=what,
-        policy=policy,
-        was=was,
-        now=now,
-        note=note,
+    return fill_from_line(
+        PolicyOverride, line, what=what, policy=policy, was=was, now=now, note=note
     )

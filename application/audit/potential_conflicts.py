@@ -14,6 +14,7 @@ from application.audit.persons import Persons
 from application.cases.trail import describe_actor
 from domain.adjustments.kinds import Duty
 from domain.authority import permissions_of_grant, scope_of
+from domain.fields import fill
 from domain.people import Grant, Person, Role
 from domain.permissions import Permission
 from domain.principals import DelegationEnded, DelegationGranted
@@ -72,8 +73,6 @@ class Delegations:
             case DelegationEnded(person=person, delegate=delegate):
                 if line.recorded_at <= self._at:
                     self._until.pop((person, delegate), None)
-            case _:
-                pass
 
     def active_by_delegate(self) -> dict[str, list[str]]:
         """The persons that each delegate may act for."""
@@ -143,25 +142,11 @@ def _merge_grants(parts: Iterable[_GrantedDuty]) -> Iterator[ConflictingGrant]:
     for (duty, person, grant), delegated_by in parts:
         found.setdefault((person, grant.grant, delegated_by), (grant, set()))[1].add(duty)
     for (person, _, delegated_by), (grant, duties) in found.items():
-        yield _conflicting_grant(
-            person, grant, [duty for duty in Duty if duty in duties], delegated_by
+        yield fill(
+            ConflictingGrant,
+            grant,
+            duties=[duty for duty in Duty if duty in duties],
+            person=person,
+            granted_by=describe_actor(grant.granted_by),
+            delegated_by=delegated_by,
         )
-
-
-def _conflicting_grant(
-    person: str, grant: Grant, duties: Sequence[Duty], delegated_by: str | None
-) -> ConflictingGrant:
-    return ConflictingGrant(
-        duties=duties,
-        person=person,
-        grant=grant.grant,
-        role=grant.role,
-        queues=grant.queues,
-        regions=grant.regions,
-        case=grant.case,
-        granted_at=grant.granted_at,
-        granted_by=describe_actor(grant.granted_by),
-        until=grant.until,
-        under=grant.under,
-        delegated_by=delegated_by,
-    )

@@ -14,6 +14,7 @@ from domain.adjustments import reconciliation
 from domain.adjustments.adjustment import PAID_STATES
 from domain.adjustments.provider_statement import StatementLine
 from domain.adjustments.reconciliation import CaseAdjustment, CurrencySums, Discrepancy
+from domain.fields import fill
 
 
 class StatementComparison(Struct, frozen=True, kw_only=True):
@@ -52,12 +53,7 @@ def compare_statement(
             if is_expected or key in named:
                 ours[key] = CaseAdjustment(trail[0].stream, adjustment)
     compared = reconciliation.compare_statement(provider, lines, ours, expected, since, until)
-    return StatementComparison(
-        provider=provider,
-        since=since,
-        until=until,
-        lines=compared.lines,
-        matched=len(compared.matched),
-        discrepancies=compared.discrepancies,
-        sums=compared.sums,
+    matched = len(compared.matched)
+    return fill(
+        StatementComparison, compared, provider=provider, since=since, until=until, matched=matched
     )

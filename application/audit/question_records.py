@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from uuid import UUID
 
 from msgspec import Struct
 
-from application.cases.trail import describe_actor
+from application.cases.trail import fill_from_line
 from application.log.caller import system_caller
 from application.log.event_log import EventLog
 from application.log.streams import AUDIT
@@ -16,7 +15,6 @@ from application.policy.reperformance import Period
 from domain.audit import AuditAsked, audit_stream
 from domain.errors import TooContended
 from domain.people import Actor
-from domain.recorded_event import RecordedEvent
 
 ATTEMPTS = 10
 BATCH_SIZE = 200
@@ -50,28 +48,11 @@ def record_question(log: EventLog, asked: AuditAsked, by: Actor, now: datetime) 
 
 def list_question_records(log: EventLog, period: Period) -> list[QuestionRecord]:
     """Every question that was recorded in the period, oldest first."""
-    found: list[QuestionRecord] = []
-    for page in log.pages("audit.asked", log.head(), BATCH_SIZE):
-        found += _records_in(log.trails(page), period)
-    return sorted(found, key=lambda record: record.position)
-
-
-def _records_in(
-    trails: Mapping[UUID, Sequence[RecordedEvent]], period: Period
-) -> list[QuestionRecord]:
-    return [
-        QuestionRecord(
-            position=line.position,
-            recorded_at=line.recorded_at,
-            who=describe_actor(line.actor),
-            actor=line.actor,
-            account=line.event.account,
-            asked=line.event.asked,
-            parameters=line.event.parameters,
-            log_position=line.event.position,
-            answer=line.event.answer,
-        )
-        for lines in trails.values()
+    found = [
+        fill_from_line(QuestionRecord, line, line.event, log_position=line.event.position)
+        for page in log.pages("audit.asked", log.head(), BATCH_SIZE)
+        for lines in log.trails(page).values()
         for line in lines
         if isinstance(line.event, AuditAsked) and period.holds(line.recorded_at)
     ]
+    return sorted(found, key=lambda record: record.position)

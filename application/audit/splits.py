@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from application.audit.log_scan import LogScan
 from application.cases.history import case_of, facts_before
+from application.cases.trail import fill_from_line
 from application.policy.reperformance import Period
 from domain.adjustments.adjustment import COUNTED_STATES, Adjustment
 from domain.adjustments.events import AdjustmentProposed
@@ -212,7 +213,7 @@ class _SplitFinder:
         ]
         return Splits(
             window=self._window,
-            threshold=_format_amount(self._threshold) if self._threshold is not None else None,
+            threshold=f"{self._threshold:f}" if self._threshold is not None else None,
             splits=rows,
             came_to_nothing=len(found) - len(rows),
             without_rate=self._without_rate,
@@ -255,10 +256,10 @@ def _split_sum(group: _SplitGroup, scan: LogScan) -> SplitSum | None:
     return SplitSum(
         of=group.of,
         ledger=group.key,
-        limit=_format_amount(limit),
+        limit=f"{limit:f}",
         limit_is=limits[limit],
         currency=last.currency,
-        together=_format_amount(together),
+        together=f"{together:f}",
         within=entries[-1].line.recorded_at - entries[0].line.recorded_at,
         parts=[*_split_parts(entries, known)],
         is_counted_together=Decimal(last.counted) >= together,
@@ -270,18 +271,17 @@ def _split_parts(
 ) -> Iterator[SplitPart]:
     for entry in entries:
         adjustment = known[entry.event.adjustment]
-        yield SplitPart(
+        yield fill_from_line(
+            SplitPart,
+            entry.line,
+            adjustment.amount,
             adjustment=adjustment.id,
-            case=entry.line.stream,
             order=entry.line.order or "",
-            position=entry.line.position,
             at=entry.line.recorded_at,
             proposed_by=entry.line.actor.person,
             approved_by=sorted({p for a in adjustment.approvals for p in a.persons}),
             state=adjustment.state,
-            amount=adjustment.amount.amount,
-            currency=adjustment.amount.currency,
-            counts=_format_amount(entry.counts),
+            counts=f"{entry.counts:f}",
             was_counted=entry.event.requirement.counted,
         )
 
@@ -291,7 +291,3 @@ def _customer(line: RecordedEvent, order: Sequence[RecordedEvent]) -> str | None
     ledger identifies the customer."""
     customer = facts_before(order, line.position).customer.id
     return None if customer in (SEALED, ERASED) else customer
-
-
-def _format_amount(amount: Decimal) -> str:
-    return f"{amount:f}"

@@ -86,8 +86,6 @@ class DailyReconciliation:
                 self._paid = {
                     one: paid for one, paid in self._paid.items() if not _covers(event, *paid)
                 }
-            case _:
-                pass
 
     def control(self, now: datetime) -> Control:
         found = ControlFindings(

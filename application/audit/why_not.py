@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.cases.history import recorded_until
-from application.cases.trail import describe_actor
+from application.cases.trail import fill_from_line
 from application.money.eligibility import Candidate, EligibilityCheck
 from domain.access_errors import PersonNotFound
 from domain.adjustments.kinds import Duty
@@ -66,22 +66,8 @@ def explain_why_not(
         could=found is not None and found.could,
         against=found,
         attempts=[
-            _refused_attempt(line, line.event)
+            fill_from_line(RefusedAttempt, line, line.event)
             for line in recorded_until(refusals, at)
             if isinstance(line.event, AttemptRefused) and names & {*line.actor.persons}
         ],
-    )
-
-
-def _refused_attempt(line: RecordedEvent, event: AttemptRefused) -> RefusedAttempt:
-    return RefusedAttempt(
-        position=line.position,
-        recorded_at=line.recorded_at,
-        who=describe_actor(line.actor),
-        attempt=event.attempt,
-        rule=event.rule,
-        detail=event.detail,
-        case_version=event.case_version,
-        earlier=event.earlier,
-        adjustment=event.adjustment,
     )

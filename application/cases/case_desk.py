@@ -23,11 +23,11 @@ from domain.cases.opening import open_manually
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.timing import RoleMembers
 from domain.cases.work_commands import DeclareError, HandOff, LinkCase, OpenCase, StartWait
+from domain.cases.work_events import EvidenceAttached, NoteAdded
 from domain.errors import Fault, Invalid
 from domain.orders.order import Order, order_stream
 from domain.permissions import Permission
 from domain.policy.rulebook import Rulebook
-from domain.recorded_event import RecordedEvent
 from domain.texts import Note, RequiredNote
 
 MOST_OCCURRENCES = 1_000
@@ -48,6 +48,8 @@ class CaseDesk:
         self._authority_of = authority_of
         self._commands = CaseCommands(log, cases, staff)
         self._act = self._commands.act
+        self.case = self._commands.case
+        self.trail = self._commands.trail
         self._orders = orders
         self._cases = cases
         self._rulebook = rulebook
@@ -101,12 +103,10 @@ class CaseDesk:
         )
 
     def note(self, case_id: UUID, expected: int, note: RequiredNote, by: Caller) -> CommandResult:
-        return self._act(case_id, expected, by, lambda case: [decisions.add_note(case, note)])
+        return self._act(case_id, expected, by, lambda case: [NoteAdded(note=note)])
 
     def attach(self, case_id: UUID, expected: int, evidence: Evidence, by: Caller) -> CommandResult:
-        return self._act(
-            case_id, expected, by, lambda case: [decisions.attach_evidence(case, evidence)]
-        )
+        return self._act(case_id, expected, by, lambda case: [EvidenceAttached(evidence=evidence)])
 
     def add_task(self, case_id: UUID, expected: int, ask: AddTask, by: Caller) -> CommandResult:
         return self._act(case_id, expected, by, lambda case: [decisions.add_task(case, ask)])
@@ -178,17 +178,9 @@ class CaseDesk:
                     self._cases.forget([case_id])
         return None
 
-    def case(self, case_id: UUID, by: Authority = FULL_AUTHORITY) -> ExceptionCase:
-        """The case as the log has it now. Raises CaseNotFound, also if it is out of scope."""
-        return self._commands.case(case_id, by)
-
     def current_cases(self, case_ids: Iterable[UUID]) -> list[ExceptionCase]:
         """The cases as the log has them now."""
         return [*self._cases.current([*case_ids]).values()]
-
-    def trail(self, case_id: UUID, by: Authority = FULL_AUTHORITY) -> list[RecordedEvent]:
-        """Every line of the case, oldest first. Raises CaseNotFound, also if it is out of scope."""
-        return self._commands.trail(case_id, by)
 
     def _require_owner_in_scope(
         self, person: str, queue: str, case: ExceptionCase, now: datetime

@@ -105,11 +105,7 @@ class RecoveryDesk:
         return self._act(queue, expected, by, lambda recovery: plans.complete_action(recovery, ask))
 
     def _act(
-        self,
-        queue: str,
-        expected: int,
-        by: Caller,
-        decide: Callable[[Recovery], RecoveryEvent],
+        self, queue: str, expected: int, by: Caller, decide: Callable[[Recovery], RecoveryEvent]
     ) -> RecoveryResult:
         by = _caller_in_scope(queue, by)
         recovery = self.recovery(queue)

@@ -19,19 +19,12 @@ from domain.adjustments.events import (
     ExecutionStarted,
 )
 from domain.adjustments.refusals import AttemptRefused
+from domain.cases import work_events as work
 from domain.cases.event_descriptions import describe_event
 from domain.cases.events import CaseEvent, Detected, Enriched, Resolved, SignalJoined
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.step_events import TaskOverdue
-from domain.cases.work_events import (
-    AtRisk,
-    Breached,
-    ClaimLapsed,
-    ErrorDeclared,
-    EvidenceAttached,
-    HandedOff,
-    Retermed,
-)
+from domain.fields import R, fill
 from domain.orders.events import SignalRecorded
 from domain.people import Actor
 from domain.policy.decision import Decision, Verdict
@@ -80,7 +73,7 @@ def describe_lines(
     lines: Sequence[RecordedEvent], order_lines: Sequence[RecordedEvent]
 ) -> list[TrailLine]:
     """Describe every line of a case; `order_lines` are the lines of its order."""
-    wrong = {x.event.about: x.version for x in lines if isinstance(x.event, ErrorDeclared)}
+    wrong = {x.event.about: x.version for x in lines if isinstance(x.event, work.ErrorDeclared)}
     case = ExceptionCase(id=lines[0].stream)
     packets: dict[str, frozenset[str]] = {}
     described = []
@@ -110,22 +103,25 @@ def describe_line(
     """Describe one line of a case, or a refused attempt."""
     event = line.event
     assert isinstance(event, CaseEvent | AttemptRefused)
-    return TrailLine(
-        version=line.version,
-        position=line.position,
-        type=line.type,
+    return fill_from_line(
+        TrailLine,
+        line,
         said=describe_event(event),
-        who=describe_actor(line.actor),
-        actor=line.actor,
         happened_at=_happened_at(event) or line.recorded_at,
-        recorded_at=line.recorded_at,
-        cause=line.cause,
         why=[*_policy_reasons(event)],
         evidence=evidence_of(event),
         packet=packet,
         not_shown=not_shown,
         declared_wrong_by=declared_wrong_by,
     )
+
+
+def fill_from_line(kind: type[R], line: RecordedEvent, *sources: object, **values: object) -> R:
+    """A row about a line of the log, filled from the line, its actor and the sources. `who` is the actor in
+    words, and `case` is the stream of the line."""
+    own: dict[str, object] = {"who": describe_actor(line.actor), "case": line.stream, **values}
+    fields = {name: value for name, value in own.items() if name in kind.__struct_fields__}
+    return fill(kind, line, line.actor, *sources, **fields)
 
 
 def describe_actor(actor: Actor) -> str:
@@ -142,10 +138,8 @@ def describe_actor(actor: Actor) -> str:
 
 def _packet_of(event: Any, case: ExceptionCase) -> str | None:
     match event:
-        case Enriched(digest=digest):
-            return digest
-        case Resolved(packet=digest) | AdjustmentProposed(packet=digest):
-            return digest
+        case Enriched(digest=found) | Resolved(packet=found) | AdjustmentProposed(packet=found):
+            return found
         case AdjustmentApproved() | AdjustmentRejected() | ExecutionStarted():
             return case.adjustments.get(event.adjustment).packet
         case _:
@@ -172,7 +166,7 @@ def _policy_reasons(event: CaseEvent | AttemptRefused) -> Iterable[PolicyReason]
     if isinstance(event, AdjustmentProposed):
         required = event.requirement
         yield PolicyReason("requirement", required.policy, required.rule, ())
-    if isinstance(event, Retermed):
+    if isinstance(event, work.Retermed):
         yield PolicyReason("terms", event.policy, event.service, ())
 
 
@@ -180,13 +174,13 @@ def evidence_of(event: CaseEvent | AttemptRefused) -> Sequence[str]:
     match event:
         case Resolved(resolution=resolution):
             return resolution.evidence
-        case EvidenceAttached(evidence=evidence):
+        case work.EvidenceAttached(evidence=evidence):
             return (evidence.ref,)
         case SignalJoined(signal=signal):
             return (signal,)
         case Detected(signals=signals):
             return signals
-        case HandedOff(evidence=refs) | AdjustmentProposed(evidence=refs):
+        case work.HandedOff(evidence=refs) | AdjustmentProposed(evidence=refs):
             return refs
         case _:
             return ()
@@ -197,9 +191,9 @@ def _happened_at(event: CaseEvent | AttemptRefused) -> datetime | None:
     moments: Mapping[type, str] = {
         Detected: "detected_at",
         SignalJoined: "event_time",
-        AtRisk: "at",
-        Breached: "at",
-        ClaimLapsed: "lease_until",
+        work.AtRisk: "at",
+        work.Breached: "at",
+        work.ClaimLapsed: "lease_until",
         TaskOverdue: "due_at",
     }
     field = moments.get(type(event))

@@ -95,13 +95,7 @@ class EventLog:
             sealed = SealedAppend([to_stored(line) for line in lines], command)
         first = self.recorder.append(
             Append(
-                sealed.events,
-                timers,
-                guards,
-                sealed.command,
-                duties,
-                sealed.keys,
-                sealed.subjects,
+                sealed.events, timers, guards, sealed.command, duties, sealed.keys, sealed.subjects
             )
         )
         return Appended(first + len(lines) - 1 if lines else first, lines)

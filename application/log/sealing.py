@@ -20,7 +20,7 @@ from msgspec import Struct, structs
 from application.log.event_codec import from_state, to_stored
 from application.log.recorder import CommandRow, KeyRow, StoredCommand, SubjectRow
 from domain.orders.events import SignalRecorded
-from domain.orders.signals import OrderPlaced
+from domain.orders.purchase_signals import OrderPlaced
 from domain.personal_data import erase_personal, extract_personal, restore_personal
 from domain.recorded_event import RecordedEvent, SealedTexts
 

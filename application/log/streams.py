@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 from uuid import UUID
 
 from application.log.event_log import EventLog
@@ -28,6 +28,8 @@ from domain.policy.governance import Governance
 from domain.policy.rechecks import Recheck
 from domain.privacy import PrivacyEvent, PrivacyRecord
 from domain.recorded_event import RecordedEvent
+
+T = TypeVar("T")
 
 ORDER: Final = "order"
 CASE: Final = "case"
@@ -73,12 +75,6 @@ def break_glass_after(glass: BreakGlass | None, line: RecordedEvent) -> BreakGla
     return glass.after(event, line.recorded_at, line.actor)
 
 
-def recovery_after(recovery: Recovery | None, line: RecordedEvent) -> Recovery:
-    recovery = recovery or Recovery()
-    event = _next_event(recovery.version, line, RecoveryEvent, "a recovery")
-    return recovery.after(event, line.recorded_at)
-
-
 def history_after(history: History | None, line: RecordedEvent) -> History:
     """Raises TrailHasGap also for an event of the other kind of history."""
     _require_next_version(history.version if history is not None else 0, line)
@@ -93,21 +89,9 @@ def history_after(history: History | None, line: RecordedEvent) -> History:
             raise TrailHasGap(f"{line.type} is not an event of this history ({line.stream})")
 
 
-def ledger_after(ledger: Ledger | None, line: RecordedEvent) -> Ledger:
-    ledger = ledger or Ledger()
-    event = _next_event(ledger.version, line, LedgerEvent, "a ledger")
-    return ledger.after(event, line.recorded_at)
-
-
 def governance_after(governance: Governance, line: RecordedEvent) -> Governance:
     event = _next_event(governance.version, line, GovernanceEvent, "the policy")
     return governance.after(event, line.actor, line.recorded_at)
-
-
-def recheck_after(recheck: Recheck | None, line: RecordedEvent) -> Recheck:
-    recheck = recheck or Recheck()
-    event = _next_event(recheck.version, line, RecheckEvent, "a recheck")
-    return recheck.after(event, line.recorded_at)
 
 
 def privacy_after(record: PrivacyRecord | None, line: RecordedEvent) -> PrivacyRecord:
@@ -127,6 +111,22 @@ def _next_event(version: int, line: RecordedEvent, kinds: Any, what: str) -> Any
 def _require_next_version(version: int, line: RecordedEvent) -> None:
     if line.version != version + 1:
         raise TrailHasGap(f"stream {line.stream}: version {line.version} follows {version}")
+
+
+def _fold_by(new: Callable[[], T], kinds: Any, what: str) -> Callable[[T | None, RecordedEvent], T]:
+    """The fold of a state whose events need no more of their line than its time."""
+
+    def fold(state: T | None, line: RecordedEvent) -> T:
+        now: Any = state or new()
+        after: T = now.after(_next_event(now.version, line, kinds, what), line.recorded_at)
+        return after
+
+    return fold
+
+
+recovery_after = _fold_by(Recovery, RecoveryEvent, "a recovery")
+ledger_after = _fold_by(Ledger, LedgerEvent, "a ledger")
+recheck_after = _fold_by(Recheck, RecheckEvent, "a recheck")
 
 
 def require_case_trail(case_id: UUID, lines: Sequence[RecordedEvent]) -> None:

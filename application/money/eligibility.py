@@ -71,12 +71,7 @@ class EligibilityCheck(Struct, frozen=True):
         ]
 
     def _candidate(
-        self,
-        case: ExceptionCase,
-        adjustment: Adjustment,
-        duty: Duty,
-        person: Person,
-        at: datetime,
+        self, case: ExceptionCase, adjustment: Adjustment, duty: Duty, person: Person, at: datetime
     ) -> Candidate:
         grants = () if person.has_left else person.at(at)
         roles = sorted(

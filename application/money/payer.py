@@ -52,10 +52,7 @@ OrderedPayment = tuple[UUID, UUID]
 """A case, and its adjustment to pay."""
 FindOrderedPayments = Callable[[str, Collection[UUID]], Sequence[OrderedPayment]]
 """Payments ordered at a provider, without the given adjustments; the list may be behind the log."""
-_REASONS = {
-    AdjustmentReason.DUPLICATE: "duplicate",
-    AdjustmentReason.FRAUDULENT: "fraudulent",
-}
+_REASONS = {AdjustmentReason.DUPLICATE: "duplicate", AdjustmentReason.FRAUDULENT: "fraudulent"}
 
 
 class Payer:

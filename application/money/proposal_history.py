@@ -17,6 +17,7 @@ from domain.adjustments.events import (
     AdjustmentWithdrawn,
     ExecutionFailed,
 )
+from domain.fields import fill
 from domain.orders.order import order_stream
 from domain.policy.money_figures import PastProposal
 from domain.recorded_event import RecordedEvent
@@ -48,13 +49,12 @@ def _proposal(
     order: Sequence[RecordedEvent],
 ) -> PastProposal:
     facts = facts_before(order, line.position)
-    return PastProposal(
+    return fill(
+        PastProposal,
+        event,
+        facts.customer,
         order=line.order or "",
         customer=facts.customer.id,
-        tier=facts.customer.tier,
-        kind=event.kind,
-        reason=event.reason,
-        amount=event.amount,
         at=line.recorded_at,
         ended_at=_ended_at(trail, event.adjustment),
         facts=facts,

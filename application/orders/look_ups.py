@@ -19,7 +19,8 @@ from domain.look_ups.addresses import CheckAddress, create_address_checked
 from domain.look_ups.duplicates import CustomerOrders, create_customer_ordered, customer_stream
 from domain.look_ups.events import CustomerOrdered, LookUpEvent, ProductPriced
 from domain.look_ups.prices import ProductPrices, product_prices_shown, product_stream
-from domain.orders.signals import OrderPlaced, Signal
+from domain.orders.purchase_signals import OrderPlaced
+from domain.orders.signals import Signal
 from domain.people import POLICY_ACTOR
 from domain.policy.document import LookUps
 from domain.recorded_event import RecordedEvent
@@ -146,11 +147,7 @@ def _history_events(placed: OrderPlaced, wanted: LookUps) -> Iterator[LookUpEven
 
 
 def _compare_with_history(
-    stream: UUID,
-    before: History | None,
-    event: LookUpEvent,
-    placed: OrderPlaced,
-    wanted: LookUps,
+    stream: UUID, before: History | None, event: LookUpEvent, placed: OrderPlaced, wanted: LookUps
 ) -> tuple[Signal | None, bool]:
     """The signal derived from the comparison, if any, and whether the history gets this event."""
     match before, event:

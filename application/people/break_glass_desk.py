@@ -141,10 +141,7 @@ class BreakGlassDesk:
         return self._people.known_as(by.actor.persons)
 
     def _act(
-        self,
-        break_glass: UUID,
-        by: Caller,
-        decide: Callable[[BreakGlass], BreakGlassDecision],
+        self, break_glass: UUID, by: Caller, decide: Callable[[BreakGlass], BreakGlassDecision]
     ) -> BreakGlassResult:
         """Decide and record; decide again if it, or one of the people, was changed meanwhile."""
         for _ in range(ATTEMPTS):

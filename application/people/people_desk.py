@@ -62,10 +62,7 @@ class PeopleDesk:
     """`roster` lists all names; only `everybody` and `eligible` need it."""
 
     def __init__(
-        self,
-        log: EventLog,
-        people: Repository[Person],
-        roster: Callable[[], Sequence[str]] = tuple,
+        self, log: EventLog, people: Repository[Person], roster: Callable[[], Sequence[str]] = tuple
     ) -> None:
         self._log = log
         self._people = people

@@ -10,25 +10,9 @@ from msgspec import Struct
 
 from application.log.event_log import EventLog
 from application.people.people_desk import PeopleDesk
+from domain import principals
 from domain.access_errors import ActorNotAllowed, PrincipalNotLinked
 from domain.people import Actor, Person, token_stream
-from domain.principals import (
-    UNRESTRICTED_KEY,
-    Agent,
-    AgentEvent,
-    Delegation,
-    DelegationEvent,
-    Key,
-    KeyEvent,
-    KeyScope,
-    Login,
-    LoginEvent,
-    VerifiedToken,
-    agent_stream,
-    delegation_stream,
-    login_name,
-    login_stream,
-)
 
 NO_ACTOR: Final = "an `act` of the token names no agent or delegate that may act for this person"
 
@@ -45,7 +29,7 @@ class ResolvedPrincipal(Struct, frozen=True):
 
     actor: Actor
     person: Person
-    scope: KeyScope
+    scope: principals.KeyScope
     expires_at: datetime | None
     """When the key or token, or the delegation, expires."""
 
@@ -59,12 +43,12 @@ class Principals:
         """All names of the persons that the act counts for."""
         return self._people.names_behind(actor)
 
-    def key(self, digest: str) -> Key | None:
+    def key(self, digest: str) -> principals.Key | None:
         """The key with this digest, from the log; None if there is none."""
         key = self.key_of(token_stream(digest))
         return key if key.digest == digest else None
 
-    def resolve_key(self, key: Key) -> ResolvedPrincipal | None:
+    def resolve_key(self, key: principals.Key) -> ResolvedPrincipal | None:
         """The principal of a key; None if its person does not exist. Raises ActorNotAllowed."""
         person = self._people.known(key.person)
         if person is None:
@@ -73,7 +57,7 @@ class Principals:
         actor = Actor(f"key:{key.key}", person.name, via)
         return ResolvedPrincipal(actor, person, key.scope, key.expires_at)
 
-    def resolve_token(self, token: VerifiedToken, now: datetime) -> ResolvedPrincipal:
+    def resolve_token(self, token: principals.VerifiedToken, now: datetime) -> ResolvedPrincipal:
         """The principal of a token. Raises PrincipalNotLinked, ActorNotAllowed."""
         subject = self.login(token.issuer, token.subject)
         person = self._people.known(subject.person) if subject.person is not None else None
@@ -91,22 +75,28 @@ class Principals:
                 until = min(until, ends_at)
             else:
                 raise ActorNotAllowed(NO_ACTOR)
-        login = login_name(token.issuer, token.subject)
+        login = principals.login_name(token.issuer, token.subject)
         return ResolvedPrincipal(
-            Actor(login, person.name, via, delegate), person, UNRESTRICTED_KEY, until
+            Actor(login, person.name, via, delegate), person, principals.UNRESTRICTED_KEY, until
         )
 
-    def login(self, issuer: str, subject: str) -> Login:
-        return self._fold(Login(), LoginEvent, login_stream(issuer, subject))
+    def login(self, issuer: str, subject: str) -> principals.Login:
+        return self._fold(
+            principals.Login(), principals.LoginEvent, principals.login_stream(issuer, subject)
+        )
 
-    def agent(self, name: str) -> Agent:
-        return self._fold(Agent(), AgentEvent, agent_stream(name))
+    def agent(self, name: str) -> principals.Agent:
+        return self._fold(principals.Agent(), principals.AgentEvent, principals.agent_stream(name))
 
-    def delegation(self, person: str, delegate: str) -> Delegation:
-        return self._fold(Delegation(), DelegationEvent, delegation_stream(person, delegate))
+    def delegation(self, person: str, delegate: str) -> principals.Delegation:
+        return self._fold(
+            principals.Delegation(),
+            principals.DelegationEvent,
+            principals.delegation_stream(person, delegate),
+        )
 
-    def key_of(self, stream: UUID) -> Key:
-        return self._fold(Key(), KeyEvent, stream)
+    def key_of(self, stream: UUID) -> principals.Key:
+        return self._fold(principals.Key(), principals.KeyEvent, stream)
 
     def _fold(self, state: F, kinds: Any, stream: UUID) -> F:
         for line in self._log.trail(stream):

@@ -22,7 +22,7 @@ from application.log.streams import RECHECK, governance_after
 from domain.adjustments.decisions import require_matrix
 from domain.errors import TooContended
 from domain.people import OPERATOR_ACTOR, TIMEKEEPER_ACTOR
-from domain.policy import governance_decisions
+from domain.policy import governance_decisions as decisions
 from domain.policy.approvals import ApprovalMatrix
 from domain.policy.errors import PolicyInForce
 from domain.policy.events import (
@@ -170,43 +170,31 @@ class PolicyDesk:
         self, rulebook: Rulebook, why: str, revises: str | None, by: Caller
     ) -> PolicyResult:
         document = rulebook.document
-        return self._act(
-            by, lambda g: governance_decisions.propose(g, document, why, revises, by.now)
-        )
+        return self._act(by, lambda g: decisions.propose(g, document, why, revises, by.now))
 
     def approve(self, name: str, note: str, base: str | None, by: Caller) -> PolicyResult:
         return self._about(
-            name,
-            by,
-            lambda g, p: governance_decisions.approve(g, p, note, base, by.actor, by.now, by.names),
+            name, by, lambda g, p: decisions.approve(g, p, note, base, by.actor, by.now, by.names)
         )
 
     def reject(self, name: str, reason: str, by: Caller) -> PolicyResult:
-        return self._about(
-            name, by, lambda g, p: governance_decisions.reject(g, p, reason, by.actor, by.now)
-        )
+        return self._about(name, by, lambda g, p: decisions.reject(g, p, reason, by.actor, by.now))
 
     def withdraw(self, name: str, reason: str, by: Caller) -> PolicyResult:
         return self._about(
-            name, by, lambda g, p: governance_decisions.withdraw(g, p, reason, by.actor, by.now)
+            name, by, lambda g, p: decisions.withdraw(g, p, reason, by.actor, by.now)
         )
 
     def activate(
         self, name: str, effective_from: datetime | None, note: str, by: Caller
     ) -> PolicyResult:
         return self._about(
-            name,
-            by,
-            lambda g, p: governance_decisions.activate(
-                g, p, effective_from, note, by.actor, by.now
-            ),
+            name, by, lambda g, p: decisions.activate(g, p, effective_from, note, by.actor, by.now)
         )
 
     def roll_back(self, to: str, version: str | None, reason: str, by: Caller) -> PolicyResult:
         return self._about(
-            to,
-            by,
-            lambda g, p: governance_decisions.roll_back(g, p, version, reason, by.actor, by.now),
+            to, by, lambda g, p: decisions.roll_back(g, p, version, reason, by.actor, by.now)
         )
 
     def emergency(
@@ -215,16 +203,14 @@ class PolicyDesk:
         document = rulebook.document
         return self._act(
             by,
-            lambda g: governance_decisions.activate_emergency(
+            lambda g: decisions.activate_emergency(
                 g, document, reason, expires_at, by.actor, by.now
             ),
         )
 
     def ratify(self, name: str, note: str, by: Caller) -> PolicyResult:
         return self._about(
-            name,
-            by,
-            lambda g, p: governance_decisions.ratify(g, p, note, by.actor, by.now, by.names),
+            name, by, lambda g, p: decisions.ratify(g, p, note, by.actor, by.now, by.names)
         )
 
     def record_simulation(self, event: PolicySimulated, by: Caller) -> PolicyResult:
@@ -246,7 +232,7 @@ class PolicyDesk:
         self, name: str, by: Caller, decide: Callable[[Governance, Policy], GovernanceEvent]
     ) -> PolicyResult:
         """Raises PolicyNotFound."""
-        return self._act(by, lambda g: decide(g, governance_decisions.require_policy(g, name)))
+        return self._act(by, lambda g: decide(g, decisions.require_policy(g, name)))
 
     def _act(self, by: Caller, decide: Callable[[Governance], GovernanceEvent]) -> PolicyResult:
         for _ in range(ATTEMPTS):

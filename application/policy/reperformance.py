@@ -29,6 +29,7 @@ from domain.cases.reperformance import (
     compare_packet,
 )
 from domain.cases.work_events import Opened
+from domain.fields import fill
 from domain.orders.events import ExpectationMet, PassedIntake, ProblemDetected, SignalRecorded
 from domain.orders.order import Order, order_stream
 from domain.policy.decision import Decision
@@ -150,8 +151,6 @@ class Reperformance(Struct, frozen=True):
                 case AdjustmentProposed() | AdjustmentSystemApproved():
                     # New signals may come at the same moment: the packet shows what it was decided on.
                     order = past.with_packet(before.packet, line.position)
-                case _:
-                    pass
             if isinstance(event, Enriched):
                 yield _reperformed_decision(line, line.stream, [*compare_packet(event, order)])
             elif cited_policy(event) is not None and not (by_hand and isinstance(event, Routed)):
@@ -237,13 +236,11 @@ def _case_ids_of(lines: Sequence[RecordedEvent]) -> list[UUID]:
 def _reperformed_decision(
     line: RecordedEvent, case: UUID | None, differs: Sequence[DecisionDifference]
 ) -> ReperformedDecision:
-    return ReperformedDecision(
+    return fill(
+        ReperformedDecision,
+        line,
         order=line.order or "",
         case=case,
-        type=line.type,
-        version=line.version,
-        position=line.position,
-        recorded_at=line.recorded_at,
         policy=cited_policy(line.event) or "",
         rule=cited_rule(line.event),
         differs=differs,

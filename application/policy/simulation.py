@@ -7,7 +7,7 @@ count, except when they resolved a case.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from uuid import UUID
@@ -26,7 +26,6 @@ from domain.orders.order import Order
 from domain.orders.signals import Signal
 from domain.policy.rulebook import Rulebook
 from domain.policy.simulation_counts import CaseKey, CaseOpening, SimulationCounter
-from domain.policy.simulation_figures import SimulationFigures
 from domain.recorded_event import RecordedEvent
 
 _SIGNAL_MARK = b'"event":{"type":"order.signal_recorded"'
@@ -86,10 +85,6 @@ def simulate(log: EventLog, streams: Sequence[UUID], scope: SimulationScope) -> 
             proposed=_is_in_period(proposed.passed_at, scope),
         )
     return tally
-
-
-def figures_of(tallies: Iterable[SimulationCounter]) -> SimulationFigures:
-    return sum(tallies, start=SimulationCounter()).figures()
 
 
 def load_order_pasts(
@@ -210,23 +205,21 @@ class _OrderRun:
 
     def _count_event(self, case_id: UUID, event: CaseEvent, now: datetime) -> None:
         known = sum(1 for case, _ in self._openings if case == case_id)
+
+        def change(**fields: object) -> None:
+            key = (case_id, known)
+            self._openings[key] = structs.replace(self._openings[key], **fields)
+
         match event:
             case Detected(kind=kind, detected_at=opened_at):
                 self._openings[case_id, known + 1] = CaseOpening(kind=kind, opened_at=opened_at)
             case Reopened(deadline=deadline):
-                kind = self._cases[case_id].kind
-                self._openings[case_id, known + 1] = CaseOpening(
-                    kind=kind, opened_at=deadline or now
-                )
+                opening = CaseOpening(kind=self._cases[case_id].kind, opened_at=deadline or now)
+                self._openings[case_id, known + 1] = opening
             case Routed(queue=queue, severity=severity):
-                key = (case_id, known)
-                routed = structs.replace(self._openings[key], queue=queue, severity=severity)
-                self._openings[key] = routed
+                change(queue=queue, severity=severity)
             case Resolved():
-                key = (case_id, known)
-                self._openings[key] = structs.replace(self._openings[key], resolved_at=now)
-            case _:
-                return
+                change(resolved_at=now)
 
 
 def _openings_in_period(

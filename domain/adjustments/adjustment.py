@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 from domain.adjustments import events
 from domain.adjustments.errors import AdjustmentNotFound
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, LapseCause
+from domain.fields import fill
 from domain.money import Money
 from domain.people import Actor
 from domain.struct_fields import shared_fields

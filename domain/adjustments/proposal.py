@@ -28,6 +28,12 @@ from domain.struct_fields import shared_fields
 UNBOUND_FIELDS = ("digest", "lapses_at", "note")
 """The fields of a proposal that an approval is not bound to; it is bound to all others."""
 
+_BOUND_FIELDS = (
+    *("adjustment", "kind", "amount", "lines", "reason"),
+    *("payment", "evidence", "packet", "requirement"),
+)
+"""The fields of a proposal that an approval is bound to."""
+
 
 def propose(
     case: ExceptionCase,

@@ -11,7 +11,7 @@ from domain.adjustments.errors import MoreThanPaid, NoPaymentToRefund
 from domain.adjustments.kinds import PROVIDER_PAID_KINDS
 from domain.errors import Fault, Invalid
 from domain.orders.order import Order
-from domain.orders.signals import PaymentCaptured
+from domain.orders.payment_signals import PaymentCaptured
 
 
 def require_within_captured(

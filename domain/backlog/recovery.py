@@ -16,6 +16,7 @@ from msgspec import Meta, Struct, structs
 from domain.backlog import events
 from domain.backlog.errors import ActionNotOpen, RecoveryNotFound
 from domain.cases.work_commands import CommandRequest
+from domain.fields import fill
 from domain.people import PersonName
 from domain.policy.document import Backlog
 from domain.policy.document_types import Name, Title

@@ -11,7 +11,7 @@ from domain.adjustments.errors import AdjustmentsOpen
 from domain.cases import errors, steps
 from domain.cases import work_events as work
 from domain.cases.events import CaseEvent, Reopened, Resolution, Resolved
-from domain.cases.evidence import Evidence, EvidenceRef, EvidenceType
+from domain.cases.evidence import EvidenceRef, EvidenceType
 from domain.cases.exception_case import CaseState, ExceptionCase
 from domain.cases.opening import create_enriched
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
@@ -21,6 +21,7 @@ from domain.cases.work_commands import DeclareError, HandOff, LinkCase, StartWai
 from domain.clock.clock import Clock, ClockChange, ClockChangeKind
 from domain.clock.terms import Measure
 from domain.errors import Fault, Invalid
+from domain.fields import fill
 from domain.orders.order import Order
 from domain.policy.decision import Decision
 from domain.policy.document import Ladder

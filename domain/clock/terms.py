@@ -66,13 +66,8 @@ class ServiceTerms(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_f
     """
 
     def limit(self, measure: Measure) -> timedelta | None:
-        match measure:
-            case Measure.FIRST_ACTION:
-                return self.first_action
-            case Measure.NEXT_UPDATE:
-                return self.next_update
-            case Measure.RESOLUTION:
-                return self.resolution
+        limit: timedelta | None = getattr(self, measure)
+        return limit
 
     def cut_off(self, measure: Measure) -> Name | None:
         return None if self.by_cut_off is UNSET else self.by_cut_off.get(measure)

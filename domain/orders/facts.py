@@ -34,9 +34,11 @@ from domain.orders.money_facts import (
 )
 from domain.orders.parcel_facts import IncidentFacts, ParcelFacts, incident_facts, parcel_facts
 from domain.orders.promise_facts import PromiseFacts, promise_facts
+from domain.orders.purchase_signals import DuplicateSuspected, OrderCancelled, OrderPlaced
 from domain.orders.return_facts import ReturnFacts, return_facts
 from domain.orders.screening_facts import AddressFacts, FraudFacts, address_facts, fraud_facts
 from domain.orders.stock_facts import StockFacts, stock_facts
+from domain.orders.stock_signals import StockUnavailable
 from domain.personal_data import ERASED
 
 

@@ -19,16 +19,15 @@ from domain.orders.fact_metadata import (
     last_event_time,
     lasting,
 )
-from domain.orders.signals import (
-    OrderPlaced,
+from domain.orders.payment_signals import (
     PaymentAuthorized,
     PaymentCaptured,
     PaymentFailed,
     PaymentStage,
-    PriceFlagged,
     RefundIssued,
     RefundRequested,
 )
+from domain.orders.purchase_signals import OrderPlaced, PriceFlagged
 
 CAPTURE_NOTICE: Final = timedelta(hours=24)
 """A capture is due this long before its authorization expires."""

@@ -13,7 +13,8 @@ from typing import Annotated, Final
 from msgspec import Struct
 
 from domain.orders.fact_metadata import SignalsByType, derived_from, growing, lasting
-from domain.orders.signals import (
+from domain.orders.purchase_signals import OrderPlaced
+from domain.orders.shipment_signals import (
     DamageReported,
     Delivered,
     DeliveryFailed,
@@ -21,11 +22,10 @@ from domain.orders.signals import (
     HandedOver,
     IncidentReason,
     LabelCreated,
-    OrderPlaced,
     Scanned,
     ScanStatus,
-    event_time_key,
 )
+from domain.orders.signals import event_time_key
 
 _PARCEL_SIGNALS = (LabelCreated, HandedOver, Scanned, Delivered)
 

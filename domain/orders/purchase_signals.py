@@ -7,16 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from domain.money import PositiveMoney
-from domain.orders.signal_body import (
-    Moment,
-    OrderId,
-    ReasonText,
-    SignalBody,
-    ZoneName,
-    check_day,
-    normalize_moment,
-    time_zone,
-)
+from domain.orders import signal_body as body
 from domain.personal_data import PERSONAL
 from domain.texts import PATTERN_END, Text, one_line
 
@@ -45,11 +36,11 @@ class Line(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=Tr
     quantity: Annotated[int, Meta(ge=1, le=100_000)] = 1
     price: PositiveMoney
     freight: PositiveMoney | None = None
-    ship_by: Moment | None = None
+    ship_by: body.Moment | None = None
     seller: Annotated[str, one_line(120)] | None = None
 
     def __post_init__(self) -> None:
-        normalize_moment(self, "ship_by")
+        body.normalize_moment(self, "ship_by")
 
 
 def check_one_currency(lines: tuple[Line, ...]) -> None:
@@ -63,12 +54,12 @@ def check_one_currency(lines: tuple[Line, ...]) -> None:
 class Promise(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
     """The promise to the customer: delivery by the end of a day, in the customer's time zone."""
 
-    delivery_date: Annotated[date, Meta(extra={"check": check_day})]
-    time_zone: ZoneName = "UTC"
+    delivery_date: Annotated[date, Meta(extra={"check": body.check_day})]
+    time_zone: body.ZoneName = "UTC"
 
     def __post_init__(self) -> None:
-        time_zone(self.time_zone)
-        check_day(self.delivery_date)
+        body.time_zone(self.time_zone)
+        body.check_day(self.delivery_date)
 
 
 class Address(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
@@ -82,7 +73,7 @@ class Address(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields
     name: PersonalText = ""
 
 
-class OrderPlaced(SignalBody, frozen=True, kw_only=True, tag="order.placed"):
+class OrderPlaced(body.SignalBody, frozen=True, kw_only=True, tag="order.placed"):
     """The storefront took an order."""
 
     customer: Customer
@@ -101,22 +92,24 @@ class OrderPlaced(SignalBody, frozen=True, kw_only=True, tag="order.placed"):
     ship_to: Address | None = None
 
     def __post_init__(self) -> None:
-        SignalBody.__post_init__(self)
+        body.SignalBody.__post_init__(self)
         check_one_currency(self.lines)
 
 
-class OrderCancelled(SignalBody, frozen=True, kw_only=True, tag="order.cancelled"):
-    reason: ReasonText = ""
+class OrderCancelled(body.SignalBody, frozen=True, kw_only=True, tag="order.cancelled"):
+    reason: body.ReasonText = ""
 
 
-class DuplicateSuspected(SignalBody, frozen=True, kw_only=True, tag="order.duplicate_suspected"):
+class DuplicateSuspected(
+    body.SignalBody, frozen=True, kw_only=True, tag="order.duplicate_suspected"
+):
     """A system that sees all orders suspects that this one duplicates another."""
 
-    other: OrderId
+    other: body.OrderId
     reason: Text = ""
 
 
-class PriceFlagged(SignalBody, frozen=True, kw_only=True, tag="order.price_flagged"):
+class PriceFlagged(body.SignalBody, frozen=True, kw_only=True, tag="order.price_flagged"):
     """A system that knows the product's price history reports an unusual price."""
 
     sku: Sku
@@ -130,7 +123,7 @@ class FraudVerdict(StrEnum):
     REJECT = "reject"
 
 
-class FraudScreened(SignalBody, frozen=True, kw_only=True, tag="fraud.screened"):
+class FraudScreened(body.SignalBody, frozen=True, kw_only=True, tag="fraud.screened"):
     verdict: FraudVerdict
     score: Annotated[int, Meta(ge=0, le=1000)] | None = None
 
@@ -140,11 +133,11 @@ class FraudDecision(StrEnum):
     REJECT = "reject"
 
 
-class FraudDecided(SignalBody, frozen=True, kw_only=True, tag="fraud.decided"):
+class FraudDecided(body.SignalBody, frozen=True, kw_only=True, tag="fraud.decided"):
     """The fraud review has decided on the order."""
 
     decision: FraudDecision
-    reason: ReasonText = ""
+    reason: body.ReasonText = ""
 
 
 class AddressVerdict(StrEnum):
@@ -155,6 +148,6 @@ class AddressVerdict(StrEnum):
     UNDELIVERABLE = "undeliverable"
 
 
-class AddressChecked(SignalBody, frozen=True, kw_only=True, tag="address.checked"):
+class AddressChecked(body.SignalBody, frozen=True, kw_only=True, tag="address.checked"):
     verdict: AddressVerdict
     detail: Text = ""

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from msgspec import Struct
 
 from domain.orders.fact_metadata import SignalsByType, derived_from, last_event_time, lasting
-from domain.orders.signals import ReturnLabelCreated, ReturnLabelFailed
+from domain.orders.return_signals import ReturnLabelCreated, ReturnLabelFailed
 
 
 class ReturnFacts(Struct, frozen=True, gc=False):

@@ -1,6 +1,6 @@
 """Signals: the statements of outside systems about an order, each with its source, id and time.
 
-Each subject has a module of its own (`payment_signals.py`, …); this module collects them.
+Each subject has a module of its own (`payment_signals.py`, …); this module unites them.
 """
 
 from datetime import datetime
@@ -64,43 +64,43 @@ from domain.orders.stock_signals import (
 from domain.orders.systems_of_record import StatedField, System, SystemStated
 
 Signal: TypeAlias = (
-    OrderPlaced
-    | OrderCancelled
-    | PaymentAuthorized
-    | PaymentCaptured
-    | PaymentFailed
-    | FraudScreened
-    | AddressChecked
-    | StockAllocated
-    | StockUnavailable
-    | Released
-    | HandedOver
-    | Scanned
-    | Delivered
-    | DeliveryFailed
-    | ReturnRequested
-    | ReturnReceived
-    | RefundIssued
-    | DuplicateSuspected
-    | PriceFlagged
-    | FraudDecided
-    | AllocationFailed
-    | StockLevelTold
-    | StockCounted
-    | Backordered
-    | SubstitutionProposed
-    | SubstitutionDecided
-    | LabelCreated
-    | DamageReported
-    | ReturnAuthorized
-    | ReturnRefused
-    | ReturnLabelCreated
-    | ReturnLabelFailed
-    | RefundRequested
-    | SystemStated
-    | MessageSent
-    | MessageReceived
-    | WarehouseNoted
+    purchase.OrderPlaced
+    | purchase.OrderCancelled
+    | payments.PaymentAuthorized
+    | payments.PaymentCaptured
+    | payments.PaymentFailed
+    | purchase.FraudScreened
+    | purchase.AddressChecked
+    | stock.StockAllocated
+    | stock.StockUnavailable
+    | stock.Released
+    | shipments.HandedOver
+    | shipments.Scanned
+    | shipments.Delivered
+    | shipments.DeliveryFailed
+    | returns.ReturnRequested
+    | returns.ReturnReceived
+    | payments.RefundIssued
+    | purchase.DuplicateSuspected
+    | purchase.PriceFlagged
+    | purchase.FraudDecided
+    | stock.AllocationFailed
+    | stock.StockLevelTold
+    | stock.StockCounted
+    | stock.Backordered
+    | stock.SubstitutionProposed
+    | stock.SubstitutionDecided
+    | shipments.LabelCreated
+    | shipments.DamageReported
+    | returns.ReturnAuthorized
+    | returns.ReturnRefused
+    | returns.ReturnLabelCreated
+    | returns.ReturnLabelFailed
+    | payments.RefundRequested
+    | systems_of_record.SystemStated
+    | messages.MessageSent
+    | messages.MessageReceived
+    | messages.WarehouseNoted
 )
 
 

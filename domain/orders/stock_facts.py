@@ -8,10 +8,10 @@ from typing import Annotated, Final, TypeVar
 from msgspec import Struct
 
 from domain.orders.fact_metadata import SignalsByType, derived_from, last_event_time, lasting
-from domain.orders.signals import (
+from domain.orders.purchase_signals import OrderPlaced
+from domain.orders.stock_signals import (
     AllocationFailed,
     Backordered,
-    OrderPlaced,
     StockAllocated,
     StockCounted,
     StockLevelTold,

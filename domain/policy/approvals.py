@@ -83,9 +83,7 @@ class ApprovalMatrix:
             if band.up_to is not None:
                 fits = sums.largest <= band.up_to
                 test = f"at_most {band.up_to}"
-                verdicts.append(
-                    Verdict("adjustment.counted", test, _format_amount(sums.largest), fits)
-                )
+                verdicts.append(Verdict("adjustment.counted", test, f"{sums.largest:f}", fits))
             if _fits(band, adjustment, sums) and (condition is None or condition.holds(facts)):
                 decision = Decision(policy=self._version, rule=band.rule, verdicts=tuple(verdicts))
                 return self._required(band, sums), decision
@@ -111,10 +109,10 @@ class ApprovalMatrix:
             policy_digest=self._digest,
             rule=band.rule,
             approvers=0 if band.by_policy else band.approvers,
-            counted=_format_amount(sums.largest),
+            counted=f"{sums.largest:f}",
             currency=self.approvals.currency,
-            of_order=_format_amount(sums.of_order),
-            of_customer=_format_amount(sums.of_customer) if sums.of_customer is not None else None,
+            of_order=f"{sums.of_order:f}",
+            of_customer=f"{sums.of_customer:f}" if sums.of_customer is not None else None,
             roles=band.roles,
         )
 
@@ -126,10 +124,6 @@ def _fits(band: ApprovalBand, adjustment: ProposedAdjustment, sums: CumulativeAm
         and (not band.tiers or adjustment.tier in band.tiers)
         and (band.up_to is None or sums.largest <= band.up_to)
     )
-
-
-def _format_amount(amount: Decimal) -> str:
-    return f"{amount:f}"
 
 
 def _approval_faults(approvals: Approvals) -> Iterable[Fault]:

@@ -20,17 +20,8 @@ from domain.cases.next_steps import HoldOn, HoldReason, NextAction
 from domain.cases.reasons import ResolutionReason
 from domain.clock.calendars import BusinessCalendar
 from domain.clock.terms import Dependency, Measure
+from domain.policy import document_types as types
 from domain.policy.approval_parts import Approvals
-from domain.policy.document_types import (
-    Condition,
-    FactPath,
-    Name,
-    Part,
-    RuleName,
-    Title,
-    Version,
-    Weight,
-)
 from domain.texts import lines
 
 
@@ -61,29 +52,29 @@ class Automation(StrEnum):
     """A person decides, once there is better evidence."""
 
 
-class HoldRule(Part, frozen=True, kw_only=True):
+class HoldRule(types.Part, frozen=True, kw_only=True):
     what: HoldOn
     reason: HoldReason
 
 
-class NextStep(Part, frozen=True, kw_only=True):
+class NextStep(types.Part, frozen=True, kw_only=True):
     """A task of the case; its time runs on the calendar of the case's service level."""
 
-    title: Title
+    title: types.Title
     action: NextAction
     within: timedelta
-    owner: Name | None = None
+    owner: types.Name | None = None
     """A team; by default that of the case's queue."""
 
 
-class Kind(Part, frozen=True, kw_only=True):
+class Kind(types.Part, frozen=True, kw_only=True):
     """A kind of exception."""
 
-    title: Title
+    title: types.Title
     bucket: Bucket
     severity: Severity
     automation: Automation
-    cleared_when: Condition | None = None
+    cleared_when: types.Condition | None = None
     """The problem is gone when this holds; the signal that made it hold is the clearing evidence."""
     reopen_within: timedelta = timedelta(days=30)
     """A problem that returns this soon after resolution reopens its case; a later one opens a new
@@ -94,41 +85,41 @@ class Kind(Part, frozen=True, kw_only=True):
     """The tasks of its case."""
 
 
-class Detection(Part, frozen=True, kw_only=True):
+class Detection(types.Part, frozen=True, kw_only=True):
     """A problem that a signal shows."""
 
-    rule: RuleName
-    kind: Name
-    when: Condition
+    rule: types.RuleName
+    kind: types.Name
+    when: types.Condition
 
 
-class Due(Part, frozen=True, kw_only=True):
+class Due(types.Part, frozen=True, kw_only=True):
     """When an expectation falls due: at the time of a fact, or some time after it."""
 
-    at: FactPath | None = None
-    by_end_of_day: FactPath | None = None
+    at: types.FactPath | None = None
+    by_end_of_day: types.FactPath | None = None
     """The fact is the first moment after the day; an event at that moment is too late."""
-    after: FactPath | None = None
+    after: types.FactPath | None = None
     within: timedelta | None = None
 
 
-class Expectation(Part, frozen=True, kw_only=True):
+class Expectation(types.Part, frozen=True, kw_only=True):
     """Something that must happen by a time; if not, it is a problem, without any signal."""
 
-    rule: RuleName
-    kind: Name
+    rule: types.RuleName
+    kind: types.Name
     due: Due
-    met_by: FactPath | None = None
+    met_by: types.FactPath | None = None
     """The milestone that meets it in time."""
-    met_when: Condition | None = None
+    met_when: types.Condition | None = None
     """Or the condition that must hold when it falls due."""
-    void_by: tuple[FactPath, ...] = ()
+    void_by: tuple[types.FactPath, ...] = ()
     """Milestones that make it void in time."""
-    given: Condition | None = None
+    given: types.Condition | None = None
     """It applies only to orders for which this holds."""
 
 
-class Backlog(Part, frozen=True, kw_only=True):
+class Backlog(types.Part, frozen=True, kw_only=True):
     """The limits of a queue's volume and age, without waiting cases. Beyond a limit a recovery plan
     begins; it ends once the queue is down to its recovered limits."""
 
@@ -136,31 +127,31 @@ class Backlog(Part, frozen=True, kw_only=True):
     recovered_volume: Annotated[int, Meta(ge=0)] | None = None
     age: timedelta | None = None
     recovered_age: timedelta | None = None
-    owner: Name | None = None
+    owner: types.Name | None = None
     """The owner of the plan; by default the queue's team."""
 
 
-class Queue(Part, frozen=True, kw_only=True):
-    title: Title
-    owner_team: Name
+class Queue(types.Part, frozen=True, kw_only=True):
+    title: types.Title
+    owner_team: types.Name
     claim_lease: timedelta | None = None
     """A claim lapses after this time without an act; by default never."""
     hand_off_requires: tuple[EvidenceType, ...] = ()
     """Evidence that a case needs before it is handed off to this queue."""
     backlog: Backlog | None = None
-    ladder: Name | None = None
+    ladder: types.Name | None = None
     """The escalation ladder for untouched cases: a name of `ladders`."""
 
 
-class Rung(Part, frozen=True, kw_only=True):
+class Rung(types.Part, frozen=True, kw_only=True):
     """A role to notify, and how long after the rung before if the case is still untouched."""
 
-    role: Name
+    role: types.Name
     """Its holders at that time are notified. Without a holder the rung is skipped, on record."""
     after: timedelta = timedelta()
 
 
-class Ladder(Part, frozen=True, kw_only=True):
+class Ladder(types.Part, frozen=True, kw_only=True):
     """Escalation of untouched cases."""
 
     review_after: timedelta
@@ -170,69 +161,69 @@ class Ladder(Part, frozen=True, kw_only=True):
     """How often the last rung is notified again."""
 
 
-class Service(Part, frozen=True, kw_only=True):
+class Service(types.Part, frozen=True, kw_only=True):
     """A service level; the first one that fits the case's work type and customer's tier counts."""
 
-    rule: RuleName
-    calendar: Name
-    work_type: Name | None = None
-    tier: Name | None = None
+    rule: types.RuleName
+    calendar: types.Name
+    work_type: types.Name | None = None
+    tier: types.Name | None = None
     first_action: timedelta | None = None
     next_update: timedelta | None = None
     resolution: timedelta | None = None
-    by_cut_off: dict[Measure, Name] = field(default_factory=dict)
+    by_cut_off: dict[Measure, types.Name] = field(default_factory=dict)
     """The measure is due at this cut-off of the calendar; its own time is then a minimum."""
     at_risk_percent: Annotated[int, Meta(ge=1, le=99)] = 80
     pauses_on: tuple[Dependency, ...] = ()
     resets_on_reopen: bool = False
 
 
-class Route(Part, frozen=True, kw_only=True):
+class Route(types.Part, frozen=True, kw_only=True):
     """The queue of a case; the first route that fits counts, and the last one fits every case."""
 
-    rule: RuleName
-    queue: Name
-    work_type: Name
-    skill: Name
-    when: Condition | None = None
-    priority: Weight = 0
+    rule: types.RuleName
+    queue: types.Name
+    work_type: types.Name
+    skill: types.Name
+    when: types.Condition | None = None
+    priority: types.Weight = 0
 
 
-class ValueBand(Part, frozen=True, kw_only=True):
+class ValueBand(types.Part, frozen=True, kw_only=True):
     """The weight of an order of at least this charge, in any currency."""
 
     at_least: Decimal
-    adds: Weight
+    adds: types.Weight
 
 
-class ClockBands(Part, frozen=True, kw_only=True):
+class ClockBands(types.Part, frozen=True, kw_only=True):
     """The priority that a case gains while it is at risk or breached; claim-next adds it.
 
     A case that waits for long becomes at risk, so no case is passed over for ever.
     """
 
-    at_risk: Weight = 0
-    breached: Weight = 0
+    at_risk: types.Weight = 0
+    breached: types.Weight = 0
 
 
-class Priorities(Part, frozen=True, kw_only=True):
+class Priorities(types.Part, frozen=True, kw_only=True):
     """A case's priority: the sum for its severity, its customer's tier, its order's value and its
     route, plus `clock` while it is at risk or breached."""
 
-    severity: dict[Severity, Weight]
-    tier: dict[Name, Weight] = field(default_factory=dict)
+    severity: dict[Severity, types.Weight]
+    tier: dict[types.Name, types.Weight] = field(default_factory=dict)
     value: Annotated[tuple[ValueBand, ...], Meta(max_length=20)] = ()
     """The highest band that the order reaches counts."""
     clock: ClockBands = ClockBands()
 
 
-class DuplicateLookUp(Part, frozen=True, kw_only=True):
+class DuplicateLookUp(types.Part, frozen=True, kw_only=True):
     """Orders of one customer with one basket, at most `within` apart, are duplicates."""
 
     within: timedelta
 
 
-class PriceLookUp(Part, frozen=True, kw_only=True):
+class PriceLookUp(types.Part, frozen=True, kw_only=True):
     """A product's usual price: the median over the period `over`, weighted by time."""
 
     over: timedelta
@@ -240,7 +231,7 @@ class PriceLookUp(Part, frozen=True, kw_only=True):
     """A product with a shorter history has no usual price yet. One order counts for this long at most."""
 
 
-class LookUps(Part, frozen=True, kw_only=True):
+class LookUps(types.Part, frozen=True, kw_only=True):
     """Checks of an arriving order against data outside its own signals. An absent one is off."""
 
     duplicates: DuplicateLookUp | None = None
@@ -248,27 +239,27 @@ class LookUps(Part, frozen=True, kw_only=True):
     addresses: bool = False
 
 
-class PolicyDocument(Part, frozen=True, kw_only=True):
-    policy: Name
-    version: Version
+class PolicyDocument(types.Part, frozen=True, kw_only=True):
+    policy: types.Name
+    version: types.Version
     summary: Annotated[str, lines(2000)] = ""
-    queues: Annotated[dict[Name, Queue], Meta(min_length=1)]
-    kinds: Annotated[dict[Name, Kind], Meta(min_length=1)]
+    queues: Annotated[dict[types.Name, Queue], Meta(min_length=1)]
+    kinds: Annotated[dict[types.Name, Kind], Meta(min_length=1)]
     detect: tuple[Detection, ...] = ()
     expect: tuple[Expectation, ...] = ()
     priorities: Priorities
-    calendars: dict[Name, BusinessCalendar] = field(default_factory=dict)
+    calendars: dict[types.Name, BusinessCalendar] = field(default_factory=dict)
     services: tuple[Service, ...] = ()
-    ladders: dict[Name, Ladder] = field(default_factory=dict)
+    ladders: dict[types.Name, Ladder] = field(default_factory=dict)
     resolving_requires: dict[ResolutionReason, tuple[EvidenceType, ...]] = field(
         default_factory=dict
     )
     """The evidence that a resolution for each reason must cite."""
-    automation_pauses_when: Condition | None = None
+    automation_pauses_when: types.Condition | None = None
     """While this holds for an order, none of its cases resolves itself: a person decides."""
     look_ups: LookUps | None = None
     approvals: Approvals | None = None
-    standard_flow_when: Condition | None = None
+    standard_flow_when: types.Condition | None = None
     """An order without a case for which this holds has passed intake: it needs no person."""
     route: Annotated[tuple[Route, ...], Meta(min_length=1)]
 

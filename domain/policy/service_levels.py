@@ -9,6 +9,7 @@ from msgspec import UNSET, structs
 
 from domain.clock.terms import MAX_WEEKS, ServiceTerms
 from domain.errors import Fault
+from domain.fields import fill
 from domain.policy.checks import duration_faults, unknown_name
 from domain.policy.document import PolicyDocument
 from domain.struct_fields import shared_fields

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from domain.orders.signals import Customer, Line, OrderPlaced, Signal
+from domain.orders.purchase_signals import Customer, Line, OrderPlaced
+from domain.orders.signals import Signal
 from domain.policy.document import DuplicateLookUp, LookUps, PriceLookUp
 from domain.policy.rulebook import Rulebook
 from infrastructure.event_store.in_memory import InMemoryLogRecorder

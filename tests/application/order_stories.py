@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from domain.orders.signals import Customer
+from domain.orders.purchase_signals import Customer
 from tests.application.stories import Story
 from tests.domain.exception_signals import (
     answered,

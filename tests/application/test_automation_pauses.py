@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from domain.orders.signals import (
+from domain.orders.payment_signals import PaymentFailed
+from domain.orders.purchase_signals import (
     AddressChecked,
     AddressVerdict,
     FraudDecided,
     FraudDecision,
     FraudScreened,
     FraudVerdict,
-    PaymentFailed,
-    Signal,
 )
+from domain.orders.signals import Signal
 from domain.policy.rulebook import Rulebook
 from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService
 from tests.domain.signals import (

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.look_ups.duplicates import MAX_DUPLICATE_WINDOW
-from domain.orders.signals import Line
+from domain.orders.purchase_signals import Line
 from tests.application.in_memory_service import InMemoryService, kinds
 from tests.application.look_ups import (
     DUPLICATES,

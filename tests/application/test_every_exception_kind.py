@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from domain.orders.signals import IncidentReason, Signal
+from domain.orders.shipment_signals import IncidentReason
+from domain.orders.signals import Signal
 from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService
 from tests.application.order_stories import ORDER_STORIES
 from tests.application.parcel_stories import PARCEL_STORIES, incident

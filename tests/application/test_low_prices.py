@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from domain.orders.signals import Line
+from domain.orders.purchase_signals import Line
 from tests.application.in_memory_service import InMemoryService, kinds
 from tests.application.look_ups import (
     DAY,

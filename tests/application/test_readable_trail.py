@@ -16,8 +16,8 @@ from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import packet_digest, packet_of
 from domain.cases.work_commands import DeclareError
 from domain.cases.work_events import ErrorReason, NoteAdded
+from domain.orders.message_signals import WarehouseNoted
 from domain.orders.order import order_stream
-from domain.orders.signals import WarehouseNoted
 from domain.people import POLICY_ACTOR, Actor
 from tests.application.in_memory_service import InMemoryService, caller
 from tests.application.money_service import MoneyService

@@ -17,7 +17,8 @@ from application.policy.policy_desk import PolicyDesk
 from application.policy.reperformance import Period, Reperformance, ReperformedDecision
 from domain.cases.errors import CaseNotFound
 from domain.orders.order import order_stream
-from domain.orders.signals import Customer, OrderPlaced, Signal
+from domain.orders.purchase_signals import Customer, OrderPlaced
+from domain.orders.signals import Signal
 from domain.policy.decision import Decision
 from domain.policy.rulebook import Rulebook
 from domain.recorded_event import RecordedEvent

@@ -36,13 +36,9 @@ from domain.cases.evidence import Evidence, EvidenceType
 from domain.cases.exception_case import ExceptionCase, case_stream
 from domain.grants import GrantRole
 from domain.money import PositiveMoney
-from domain.orders.signals import (
-    Channel,
-    Customer,
-    MessageReceived,
-    Signal,
-    WarehouseNoted,
-)
+from domain.orders.message_signals import Channel, MessageReceived, WarehouseNoted
+from domain.orders.purchase_signals import Customer
+from domain.orders.signals import Signal
 from domain.people import OPERATOR_ACTOR, PAYER_ACTOR, Actor, Role
 from domain.privacy import ErasureBasis
 from infrastructure.evidence_store import EvidenceStore

@@ -18,7 +18,7 @@ from domain.cases.exception_case import case_stream
 from domain.cases.reasons import ResolutionReason, RootCause
 from domain.cases.work_events import CaseReleased, Claimed
 from domain.orders.events import SignalRecorded
-from domain.orders.signals import StockAllocated
+from domain.orders.stock_signals import StockAllocated
 from domain.people import POLICY_ACTOR, Actor
 from domain.recorded_event import RecordedEvent
 from infrastructure.address_check import check_address

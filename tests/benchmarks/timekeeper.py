@@ -15,7 +15,7 @@ from api.composition import Desks, desks
 from application.orders.batches import Arrival
 from domain.money import PositiveMoney
 from domain.orders.order import order_stream
-from domain.orders.signals import Customer, Line, OrderPlaced
+from domain.orders.purchase_signals import Customer, Line, OrderPlaced
 from domain.recorded_event import RecordedEvent
 from tests.benchmarks.figures import Bench, Figure, at_least, at_most
 from tests.benchmarks.real_events import SHOP, one_signal

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from domain.orders.signals import OrderPlaced, Signal
+from domain.orders.purchase_signals import OrderPlaced
+from domain.orders.signals import Signal
 from infrastructure.csv_rows import RejectedRow
 from infrastructure.sources.olist.tables import OlistTables, TablesUnreadable
 from tests.cli.conftest import Casetrail

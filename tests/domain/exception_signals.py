@@ -5,38 +5,40 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from domain.orders.signals import (
+from domain.orders.payment_signals import PaymentFailed, PaymentStage, RefundRequested
+from domain.orders.purchase_signals import (
     AddressChecked,
     AddressVerdict,
-    AllocationFailed,
-    Backordered,
-    DamageReported,
-    DeliveryFailed,
     DuplicateSuspected,
     FraudDecided,
     FraudDecision,
     FraudScreened,
     FraudVerdict,
-    LabelCreated,
-    PaymentFailed,
-    PaymentStage,
     PriceFlagged,
-    RefundRequested,
+)
+from domain.orders.return_signals import (
     ReturnAuthorized,
     ReturnLabelCreated,
     ReturnLabelFailed,
     ReturnRefused,
     ReturnRequested,
+)
+from domain.orders.shipment_signals import (
+    DamageReported,
+    DeliveryFailed,
+    LabelCreated,
     Scanned,
     ScanStatus,
-    StatedField,
+)
+from domain.orders.stock_signals import (
+    AllocationFailed,
+    Backordered,
     StockCounted,
     StockLevelTold,
     SubstitutionDecided,
     SubstitutionProposed,
-    System,
-    SystemStated,
 )
+from domain.orders.systems_of_record import StatedField, System, SystemStated
 from tests.domain.signals import money, signal_fields
 
 

@@ -8,34 +8,31 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from domain.money import PositiveMoney
-from domain.orders.signals import (
-    AllocationFailed,
-    Backordered,
-    Channel,
-    DamageReported,
+from domain.orders.message_signals import Channel, MessageReceived, MessageSent, WarehouseNoted
+from domain.orders.payment_signals import RefundRequested
+from domain.orders.purchase_signals import (
     DuplicateSuspected,
     FraudDecided,
     FraudDecision,
-    IncidentReason,
-    LabelCreated,
-    MessageReceived,
-    MessageSent,
     PriceFlagged,
-    RefundRequested,
+)
+from domain.orders.return_signals import (
     ReturnAuthorized,
     ReturnLabelCreated,
     ReturnLabelFailed,
     ReturnRefused,
-    Signal,
-    StatedField,
+)
+from domain.orders.shipment_signals import DamageReported, IncidentReason, LabelCreated
+from domain.orders.signals import Signal
+from domain.orders.stock_signals import (
+    AllocationFailed,
+    Backordered,
     StockCounted,
     StockLevelTold,
     SubstitutionDecided,
     SubstitutionProposed,
-    System,
-    SystemStated,
-    WarehouseNoted,
 )
+from domain.orders.systems_of_record import StatedField, System, SystemStated
 
 SAME_FEW: Final = st.sampled_from(["a", "b", None])
 SKUS: Final = st.sampled_from(["s", "t"])

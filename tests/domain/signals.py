@@ -12,33 +12,34 @@ from hypothesis import strategies as st
 from domain.money import PositiveMoney
 from domain.orders.events import SignalRecorded
 from domain.orders.order import Order
-from domain.orders.signals import (
-    AddressChecked,
-    AddressVerdict,
-    Customer,
-    Delivered,
-    DeliveryFailed,
-    FraudScreened,
-    FraudVerdict,
-    HandedOver,
-    Line,
-    OrderCancelled,
-    OrderPlaced,
+from domain.orders.payment_signals import (
     PaymentAuthorized,
     PaymentCaptured,
     PaymentFailed,
     PaymentStage,
-    Promise,
     RefundIssued,
-    Released,
-    ReturnReceived,
-    ReturnRequested,
+)
+from domain.orders.purchase_signals import (
+    AddressChecked,
+    AddressVerdict,
+    Customer,
+    FraudScreened,
+    FraudVerdict,
+    Line,
+    OrderCancelled,
+    OrderPlaced,
+    Promise,
+)
+from domain.orders.return_signals import ReturnReceived, ReturnRequested
+from domain.orders.shipment_signals import (
+    Delivered,
+    DeliveryFailed,
+    HandedOver,
     Scanned,
     ScanStatus,
-    Signal,
-    StockAllocated,
-    StockUnavailable,
 )
+from domain.orders.signals import Signal
+from domain.orders.stock_signals import Released, StockAllocated, StockUnavailable
 from tests.domain.rare_signals import INCIDENTS, RARE, SAME_FEW, SOME_SKUS, rare
 
 ORDER = "o-1"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.orders.facts import OrderFacts, facts_of
-from domain.orders.signals import Customer
+from domain.orders.purchase_signals import Customer
 from domain.policy.conditions import compile_condition
 from domain.policy.decision import Verdict, to_fact_value
 from domain.policy.document import Severity

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.orders.facts import facts_of
-from domain.orders.signals import StatedField
-from domain.orders.systems_of_record import FIELD_OWNERS
+from domain.orders.systems_of_record import FIELD_OWNERS, StatedField
 from domain.policy.document import Automation
 from domain.policy.facts import CaseFacts
 from domain.policy.rulebook import Routing

@@ -80,59 +80,62 @@ from domain.orders.events import (
     ProblemDetected,
     SignalRecorded,
 )
-from domain.orders.signals import (
+from domain.orders.message_signals import Channel, MessageReceived, MessageSent, WarehouseNoted
+from domain.orders.payment_signals import (
+    PaymentAuthorized,
+    PaymentCaptured,
+    PaymentFailed,
+    PaymentStage,
+    RefundIssued,
+    RefundRequested,
+)
+from domain.orders.purchase_signals import (
     Address,
     AddressChecked,
     AddressVerdict,
-    AllocationFailed,
-    Backordered,
-    Channel,
     Customer,
-    DamageReported,
-    Delivered,
-    DeliveryFailed,
     DuplicateSuspected,
     FraudDecided,
     FraudDecision,
     FraudScreened,
     FraudVerdict,
-    HandedOver,
-    IncidentReason,
-    LabelCreated,
     Line,
-    MessageReceived,
-    MessageSent,
     OrderCancelled,
     OrderPlaced,
-    PaymentAuthorized,
-    PaymentCaptured,
-    PaymentFailed,
-    PaymentStage,
     PriceFlagged,
     Promise,
-    RefundIssued,
-    RefundRequested,
-    Released,
+)
+from domain.orders.return_signals import (
     ReturnAuthorized,
     ReturnLabelCreated,
     ReturnLabelFailed,
     ReturnReceived,
     ReturnRefused,
     ReturnRequested,
+)
+from domain.orders.shipment_signals import (
+    DamageReported,
+    Delivered,
+    DeliveryFailed,
+    HandedOver,
+    IncidentReason,
+    LabelCreated,
     Scanned,
     ScanStatus,
-    Signal,
-    StatedField,
+)
+from domain.orders.signals import Signal
+from domain.orders.stock_signals import (
+    AllocationFailed,
+    Backordered,
+    Released,
     StockAllocated,
     StockCounted,
     StockLevelTold,
     StockUnavailable,
     SubstitutionDecided,
     SubstitutionProposed,
-    System,
-    SystemStated,
-    WarehouseNoted,
 )
+from domain.orders.systems_of_record import StatedField, System, SystemStated
 from domain.people import (
     Actor,
     GrantRevoked,

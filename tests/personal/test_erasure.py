@@ -10,7 +10,7 @@ from msgspec import structs
 
 from application.log import streams
 from domain.orders.order import order_stream
-from domain.orders.signals import Customer
+from domain.orders.purchase_signals import Customer
 from domain.personal_data import personal_texts
 from domain.personal_data_errors import (
     CustomerStillServed,

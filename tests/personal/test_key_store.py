@@ -21,7 +21,8 @@ from application.log.recorder import VersionTaken
 from application.log.sealing import SealBroken, Seals
 from domain.orders.events import SignalRecorded
 from domain.orders.order import order_stream
-from domain.orders.signals import Customer, Signal
+from domain.orders.purchase_signals import Customer
+from domain.orders.signals import Signal
 from domain.people import Actor
 from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder

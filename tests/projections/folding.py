@@ -26,7 +26,7 @@ from domain.cases.work_commands import DeclareError, HandOff, LinkCase, OpenCase
 from domain.cases.work_events import ErrorReason, Link
 from domain.clock.terms import Dependency
 from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName, SetSkills
-from domain.orders.signals import Customer
+from domain.orders.purchase_signals import Customer
 from domain.people import OPERATOR_ACTOR, Role, token_stream
 from domain.principals import KeyScope
 from domain.privacy import ErasureBasis

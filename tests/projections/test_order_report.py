@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.orders.signals import Customer
+from domain.orders.purchase_signals import Customer
 from projections.orders import ORDERS, OrderRow
 from tests.application.in_memory_service import SHIPPED_RULEBOOK, InMemoryService
 from tests.domain.signals import (

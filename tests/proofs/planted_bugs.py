@@ -396,8 +396,8 @@ BUGS = (
     Bug(
         "an author can approve the policy under another name",
         "application/policy/policy_desk.py",
-        "governance_decisions.approve(g, p, note, base, by.actor, by.now, by.names)",
-        "governance_decisions.approve(g, p, note, base, by.actor, by.now)",
+        "decisions.approve(g, p, note, base, by.actor, by.now, by.names)",
+        "decisions.approve(g, p, note, base, by.actor, by.now)",
         AUTHORS,
     ),
     # Authentication.

@@ -20,7 +20,8 @@ from application.log.event_log import Write
 from application.log.streams import PERSON
 from application.people.people_desk import token_digest
 from domain.audit import AuditAsked
-from domain.orders.signals import Customer, Signal
+from domain.orders.purchase_signals import Customer
+from domain.orders.signals import Signal
 from domain.people import OPERATOR_ACTOR, Role, TokenIssued, token_stream
 from domain.privacy import ErasureBasis
 from infrastructure.payments.local import LocalProvider

@@ -20,7 +20,9 @@ from msgspec import Struct
 
 from api.composition import desks, prepare_database
 from domain.money import PositiveMoney
-from domain.orders.signals import Customer, Line, OrderPlaced, Signal, StockAllocated
+from domain.orders.purchase_signals import Customer, Line, OrderPlaced
+from domain.orders.signals import Signal
+from domain.orders.stock_signals import StockAllocated
 from domain.people import Role
 from domain.personal_data import extract_personal
 from domain.recorded_event import RecordedEvent

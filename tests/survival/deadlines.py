@@ -10,7 +10,8 @@ from msgspec import Struct
 from api.composition import desks, prepare_database
 from application.orders.batches import Arrival
 from domain.money import PositiveMoney
-from domain.orders.signals import Customer, Line, OrderPlaced, Signal
+from domain.orders.purchase_signals import Customer, Line, OrderPlaced
+from domain.orders.signals import Signal
 from domain.people import Actor
 from domain.recorded_event import RecordedEvent
 from tests.survival.log_checks import (

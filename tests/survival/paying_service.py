@@ -29,14 +29,10 @@ from domain.adjustments.events import (
     OutcomeInDoubt,
 )
 from domain.money import PositiveMoney
-from domain.orders.signals import (
-    Customer,
-    Line,
-    OrderPlaced,
-    PaymentCaptured,
-    Signal,
-    StockUnavailable,
-)
+from domain.orders.payment_signals import PaymentCaptured
+from domain.orders.purchase_signals import Customer, Line, OrderPlaced
+from domain.orders.signals import Signal
+from domain.orders.stock_signals import StockUnavailable
 from domain.people import Role
 from domain.recorded_event import RecordedEvent
 from infrastructure.postgres.embedded import EmbeddedPostgres

@@ -10,7 +10,7 @@ import msgspec
 import psycopg
 import pytest
 
-from domain.orders.signals import Customer, OrderPlaced
+from domain.orders.purchase_signals import Customer, OrderPlaced
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.survival.clients import STARTED_AT, headers_of, run_clients, tokens_of, wait_for_success
 from tests.survival.deadlines import (

@@ -9,7 +9,7 @@ import httpx2
 import msgspec
 import pytest
 
-from domain.orders.signals import Customer, OrderCancelled, OrderPlaced
+from domain.orders.purchase_signals import Customer, OrderCancelled, OrderPlaced
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.survival.clients import STARTED_AT, headers_of, tokens_of
 from tests.survival.programs import (

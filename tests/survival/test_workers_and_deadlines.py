@@ -13,7 +13,8 @@ import pytest
 
 from api.composition import desks, prepare_database
 from domain.money import PositiveMoney
-from domain.orders.signals import Customer, Line, OrderPlaced, PaymentCaptured
+from domain.orders.payment_signals import PaymentCaptured
+from domain.orders.purchase_signals import Customer, Line, OrderPlaced
 from tests.survival.deadlines import (
     PAYMENT_WITHIN,
     NeglectedOrder,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from domain.orders.signals import StatedField, System, SystemStated
+from domain.orders.systems_of_record import StatedField, System, SystemStated
 from infrastructure.sources.demonstration.shop import Shop, SignalPlan, add_signal, hours
 
 

@@ -11,30 +11,34 @@ from msgspec import structs
 
 from domain.money import PositiveMoney
 from domain.orders.carrier_codes import AFTERSHIP, KARRIO, map_carrier_code
-from domain.orders.signals import (
-    AllocationFailed,
-    Backordered,
-    DamageReported,
-    DeliveryFailed,
+from domain.orders.payment_signals import PaymentFailed, PaymentStage, RefundRequested
+from domain.orders.purchase_signals import (
     FraudDecided,
     FraudDecision,
     FraudScreened,
     FraudVerdict,
-    HandedOver,
-    IncidentReason,
-    LabelCreated,
     OrderCancelled,
     OrderPlaced,
-    PaymentFailed,
-    PaymentStage,
     PriceFlagged,
-    RefundRequested,
+)
+from domain.orders.return_signals import (
     ReturnAuthorized,
     ReturnLabelCreated,
     ReturnLabelFailed,
     ReturnRequested,
+)
+from domain.orders.shipment_signals import (
+    DamageReported,
+    DeliveryFailed,
+    HandedOver,
+    IncidentReason,
+    LabelCreated,
     Scanned,
     ScanStatus,
+)
+from domain.orders.stock_signals import (
+    AllocationFailed,
+    Backordered,
     StockCounted,
     StockLevelTold,
     StockUnavailable,

@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import structs
 
-from domain.orders.signals import Line, PaymentCaptured, Promise, Signal
+from domain.orders.payment_signals import PaymentCaptured
+from domain.orders.purchase_signals import Line, Promise
+from domain.orders.signals import Signal
 
 ZONE_NAME: Final = "America/Sao_Paulo"
 ZONE: Final = ZoneInfo(ZONE_NAME)

@@ -13,7 +13,9 @@ import msgspec
 from msgspec import Struct
 
 from domain.errors import CasetrailError
-from domain.orders.signals import Line, PaymentCaptured, Signal
+from domain.orders.payment_signals import PaymentCaptured
+from domain.orders.purchase_signals import Line
+from domain.orders.signals import Signal
 from infrastructure.csv_rows import (
     MOST_REFUSALS_KEPT,
     RejectedRow,
