@@ -17,10 +17,9 @@ from msgspec import Meta, Struct, structs
 
 from domain.access_errors import AnotherPersonNeeded, BreakGlassMoved, BreakGlassReviewDue
 from domain.errors import Fault, Invalid
-from domain.fields import fill
 from domain.people import Actor, Person, Reason, Role
 from domain.policy.document_types import Name
-from domain.struct_fields import shared_fields
+from domain.struct_fields import fill
 from domain.texts import lines
 
 BREAK_GLASS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:break-glass")
@@ -189,7 +188,7 @@ def request_break_glass(
     if request.queue is not None and request.queue not in queues:
         detail = f"no queue {request.queue}; known are: {', '.join(sorted(queues))}"
         raise Invalid([Fault("/queue", detail)], "the break-glass")
-    return BreakGlassAsked(**shared_fields(request, BreakGlassAsked), lapses_at=now + LAPSES_AFTER)
+    return fill(BreakGlassAsked, request, lapses_at=now + LAPSES_AFTER)
 
 
 def open_break_glass(

@@ -14,10 +14,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
-from domain.fields import fill
 from domain.policy.document_types import Name
 from domain.regions import Region
-from domain.struct_fields import replace_where, shared_fields
+from domain.struct_fields import fill, replace_where
 from domain.texts import PATTERN_END, one_line
 
 PEOPLE_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:people")
@@ -249,7 +248,7 @@ class Person(Struct, frozen=True, kw_only=True):
                 )
                 return structs.replace(now, grants=given, skills=skills, added_at=at)
             case PersonGranted():
-                grant = Grant(**shared_fields(event, Grant), granted_at=at, granted_by=by)
+                grant = fill(Grant, event, granted_at=at, granted_by=by)
                 return structs.replace(now, grants=(*self.grants, grant))
             case GrantRevoked(grant=revoked, reason=reason):
                 end = {"revoked_at": at, "revoked_by": by, "revoked_for": reason}

@@ -14,10 +14,9 @@ from uuid import UUID
 from msgspec import Struct, structs
 
 from domain.cases.evidence import FileDigest
-from domain.fields import fill
 from domain.people import Actor
 from domain.personal_data_errors import NoSuchHold, UnderLegalHold
-from domain.struct_fields import replace_where, shared_fields
+from domain.struct_fields import fill, replace_where
 from domain.texts import lines, one_line
 
 Reason = Annotated[str, lines(2000, least=1)]
@@ -139,13 +138,13 @@ class PrivacyRecord(Struct, frozen=True, kw_only=True):
         who = by.person or by.principal
         match event:
             case LegalHoldPlaced():
-                placed = LegalHold(**shared_fields(event, LegalHold), placed_by=who, placed_at=at)
+                placed = fill(LegalHold, event, placed_by=who, placed_at=at)
                 return structs.replace(now, holds=(*self.holds, placed))
             case LegalHoldReleased(hold=hold):
                 holds = replace_where(self.holds, "hold", hold, released_at=at)
                 return structs.replace(now, holds=holds)
             case ErasureOrdered():
-                ordered = Erasure(**shared_fields(event, Erasure), ordered_by=who, ordered_at=at)
+                ordered = fill(Erasure, event, ordered_by=who, ordered_at=at)
                 return structs.replace(now, erasures=(*self.erasures, ordered))
             case ErasureCompleted(erasure=erasure, keys=keys):
                 done = replace_where(self.erasures, "erasure", erasure, completed_at=at, keys=keys)

@@ -1,8 +1,8 @@
-"""Helpers for structs: fields that two have in common, and a change of one of many."""
+"""Fills a struct by field name from other objects, and changes one struct of many."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -10,10 +10,15 @@ from msgspec.structs import replace
 T = TypeVar("T", bound=Struct)
 
 
-def shared_fields(source: Struct, target: type[Struct]) -> dict[str, Any]:
-    """The fields of `source` that `target` has too, with the values of `source`."""
-    names = source.__struct_fields__
-    return {name: getattr(source, name) for name in target.__struct_fields__ if name in names}
+def fill(kind: type[T], /, *sources: object, **values: object) -> T:
+    """A struct with these values. Each other field has the value of the first source with an attribute of
+    its name. Raises TypeError for a required field that nothing fills."""
+    for name in kind.__struct_fields__:
+        if name not in values:
+            found = [source for source in sources if hasattr(source, name)]
+            if found:
+                values[name] = getattr(found[0], name)
+    return kind(**values)
 
 
 def replace_where(

@@ -16,8 +16,8 @@ from domain.break_glass import (
     BreakGlassReviewed,
     BreakGlassStage,
 )
-from domain.fields import fill
 from domain.recorded_event import RecordedEvent
+from domain.struct_fields import fill
 from projections.projection import Projection, keyed_by_stream
 
 

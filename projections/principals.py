@@ -9,11 +9,11 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.fields import fill
 from domain.identities import IdentityEndEvent, IdentityStart, identity_started_by
 from domain.people import TokenIssued, token_stream
 from domain.principals import PrincipalEvent, PrincipalLinked
 from domain.recorded_event import RecordedEvent
+from domain.struct_fields import fill
 from projections.projection import Projection
 
 

@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from domain.adjustments.reconciliation import ReconciliationRecorded
-from domain.fields import fill
 from domain.recorded_event import RecordedEvent
+from domain.struct_fields import fill
 from projections.projection import Projection
 
 

@@ -15,8 +15,8 @@ from domain.backlog.events import (
     RecoveryOpened,
     RecoveryOwned,
 )
-from domain.fields import fill
 from domain.recorded_event import RecordedEvent
+from domain.struct_fields import fill
 from projections.projection import Projection, keyed_by_stream
 
 

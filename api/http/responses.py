@@ -60,12 +60,6 @@ class CommandResponse(Struct, frozen=True):
         return _http_response(self.status, _encode_body(self.body), headers)
 
 
-def build_view(kind: type[V], source: object, **others: object) -> V:
-    """A view with the source's attributes of the same names, and these others."""
-    names = (name for name in kind.__struct_fields__ if name not in others)
-    return kind(**{name: getattr(source, name) for name in names}, **others)
-
-
 def _encode_body(body: Struct | None) -> bytes:
     return msgspec.json.encode(body) if body is not None else b""
 

@@ -15,7 +15,6 @@ from msgspec import Struct
 from api.http.commands import CommandRequest, configure_command_handler
 from api.http.concurrency import get, post
 from api.http.query import IfMatch, ListQuery, Page, Sort, expected_version, given_filters
-from api.http.responses import build_view
 from api.http.service import ServiceDependency
 from api.routes.cases import CaseView, run_case_command
 from application.cases.case_commands import CommandResult
@@ -31,6 +30,7 @@ from domain.adjustments.commands import (
 )
 from domain.money import Money
 from domain.permissions import Permission
+from domain.struct_fields import fill
 from projections.adjustments import AdjustmentRow
 
 BY_PROPOSAL: Sort = {"proposed_at": datetime, "adjustment_id": UUID}
@@ -80,7 +80,7 @@ def list_adjustments(
 
 
 def _line(row: AdjustmentRow) -> AdjustmentLine:
-    return build_view(
+    return fill(
         AdjustmentLine,
         row,
         id=row.adjustment_id,

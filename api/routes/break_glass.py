@@ -15,7 +15,7 @@ from msgspec import Struct
 from api.http.commands import CommandRequest
 from api.http.concurrency import get, post
 from api.http.query import ListQuery, Page, Sort, given_filters
-from api.http.responses import CommandResponse, build_view
+from api.http.responses import CommandResponse
 from api.http.service import ServiceDependency
 from application.log.caller import Caller
 from application.people.break_glass_desk import BreakGlassDesk, BreakGlassResult
@@ -29,6 +29,7 @@ from domain.break_glass import (
 )
 from domain.people import Role
 from domain.permissions import Permission
+from domain.struct_fields import fill
 from projections.break_glass import BreakGlassRow
 
 BY_REQUEST_TIME: Sort = {"asked_at": datetime, "break_glass": UUID}
@@ -64,7 +65,7 @@ class BreakGlassView(Struct, frozen=True):
 def _view(glass: BreakGlass) -> BreakGlassView:
     asked = glass.asked
     assert asked is not None
-    return build_view(
+    return fill(
         BreakGlassView,
         glass,
         role=asked.role,

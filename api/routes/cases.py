@@ -14,7 +14,7 @@ from msgspec import Struct
 from api.http.commands import CommandRequest
 from api.http.concurrency import get
 from api.http.query import ListQuery, Page, Sort, etag, given_filters
-from api.http.responses import CommandResponse, build_view
+from api.http.responses import CommandResponse
 from api.http.service import ServiceDependency
 from api.http.times import require_offset
 from application.cases.case_commands import CommandResult
@@ -28,6 +28,7 @@ from domain.cases.steps import Hold, Task
 from domain.cases.work_events import Link, WaitStarted
 from domain.permissions import Permission
 from domain.policy.document import Bucket, Severity
+from domain.struct_fields import fill
 from infrastructure.reports.scope_sql import cases_in_scope
 from projections.cases import CaseRow
 
@@ -94,7 +95,7 @@ class CaseView(Struct, frozen=True):
 def view_of(case: ExceptionCase) -> CaseView:
     routed = case.routed
     assert case.opened_at is not None
-    return build_view(
+    return fill(
         CaseView,
         case,
         bucket=routed.bucket if routed else None,

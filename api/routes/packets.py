@@ -13,7 +13,7 @@ from msgspec import Struct
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
 from api.http.query import MOST_ROWS, require_known_parameters
-from api.http.responses import JSON_MEDIA_TYPE, build_view
+from api.http.responses import JSON_MEDIA_TYPE
 from api.http.service import ServiceDependency
 from api.routes.case import AsOf, KnownAt, require_time_limits
 from application.cases.history import case_of, lines_until, recorded_until
@@ -28,6 +28,7 @@ from domain.orders.signals import event_time_key
 from domain.permissions import Permission
 from domain.policy.decision import FactValue
 from domain.recorded_event import RecordedEvent
+from domain.struct_fields import fill
 from infrastructure.reports.scope_sql import cases_in_scope
 
 
@@ -120,7 +121,7 @@ def get_packet(
     if known_at is not None:
         trails = service.desks.log.trails([other.case for other in others])
         past = [case_of(x) for t in trails.values() if (x := [*recorded_until(t, known_at)])]
-        others = [build_view(EarlierCase, case, case=case.id) for case in past]
+        others = [fill(EarlierCase, case, case=case.id) for case in past]
     return PacketView(
         order=order_id,
         decided_on=enriched.packet,

@@ -14,13 +14,13 @@ from msgspec import Struct
 from api.http.concurrency import get
 from api.http.errors import MalformedParameter
 from api.http.query import ListQuery, Page, ReadQuery, Sort
-from api.http.responses import build_view
 from api.http.service import Service, ServiceDependency
 from api.http.times import require_offset
 from application.cases.history import case_of, lines_until
 from domain.authority import authority_of
 from domain.people import Actor, Grant, Person, Role
 from domain.permissions import Permission
+from domain.struct_fields import fill
 
 At = Annotated[
     datetime | None,
@@ -102,7 +102,7 @@ class EligibleList(Struct, frozen=True):
 def grant_view(grant: Grant, lives: bool) -> GrantView:
     revoked_by = _by(grant.revoked_by) if grant.revoked_by is not None else None
     granted_by = _by(grant.granted_by)
-    return build_view(GrantView, grant, granted_by=granted_by, revoked_by=revoked_by, lives=lives)
+    return fill(GrantView, grant, granted_by=granted_by, revoked_by=revoked_by, lives=lives)
 
 
 def _by(actor: Actor) -> str:
@@ -112,7 +112,7 @@ def _by(actor: Actor) -> str:
 def person_view(person: Person, now: datetime) -> PersonView:
     living = person.at(now)
     authority = authority_of(living)
-    return build_view(
+    return fill(
         PersonView,
         person,
         as_of=now,

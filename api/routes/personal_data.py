@@ -19,7 +19,7 @@ from api.http.authentication import AuthenticatedRequest
 from api.http.commands import CommandRequest, configure_command_handler
 from api.http.concurrency import get, post, run_and_record_reads
 from api.http.query import DEFAULT_LIMIT, Limit, require_known_parameters
-from api.http.responses import CommandResponse, build_view
+from api.http.responses import CommandResponse
 from api.http.service import Service, ServiceDependency
 from application.log.caller import Caller
 from application.privacy.customer_data import HeldData
@@ -28,6 +28,7 @@ from domain.orders.order import order_stream
 from domain.orders.purchase_signals import CustomerId
 from domain.permissions import Permission
 from domain.privacy import Erasure, ErasureBasis, LegalHold, Reason, Reference
+from domain.struct_fields import fill
 from infrastructure.personal.reads import PersonalRead
 
 
@@ -162,7 +163,7 @@ def _command(
         return command.run(
             lambda by: act(_privacy_desk(command.service), data, by),
             lambda result: result.record,
-            lambda record: CommandResponse(build_view(PrivacyView, record, record=record.id)),
+            lambda record: CommandResponse(fill(PrivacyView, record, record=record.id)),
         )
 
     path = f"/personal-data/{path}"

@@ -12,7 +12,7 @@ from msgspec import UNSET, Struct
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
 from api.http.query import require_known_parameters
-from api.http.responses import CommandResponse, build_view
+from api.http.responses import CommandResponse
 from api.http.service import ServiceDependency
 from application.policy.policy_desk import PolicyResult
 from domain.permissions import Permission
@@ -25,6 +25,7 @@ from domain.policy.holidays import holiday_notices
 from domain.policy.money_figures import MoneyFigures
 from domain.policy.rechecks import Recheck
 from domain.policy.simulation_figures import SimulationFigures
+from domain.struct_fields import fill
 
 
 class ActView(Struct, frozen=True):
@@ -160,14 +161,14 @@ def view_of(
         against=other.version if other is not None else None,
         differences=[DifferenceView(difference.where, difference.how) for difference in found],
         simulations=[simulation_view(governance, event) for event in policy.simulations],
-        recheck=build_view(RecheckView, recheck) if recheck is not None else None,
+        recheck=fill(RecheckView, recheck) if recheck is not None else None,
     )
 
 
 def simulation_view(governance: Governance, event: PolicySimulated) -> SimulationView:
     against = governance.policies[event.against].version
     money = None if event.money is UNSET else event.money
-    return build_view(SimulationView, event, against=against, money=money)
+    return fill(SimulationView, event, against=against, money=money)
 
 
 def _line(governance: Governance, policy: Policy, now: datetime) -> dict[str, Any]:

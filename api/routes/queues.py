@@ -22,12 +22,13 @@ from api.http.query import (
     Sort,
     wait_for_report,
 )
-from api.http.responses import CommandResponse, build_view
+from api.http.responses import CommandResponse
 from api.http.service import Service, ServiceDependency
 from api.routes.cases import CaseView, case_response
 from domain.authority import Authority
 from domain.cases.errors import QueueNotFound
 from domain.permissions import Permission
+from domain.struct_fields import fill
 from infrastructure.reports.queries import QueueCounts, QueueLine
 from infrastructure.reports.scope_sql import cases_in_scope
 
@@ -71,7 +72,7 @@ def list_queues(read: ReadQuery, service: ServiceDependency) -> QueueList:
     queues = service.desks.policy.current.document.queues
     return QueueList(
         [
-            build_view(
+            fill(
                 QueueView,
                 counts.get(name, none),
                 queue=name,

@@ -16,7 +16,7 @@ from api.http.concurrency import get, post
 from api.http.errors import MalformedBody
 from api.http.json_keys import require_unique_keys
 from api.http.query import ListQuery, Page, Prefer, Sort, wait_for_report
-from api.http.responses import CommandResponse, build_view
+from api.http.responses import CommandResponse
 from api.http.service import Service, ServiceDependency
 from api.routes.trail_page import CSV
 from application.log.caller import Caller
@@ -25,6 +25,7 @@ from domain.adjustments.provider_statement import StatementLine
 from domain.adjustments.reconciliation import CurrencySums, Discrepancy
 from domain.errors import Fault, Invalid
 from domain.permissions import Permission
+from domain.struct_fields import fill
 from infrastructure.payments.local import read_statement
 from projections.reconciliations import ReconciliationRow
 
@@ -112,7 +113,7 @@ def _statement(service: Service, body: bytes, kind: str, now: datetime) -> State
 
 def _command_response(result: ReconciliationResult) -> CommandResponse:
     return CommandResponse(
-        build_view(
+        fill(
             ReconciliationView,
             result.recorded,
             id=result.id,

@@ -15,7 +15,7 @@ from api.http.authentication import AuthenticatedRequest
 from api.http.commands import CommandRequest, configure_command_handler
 from api.http.concurrency import get, post
 from api.http.query import IfMatch, ReadQuery, etag, expected_version
-from api.http.responses import CommandResponse, build_view
+from api.http.responses import CommandResponse
 from api.http.service import Service, ServiceDependency
 from api.routes.queues import require_queue
 from application.cases.recovery_desk import RecoveryDesk, RecoveryResult
@@ -31,6 +31,7 @@ from domain.backlog.recovery import (
 from domain.errors import Fault, Invalid
 from domain.permissions import Permission
 from domain.policy.document import Backlog
+from domain.struct_fields import fill
 
 
 class RecoveryLine(Struct, frozen=True):
@@ -74,7 +75,7 @@ def list_recoveries(read: ReadQuery, service: ServiceDependency) -> RecoveryList
     read.wait_for("recovery")
     may_read = read.authority.has_whole_queue
     rows = [r for r in service.reports.recoveries() if may_read(Permission.READ_CASES, r.queue)]
-    return RecoveryList([build_view(RecoveryLine, row) for row in rows])
+    return RecoveryList([fill(RecoveryLine, row) for row in rows])
 
 
 @get(
@@ -93,7 +94,7 @@ def get_recovery(
 
 
 def _command_response(recovery: Recovery) -> CommandResponse:
-    view = build_view(PlanView, recovery.plan, queue=recovery.queue, version=recovery.version)
+    view = fill(PlanView, recovery.plan, queue=recovery.queue, version=recovery.version)
     return CommandResponse(view, headers={"ETag": etag(recovery.version)})
 
 

@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from api.http.concurrency import get
 from api.http.query import ListQuery, Page, Sort, given_filters, none_if_never
-from api.http.responses import build_view
 from api.http.service import ServiceDependency
 from domain.permissions import Permission
+from domain.struct_fields import fill
 from infrastructure.reports.scope_sql import known_cases_in_scope
 from projections.tasks import TaskRow
 
@@ -51,4 +51,4 @@ def get_tasks(
 
 def _view(row: TaskRow) -> TaskView:
     due_at = none_if_never(row.due_by)
-    return build_view(TaskView, row, case=row.case_id, order=row.order_id, due_at=due_at)
+    return fill(TaskView, row, case=row.case_id, order=row.order_id, due_at=due_at)

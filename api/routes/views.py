@@ -19,11 +19,11 @@ from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get, permission_option
 from api.http.errors import RouteNotFound
 from api.http.query import ListQuery, Page, ReadQuery, Sort, given_filters, none_if_never
-from api.http.responses import build_view
 from api.http.service import Service, ServiceDependency
 from domain.clock.measure_runs import MissedMeasure, TimeAttribution
 from domain.clock.terms import Measure, ServiceTerms
 from domain.permissions import Permission
+from domain.struct_fields import fill
 from infrastructure.reports.queries import OrderFlow
 from infrastructure.reports.scope_sql import known_cases_in_scope, orders_in_scope
 from projections import PROJECTIONS
@@ -100,7 +100,7 @@ def get_sla(
 
 def _view(row: SlaRow) -> SlaView:
     due_next = none_if_never(row.due_next)
-    return build_view(SlaView, row, case=row.case_id, order=row.order_id, due_next=due_next)
+    return fill(SlaView, row, case=row.case_id, order=row.order_id, due_next=due_next)
 
 
 @get("/cases/{case_id:uuid}/clock", needs=Permission.READ_CASES, summary="Get the clock of a case")
@@ -116,7 +116,7 @@ def get_clock(
         as_of=now,
         terms=clock.terms,
         measures=[
-            build_view(
+            fill(
                 MeasureView,
                 standing,
                 used_seconds=standing.used.total_seconds(),

@@ -12,11 +12,11 @@ from application.audit.log_scan import LogScan
 from application.audit.persons import load_persons
 from application.cases.trail import describe_actor
 from domain.authority import authority_of
-from domain.fields import fill
 from domain.identities import IdentityEndEvent, IdentityKind, IdentityStart, identity_started_by
 from domain.people import Grant, Person, Role
 from domain.permissions import Permission
 from domain.recorded_event import RecordedEvent
+from domain.struct_fields import fill
 
 
 class LastAct(Struct, frozen=True):

@@ -11,8 +11,8 @@ from msgspec import Struct
 from application.audit.log_scan import LogScan
 from application.log.streams import require_case_trail
 from domain.builds import BuildStarted
-from domain.fields import fill
 from domain.recorded_event import RecordedEvent
+from domain.struct_fields import fill
 
 
 class SeenBuild(Struct, frozen=True, kw_only=True):

@@ -30,13 +30,13 @@ from domain.cases.event_descriptions import describe_event
 from domain.cases.events import CaseEvent, Enriched, Resolved
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import PacketFact, packet_bytes
-from domain.fields import fill
 from domain.personal_data import ERASED, personal_texts
 from domain.policy.approvals import ApprovalMatrix
 from domain.policy.decision import Decision
 from domain.policy.document import canonical_json
 from domain.policy.governance import Governance
 from domain.recorded_event import RecordedEvent
+from domain.struct_fields import fill
 
 
 class AdjustmentAct(Struct, frozen=True, kw_only=True):

@@ -22,8 +22,8 @@ from domain.adjustments.kinds import Duty
 from domain.cases.duties import duty_of
 from domain.cases.events import CaseEvent, Detected
 from domain.cases.work_events import Breached, WaitEnded, WaitStarted
-from domain.fields import fill
 from domain.recorded_event import RecordedEvent
+from domain.struct_fields import fill
 
 STEPS: Final = (
     ("report_to_review", "reported_at", "reviewed_at"),

@@ -28,8 +28,8 @@ from domain.break_glass import (
     break_glass_name,
 )
 from domain.cases.work_events import ErrorDeclared, ErrorReason
-from domain.fields import fill
 from domain.recorded_event import RecordedEvent
+from domain.struct_fields import fill
 
 
 class EmergencyAct(Struct, frozen=True, kw_only=True):

@@ -13,9 +13,9 @@ from application.log.event_codec import from_state
 from application.log.event_log import EventLog
 from application.log.sealing import DataKeys
 from application.privacy.privacy_desk import PrivacyDesk
-from domain.fields import fill
 from domain.personal_data import personal_texts
 from domain.privacy import Erasure, LegalHold
+from domain.struct_fields import fill
 
 
 class PersonalTextCounts(Struct, frozen=True, kw_only=True):

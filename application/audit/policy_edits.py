@@ -11,10 +11,10 @@ from application.audit.persons import canonical_names, persons_behind
 from application.cases.trail import describe_actor
 from application.log.streams import governance_after
 from application.policy.reperformance import Period
-from domain.fields import fill
 from domain.policy.events import GovernanceEvent
 from domain.policy.governance import Governance, Policy, PolicyAction
 from domain.recorded_event import RecordedEvent
+from domain.struct_fields import fill
 
 ACTIVATION_EVENTS = ("policy.activated", "policy.rolled_back", "policy.emergency_activated")
 _APPROVAL_EVENTS = ("policy.approved", "policy.ratified")

@@ -14,11 +14,11 @@ from application.audit.persons import Persons
 from application.cases.trail import describe_actor
 from domain.adjustments.kinds import Duty
 from domain.authority import permissions_of_grant, scope_of
-from domain.fields import fill
 from domain.people import Grant, Person, Role
 from domain.permissions import Permission
 from domain.principals import DelegationEnded, DelegationGranted
 from domain.recorded_event import RecordedEvent
+from domain.struct_fields import fill
 
 DUTY_BY_PERMISSION: Final[Mapping[Permission, Duty]] = {
     Permission.PROPOSE_ADJUSTMENTS: Duty.REVIEW,

@@ -14,7 +14,7 @@ from domain.adjustments import reconciliation
 from domain.adjustments.adjustment import PAID_STATES
 from domain.adjustments.provider_statement import StatementLine
 from domain.adjustments.reconciliation import CaseAdjustment, CurrencySums, Discrepancy
-from domain.fields import fill
+from domain.struct_fields import fill
 
 
 class StatementComparison(Struct, frozen=True, kw_only=True):

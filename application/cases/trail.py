@@ -24,11 +24,11 @@ from domain.cases.event_descriptions import describe_event
 from domain.cases.events import CaseEvent, Detected, Enriched, Resolved, SignalJoined
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.step_events import TaskOverdue
-from domain.fields import R, fill
 from domain.orders.events import SignalRecorded
 from domain.people import Actor
 from domain.policy.decision import Decision, Verdict
 from domain.recorded_event import RecordedEvent
+from domain.struct_fields import T, fill
 
 
 class PolicyReason(Struct, frozen=True):
@@ -116,7 +116,7 @@ def describe_line(
     )
 
 
-def fill_from_line(kind: type[R], line: RecordedEvent, *sources: object, **values: object) -> R:
+def fill_from_line(kind: type[T], line: RecordedEvent, *sources: object, **values: object) -> T:
     """A row about a line of the log, filled from the line, its actor and the sources. `who` is the actor in
     words, and `case` is the stream of the line."""
     own: dict[str, object] = {"who": describe_actor(line.actor), "case": line.stream, **values}

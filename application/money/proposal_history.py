@@ -17,10 +17,10 @@ from domain.adjustments.events import (
     AdjustmentWithdrawn,
     ExecutionFailed,
 )
-from domain.fields import fill
 from domain.orders.order import order_stream
 from domain.policy.money_figures import PastProposal
 from domain.recorded_event import RecordedEvent
+from domain.struct_fields import fill
 
 BATCH_SIZE = 200
 _ENDS = AdjustmentRejected | AdjustmentWithdrawn | AdjustmentLapsed | ExecutionFailed

@@ -29,8 +29,8 @@ from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import RoleMembers
 from domain.errors import CasetrailError, TooContended
 from domain.orders.order import Order, order_stream
+from domain.orders.purchase_signals import OrderPlaced
 from domain.orders.signal_body import OWN_SOURCE
-from domain.orders.signals import OrderPlaced
 from domain.people import Actor
 from domain.policy.rulebook import Rulebook
 

@@ -29,12 +29,12 @@ from domain.cases.reperformance import (
     compare_packet,
 )
 from domain.cases.work_events import Opened
-from domain.fields import fill
 from domain.orders.events import ExpectationMet, PassedIntake, ProblemDetected, SignalRecorded
 from domain.orders.order import Order, order_stream
 from domain.policy.decision import Decision
 from domain.policy.rulebook import Rulebook
 from domain.recorded_event import RecordedEvent
+from domain.struct_fields import fill
 
 BATCH_SIZE = 200
 FindCitedPolicies = Callable[[str, datetime], Sequence[Rulebook]]

@@ -12,10 +12,9 @@ from msgspec import Struct, structs
 from domain.adjustments import events
 from domain.adjustments.errors import AdjustmentNotFound
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, LapseCause
-from domain.fields import fill
 from domain.money import Money
 from domain.people import Actor
-from domain.struct_fields import shared_fields
+from domain.struct_fields import fill
 from domain.texts import Note
 
 
@@ -207,8 +206,9 @@ class Adjustments(Struct, frozen=True):
         self, event: events.AdjustmentEvent, at: datetime, by: Actor, version: int
     ) -> Adjustments:
         if isinstance(event, events.AdjustmentProposed):
-            proposed = Adjustment(
-                **shared_fields(event, Adjustment),
+            proposed = fill(
+                Adjustment,
+                event,
                 id=event.adjustment,
                 state=AdjustmentState.PROPOSED,
                 proposed_by=by.persons,

@@ -23,7 +23,7 @@ from domain.errors import Fault, Invalid
 from domain.orders.order import Order
 from domain.policy.approvals import CumulativeAmounts, ProposedAdjustment
 from domain.policy.rulebook import Rulebook
-from domain.struct_fields import shared_fields
+from domain.struct_fields import fill
 
 UNBOUND_FIELDS = ("digest", "lapses_at", "note")
 """The fields of a proposal that an approval is not bound to; it is bound to all others."""
@@ -68,8 +68,9 @@ def propose(
     enriched = create_enriched(order)
     lapses_at = now + matrix.approvals.lapses_after
     number = len(case.adjustments.items) + 1
-    bare = AdjustmentProposed(
-        **shared_fields(replace(request, payment=payment), AdjustmentProposed),
+    bare = fill(
+        AdjustmentProposed,
+        replace(request, payment=payment),
         adjustment=adjustment_id(case.id, number),
         packet=enriched.digest,
         digest="",

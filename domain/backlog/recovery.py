@@ -16,11 +16,10 @@ from msgspec import Meta, Struct, structs
 from domain.backlog import events
 from domain.backlog.errors import ActionNotOpen, RecoveryNotFound
 from domain.cases.work_commands import CommandRequest
-from domain.fields import fill
 from domain.people import PersonName
 from domain.policy.document import Backlog
 from domain.policy.document_types import Name, Title
-from domain.struct_fields import replace_where, shared_fields
+from domain.struct_fields import fill, replace_where
 
 RECOVERIES_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:recoveries")
 
@@ -77,7 +76,7 @@ class Recovery(Struct, frozen=True, kw_only=True):
     def after(self, event: events.RecoveryEvent, at: datetime) -> Recovery:
         now = structs.replace(self, version=self.version + 1)
         if isinstance(event, events.RecoveryOpened):
-            plan = RecoveryPlan(**shared_fields(event, RecoveryPlan), opened_at=at)
+            plan = fill(RecoveryPlan, event, opened_at=at)
             return structs.replace(now, queue=event.queue, plan=plan)
         assert self.plan is not None
         return structs.replace(now, plan=_plan_after(self.plan, event, at))

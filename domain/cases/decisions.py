@@ -11,7 +11,7 @@ from domain.adjustments.errors import AdjustmentsOpen
 from domain.cases import errors, steps
 from domain.cases import work_events as work
 from domain.cases.events import CaseEvent, Reopened, Resolution, Resolved
-from domain.cases.evidence import EvidenceRef, EvidenceType
+from domain.cases.evidence import Evidence, EvidenceRef, EvidenceType
 from domain.cases.exception_case import CaseState, ExceptionCase
 from domain.cases.opening import create_enriched
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
@@ -21,13 +21,12 @@ from domain.cases.work_commands import DeclareError, HandOff, LinkCase, StartWai
 from domain.clock.clock import Clock, ClockChange, ClockChangeKind
 from domain.clock.terms import Measure
 from domain.errors import Fault, Invalid
-from domain.fields import fill
 from domain.orders.order import Order
 from domain.policy.decision import Decision
 from domain.policy.document import Ladder
 from domain.policy.document_types import Name
 from domain.policy.rulebook import Rulebook
-from domain.struct_fields import shared_fields
+from domain.struct_fields import fill
 from domain.texts import Note, RequiredNote
 
 HAND_OFF_RULE = "handed-off"
@@ -108,7 +107,7 @@ def hand_off(
 def wait(case: ExceptionCase, person: str, request: StartWait) -> list[CaseEvent]:
     """Start a wait for another party; it ends the previous wait, if there is one."""
     _require_unclaimed_or_claimed_by(case, person)
-    started = work.WaitStarted(**shared_fields(request, work.WaitStarted))
+    started = fill(work.WaitStarted, request)
     ended = [work.WaitEnded(how=work.WaitEnd.RESUMED)] if case.waiting is not None else []
     return [*ended, started]
 

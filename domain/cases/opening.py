@@ -20,7 +20,7 @@ from domain.policy.decision import Decision
 from domain.policy.document import Kind
 from domain.policy.facts import CaseFacts
 from domain.policy.rulebook import Routing, Rulebook
-from domain.struct_fields import shared_fields
+from domain.struct_fields import fill
 
 MANUAL_RULE = "by-hand"
 """The rule name of a case that a person opened."""
@@ -117,8 +117,9 @@ def create_routed(
     """The event of a routing, with the terms that apply from here on."""
     tier = order.facts.customer.tier if order is not None else None
     service = rulebook.service(routing.work_type, tier)
-    return Routed(
-        **shared_fields(routing, Routed),
+    return fill(
+        Routed,
+        routing,
         kind=name,
         bucket=kind.bucket,
         severity=kind.severity,

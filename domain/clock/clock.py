@@ -28,7 +28,7 @@ from domain.clock.measure_runs import (
 )
 from domain.clock.terms import Dependency, Measure, ServiceTerms
 from domain.clock.time_split import NO_TIME, TimeTally, split_seconds
-from domain.struct_fields import shared_fields
+from domain.struct_fields import fill
 
 
 class ClockChangeKind(StrEnum):
@@ -149,8 +149,9 @@ class Clock(Struct, frozen=True, kw_only=True):
         if run is None:
             return None
         used = run.used(clock.tally)
-        return MeasureStatus(
-            **shared_fields(run, MeasureStatus),
+        return fill(
+            MeasureStatus,
+            run,
             measure=measure,
             paused=clock.paused and run.is_running,
             used=used,

@@ -19,7 +19,6 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 from msgspec import Struct, structs
 
-from domain.orders import signals as kinds
 from domain.orders.contact_facts import ContactFacts, contact_facts
 from domain.orders.disagreement_facts import DisagreementFacts, disagreement_facts
 from domain.orders.fact_metadata import SignalsByType, derived_from, lasting
@@ -37,27 +36,29 @@ from domain.orders.promise_facts import PromiseFacts, promise_facts
 from domain.orders.purchase_signals import DuplicateSuspected, OrderCancelled, OrderPlaced
 from domain.orders.return_facts import ReturnFacts, return_facts
 from domain.orders.screening_facts import AddressFacts, FraudFacts, address_facts, fraud_facts
+from domain.orders.shipment_signals import HandedOver
+from domain.orders.signals import Signal, event_time_key
 from domain.orders.stock_facts import StockFacts, stock_facts
 from domain.orders.stock_signals import StockUnavailable
 from domain.personal_data import ERASED
 
 
 class OrderFlags(Struct, frozen=True, gc=False):
-    placed: Annotated[bool, lasting(kinds.OrderPlaced)]
+    placed: Annotated[bool, lasting(OrderPlaced)]
     """The storefront sent the order."""
-    cancelled: Annotated[bool, lasting(kinds.OrderCancelled)]
-    unavailable: Annotated[bool, lasting(kinds.StockUnavailable)]
+    cancelled: Annotated[bool, lasting(OrderCancelled)]
+    unavailable: Annotated[bool, lasting(StockUnavailable)]
     """A source reported that stock is not available."""
-    handed_over: Annotated[bool, lasting(kinds.HandedOver)]
-    duplicate_suspected: Annotated[bool, lasting(kinds.DuplicateSuspected)]
+    handed_over: Annotated[bool, lasting(HandedOver)]
+    duplicate_suspected: Annotated[bool, lasting(DuplicateSuspected)]
     """A system suspects that it duplicates another order."""
-    duplicate_of: Annotated[str | None, derived_from(kinds.DuplicateSuspected)]
+    duplicate_of: Annotated[str | None, derived_from(DuplicateSuspected)]
     """The other order, by the latest such signal."""
 
 
 class CustomerFacts(Struct, frozen=True, gc=False):
-    id: Annotated[str | None, derived_from(kinds.OrderPlaced)]
-    tier: Annotated[str | None, derived_from(kinds.OrderPlaced)]
+    id: Annotated[str | None, derived_from(OrderPlaced)]
+    tier: Annotated[str | None, derived_from(OrderPlaced)]
 
 
 class OrderFacts(Struct, frozen=True, gc=False):
@@ -81,19 +82,19 @@ class OrderFacts(Struct, frozen=True, gc=False):
 
 
 def _flags(signals: SignalsByType, _: ChargeFacts) -> OrderFlags:
-    suspicions: list[kinds.DuplicateSuspected] = signals.get(kinds.DuplicateSuspected, [])
+    suspicions: list[DuplicateSuspected] = signals.get(DuplicateSuspected, [])
     return OrderFlags(
-        placed=kinds.OrderPlaced in signals,
-        cancelled=kinds.OrderCancelled in signals,
-        unavailable=kinds.StockUnavailable in signals,
-        handed_over=kinds.HandedOver in signals,
+        placed=OrderPlaced in signals,
+        cancelled=OrderCancelled in signals,
+        unavailable=StockUnavailable in signals,
+        handed_over=HandedOver in signals,
         duplicate_suspected=bool(suspicions),
         duplicate_of=suspicions[-1].other if suspicions else None,
     )
 
 
 def _customer(signals: SignalsByType, _: ChargeFacts) -> CustomerFacts:
-    placed: list[kinds.OrderPlaced] = signals.get(kinds.OrderPlaced, [])
+    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
     if not placed:
         return CustomerFacts(id=None, tier=None)
     customer = placed[0].customer
@@ -148,7 +149,7 @@ _GROUP_FEEDS: Final = _find_group_feeds()
 
 
 def facts_of(
-    signals: Iterable[kinds.Signal],
+    signals: Iterable[Signal],
     earlier: OrderFacts | None = None,
     fresh: frozenset[type] = frozenset(),
 ) -> OrderFacts:
@@ -158,7 +159,7 @@ def facts_of(
     groups that they can change are computed.
     """
     by_type: dict[type[Any], list[Any]] = {}
-    for signal in sorted(signals, key=kinds.event_time_key):
+    for signal in sorted(signals, key=event_time_key):
         by_type.setdefault(type(signal), []).append(signal)
     if earlier is None:
         charge = charge_facts(by_type)

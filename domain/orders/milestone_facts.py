@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final, get_type_hints
 
 from msgspec import Struct
 
-from domain.orders import signals as kinds
 from domain.orders.fact_metadata import (
     ONCE_KNOWN,
     SignalsByType,
@@ -16,42 +15,53 @@ from domain.orders.fact_metadata import (
     lasting,
     once_known,
 )
+from domain.orders.payment_signals import (
+    PaymentAuthorized,
+    PaymentCaptured,
+    RefundIssued,
+    RefundRequested,
+)
+from domain.orders.purchase_signals import FraudDecided, FraudScreened, OrderCancelled, OrderPlaced
+from domain.orders.return_signals import (
+    ReturnAuthorized,
+    ReturnLabelCreated,
+    ReturnReceived,
+    ReturnRefused,
+    ReturnRequested,
+)
 from domain.orders.screening_facts import fraud_facts
+from domain.orders.shipment_signals import Delivered, HandedOver
+from domain.orders.signals import Signal
+from domain.orders.stock_signals import Released, StockAllocated, StockUnavailable
 
 
 class Milestones(Struct, frozen=True, gc=False):
     """When each step first happened, by event time."""
 
-    placed_at: Annotated[datetime | None, once_known(kinds.OrderPlaced)]
-    approved_at: Annotated[datetime | None, once_known(kinds.PaymentAuthorized)]
-    paid_at: Annotated[datetime | None, once_known(kinds.PaymentCaptured)]
-    allocated_at: Annotated[datetime | None, once_known(kinds.StockAllocated)]
-    released_at: Annotated[datetime | None, once_known(kinds.Released)]
-    handed_over_at: Annotated[datetime | None, once_known(kinds.HandedOver)]
-    delivered_at: Annotated[datetime | None, once_known(kinds.Delivered)]
-    cancelled_at: Annotated[datetime | None, once_known(kinds.OrderCancelled)]
-    unavailable_at: Annotated[datetime | None, once_known(kinds.StockUnavailable)]
-    return_requested_at: Annotated[datetime | None, once_known(kinds.ReturnRequested)]
-    return_received_at: Annotated[datetime | None, once_known(kinds.ReturnReceived)]
-    refunded_at: Annotated[datetime | None, once_known(kinds.RefundIssued)]
+    placed_at: Annotated[datetime | None, once_known(OrderPlaced)]
+    approved_at: Annotated[datetime | None, once_known(PaymentAuthorized)]
+    paid_at: Annotated[datetime | None, once_known(PaymentCaptured)]
+    allocated_at: Annotated[datetime | None, once_known(StockAllocated)]
+    released_at: Annotated[datetime | None, once_known(Released)]
+    handed_over_at: Annotated[datetime | None, once_known(HandedOver)]
+    delivered_at: Annotated[datetime | None, once_known(Delivered)]
+    cancelled_at: Annotated[datetime | None, once_known(OrderCancelled)]
+    unavailable_at: Annotated[datetime | None, once_known(StockUnavailable)]
+    return_requested_at: Annotated[datetime | None, once_known(ReturnRequested)]
+    return_received_at: Annotated[datetime | None, once_known(ReturnReceived)]
+    refunded_at: Annotated[datetime | None, once_known(RefundIssued)]
     ready_for_release_at: Annotated[
         datetime | None,
         derived_from(
-            kinds.StockAllocated,
-            kinds.PaymentAuthorized,
-            kinds.PaymentCaptured,
-            kinds.FraudScreened,
-            kinds.FraudDecided,
+            StockAllocated, PaymentAuthorized, PaymentCaptured, FraudScreened, FraudDecided
         ),
     ]
     """When stock was allocated, the payment secured and, if it was screened, the order accepted."""
-    return_authorized_at: Annotated[datetime | None, once_known(kinds.ReturnAuthorized)]
-    return_refused_at: Annotated[datetime | None, once_known(kinds.ReturnRefused)]
-    return_label_at: Annotated[datetime | None, once_known(kinds.ReturnLabelCreated)]
-    refund_requested_at: Annotated[datetime | None, once_known(kinds.RefundRequested)]
-    out_of_order: Annotated[
-        bool, lasting(kinds.OrderPlaced, kinds.PaymentAuthorized, kinds.HandedOver, kinds.Delivered)
-    ]
+    return_authorized_at: Annotated[datetime | None, once_known(ReturnAuthorized)]
+    return_refused_at: Annotated[datetime | None, once_known(ReturnRefused)]
+    return_label_at: Annotated[datetime | None, once_known(ReturnLabelCreated)]
+    refund_requested_at: Annotated[datetime | None, once_known(RefundRequested)]
+    out_of_order: Annotated[bool, lasting(OrderPlaced, PaymentAuthorized, HandedOver, Delivered)]
     """A purchase, approval, hand-over or delivery has a later time than a step that follows it."""
 
 
@@ -77,27 +87,24 @@ def milestones(signals: SignalsByType) -> Milestones:
 
 def _ready_for_release_at(signals: SignalsByType) -> datetime | None:
     secured = [
-        first_event_time(signals, kinds.PaymentAuthorized),
-        first_event_time(signals, kinds.PaymentCaptured),
+        first_event_time(signals, PaymentAuthorized),
+        first_event_time(signals, PaymentCaptured),
     ]
     paid = min((at for at in secured if at is not None), default=None)
-    needed = [first_event_time(signals, kinds.StockAllocated), paid]
-    if kinds.FraudScreened in signals or kinds.FraudDecided in signals:
+    needed = [first_event_time(signals, StockAllocated), paid]
+    if FraudScreened in signals or FraudDecided in signals:
         needed.append(fraud_facts(signals).accepted_at)
     known = [at for at in needed if at is not None]
     return max(known) if len(known) == len(needed) else None
 
 
-def find_out_of_order_pairs(signals: SignalsByType) -> list[tuple[kinds.Signal, kinds.Signal]]:
+def find_out_of_order_pairs(signals: SignalsByType) -> list[tuple[Signal, Signal]]:
     """Pairs of signals in the wrong order: (the one that should come first, the one after it).
 
     Signals about different shipments are not compared.
     """
-    in_order = [
-        signals.get(k, [])
-        for k in (kinds.OrderPlaced, kinds.PaymentAuthorized, kinds.HandedOver, kinds.Delivered)
-    ]
-    found: list[tuple[kinds.Signal, kinds.Signal]] = []
+    in_order = [signals.get(k, []) for k in (OrderPlaced, PaymentAuthorized, HandedOver, Delivered)]
+    found: list[tuple[Signal, Signal]] = []
     for n, before in enumerate(in_order):
         for after in in_order[n + 1 :]:
             if not before or not after or before[-1].event_time <= after[0].event_time:
@@ -109,6 +116,6 @@ def find_out_of_order_pairs(signals: SignalsByType) -> list[tuple[kinds.Signal, 
     return found
 
 
-def _same_shipment(one: kinds.Signal, other: kinds.Signal) -> bool:
+def _same_shipment(one: Signal, other: Signal) -> bool:
     mine, theirs = getattr(one, "shipment", None), getattr(other, "shipment", None)
     return mine is None or theirs is None or mine == theirs

@@ -8,8 +8,10 @@ from typing import Annotated, Final
 from msgspec import Struct
 
 from domain.orders.fact_metadata import SignalsByType, derived_from, first_event_time
+from domain.orders.purchase_signals import OrderPlaced
+from domain.orders.shipment_signals import LabelCreated
 from domain.orders.signal_body import time_zone
-from domain.orders.signals import LabelCreated, OrderPlaced, Released, StockAllocated
+from domain.orders.stock_signals import Released, StockAllocated
 
 
 class PromiseFacts(Struct, frozen=True, gc=False):

@@ -7,47 +7,53 @@ from typing import Annotated, Final
 
 from msgspec import Struct
 
-from domain.orders import signals as kinds
 from domain.orders.fact_metadata import SignalsByType, derived_from, lasting, once_known
+from domain.orders.purchase_signals import (
+    AddressChecked,
+    AddressVerdict,
+    FraudDecided,
+    FraudDecision,
+    FraudScreened,
+    FraudVerdict,
+    OrderPlaced,
+)
 from domain.regions import region_of
 
 
 class FraudFacts(Struct, frozen=True, gc=False):
-    flagged: Annotated[bool, lasting(kinds.FraudScreened)] = False
+    flagged: Annotated[bool, lasting(FraudScreened)] = False
     """A screening asks for review or rejection."""
-    accepted_at: Annotated[datetime | None, once_known(kinds.FraudScreened, kinds.FraudDecided)] = (
-        None
-    )
+    accepted_at: Annotated[datetime | None, once_known(FraudScreened, FraudDecided)] = None
     """When it was first accepted, by screening or decision."""
-    open: Annotated[bool | None, derived_from(kinds.FraudScreened, kinds.FraudDecided)] = None
+    open: Annotated[bool | None, derived_from(FraudScreened, FraudDecided)] = None
     """Since the last flag there was no decision, and no screening that accepted."""
 
 
 class AddressFacts(Struct, frozen=True, gc=False):
-    bad: Annotated[bool, lasting(kinds.AddressChecked)] = False
+    bad: Annotated[bool, lasting(AddressChecked)] = False
     """A check found the address undeliverable."""
-    open: Annotated[bool | None, derived_from(kinds.AddressChecked)] = None
+    open: Annotated[bool | None, derived_from(AddressChecked)] = None
     """The last check found the address undeliverable."""
-    verdict: Annotated[str | None, derived_from(kinds.AddressChecked)] = None
+    verdict: Annotated[str | None, derived_from(AddressChecked)] = None
     """The result of the last check."""
-    region: Annotated[str | None, derived_from(kinds.OrderPlaced)] = None
+    region: Annotated[str | None, derived_from(OrderPlaced)] = None
     """The country of delivery (ISO 3166-1), with its subdivision where that has a code (ISO 3166-2)."""
 
 
 NOT_SCREENED: Final = FraudFacts()
 NOT_CHECKED: Final = AddressFacts()
-_GOOD: Final = frozenset([kinds.AddressVerdict.VALID, kinds.AddressVerdict.CORRECTED])
+_GOOD: Final = frozenset([AddressVerdict.VALID, AddressVerdict.CORRECTED])
 
 
 def fraud_facts(signals: SignalsByType) -> FraudFacts:
-    screened: list[kinds.FraudScreened] = signals.get(kinds.FraudScreened, [])
-    decided: list[kinds.FraudDecided] = signals.get(kinds.FraudDecided, [])
+    screened: list[FraudScreened] = signals.get(FraudScreened, [])
+    decided: list[FraudDecided] = signals.get(FraudDecided, [])
     if not screened and not decided:
         return NOT_SCREENED
-    flags = [s.event_time for s in screened if s.verdict is not kinds.FraudVerdict.ACCEPT]
-    accepted = [s.event_time for s in screened if s.verdict is kinds.FraudVerdict.ACCEPT]
+    flags = [s.event_time for s in screened if s.verdict is not FraudVerdict.ACCEPT]
+    accepted = [s.event_time for s in screened if s.verdict is FraudVerdict.ACCEPT]
     answers = [*accepted, *(d.event_time for d in decided)]
-    accepted += [d.event_time for d in decided if d.decision is kinds.FraudDecision.ACCEPT]
+    accepted += [d.event_time for d in decided if d.decision is FraudDecision.ACCEPT]
     return FraudFacts(
         flagged=bool(flags),
         accepted_at=min(accepted, default=None),
@@ -56,7 +62,7 @@ def fraud_facts(signals: SignalsByType) -> FraudFacts:
 
 
 def address_facts(signals: SignalsByType) -> AddressFacts:
-    checks: list[kinds.AddressChecked] = signals.get(kinds.AddressChecked, [])
+    checks: list[AddressChecked] = signals.get(AddressChecked, [])
     region = _region(signals)
     if not checks:
         return NOT_CHECKED if region is None else AddressFacts(region=region)
@@ -69,6 +75,6 @@ def address_facts(signals: SignalsByType) -> AddressFacts:
 
 
 def _region(signals: SignalsByType) -> str | None:
-    placed: list[kinds.OrderPlaced] = signals.get(kinds.OrderPlaced, [])
+    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
     to = placed[0].ship_to if placed else None
     return region_of(to.country_code, to.country_area) if to is not None else None

@@ -6,62 +6,13 @@ Each subject has a module of its own (`payment_signals.py`, …); this module un
 from datetime import datetime
 from typing import TypeAlias
 
-from domain.orders.message_signals import Channel, MessageReceived, MessageSent, WarehouseNoted
-from domain.orders.payment_signals import (
-    PaymentAuthorized,
-    PaymentCaptured,
-    PaymentFailed,
-    PaymentStage,
-    RefundIssued,
-    RefundRequested,
-)
-from domain.orders.purchase_signals import (
-    Address,
-    AddressChecked,
-    AddressVerdict,
-    Customer,
-    DuplicateSuspected,
-    FraudDecided,
-    FraudDecision,
-    FraudScreened,
-    FraudVerdict,
-    Line,
-    OrderCancelled,
-    OrderPlaced,
-    PriceFlagged,
-    Promise,
-)
-from domain.orders.return_signals import (
-    ReturnAuthorized,
-    ReturnLabelCreated,
-    ReturnLabelFailed,
-    ReturnReceived,
-    ReturnRefused,
-    ReturnRequested,
-)
-from domain.orders.shipment_signals import (
-    DamageReported,
-    Delivered,
-    DeliveryFailed,
-    FaultParty,
-    HandedOver,
-    IncidentReason,
-    LabelCreated,
-    Scanned,
-    ScanStatus,
-)
-from domain.orders.stock_signals import (
-    AllocationFailed,
-    Backordered,
-    Released,
-    StockAllocated,
-    StockCounted,
-    StockLevelTold,
-    StockUnavailable,
-    SubstitutionDecided,
-    SubstitutionProposed,
-)
-from domain.orders.systems_of_record import StatedField, System, SystemStated
+from domain.orders import message_signals as messages
+from domain.orders import payment_signals as payments
+from domain.orders import purchase_signals as purchase
+from domain.orders import return_signals as returns
+from domain.orders import shipment_signals as shipments
+from domain.orders import stock_signals as stock
+from domain.orders import systems_of_record
 
 Signal: TypeAlias = (
     purchase.OrderPlaced

@@ -28,7 +28,6 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "below": operator.lt,
     "at_most": operator.le,
 }
-_TESTS = ("is_", "one_of", *_COMPARISONS, "known")
 
 
 class CompiledCondition(Struct, frozen=True):

@@ -8,7 +8,7 @@ from typing import assert_never
 from msgspec import Struct, structs
 
 from domain.policy import events
-from domain.struct_fields import shared_fields
+from domain.struct_fields import fill
 
 
 class Recheck(Struct, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ class Recheck(Struct, frozen=True, kw_only=True):
 
     def finished(self, *, overtaken: bool = False) -> events.PolicyRecheckFinished:
         now = structs.replace(self, overtaken=overtaken)
-        return events.PolicyRecheckFinished(**shared_fields(now, events.PolicyRecheckFinished))
+        return fill(events.PolicyRecheckFinished, now)
 
     def after(self, event: events.RecheckEvent, at: datetime) -> Recheck:
         now = structs.replace(self, version=self.version + 1)

@@ -9,10 +9,9 @@ from msgspec import UNSET, structs
 
 from domain.clock.terms import MAX_WEEKS, ServiceTerms
 from domain.errors import Fault
-from domain.fields import fill
 from domain.policy.checks import duration_faults, unknown_name
 from domain.policy.document import PolicyDocument
-from domain.struct_fields import shared_fields
+from domain.struct_fields import fill
 
 YEAR = timedelta(days=366)
 MINUTE = timedelta(minutes=1)
@@ -34,12 +33,13 @@ def compile_terms(document: PolicyDocument, faults: list[Fault]) -> dict[str, Se
             pointer = f"{place}/calendar"
             faults.append(unknown_name(pointer, "calendar", service.calendar, document.calendars))
         elif service.calendar not in invalid:
-            terms = ServiceTerms(
-                **shared_fields(service, ServiceTerms)
+            terms = fill(
+                ServiceTerms,
+                service
                 | {
                     "calendar": document.calendars[service.calendar],
                     "by_cut_off": service.by_cut_off or UNSET,
-                }
+                },
             )
             faults += terms.faults(place)
             compiled[service.rule] = terms

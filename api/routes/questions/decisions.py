@@ -9,7 +9,6 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from api.http.responses import build_view
 from api.routes.eligibility import WhoCouldView, require_adjustment_duty, who_could_view
 from api.routes.questions.question import AnswerSources, Question, QuestionParameters
 from api.routes.questions.times import AsOfTime
@@ -26,6 +25,7 @@ from application.cases.trail import UnshownSignal, describe_lines
 from domain.adjustments.kinds import Duty
 from domain.adjustments.refusals import refusals_stream
 from domain.cases.errors import NoSuchVersion
+from domain.struct_fields import fill
 
 CaseId = Annotated[UUID, Meta(description="The case.")]
 AdjustmentId = Annotated[UUID, Meta(description="The adjustment.")]
@@ -147,7 +147,7 @@ def what_was_not_shown(sources: AnswerSources, given: TrailLineParameters) -> No
     described = describe_lines(lines, sources.order_trail(lines))
     return NotShownAnswer(
         [
-            build_view(DecisionNotShown, line, packet=line.packet or "")
+            fill(DecisionNotShown, line, packet=line.packet or "")
             for line in described
             if line.not_shown is not None and version in (None, line.version)
         ]

@@ -10,7 +10,6 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from api.http.errors import MalformedParameter
-from api.http.responses import build_view
 from api.http.times import require_ordered_period
 from api.routes.questions.bundles import (
     LogSize,
@@ -27,6 +26,7 @@ from application.audit.question_records import QuestionRecord, list_question_rec
 from application.audit.reperformance import ReperformanceSummary, summarize_reperformance
 from application.policy.reperformance import Period, Reperformance
 from domain.errors import NotWitnessedYet
+from domain.struct_fields import fill
 from infrastructure.transparency.proofs import NO_CHECKPOINT_YET
 from infrastructure.transparency.range_check import RangeCheck, check_range
 from infrastructure.transparency.sample_population import read_population
@@ -164,7 +164,7 @@ def draw_sample_from(
             for part in found.parts
         ],
         members=[
-            build_view(DrawnMember, member, leaf=member.leaf.hex(), stratum=named(member.stratum))
+            fill(DrawnMember, member, leaf=member.leaf.hex(), stratum=named(member.stratum))
             for member in found.members
         ],
     )

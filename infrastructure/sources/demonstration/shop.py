@@ -9,9 +9,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from domain.money import ZERO, PositiveMoney
-from domain.orders import signals
+from domain.orders.payment_signals import PaymentAuthorized, PaymentCaptured
+from domain.orders.purchase_signals import Address, Customer, Line, OrderPlaced, Promise
+from domain.orders.shipment_signals import Delivered, HandedOver, Scanned, ScanStatus
+from domain.orders.signals import Signal
+from domain.orders.stock_signals import Released, StockAllocated
 
-SignalPlan = list[tuple[datetime, signals.Signal]]
+SignalPlan = list[tuple[datetime, Signal]]
 """Signals, each with the time at which it arrives: usually its event time."""
 
 CATALOGUE: Final = (
@@ -83,20 +87,20 @@ class Shop:
         arrives = delivered or leaves + timedelta(days=chance(1.5, 3))
 
         def signal_of(
-            kind: Callable[..., signals.Signal],
+            kind: Callable[..., Signal],
             source: str,
             after: timedelta,
             which: str = "",
             **facts: object,
-        ) -> signals.Signal:
+        ) -> Signal:
             name = f"{order}-{kind.__name__.lower()}{which}"
             return kind(source=source, id=name, order=order, event_time=at + after, **facts)
 
-        promise = signals.Promise(delivery_date=(at + PROMISED_WITHIN).date(), time_zone=zone)
+        promise = Promise(delivery_date=(at + PROMISED_WITHIN).date(), time_zone=zone)
         tier = tier or self.chance.choice(TIERS)
         # One order for each customer, so that only intended duplicates look like duplicates.
-        customer = signals.Customer(id=f"C-{order}", tier=tier)
-        ship_to = signals.Address(
+        customer = Customer(id=f"C-{order}", tier=tier)
+        ship_to = Address(
             country_code=country,
             country_area=area,
             city=city,
@@ -105,7 +109,7 @@ class Shop:
         )
         plan = [
             signal_of(
-                signals.OrderPlaced,
+                OrderPlaced,
                 "storefront",
                 timedelta(),
                 customer=customer,
@@ -116,19 +120,17 @@ class Shop:
                 ship_to=ship_to,
             ),
             signal_of(
-                signals.PaymentAuthorized,
+                PaymentAuthorized,
                 "psp",
                 approval,
                 amount=paid,
                 expires_at=at + expires if expires else None,
             ),
-            signal_of(signals.PaymentCaptured, "psp", approval, amount=paid, method="card"),
+            signal_of(PaymentCaptured, "psp", approval, amount=paid, method="card"),
+            signal_of(StockAllocated, "wms", approval + timedelta(minutes=5), warehouse="north"),
+            signal_of(Released, "wms", release, warehouse="north"),
             signal_of(
-                signals.StockAllocated, "wms", approval + timedelta(minutes=5), warehouse="north"
-            ),
-            signal_of(signals.Released, "wms", release, warehouse="north"),
-            signal_of(
-                signals.HandedOver,
+                HandedOver,
                 "carrier",
                 leaves,
                 carrier="parcelco",
@@ -136,45 +138,39 @@ class Shop:
                 tracking="" if until else f"PC{order}",
             ),
             *(
-                signal_of(
-                    signals.Scanned, "carrier", seen, f"-{n}", status=status, carrier="parcelco"
-                )
+                signal_of(Scanned, "carrier", seen, f"-{n}", status=status, carrier="parcelco")
                 for n, (seen, status) in enumerate(_scan_times(leaves, arrives), start=1)
             ),
-            signal_of(signals.Delivered, "carrier", arrives),
+            signal_of(Delivered, "carrier", arrives),
         ]
         if until:
             types = [signal.type for signal in plan]
             plan = plan[: types.index(until) + 1]
         return [(signal.event_time, signal) for signal in plan if signal.type not in without]
 
-    def _lines(self, currency: str, ship_by: datetime, is_dear: bool) -> tuple[signals.Line, ...]:
+    def _lines(self, currency: str, ship_by: datetime, is_dear: bool) -> tuple[Line, ...]:
         chosen = self.chance.sample(CATALOGUE, self.chance.choice((1, 1, 1, 2, 3)))
         if is_dear:
             chosen = [EXPENSIVE_ITEM, *chosen[:1]]
         freight = PositiveMoney("6.90", currency)
         return tuple(
-            signals.Line(
-                sku=sku, price=PositiveMoney(price, currency), freight=freight, ship_by=ship_by
-            )
+            Line(sku=sku, price=PositiveMoney(price, currency), freight=freight, ship_by=ship_by)
             for sku, price in chosen
         )
 
 
-def _scan_times(
-    leaves: timedelta, arrives: timedelta
-) -> list[tuple[timedelta, signals.ScanStatus]]:
+def _scan_times(leaves: timedelta, arrives: timedelta) -> list[tuple[timedelta, ScanStatus]]:
     """The scans of a parcel: soon after it leaves, regularly on its way, and on the last morning."""
     first, last = leaves + timedelta(hours=6), arrives - timedelta(hours=5)
-    scans = [(first, signals.ScanStatus.IN_TRANSIT)]
+    scans = [(first, ScanStatus.IN_TRANSIT)]
     while (seen := scans[-1][0] + BETWEEN_SCANS) < last:
-        scans.append((seen, signals.ScanStatus.IN_TRANSIT))
-    return [*scans, (last, signals.ScanStatus.OUT_FOR_DELIVERY)] if last > first else scans
+        scans.append((seen, ScanStatus.IN_TRANSIT))
+    return [*scans, (last, ScanStatus.OUT_FOR_DELIVERY)] if last > first else scans
 
 
 def add_signal(
     plan: SignalPlan,
-    kind: Callable[..., signals.Signal],
+    kind: Callable[..., Signal],
     source: str,
     after: timedelta,
     which: str = "",

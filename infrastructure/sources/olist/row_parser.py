@@ -8,8 +8,9 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from domain.orders.payment_signals import PaymentCaptured
+from domain.orders.purchase_signals import Line
 from domain.orders.signal_body import check_moment
-from domain.orders.signals import Line, PaymentCaptured
 from infrastructure.csv_rows import Row, RowRefused
 from infrastructure.sources.olist.order_signals import ZONE, signals_of
 
