@@ -33,14 +33,9 @@ def compile_terms(document: PolicyDocument, faults: list[Fault]) -> dict[str, Se
             pointer = f"{place}/calendar"
             faults.append(unknown_name(pointer, "calendar", service.calendar, document.calendars))
         elif service.calendar not in invalid:
-            terms = fill(
-                ServiceTerms,
-                service
-                | {
-                    "calendar": document.calendars[service.calendar],
-                    "by_cut_off": service.by_cut_off or UNSET,
-                },
-            )
+            calendar = document.calendars[service.calendar]
+            cut_off = service.by_cut_off or UNSET
+            terms = fill(ServiceTerms, service, calendar=calendar, by_cut_off=cut_off)
             faults += terms.faults(place)
             compiled[service.rule] = terms
     faults += _find_ladder_faults(document)
