@@ -1,7 +1,5 @@
 """Builds the HTTP application from a Service. Nothing here reads the environment."""
 
-from __future__ import annotations
-
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.routes import HTTPRoute

@@ -1,7 +1,5 @@
 """The command line: the group `casetrail`, its options and how it reports errors."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

@@ -1,7 +1,5 @@
 """The composition root: builds the desks and readers on one database."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -47,12 +45,7 @@ from infrastructure.personal.reads import PersonalReads
 from infrastructure.personal.vault import Vault, vault_of
 from infrastructure.policies.files import load_policy
 from infrastructure.postgres.databases import open_database
-from infrastructure.postgres.datastore import (
-    Datastore,
-    LogHalted,
-    connect,
-    require_safe_switches,
-)
+from infrastructure.postgres.datastore import Datastore, LogHalted, connect, require_safe_switches
 from infrastructure.postgres.roles import PROJECTOR, WRITER, dsn_for_role
 from infrastructure.projections.generations import prepare_generations
 from infrastructure.reports.backlogs import backlogs

@@ -1,7 +1,5 @@
 """The OpenAPI 3.1 document: paths and parameters from Litestar, schemas of bodies from msgspec."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 from typing import Annotated, Any, get_args

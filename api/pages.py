@@ -1,7 +1,5 @@
 """Pages for people: the console and the API reference. They load nothing from other servers."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 

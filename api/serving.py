@@ -1,7 +1,5 @@
 """Running the service: the HTTP server in this process, and child processes that are kept alive."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import errno

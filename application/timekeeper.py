@@ -4,8 +4,6 @@ Several timekeepers may run at once. A stream is leased to one of them, and the 
 prevents a second tick of the same moment even when a lease expires.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta

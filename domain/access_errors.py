@@ -1,7 +1,5 @@
 """Errors about access: people, their grants and principals, break-glass."""
 
-from __future__ import annotations
-
 from domain.errors import CasetrailError
 
 

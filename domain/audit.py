@@ -1,7 +1,5 @@
 """The record of auditors' questions: each answer that was given is an event of the log."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import date, datetime
 from uuid import NAMESPACE_URL, UUID, uuid5

@@ -1,7 +1,5 @@
 """The builds that have written to the log: their code, libraries and database schema."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Final

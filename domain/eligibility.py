@@ -1,7 +1,5 @@
 """Which people could have done something at a time, from their records up to that time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID

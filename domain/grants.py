@@ -3,8 +3,6 @@
 Nobody can give authority to themselves, under any of their names.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Annotated

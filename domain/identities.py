@@ -1,7 +1,5 @@
 """Identities: keys, logins, agents and delegates. One event starts each, and another ends it."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias

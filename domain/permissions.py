@@ -1,7 +1,5 @@
 """The permissions of each role. Every route names the permission that it needs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType

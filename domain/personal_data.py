@@ -4,8 +4,6 @@ A struct marks such a field with `Annotated[str, PERSONAL]`. Marked texts are se
 stored, and can be erased. Other fields are kept for ever, unencrypted.
 """
 
-from __future__ import annotations
-
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping

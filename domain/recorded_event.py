@@ -3,8 +3,6 @@
 The event inside says only what happened.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID

@@ -1,7 +1,5 @@
 """Regions as ISO 3166 codes: a country (`BR`) or a part of one (`BR-SP`)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from typing import Annotated

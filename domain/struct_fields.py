@@ -1,7 +1,5 @@
 """Fills a struct by field name from other objects, and changes one struct of many."""
 
-from __future__ import annotations
-
 from typing import TypeVar
 
 from msgspec import Struct

@@ -4,8 +4,6 @@ msgspec decodes at full speed and stops at the first fault. Only when it fails d
 check every place, so that a sender can correct everything at once.
 """
 
-from __future__ import annotations
-
 import re
 import types
 import typing

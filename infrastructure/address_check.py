@@ -3,8 +3,6 @@
 No address leaves the process, and no finding contains one.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Iterable
 from functools import cache, lru_cache

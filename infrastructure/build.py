@@ -1,7 +1,5 @@
 """Describes the running build: its files, the installed libraries, and the database's migrations."""
 
-from __future__ import annotations
-
 import hashlib
 import platform
 import re

@@ -4,8 +4,6 @@ A row is one line. No table that we read has line breaks in fields, and a stray 
 the rest of the file.
 """
 
-from __future__ import annotations
-
 import csv
 import gzip
 import zlib

@@ -1,7 +1,5 @@
 """Files and directory entries that outlast a power cut once a call returns."""
 
-from __future__ import annotations
-
 import os
 import secrets
 from pathlib import Path

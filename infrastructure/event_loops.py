@@ -8,8 +8,6 @@ another core.
 Only work that waits for the log alone may run in a greenlet: any other wait blocks the loop.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import queue

@@ -3,8 +3,6 @@
 They are in a directory, or in a bucket that `obstore` can write by URL (s3://…, gs://…, az://…).
 """
 
-from __future__ import annotations
-
 import hashlib
 from contextlib import suppress
 from pathlib import Path

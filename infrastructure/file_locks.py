@@ -1,7 +1,5 @@
 """File locks between processes of one machine. A lock ends with the process that holds it."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from collections.abc import Callable, Iterator

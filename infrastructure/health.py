@@ -1,7 +1,5 @@
 """Health of the service, read from the database: the log, reports, timers, payments and the witness."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -1,8 +1,6 @@
 """Settings from the environment: the database (DATABASE_URL, else an embedded one in CASETRAIL_HOME), and
 the places of evidence, keys and checkpoints, the payment provider, the witness and token issuers."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Every adjustment in its current state. Behind GET /v1/approvals; the payer finds its payments here."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID

@@ -1,7 +1,5 @@
 """The evidence of each case: a person who may read a case may read its files."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from uuid import UUID
 
@@ -39,10 +37,5 @@ def _attachment_key(line: RecordedEvent, ref: str) -> str:
 
 
 ATTACHMENTS = Projection(
-    name="attachments",
-    version=1,
-    row=AttachmentRow,
-    key=key,
-    fold=fold,
-    indexes=("(ref)",),
+    name="attachments", version=1, row=AttachmentRow, key=key, fold=fold, indexes=("(ref)",)
 )

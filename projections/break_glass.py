@@ -1,8 +1,6 @@
 """Every break-glass: who requested which role where, who opened it, its state and its review. Behind
 GET /v1/break-glass."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from uuid import UUID
 

@@ -1,7 +1,5 @@
 """Every case in its current state. Behind GET /v1/cases."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from uuid import UUID
 

@@ -1,8 +1,6 @@
 """Every order that a signal has named: its milestones and its number of cases. An order without a case
 is standard flow. Behind GET /v1/orders."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 
 from msgspec import Struct

@@ -1,7 +1,5 @@
 """People with their grants, and when their tokens expire: for escalations and access reviews."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from uuid import UUID
 
@@ -63,10 +61,5 @@ def fold(row: PersonRow | None, line: RecordedEvent) -> PersonRow | None:
 
 
 PEOPLE = Projection(
-    name="people",
-    version=3,
-    row=PersonRow,
-    key=key,
-    fold=fold,
-    indexes=("(name)",),
+    name="people", version=3, row=PersonRow, key=key, fold=fold, indexes=("(name)",)
 )

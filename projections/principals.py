@@ -1,8 +1,6 @@
 """Every key, login, agent and delegation, with its person and its end. For access reviews, and to find
 a key by its name."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from uuid import UUID
 

@@ -5,8 +5,6 @@ and writes rows and position in one transaction. It catches up after a kill, reb
 table, and holds back a single stream whose event cannot be folded.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar

@@ -1,7 +1,5 @@
 """The open work of every queue, most urgent first. Behind GET /v1/queues and claim-next."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from uuid import UUID
 

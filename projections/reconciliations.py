@@ -1,8 +1,6 @@
 """Every comparison of a payment provider's statement with the log, and its discrepancies. Behind GET
 /v1/reconciliations."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any

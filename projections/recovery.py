@@ -1,7 +1,5 @@
 """The newest recovery plan of each queue. Behind GET /v1/recovery-plans."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from uuid import UUID
 

@@ -1,8 +1,6 @@
 """The clock of every case: due times, measures at risk and breached, and where the time went. Behind GET
 /v1/views/sla."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from uuid import UUID
 

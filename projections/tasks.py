@@ -1,7 +1,5 @@
 """The open tasks of cases, with their owners. Behind GET /v1/views/tasks."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from uuid import UUID
 

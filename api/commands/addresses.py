@@ -1,7 +1,5 @@
 """Hosts, ports and paths that several commands use."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Callable
 from pathlib import Path

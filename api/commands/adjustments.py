@@ -1,7 +1,5 @@
 """casetrail adjustments list | reconcile, over the API"""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Iterator

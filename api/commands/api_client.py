@@ -1,7 +1,5 @@
 """The API as a person calls it from the command line: CASETRAIL_URL is its address, CASETRAIL_TOKEN the token."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

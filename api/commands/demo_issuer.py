@@ -1,7 +1,5 @@
 """casetrail demo-issuer token | rotate"""
 
-from __future__ import annotations
-
 import click
 import httpx2
 import msgspec

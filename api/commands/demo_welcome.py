@@ -1,7 +1,5 @@
 """The text that a demonstration prints when it has started."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 

@@ -1,7 +1,5 @@
 """casetrail doctor"""
 
-from __future__ import annotations
-
 import sys
 
 import click

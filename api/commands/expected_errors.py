@@ -1,7 +1,5 @@
 """Errors that a command reports in words: they are no bugs, so no traceback is shown."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from application.log.recorder import CommandRepeated

@@ -1,7 +1,5 @@
 """Prints tables on standard output."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console

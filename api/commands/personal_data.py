@@ -1,7 +1,5 @@
 """casetrail personal-data show | hold | release | erase"""
 
-from __future__ import annotations
-
 import getpass
 import sys
 from collections.abc import Callable, Iterator

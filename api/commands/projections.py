@@ -1,7 +1,5 @@
 """casetrail projections list | rebuild"""
 
-from __future__ import annotations
-
 import sys
 import time
 

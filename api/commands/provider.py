@@ -1,7 +1,5 @@
 """casetrail provider"""
 
-from __future__ import annotations
-
 import logging
 import socket
 import threading
@@ -20,9 +18,7 @@ from infrastructure.settings import PAYMENTS, Settings
 @HOST
 @port_option(PROVIDER_PORT)
 @click.option(
-    "--ledger",
-    type=NEW_FILE,
-    help="File that stores its refunds [provider.sqlite in the home].",
+    "--ledger", type=NEW_FILE, help="File that stores its refunds [provider.sqlite in the home]."
 )
 @click.option("--until-eof", is_flag=True, hidden=True, help="End when standard input ends.")
 @click.option("--beside", "descriptor", type=int, hidden=True, help="Serve this inherited socket.")

@@ -1,7 +1,5 @@
 """casetrail psql"""
 
-from __future__ import annotations
-
 import csv
 import os
 import shutil

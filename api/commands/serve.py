@@ -1,7 +1,5 @@
 """casetrail serve"""
 
-from __future__ import annotations
-
 import logging
 import socket
 from contextlib import ExitStack

@@ -1,7 +1,5 @@
 """casetrail signals FILE…"""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """casetrail witness"""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """casetrail worker"""
 
-from __future__ import annotations
-
 import logging
 import signal
 import threading
@@ -166,8 +164,7 @@ def run_key_destruction(working: Desks, stop: threading.Event) -> None:
         else:
             if found:
                 _logger.warning(
-                    "destroyed %d keys again: they had come back, as from a backup",
-                    found,
+                    "destroyed %d keys again: they had come back, as from a backup", found
                 )
         return False
 

@@ -1,7 +1,5 @@
 """Static files: kept in memory, compressed once, each with a strong ETag."""
 
-from __future__ import annotations
-
 import hashlib
 import mimetypes
 import re

@@ -4,8 +4,6 @@ Each identifies a principal, and a principal belongs to one person. The actor of
 its token alone.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -19,12 +17,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
 from api.http.concurrency import NEEDS, PUBLIC, in_thread
-from api.http.errors import (
-    IssuerUnavailable,
-    NotAuthenticated,
-    NotPermitted,
-    PrincipalNotPermitted,
-)
+from api.http.errors import IssuerUnavailable, NotAuthenticated, NotPermitted, PrincipalNotPermitted
 from application.people.people_desk import TOKEN_PREFIX, token_digest
 from application.people.principals import Principals, ResolvedPrincipal
 from domain.access_errors import ActorNotAllowed

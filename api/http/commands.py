@@ -3,8 +3,6 @@
 A command route takes `command: CommandRequest`, which holds the parameters that all have in common.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Annotated, Any, Protocol, TypeVar, get_args
 

@@ -5,8 +5,6 @@ streams (server-sent events, bundles), answers to commands (stored and sent agai
 (only sent in answers to POST), and answers with a strong ETag, which identifies their bytes.
 """
 
-from __future__ import annotations
-
 import gzip
 from functools import lru_cache, partial
 from typing import Any, Final, cast

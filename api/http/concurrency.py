@@ -1,7 +1,5 @@
 """Route decorators, and how blocking handlers run: in threads, or in the event loop."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar

@@ -5,8 +5,6 @@ have are read from the raw request, and the same handler is called. A request th
 in parts, a repeated header, JSON that does not fit) goes through Litestar, which reports what is wrong.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast

@@ -3,8 +3,6 @@
 RFC 8259, 4, leaves it open which value counts; RFC 7493, 2.3, forbids duplicates.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

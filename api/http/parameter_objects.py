@@ -6,8 +6,6 @@ Litestar sees the parameters of `ListQuery.__init__` in the handler's signature.
 documents all parameters of a route together, as if each handler had repeated them.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from inspect import Parameter, Signature, signature

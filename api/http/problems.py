@@ -1,7 +1,5 @@
 """Errors as problem documents (RFC 9457), and the table from error to HTTP status."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Mapping

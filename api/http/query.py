@@ -4,8 +4,6 @@ A route that reads a report takes `read: ReadQuery`; a list takes `listing: List
 parameters that such routes have in common.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import re

@@ -1,7 +1,5 @@
 """Answers to commands: stored with the events, and sent again to a retry, byte for byte."""
 
-from __future__ import annotations
-
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping

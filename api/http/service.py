@@ -1,7 +1,5 @@
 """The service that routes work with: desks, reports, tokens, stored answers."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

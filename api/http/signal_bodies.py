@@ -1,7 +1,5 @@
 """Bodies of signals: one, an array, or NDJSON. Each signal is decoded on its own."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Final
 

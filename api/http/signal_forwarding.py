@@ -4,8 +4,6 @@ Within a process, batches about the same orders wait for each other. Between pro
 conflict on versions, and all but one would have to start again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Parsing and checking of times that people and clients send."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from api.http.errors import MalformedParameter

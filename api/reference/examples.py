@@ -1,7 +1,5 @@
 """Example JSON values, generated from schemas."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """The page of the API reference: operations by resource, schemas, and problem types."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """JSON schemas as HTML: the type of a value, and the members of an object."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, Final

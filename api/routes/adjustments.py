@@ -1,7 +1,5 @@
 """Adjustments (refunds and the like): the list of them, and their commands."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """Approvals: the adjustments that wait for approval, and approving several at once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID

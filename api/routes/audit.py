@@ -1,7 +1,5 @@
 """Checkpoints of the log, and proofs that clients can verify themselves."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from litestar.params import QueryParameter
@@ -34,10 +32,7 @@ def get_checkpoint(request: AuthenticatedRequest, service: ServiceDependency) ->
     summary="Prove that an event is in the log",
 )
 def prove_inclusion(
-    request: AuthenticatedRequest,
-    service: ServiceDependency,
-    position: Size,
-    size: Tree = None,
+    request: AuthenticatedRequest, service: ServiceDependency, position: Size, size: Tree = None
 ) -> InclusionProof:
     """An inclusion proof of the event at the position (RFC 9162, 2.1.3)."""
     require_known_parameters(request)

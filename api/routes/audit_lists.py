@@ -1,7 +1,5 @@
 """Lists for auditors: the access review as a table, and a comparison with a provider's statement."""
 
-from __future__ import annotations
-
 import hashlib
 from typing import Annotated, Any
 

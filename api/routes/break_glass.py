@@ -1,7 +1,5 @@
 """Break-glass: temporary authority in an emergency, and its review."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
@@ -93,8 +91,7 @@ def list_break_glass(
     listing: ListQuery,
     service: ServiceDependency,
     stage: Annotated[
-        BreakGlassStage | None,
-        QueryParameter(description="`review_due`: those that await review."),
+        BreakGlassStage | None, QueryParameter(description="`review_due`: those that await review.")
     ] = None,
 ) -> Response[Page[BreakGlassRow]]:
     """The first requested first."""

@@ -1,7 +1,5 @@
 """One case: now, at a version or time in the past, and the difference between two points."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
@@ -34,12 +32,10 @@ from domain.recorded_event import RecordedEvent
 
 PAST_HEADER = "Casetrail-Past"
 AsOf = Annotated[
-    datetime | None,
-    QueryParameter(description="What had happened by then: an RFC 3339 time."),
+    datetime | None, QueryParameter(description="What had happened by then: an RFC 3339 time.")
 ]
 KnownAt = Annotated[
-    datetime | None,
-    QueryParameter(description="What was recorded by then: an RFC 3339 time."),
+    datetime | None, QueryParameter(description="What was recorded by then: an RFC 3339 time.")
 ]
 
 

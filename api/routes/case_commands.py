@@ -1,7 +1,5 @@
 """Commands on cases; each is an entry of the table at the end."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -99,11 +97,7 @@ SLOW_COMMANDS = frozenset(["evidence"])
 
 
 def _route(
-    name: str,
-    summary: str,
-    doc: str,
-    handler: Callable[..., Response[CaseView]],
-    kind: Any | None,
+    name: str, summary: str, doc: str, handler: Callable[..., Response[CaseView]], kind: Any | None
 ) -> HTTPRouteHandler:
     handler = configure_command_handler(handler, name, doc, kind)
     path = f"/cases/{{case_id:uuid}}/{name}"

@@ -1,7 +1,5 @@
 """Cases: their JSON, and the list of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -158,6 +156,5 @@ def list_cases(
     )
     reach = cases_in_scope(listing.authority, Permission.READ_CASES)
     return listing.page(
-        BY_URGENCY,
-        lambda after, limit: service.reports.cases(where, after, limit, due, reach),
+        BY_URGENCY, lambda after, limit: service.reports.cases(where, after, limit, due, reach)
     )

@@ -1,7 +1,5 @@
 """The token issuer of the demonstration, served with the API and verified over HTTP like any other."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final

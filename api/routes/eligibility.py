@@ -1,7 +1,5 @@
 """Who could decide on an adjustment at a given time, and why others could not."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated

@@ -1,7 +1,5 @@
 """The event feed: every line of the log, in order."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated
 

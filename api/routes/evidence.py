@@ -1,7 +1,5 @@
 """Evidence files: uploaded, then attached to cases by their digest."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from litestar import Response

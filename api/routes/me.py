@@ -1,7 +1,5 @@
 """The person behind a request, and the person's permissions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 

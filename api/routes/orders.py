@@ -1,7 +1,5 @@
 """Orders: the facts known about each, and its timeline."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated

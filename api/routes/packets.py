@@ -1,7 +1,5 @@
 """The packet of a case: the facts known about its order."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID

@@ -1,7 +1,5 @@
 """People: their roles and permissions, now and at any time; the access review; who could act."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
@@ -23,8 +21,7 @@ from domain.permissions import Permission
 from domain.struct_fields import fill
 
 At = Annotated[
-    datetime | None,
-    QueryParameter(name="at", description="As recorded by then: an RFC 3339 time."),
+    datetime | None, QueryParameter(name="at", description="As recorded by then: an RFC 3339 time.")
 ]
 BY_NAME: Sort = {"name": str}
 BY_GRANT: Sort = {"person": str, "number": int}

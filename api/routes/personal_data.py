@@ -3,8 +3,6 @@
 The customer is named in the body, never in the URL: URLs are logged by proxies.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 from uuid import UUID

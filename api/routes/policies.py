@@ -1,7 +1,5 @@
 """Policies: all versions, their states, and their differences."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final

@@ -1,7 +1,5 @@
 """Commands on policies; most are entries of the table at the end."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

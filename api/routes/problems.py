@@ -1,7 +1,5 @@
 """Explanations of problem types, at the address in the `type` of a problem."""
 
-from __future__ import annotations
-
 from litestar import get
 from litestar.params import FromPath
 from msgspec import Struct

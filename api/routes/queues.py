@@ -1,7 +1,5 @@
 """Queues: their counts, their cases, and claiming the next case."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -13,15 +11,7 @@ from msgspec import Struct
 
 from api.http.commands import CommandRequest, caller_of
 from api.http.concurrency import get, post
-from api.http.query import (
-    ListQuery,
-    MinPosition,
-    Page,
-    Prefer,
-    ReadQuery,
-    Sort,
-    wait_for_report,
-)
+from api.http.query import ListQuery, MinPosition, Page, Prefer, ReadQuery, Sort, wait_for_report
 from api.http.responses import CommandResponse
 from api.http.service import Service, ServiceDependency
 from api.routes.cases import CaseView, case_response

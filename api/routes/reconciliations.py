@@ -1,7 +1,5 @@
 """Reconciliation: comparing the payment provider's statement with the log."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Recovery plans of queues that have fallen behind: their owners, causes and actions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any

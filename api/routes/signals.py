@@ -1,7 +1,5 @@
 """Receiving signals: one, an array, or NDJSON; each has its own result."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID

@@ -1,7 +1,5 @@
 """Simulation of a policy on recorded history."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Callable, Iterator

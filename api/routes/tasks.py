@@ -1,7 +1,5 @@
 """The list of tasks."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID

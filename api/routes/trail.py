@@ -1,7 +1,5 @@
 """The decision trail of a case, as recorded and in words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from uuid import UUID
 

@@ -1,7 +1,5 @@
 """The trail as CSV for spreadsheets, and as an HTML page to print."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Clocks: the list of what is due next, and the clock of a case; order flow; report updates."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime

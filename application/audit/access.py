@@ -1,7 +1,5 @@
 """Access review as of a date: each person's grants, keys, logins, agents and delegates, and their last acts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID

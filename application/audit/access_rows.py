@@ -1,7 +1,5 @@
 """An access review as a table, for spreadsheets and for signing."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final

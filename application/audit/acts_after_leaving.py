@@ -1,7 +1,5 @@
 """Finds acts of persons who had left, and acts with an ended key, login, agent or delegation."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final

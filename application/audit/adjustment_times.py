@@ -1,7 +1,5 @@
 """The times when an adjustment was proposed, approved, ordered, paid and reconciled, by its case's trail."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID

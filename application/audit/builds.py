@@ -1,7 +1,5 @@
 """The builds and schemas that may have written an event: all that the log had recorded by then."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID

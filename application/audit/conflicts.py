@@ -1,7 +1,5 @@
 """Conflicts of duties: those that grants would allow, refused attempts, those found later, unrecorded ones."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final

@@ -1,7 +1,5 @@
 """The result of checking a control: whether it operated, how many cases it had, and its exceptions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum

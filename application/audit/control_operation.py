@@ -1,7 +1,5 @@
 """Checks whether each control operated in the whole period, with evidence and exceptions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final

@@ -1,7 +1,5 @@
 """Compares the database's checkpoints, duty rows and reports with the log."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol

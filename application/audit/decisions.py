@@ -1,7 +1,5 @@
 """Decisions on an adjustment: who decided, under which policy and limit, and on which packet."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence

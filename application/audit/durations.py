@@ -3,8 +3,6 @@
 Each row also has the pauses and breaches of the case.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from math import ceil

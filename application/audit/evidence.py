@@ -1,7 +1,5 @@
 """Lists the evidence of a case, and checks whether it is unchanged."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The facts of an order by two clocks: what had happened, what was recorded, and what came later."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 

@@ -3,8 +3,6 @@
 Memory does not grow with the log.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 from uuid import UUID

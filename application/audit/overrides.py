@@ -1,7 +1,5 @@
 """Overrides: break-glass uses, policy edits and their approvals, declared errors, overridden policy decisions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum

@@ -3,8 +3,6 @@
 It uses the events in the trails, not the states that cases compute from them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Persons and their names, from the log: one person may have several names."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID

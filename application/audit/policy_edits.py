@@ -1,7 +1,5 @@
 """Policy edits: the authors and approvers of each, whether it came into force, and whether others approved it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 

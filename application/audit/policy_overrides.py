@@ -1,7 +1,5 @@
 """Finds policy decisions that a person overrode: the queue, the terms, a resolution, a task or a hold."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """Potential conflicts: grants that would allow a person two duties in one case, without the case's rules."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import combinations

@@ -1,7 +1,5 @@
 """Compares a provider's statement with the log, line by line, without recording the result."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Records every audit question before its answer is given out, and lists these records."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """The figures of a reperformance of recorded decisions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct

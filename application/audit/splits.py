@@ -3,8 +3,6 @@
 For each, it says whether the approval matrix counted the proposals together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal

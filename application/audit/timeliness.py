@@ -1,7 +1,5 @@
 """Checks whether due events were recorded in time, and whether each day's payments were reconciled."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID

@@ -1,7 +1,5 @@
 """Explains why a person could not take a duty at a time: the rules that forbade it, and refused attempts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID

@@ -4,8 +4,6 @@ The act applies to the named version, after the events that are due by then. It 
 takes. If a rule forbids it, the refusal is recorded in a stream of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from uuid import UUID
 

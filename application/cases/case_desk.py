@@ -1,7 +1,5 @@
 """The commands of people on a case: one method, one command, one append."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID

@@ -4,8 +4,6 @@ There are two clocks: `as_of` is when something happened, `known_at` when it was
 the first that was recorded later: positions order them, times only say how far to read.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime

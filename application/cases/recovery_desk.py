@@ -1,7 +1,5 @@
 """Measures the backlog of every queue, and manages the recovery plans of queues that fall behind."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 

@@ -3,8 +3,6 @@
 For each decision of a person, it lists the signals that were recorded but not in the packet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Records the build of a process that is about to write, once for each build."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Encodes log lines for storage, and decodes them: one readable JSON envelope with a written tag."""
 
-from __future__ import annotations
-
 from typing import Any
 from uuid import UUID
 

@@ -1,7 +1,5 @@
 """The event log: all that is recorded goes through `EventLog.append`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The interface of the log's storage: the eventsourcing library's recorder, and what the log adds to it."""
 
-from __future__ import annotations
-
 import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence

@@ -4,8 +4,6 @@ A cached state may be behind when another process has written. Then the append r
 `current` reads the log first, for answers that must be up to date.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence

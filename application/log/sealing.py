@@ -5,8 +5,6 @@ stored outside the database. Once a key is destroyed, all that it sealed reads `
 leaf and proof stays valid.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar

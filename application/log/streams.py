@@ -1,7 +1,5 @@
 """The kinds of stream, how each folds its lines, and the repositories that commands work with."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
 from uuid import UUID

@@ -1,7 +1,5 @@
 """Writes for the log, from what policy decided on signals or with time."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID

@@ -1,7 +1,5 @@
 """Commands on adjustments: one method, one command, one append; and why a person may not approve."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from uuid import UUID
 

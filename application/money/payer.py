@@ -8,8 +8,6 @@ A payer asks only the provider that the payment was ordered at: another one does
 again.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence

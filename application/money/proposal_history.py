@@ -1,7 +1,5 @@
 """Past proposals of adjustments, from recorded history, for simulations."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID

@@ -4,8 +4,6 @@ If an answer is lost, its outcome is unknown. So each refund has a permanent ide
 pays at most once for a key, and reports by key what became of an earlier request.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal, Protocol

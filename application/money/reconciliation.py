@@ -1,7 +1,5 @@
 """Reconciliation: compares the provider's statement with the log, and reconciles the payments that agree."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """Groups a batch of signals by order and by time of arrival."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 

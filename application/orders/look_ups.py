@@ -3,8 +3,6 @@
 Findings become signals of our own, recorded with the order, so that a replay of the log looks nothing up.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID

@@ -1,7 +1,5 @@
 """Locks by name: holders of the same name run one after the other, all others at the same time."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Replays recorded signals in simulated time, with the real intake, timekeeper and log."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice

@@ -1,7 +1,5 @@
 """Break-glass commands: one person asks, a second opens, and a third reviews after the end."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 from uuid import UUID
 

@@ -1,7 +1,5 @@
 """Finds two names of one person that have different duties in a case, and records the conflict."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID

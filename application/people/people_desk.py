@@ -1,7 +1,5 @@
 """People: their names, grants and tokens, and who could have done what at any time."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from collections.abc import Callable, Collection, Iterable, Sequence

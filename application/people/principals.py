@@ -1,7 +1,5 @@
 """Resolves keys and verified tokens to persons, agents and delegates, from the log itself."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any, Final, Protocol, Self, TypeVar
 from uuid import UUID

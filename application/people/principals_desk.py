@@ -1,7 +1,5 @@
 """Commands on principals: keys, single sign-on logins, agents and delegations."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any

@@ -4,8 +4,6 @@ They have a stream of their own. In the case's stream, somebody who keeps trying
 time, and keep others from working.
 """
 
-from __future__ import annotations
-
 from uuid import UUID
 
 from application.log.caller import Caller

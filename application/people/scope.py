@@ -1,7 +1,5 @@
 """Scope checks on a caller. What is out of scope is answered like what does not exist."""
 
-from __future__ import annotations
-
 from application.log.caller import Caller
 from domain.authority import Authority
 from domain.cases.errors import CaseNotFound

@@ -4,8 +4,6 @@ A policy document is recorded whole in the log before the first decision cites i
 governance.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress

@@ -5,8 +5,6 @@ on it; if that worker dies, another one continues from the position in the log. 
 are ticked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID

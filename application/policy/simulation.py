@@ -5,8 +5,6 @@ in simulated time: signals come when they came, and what falls due is decided at
 count, except when they resolved a case.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby

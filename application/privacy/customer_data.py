@@ -1,7 +1,5 @@
 """The data held of a customer: orders, cases, personal texts and files; and the writes that erase it."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID

@@ -4,8 +4,6 @@ An erasure has three steps: record the order to erase, with each order and case 
 destroy the keys; record that they are destroyed. If it is interrupted, a timer tick continues it.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Commands on adjustments, as decoded from a request."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from msgspec import Meta

@@ -1,7 +1,5 @@
 """Decisions on a proposed adjustment: approve, reject, withdraw, execute, reconcile; they return events."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Errors and refusals about adjustments, payments and statements."""
 
-from __future__ import annotations
-
 from domain.errors import CasetrailError
 
 

@@ -1,7 +1,5 @@
 """The events of a case's adjustments. Tags are stored for ever: never rename or reuse one."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, TypeAlias
 from uuid import UUID

@@ -1,7 +1,5 @@
 """Kinds and reasons of adjustments, and the duties that different people must have."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Final
 

@@ -1,7 +1,5 @@
 """The adjustments that wait for approval, for reports that do not fold whole adjustments."""
 
-from __future__ import annotations
-
 from domain.adjustments import events
 from domain.recorded_event import Event
 

@@ -1,7 +1,5 @@
 """The decision to propose an adjustment, and the digest that an approval is bound to."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime

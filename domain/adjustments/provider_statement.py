@@ -1,7 +1,5 @@
 """A payment provider's statement: its own list of refunds."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Reconciliation: compare the provider's statement with the log, in both directions."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Limits of a refund: which payment it goes back to, and no more than was captured."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 

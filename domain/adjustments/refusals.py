@@ -1,7 +1,5 @@
 """Refused attempts: acts that a rule forbade. Auditors read them to see who could not act, and why."""
 
-from __future__ import annotations
-
 from uuid import UUID, uuid5
 
 from msgspec import Struct

@@ -1,7 +1,5 @@
 """Errors about recovery plans."""
 
-from __future__ import annotations
-
 from domain.errors import CasetrailError
 
 

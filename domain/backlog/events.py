@@ -1,7 +1,5 @@
 """The events of a queue's recovery plans. Tags are stored for ever: never rename or reuse one."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, TypeAlias

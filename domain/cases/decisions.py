@@ -1,7 +1,5 @@
 """People's decisions on a case; they return events."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import datetime, timedelta
 

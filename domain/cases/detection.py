@@ -5,8 +5,6 @@ problem that returns reopens it or opens a linked recurrence. Pure: an order, it
 and a time go in; events of the order and of each case come out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID

@@ -5,8 +5,6 @@ is done for or by. Source: trust model, "Segregation of duties". The database re
 (table `duties`, written with the events).
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from datetime import datetime
 

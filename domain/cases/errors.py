@@ -1,7 +1,5 @@
 """Errors about work on a case."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from uuid import UUID
 

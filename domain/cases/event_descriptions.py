@@ -1,7 +1,5 @@
 """Each event of a case as one sentence, made from its fields when it is read."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from typing import assert_never
 

@@ -1,7 +1,5 @@
 """Evidence for a decision: a signal of the order, or a file named by its digest."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The vocabulary of next steps, for policy and cases: actions of tasks, and holds."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 

@@ -1,7 +1,5 @@
 """The events that open a case, found by a rule or by a person, and route it to its queue."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID

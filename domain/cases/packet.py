@@ -1,7 +1,5 @@
 """The order packet: the known facts of an order, each with the signals that it is based on."""
 
-from __future__ import annotations
-
 import hashlib
 from datetime import datetime
 from typing import Annotated

@@ -3,8 +3,6 @@
 On the same facts and under the policy that it cites, a decision must come out as recorded.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Signals of an open case: how one joins it, which one clears it, and the resolution that follows."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from msgspec import UNSET

@@ -1,7 +1,5 @@
 """Commands on tasks and holds, as decoded from a request."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The events of a case's tasks and holds. Tags are stored for ever: never rename or reuse one."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, TypeAlias
 

@@ -4,8 +4,6 @@ risk or breached, the case escalates.
 Every write to a case records due events first, so that a late timekeeper changes nothing.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from domain.cases.events import CaseEvent

@@ -1,7 +1,5 @@
 """Commands on a case, as decoded from a request."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID

@@ -1,8 +1,6 @@
 """The events of people's work on a case, and of its timers. Tags are stored for ever: never rename or
 reuse one."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum

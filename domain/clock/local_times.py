@@ -1,7 +1,5 @@
 """Converts local times to UTC, including times that daylight saving skips or repeats."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 

@@ -1,7 +1,5 @@
 """The terms of a service clock: how long each measure may take, and what pauses the clock."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Final

@@ -1,7 +1,5 @@
 """Address check: whether an address is deliverable by the rules of its country."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TypeAlias
 

@@ -1,7 +1,5 @@
 """The common fields of signals that a look-up derives from an order."""
 
-from __future__ import annotations
-
 import hashlib
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Leaf and node hashes (RFC 9162, 2.1.1). Different prefixes ensure that a leaf is never a node."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from typing import Final

@@ -1,7 +1,5 @@
 """Roots and proofs from the hashes of full subtrees, and a root that grows with the log."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 

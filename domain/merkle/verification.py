@@ -1,7 +1,5 @@
 """Verifies proofs (RFC 9162, 2.1.3.2 and 2.1.4.2) with roots alone, without trust in a server."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from domain.merkle.hashing import HASH_BYTES, node_hash

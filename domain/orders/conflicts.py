@@ -1,7 +1,5 @@
 """Finds the fields of an order for which two systems hold different values now."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Facts about messages to and from the customer."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Final
 

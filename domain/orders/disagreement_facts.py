@@ -4,8 +4,6 @@ Systems lag behind each other, so a policy gives a difference time before it is 
 statement of each system counts, and the time since the newest of these.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Metadata of facts: how a fact may move as more signals arrive, and which signals feed it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, TypeAlias

@@ -11,8 +11,6 @@ Many lasting facts have a second fact that may change back (`…_open`, `…_now
 signal. The lasting fact opens a case; the second one clears it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints

@@ -1,7 +1,5 @@
 """Facts about time: when each step first happened, and whether the steps are in order."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Any, Final, get_type_hints
 

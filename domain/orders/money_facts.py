@@ -1,7 +1,5 @@
 """Facts about money: the charge, the payments, the refunds."""
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -4,8 +4,6 @@ A signal without a shipment is about every parcel of the order. Scans of a parce
 if a label or a hand-over gave its tracking number.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Final

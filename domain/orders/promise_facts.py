@@ -1,7 +1,5 @@
 """Facts about the delivery promise, and when half of its time is over."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
 

@@ -1,7 +1,5 @@
 """Facts about returns. The times of their steps are milestones."""
 
-from __future__ import annotations
-
 from typing import Annotated, Final
 
 from msgspec import Struct

@@ -1,7 +1,5 @@
 """Facts about the screening of an order: for fraud, and for a deliverable address."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Final
 

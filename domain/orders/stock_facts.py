@@ -1,7 +1,5 @@
 """Facts about stock: failed allocations, backorders, substitutions, overselling and miscounts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Annotated, Final, TypeVar
 

@@ -1,7 +1,5 @@
 """The approval matrix of a policy document."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated

@@ -4,8 +4,6 @@ It depends on the kind, the reason, the customer's tier, and the amount together
 adjustments of the order and of the customer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from datetime import timedelta
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Checks of policy documents: durations against limits, and names against the known ones."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Final

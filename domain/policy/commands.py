@@ -1,7 +1,5 @@
 """Policy commands, as decoded from a request."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Any
 

@@ -4,8 +4,6 @@
 `holds(facts)`, which does not allocate, and `explain(facts)`, the verdict of every test.
 """
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Converts the values in a policy to the types of the facts."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any

@@ -1,7 +1,5 @@
 """A policy decision with its explanation: the rule, and every test with the fact that it read."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated

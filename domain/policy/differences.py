@@ -4,8 +4,6 @@ It compares the two documents as they are written, so it also finds differences 
 has no words for.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta

@@ -4,8 +4,6 @@ Decoding is strict: an unknown field is an error. `conditions.py` checks the fac
 rule; `rulebook.py` decides with them.
 """
 
-from __future__ import annotations
-
 import hashlib
 from datetime import timedelta
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Errors of policy commands."""
 
-from __future__ import annotations
-
 from domain.errors import CasetrailError
 
 

@@ -1,7 +1,5 @@
 """The events of policies. The log keeps every proposed document in full."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, TypeAlias
 from uuid import NAMESPACE_URL, UUID, uuid5

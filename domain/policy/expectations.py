@@ -1,7 +1,5 @@
 """Expectations: when each is due, and whether the facts show it met, void or missed."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from msgspec import Struct

@@ -1,7 +1,5 @@
 """The facts that a policy may read: path, type, how it may move, and the signals that feed it."""
 
-from __future__ import annotations
-
 import operator
 import types
 import typing

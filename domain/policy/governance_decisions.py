@@ -1,7 +1,5 @@
 """The commands of policy governance: each returns its event, or raises why it is forbidden."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import datetime, timedelta
 

@@ -1,7 +1,5 @@
 """Rules of policy governance: each raises the error of the rule that forbids a command."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Calendars whose closed days end soon: holidays are plain dates in a policy, so somebody must add later ones."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 

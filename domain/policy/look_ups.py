@@ -1,7 +1,5 @@
 """Checks of a policy's look-ups: how far back they may look."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import timedelta
 

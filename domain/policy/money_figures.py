@@ -1,7 +1,5 @@
 """Compares the approvals that two matrices would have required for past proposals."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Reads a policy from plain data: to a rulebook, or to all faults with their paths."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta

@@ -3,8 +3,6 @@
 It is compiled once from a document and is pure: facts and a time in, decisions out.
 """
 
-from __future__ import annotations
-
 from decimal import Decimal
 from functools import cached_property
 

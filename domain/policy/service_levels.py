@@ -1,7 +1,5 @@
 """Compiles the service levels of a policy to terms, and checks its clocks, ladders and backlogs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Attacks through the append function: invalid appends, and substituted tables, schemas and operators."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from infrastructure.attacks.attack import Attack, attack

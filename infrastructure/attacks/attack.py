@@ -1,7 +1,5 @@
 """The type of an attack, and the statements that switch the guards off and on."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """A small log to attack, and fast copies of it (file copies of the database)."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Attacks on definitions: triggers, functions, tables, rights and roles."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from infrastructure.attacks.attack import DELETE_EVENT as _DELETE

@@ -1,7 +1,5 @@
 """Attacks on stored rows: rows added, altered, moved and removed."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from infrastructure.attacks.attack import DELETE_EVENT as _DELETE
@@ -73,8 +71,7 @@ EVENT_ATTACKS: Final[tuple[Attack, ...]] = (
         "WHEN MATCHED THEN UPDATE SET topic = 'order.other'",
     ),
     attack(
-        "delete within a query",
-        f"WITH gone AS ({_DELETE} RETURNING 1) SELECT count(*) FROM gone",
+        "delete within a query", f"WITH gone AS ({_DELETE} RETURNING 1) SELECT count(*) FROM gone"
     ),
     attack(
         "copy rows in",

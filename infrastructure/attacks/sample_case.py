@@ -1,8 +1,6 @@
 """A made-up case about money and the calls that attackers send. With it, every log has duties and stored
 answers to attack."""
 
-from __future__ import annotations
-
 import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Final

@@ -1,7 +1,5 @@
 """Tries attacks one after the other and reports the outcome of each."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack

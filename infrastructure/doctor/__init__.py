@@ -1,7 +1,5 @@
 """Checks of `casetrail doctor`: the database, its rights and the log, and what to do about faults."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,11 +26,7 @@ class UnsafeToStart(Exception):
 
 
 def examine(
-    connection: Connection,
-    settings: Settings,
-    *,
-    whole: bool = False,
-    now: datetime | None = None,
+    connection: Connection, settings: Settings, *, whole: bool = False, now: datetime | None = None
 ) -> list[Finding]:
     """Every finding. `whole` also checks every event; `now` is the time for the check of holidays."""
     found = _quick_findings(connection)

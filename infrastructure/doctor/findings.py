@@ -1,7 +1,5 @@
 """A finding of the doctor."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from msgspec import Struct

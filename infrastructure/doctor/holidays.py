@@ -1,7 +1,5 @@
 """Checks that the active policy names holidays for at least the next half year."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from functools import reduce
 

@@ -1,7 +1,5 @@
 """Checks of the log: migrations, last event, keys, checkpoints, and every event on request."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Checks of owners, roles, rights, functions, triggers and tables against what migrations make."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """Checks of the PostgreSQL server: durability settings, the login and the clock."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final

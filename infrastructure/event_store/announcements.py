@@ -4,8 +4,6 @@ NOTIFY is sent after the commit, on its own connection and without a payload. In
 transaction it would serialise every commit of the database.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import threading

@@ -1,7 +1,5 @@
 """A group of appends as one call of `append_events`: the statement and its parameters."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache

@@ -6,8 +6,6 @@ finds those appends, answers them, and stores the rest. After a lost connection 
 whether the group was committed: an append is stored if its own bytes are in the log.
 """
 
-from __future__ import annotations
-
 import contextlib
 import queue
 import threading

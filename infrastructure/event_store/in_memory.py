@@ -1,7 +1,5 @@
 """The log in memory: for tests of decisions, and for simulations that store nothing."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta

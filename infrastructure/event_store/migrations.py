@@ -1,7 +1,5 @@
 """Database migrations: numbered SQL files, applied once and in order, never edited afterwards."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Appends that wait for the log: which can share a transaction, and the answer to each."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Sequence
 from uuid import UUID

@@ -1,7 +1,5 @@
 """The log in PostgreSQL: the library's recorder, with one append under the row lock of `log_head`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial

@@ -1,7 +1,5 @@
 """The rights of each database role: one list, granted by `migrate` and checked by `doctor`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Batched stream reads: requests that arrive during one read share the next one."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final

@@ -4,8 +4,6 @@ The accepted algorithms, issuers, keys, audience and type are fixed here and nev
 Anything unknown is refused.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Mapping

@@ -5,8 +5,6 @@ was removed from the set is accepted until the cache is old. While the issuer is
 for longer, but not for ever.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

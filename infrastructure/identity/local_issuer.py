@@ -1,8 +1,6 @@
 """An issuer of access tokens for the demonstration: it signs in the demonstration's people only, with a
 key pair in a private file. Its tokens are verified like any other issuer's."""
 
-from __future__ import annotations
-
 import hmac
 import json
 import secrets

@@ -1,7 +1,5 @@
 """The trusted issuers of access tokens, read from the environment."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from itertools import zip_longest
 from typing import Final

@@ -1,7 +1,5 @@
 """Payment providers that refund money. A new provider is one module here and one line below."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 

@@ -1,7 +1,5 @@
 """HTTP requests to a payment provider. An error on the way leaves the outcome unknown."""
 
-from __future__ import annotations
-
 import ssl
 from collections.abc import Mapping
 from functools import cache

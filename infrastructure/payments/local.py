@@ -1,7 +1,5 @@
 """Client of the payment provider that comes with casetrail (`casetrail provider`)."""
 
-from __future__ import annotations
-
 import csv
 from collections import defaultdict
 from collections.abc import Iterator, Sequence

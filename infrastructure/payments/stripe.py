@@ -6,8 +6,6 @@ metadata. The list is also read before a refund is sent. Within the day, the key
 concurrent requests.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime

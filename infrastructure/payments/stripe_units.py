@@ -1,7 +1,5 @@
 """Converts amounts to and from Stripe's: whole numbers of a unit that is not always ISO 4217's."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final

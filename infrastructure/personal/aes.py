@@ -5,8 +5,6 @@ nonce repeats only for the same content in the same envelope, whose ciphertext i
 RFC 5297, 1.3). So writers need not agree on nonces, and a repeated write gives the same text.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

@@ -1,7 +1,5 @@
 """Finds the evidence files to erase with a customer's data: those that no other case uses."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from uuid import UUID
 

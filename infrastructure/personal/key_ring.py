@@ -1,7 +1,5 @@
 """The keys of orders, as a process uses them: read from the key store in bundles and cached."""
 
-from __future__ import annotations
-
 import hmac
 import logging
 import threading

@@ -4,8 +4,6 @@ A bundle is a JSON file, `{"format": "casetrail-keys/1", "keys": {"0": BASE64, â
 `BUNDLE.NUMBER`. To destroy a key, its bundle is rewritten without it; the bundle stays.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import os

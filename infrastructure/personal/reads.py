@@ -1,7 +1,5 @@
 """The record of reads of personal data: who read which order's data. Written before it is shown."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from datetime import datetime
 

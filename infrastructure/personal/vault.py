@@ -1,7 +1,5 @@
 """The stores of a log outside PostgreSQL: the keys of personal data, and evidence files."""
 
-from __future__ import annotations
-
 from msgspec import Struct
 
 from infrastructure.evidence_store import EvidenceStore

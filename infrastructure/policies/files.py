@@ -1,7 +1,5 @@
 """Reads policy files: YAML in, a validated rulebook out."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import yaml

@@ -4,8 +4,6 @@ The activated document has plain dates: a later version of the library cannot ch
 closed, and the domain does not depend on the library.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Annotated, Any

@@ -1,8 +1,6 @@
 """Runs a simulation over the whole log on all cores: batches of orders in processes with a lower
 priority than the service."""
 
-from __future__ import annotations
-
 import copyreg
 import ctypes
 import gc

@@ -1,7 +1,5 @@
 """Opens the database of the settings, and scratch databases on the same server."""
 
-from __future__ import annotations
-
 import logging
 import secrets
 import time

@@ -1,7 +1,5 @@
 """Connections to PostgreSQL: their settings, retries, the pool, and the library's errors."""
 
-from __future__ import annotations
-
 import functools
 import os
 import time

@@ -4,8 +4,6 @@ Roles belong to the whole cluster: all databases share them, and several process
 once. They are never dropped.
 """
 
-from __future__ import annotations
-
 import time
 from typing import Any, Final
 
@@ -87,9 +85,7 @@ def _missing_role_statements(connection: Connection) -> list[SQL | Any]:
     roles = list(ROLES)
     found: dict[str, bool] = dict(
         fetch_rows(
-            connection,
-            "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname = ANY (%s)",
-            roles,
+            connection, "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname = ANY (%s)", roles
         )
     )
     ((is_superuser, logs_in),) = fetch_rows(

@@ -1,7 +1,5 @@
 """Reads rows as tuples, also from connections with another row factory."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import psycopg

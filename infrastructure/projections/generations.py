@@ -1,7 +1,5 @@
 """Generations of reports: the live one, and one that is being built."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias

@@ -1,7 +1,5 @@
 """Finds the process that runs the reports of a database, and sessions that hold locks."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time

@@ -1,7 +1,5 @@
 """The positions of live reports, so that a reader can wait for what was just written."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 import time

@@ -1,7 +1,5 @@
 """Rebuilds one report: the running worker folds it, or this process if no worker does."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any, Final

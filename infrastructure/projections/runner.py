@@ -1,7 +1,5 @@
 """Runs all reports of a database: one reader, one transaction per batch, one owner at a time."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Sequence

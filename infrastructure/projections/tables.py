@@ -1,7 +1,5 @@
 """The table of a report, derived from its row class: columns, bulk reads and bulk writes."""
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 import types

@@ -1,7 +1,5 @@
 """Measures the backlog of each queue; recovery plans begin and end by it."""
 
-from __future__ import annotations
-
 from domain.backlog.events import BacklogMeasurement
 from infrastructure.postgres.datastore import Datastore
 from infrastructure.reports.rows import read_tuples

@@ -1,7 +1,5 @@
 """State of the controls that the database holds beside the log: checkpoints, duties, reports, timers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final

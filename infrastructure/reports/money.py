@@ -1,7 +1,5 @@
 """Queries on the reports of adjustments and reconciliations."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -46,8 +44,7 @@ class MoneyReports:
     def cases_with_money(self) -> list[UUID]:
         """Every case that ever had an adjustment."""
         rows = read_tuples(
-            self._datastore,
-            "SELECT DISTINCT case_id FROM views.adjustments ORDER BY case_id",
+            self._datastore, "SELECT DISTINCT case_id FROM views.adjustments ORDER BY case_id"
         )
         return [row[0] for row in rows]
 

@@ -1,7 +1,5 @@
 """Pages of a report by keyset: every page costs the same."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 

@@ -1,7 +1,5 @@
 """Names of people, and of people with a role, from the report of people."""
 
-from __future__ import annotations
-
 import threading
 import time
 

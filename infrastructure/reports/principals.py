@@ -1,7 +1,5 @@
 """Who may come as whom, from the report of principals."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from uuid import UUID
 

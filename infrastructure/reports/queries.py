@@ -1,7 +1,5 @@
 """Queries on the reports of cases, orders, queues, clocks and tasks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum

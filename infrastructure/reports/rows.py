@@ -1,7 +1,5 @@
 """Reads rows with one statement; a read is repeated after a lost connection."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, LiteralString, TypeAlias, TypeVar
 

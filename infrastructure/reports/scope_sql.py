@@ -1,7 +1,5 @@
 """The scope of an authority as SQL conditions on reports, so that pages are full and counts right."""
 
-from __future__ import annotations
-
 from psycopg.sql import SQL, Composable
 
 from domain.authority import Authority, Scope

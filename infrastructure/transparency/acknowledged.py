@@ -4,8 +4,6 @@ Checkpoints are a few seconds behind. A database restored under a running servic
 witnessed position and still lack positions acknowledged since.
 """
 
-from __future__ import annotations
-
 import fcntl
 import mmap
 import os

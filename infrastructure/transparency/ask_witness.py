@@ -1,7 +1,5 @@
 """Requests to a witness and its responses (c2sp.org/tlog-witness, add-checkpoint)."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Sequence
 from typing import Final, NamedTuple

@@ -1,7 +1,5 @@
 """Checkpoints: signed sizes and roots of the log, and the check that the log still extends the last."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

@@ -3,8 +3,6 @@
 A restore breaks every connection, so one check for each connection is enough.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from contextlib import suppress

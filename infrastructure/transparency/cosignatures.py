@@ -1,7 +1,5 @@
 """Requests a witness's cosignature for the last checkpoint."""
 
-from __future__ import annotations
-
 import logging
 import re
 from functools import partial

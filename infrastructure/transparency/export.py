@@ -1,7 +1,5 @@
 """Exports bundles: events with the proof that they belong to the log, as plain files."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping, Sequence

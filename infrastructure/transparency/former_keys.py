@@ -1,7 +1,5 @@
 """Former checkpoint keys and the sizes that they signed: a file beside the checkpoints."""
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints

@@ -1,8 +1,6 @@
 """Checks the whole log against all that is derived from it: leaves, nodes, checkpoints inside and outside
 the database, and the rows of duties and commands that were stored with its events."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial

@@ -1,8 +1,6 @@
 """Rotation of the checkpoint key: both keys sign the last checkpoint, and the former key is kept to
 verify the checkpoints that it signed."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from infrastructure.durable_files import fsync_directory

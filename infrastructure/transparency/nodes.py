@@ -1,8 +1,6 @@
 """The stored nodes of the log's Merkle tree: full subtrees, so that a proof reads few rows. They are
 filled in behind the head."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Checkpoints outside the database, where a restore or a database administrator cannot change them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Inclusion and consistency proofs of the log, up to the last checkpoint."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from typing import Final

@@ -1,8 +1,6 @@
 """Checks a range of the log: each envelope against its leaf, and the tree against the last checkpoint
 outside the database."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -12,11 +10,7 @@ from application.log.recorder import leaf_digest
 from domain.merkle.tree import CHUNK_LEVEL, Frontier
 from infrastructure.postgres.rows import Connection
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
-from infrastructure.transparency.nodes import (
-    PositionsMissing,
-    read_envelopes,
-    read_head,
-)
+from infrastructure.transparency.nodes import PositionsMissing, read_envelopes, read_head
 
 MAX_REPORTED: Final = 100
 _CHUNK_SIZE: Final = 1 << CHUNK_LEVEL

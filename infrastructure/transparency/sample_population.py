@@ -1,7 +1,5 @@
 """Reads the population of a sample from the log, up to the last checkpoint."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from psycopg.rows import tuple_row

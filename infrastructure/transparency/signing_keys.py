@@ -1,8 +1,6 @@
 """The keys of checkpoints and of witnesses. They are kept outside the database, so that write access to
 it does not allow signing."""
 
-from __future__ import annotations
-
 import base64
 import secrets
 from pathlib import Path

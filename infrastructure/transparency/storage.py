@@ -1,8 +1,6 @@
 """Storage for checkpoints outside the database: a directory, or a bucket by URL. It holds small named
 files, and writes each as a whole."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Bundles as one file: a tar (ustar), always the same bytes for the same bundle."""
 
-from __future__ import annotations
-
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Verifies a bundle: first fast, as a whole; if that fails, slowly, to locate the differences."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from hashlib import sha256

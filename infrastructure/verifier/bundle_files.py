@@ -1,7 +1,5 @@
 """Reads the files of a bundle: plain files only, never through a link."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The format of a bundle, specified in docs/bundle.md."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path

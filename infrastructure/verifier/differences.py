@@ -1,7 +1,5 @@
 """Locates where a bundle's events differ from what was exported: by line and position."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Reads a manifest. Its grammar is so strict that all readers must read it the same way."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any, Final

@@ -1,8 +1,6 @@
 """Signed notes, checkpoints and cosignatures as C2SP specifies them (c2sp.org/signed-note,
 c2sp.org/tlog-checkpoint, c2sp.org/tlog-cosignature)."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

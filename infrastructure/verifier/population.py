@@ -1,7 +1,5 @@
 """Counts and sums the events that a question asks for. Both the export and the verifier use it."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

@@ -5,8 +5,6 @@ seed becomes known only after the log was signed. The size of each stratum's sha
 stratum (largest remainder method).
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence

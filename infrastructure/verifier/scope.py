@@ -1,7 +1,5 @@
 """Checks that events belong to the manifest's question, by the first fields of each envelope."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from itertools import count

@@ -1,7 +1,5 @@
 """The last checkpoint of each log that a witness has cosigned, on disk before the answer is sent."""
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections.abc import Iterable

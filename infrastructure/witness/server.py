@@ -1,7 +1,5 @@
 """The witness's HTTP server: one route, on a socket that already listens."""
 
-from __future__ import annotations
-
 import logging
 import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

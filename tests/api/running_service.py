@@ -73,10 +73,7 @@ def serve(
     provider: PaymentProvider | None = None,
 ) -> Iterator[tuple[str, Service]]:
     """Serve a migrated database on a free port; with the demo issuer if `demo_home` is given."""
-    with (
-        listen("127.0.0.1", 0) as listener,
-        ExitStack() as stack,
-    ):
+    with listen("127.0.0.1", 0) as listener, ExitStack() as stack:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         local = None
         if demo_home is not None:
@@ -86,13 +83,7 @@ def serve(
                 Issuer(local.name, DEMO_CLIENT, patience=KeyCacheTimes(between=0.1)),
             )
         running = stack.enter_context(
-            service(
-                dsn,
-                outside_settings(dsn),
-                clock,
-                issuers=issuers,
-                provider=provider,
-            )
+            service(dsn, outside_settings(dsn), clock, issuers=issuers, provider=provider)
         )
         running.desks.ensure_policy()
         config = uvicorn.Config(

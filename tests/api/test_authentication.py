@@ -83,9 +83,7 @@ def test_a_token_outside_the_header_is_ignored(server: RunningService) -> None:
         refused(nobody.get("/v1/queues", headers={"X-Api-Key": token}))
 
 
-def test_an_expired_token_is_refused_even_if_it_was_cached(
-    server: RunningService,
-) -> None:
+def test_an_expired_token_is_refused_even_if_it_was_cached(server: RunningService) -> None:
     expired, short = token_of(server, "ana", seconds=-1), token_of(server, "ana", seconds=2.5)
     with server.client_as(None) as nobody:
         refused(nobody.get("/v1/queues", headers={"Authorization": f"Bearer {expired}"}))

@@ -140,9 +140,7 @@ def test_a_packet_is_read_as_it_was_known(
     assert early["digest"] == now["digest"]
 
 
-def test_a_diff_has_sentences_and_values(
-    ana: httpx2.Client,
-) -> None:
+def test_a_diff_has_sentences_and_values(ana: httpx2.Client) -> None:
     case = open_case(ana)
     before = ana.get(f"/v1/cases/{case}").json()
     act(ana, case, "claim")

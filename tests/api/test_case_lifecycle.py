@@ -69,17 +69,12 @@ def test_a_case_is_opened_claimed_resolved_and_reopened(
     view = claimed.json()
     assert (view["id"], view["state"], view["owner"]) == (case, "claimed", "ana")
     assert claimed.headers["ETag"] == f'"{view["version"]}"'
-    assert counts(ana, after(claimed)) == {
-        "open": before["open"],
-        "claimed": before["claimed"] + 1,
-    }
+    assert counts(ana, after(claimed)) == {"open": before["open"], "claimed": before["claimed"] + 1}
     nothing = bo.post(f"/v1/queues/{QUEUE}/claim-next", headers=after(claimed))
     assert (nothing.status_code, nothing.content) == (204, b"")
 
     resolved = ana.post(
-        f"/v1/cases/{case}/resolve",
-        json=RESOLUTION,
-        headers={"If-Match": claimed.headers["ETag"]},
+        f"/v1/cases/{case}/resolve", json=RESOLUTION, headers={"If-Match": claimed.headers["ETag"]}
     )
     assert resolved.json()["state"] == "resolved"
     assert resolved.json()["resolution"] == RESOLUTION
@@ -142,9 +137,7 @@ def test_the_trail_has_the_policy_and_each_verdict_with_the_values_read(
     assert [v["passed"] for v in routing["verdicts"]] == [False, False, False, True]
 
 
-def test_the_packet_has_the_sources_and_times_of_each_fact(
-    shop: httpx2.Client,
-) -> None:
+def test_the_packet_has_the_sources_and_times_of_each_fact(shop: httpx2.Client) -> None:
     order = order_id()
     placing = placed(order, "10.00", event_time="2026-01-05T10:00:00Z", source="web")
     paying = captured(order, "12.50", event_time="2026-01-05T11:00:00Z", source="psp")

@@ -17,9 +17,7 @@ def open_case_with_clock(client: httpx2.Client) -> tuple[str, str]:
     return touched["case"], told.headers["Casetrail-Position"]
 
 
-def test_cases_are_sorted_by_due_time_and_waiting_cases_have_none(
-    server: RunningService,
-) -> None:
+def test_cases_are_sorted_by_due_time_and_waiting_cases_have_none(server: RunningService) -> None:
     with server.client_as("ana") as ana:
         case, position = open_case_with_clock(ana)
         seen = {"Casetrail-Min-Position": position}
@@ -37,11 +35,7 @@ def test_cases_are_sorted_by_due_time_and_waiting_cases_have_none(
         seen = {"Casetrail-Min-Position": waits.headers["Casetrail-Position"]}
         rows = ana.get("/v1/views/sla?queue=allocation_failure_review&limit=200", headers=seen)
         (mine,) = [row for row in rows.json()["items"] if row["case"] == case]
-        assert (mine["paused"], mine["due_next"], mine["waits_for"]) == (
-            True,
-            None,
-            "customer/C1",
-        )
+        assert (mine["paused"], mine["due_next"], mine["waits_for"]) == (True, None, "customer/C1")
 
         clock = ana.get(f"/v1/cases/{case}/clock").json()
         assert clock["terms"]["calendar"]["time_zone"] == "Europe/Berlin"

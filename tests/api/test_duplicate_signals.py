@@ -136,9 +136,7 @@ def test_a_reused_id_with_other_content_is_refused(shop: httpx2.Client) -> None:
     assert kept["amount"]["amount"] == "10.00"
 
 
-def test_a_reused_id_in_one_batch_is_refused_alone(
-    shop: httpx2.Client,
-) -> None:
+def test_a_reused_id_in_one_batch_is_refused_alone(shop: httpx2.Client) -> None:
     order = order_id()
     told = captured(order, "10.00")
     other = {**told, "amount": {"amount": "99.00", "currency": "EUR"}}

@@ -112,9 +112,7 @@ def test_an_invalid_position_is_refused(ana: httpx2.Client, wrong: str) -> None:
         assert answer.status_code == 400
 
 
-def test_an_acknowledged_write_is_in_the_feed_at_its_position(
-    ana: httpx2.Client,
-) -> None:
+def test_an_acknowledged_write_is_in_the_feed_at_its_position(ana: httpx2.Client) -> None:
     for _ in range(10):
         told = captured(order_id())
         position = int(ana.post("/v1/signals", json=told).headers["Casetrail-Position"])

@@ -56,9 +56,7 @@ def test_an_unsupported_file_is_refused(
         assert refused.headers["Content-Type"] == "application/problem+json"
 
 
-def test_only_stored_files_can_be_attached_to_a_case(
-    server: RunningService,
-) -> None:
+def test_only_stored_files_can_be_attached_to_a_case(server: RunningService) -> None:
     with server.client_as("ana") as ana:
         (touched,) = send(ana, unavailable(order_id())).json()["items"][0]["cases"]
         address = f"/v1/cases/{touched['case']}"

@@ -102,10 +102,7 @@ def test_nobody_grants_a_role_to_themselves(
 ) -> None:
     ask = {"role": "finance_approver", "reason": "I pay."}
     refused = olga.post("/v1/people/olga/grants", json=ask)
-    assert (refused.status_code, refused.json()["type"]) == (
-        403,
-        "/problems/another-person-needed",
-    )
+    assert (refused.status_code, refused.json()["type"]) == (403, "/problems/another-person-needed")
     olga.post(f"/v1/people/{mia}/same-as", json={"other": "olga", "reason": "It is me."})
     assert olga.get("/v1/people/olga").json()["known_as"] == sorted({mia, "olga"})
     assert olga.post(f"/v1/people/{mia}/grants", json=ask).status_code == 403

@@ -50,10 +50,7 @@ FAULTS: dict[str, tuple[JsonObject, set[str]]] = {
         captured("o") | {"amount": money("1.5", "JPY")},
         {"/amount"},
     ),
-    "money of two currencies": (
-        placed("o", lines=[line(), line(money("1", "USD"))]),
-        {"/lines"},
-    ),
+    "money of two currencies": (placed("o", lines=[line(), line(money("1", "USD"))]), {"/lines"}),
     "an unknown field": (cancelled("o", because="x"), {"/because"}),
     "an unknown field in a line": (placed("o", lines=[line(colour="red")]), {"/lines/0/colour"}),
     "a field with a slash and a tilde": (cancelled("o", **{"a/b~c": 1}), {"/a~1b~0c"}),
@@ -63,10 +60,7 @@ FAULTS: dict[str, tuple[JsonObject, set[str]]] = {
         {"/event_time"},
     ),
     "a time as a number": (cancelled("o", event_time=1_700_000_000), {"/event_time"}),
-    "a time in milliseconds": (
-        cancelled("o", event_time="9999-12-31T23:59:59Z"),
-        {"/event_time"},
-    ),
+    "a time in milliseconds": (cancelled("o", event_time="9999-12-31T23:59:59Z"), {"/event_time"}),
     "a time before there were orders": (
         cancelled("o", event_time="0001-01-01T00:00:00+14:00"),
         {"/event_time"},
@@ -300,9 +294,7 @@ def test_a_body_above_a_mebibyte_is_refused(shop: httpx2.Client) -> None:
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_a_body_above_a_mebibyte_without_a_length_is_refused(
-    shop: httpx2.Client,
-) -> None:
+def test_a_body_above_a_mebibyte_without_a_length_is_refused(shop: httpx2.Client) -> None:
     chunks = (b" " * 65_536 for _ in range(17))
     answer = shop.post("/v1/signals", content=chunks, headers=JSON)
     assert answer.status_code == 413

@@ -72,9 +72,7 @@ def test_a_new_key_is_fetched_at_its_first_token(issuer: IssuerServer) -> None:
     assert issuer.fetches() == 2
 
 
-def test_a_removed_key_is_trusted_until_the_cache_expires(
-    issuer: IssuerServer,
-) -> None:
+def test_a_removed_key_is_trusted_until_the_cache_expires(issuer: IssuerServer) -> None:
     issuer.keys.append(NEW)
     tokens = AccessTokenVerifier([issuer.issuer(KeyCacheTimes(fresh=0.6, between=0.1))])
     assert verify(tokens, issuer.token(key=OLD))

@@ -42,9 +42,7 @@ def test_a_packet_shows_each_message_with_its_author(server: RunningService) -> 
         assert packet["conflicts"] == []
 
 
-def test_a_packet_shows_conflicting_values_and_the_right_one(
-    server: RunningService,
-) -> None:
+def test_a_packet_shows_conflicting_values_and_the_right_one(server: RunningService) -> None:
     order = order_id()
     with server.client_as("ana") as ana:
         told = send(

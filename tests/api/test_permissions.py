@@ -98,9 +98,7 @@ def test_a_refusal_names_the_permission_and_the_roles_that_have_it(
     assert set(told["roles"]) == set(roles_with(Permission.WORK_CASES))
 
 
-def test_me_returns_the_person_and_their_permissions(
-    by_role: dict[Role, httpx2.Client],
-) -> None:
+def test_me_returns_the_person_and_their_permissions(by_role: dict[Role, httpx2.Client]) -> None:
     for role, client in by_role.items():
         me = client.get("/v1/me").json()
         assert me["roles"] == [role]

@@ -204,9 +204,7 @@ def test_a_simulation_is_stored_and_can_be_read_again(governing: PolicyService) 
     governing.done("opal", "/p8/withdraw", reason="Only a try.")
 
 
-def test_a_scheduled_policy_is_activated_by_itself(
-    governing: PolicyService,
-) -> None:
+def test_a_scheduled_policy_is_activated_by_itself(governing: PolicyService) -> None:
     governing.done("opal", "", document=policy_with("p7", 90), why="From then on.")
     governing.done("gus", "/p7/approve")
     starts_at = datetime.now(UTC) + timedelta(seconds=2)

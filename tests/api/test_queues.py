@@ -150,9 +150,7 @@ def test_a_queue_that_falls_behind_gets_a_recovery_plan(
         assert (none.status_code, none.json()["type"]) == (404, "/problems/recovery-not-found")
 
 
-def test_the_next_case_is_an_urgent_one_before_a_valuable_one(
-    server: RunningService,
-) -> None:
+def test_the_next_case_is_an_urgent_one_before_a_valuable_one(server: RunningService) -> None:
     with server.client_as("ana") as ana:
         cases = []
         for tier, broken in (

@@ -208,9 +208,7 @@ def test_a_payment_made_while_still_executing_is_named(shop: Shop) -> None:
     assert kinds(shop.reconcile()) == {key: "still_executing"}
 
 
-def test_a_person_with_another_duty_in_a_case_does_not_reconcile_it(
-    shop: Shop,
-) -> None:
+def test_a_person_with_another_duty_in_a_case_does_not_reconcile_it(shop: Shop) -> None:
     finns, fays = shop.ordered(by="finn"), shop.ordered(by="fay")
     shop.pay(finns, fays)
     told = shop.reconcile("finn")
@@ -298,9 +296,7 @@ def test_the_command_uses_the_api(
     assert (refused.exit_code, "Error: " in refused.output) == (1, True)
 
 
-def test_health_reports_a_payment_that_no_connected_provider_can_make(
-    shop: Shop,
-) -> None:
+def test_health_reports_a_payment_that_no_connected_provider_can_make(shop: Shop) -> None:
     key = shop.ordered()
     assert shop.state(key) == "executing"
     desks, now = shop.server.service.desks, datetime.now(UTC)

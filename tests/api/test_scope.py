@@ -399,9 +399,7 @@ def test_a_file_needs_access_to_a_case_that_has_it(
     with server.client_as("ana") as ana:
         for where, expected in (("own", 200), ("other region", 404)):
             stored = ana.post(
-                "/v1/evidence",
-                content=where.encode(),
-                headers={"Content-Type": "text/plain"},
+                "/v1/evidence", content=where.encode(), headers={"Content-Type": "text/plain"}
             )
             address = stored.headers["Location"]
             case = cases[where]["id"]

@@ -120,9 +120,7 @@ def test_a_late_signal_opens_the_case_of_a_deadline_already_missed(shop: httpx2.
     assert view["detected_at"] == view["deadline"]
 
 
-def test_late_evidence_of_a_deadline_met_in_time_resolves_the_case(
-    shop: httpx2.Client,
-) -> None:
+def test_late_evidence_of_a_deadline_met_in_time_resolves_the_case(shop: httpx2.Client) -> None:
     order = order_id()
     told = placed(order, event_time=ago(days=5))
     (opened,) = shop.post("/v1/signals", json=told).json()["cases"]
@@ -135,9 +133,7 @@ def test_late_evidence_of_a_deadline_met_in_time_resolves_the_case(
     assert view["resolution"]["evidence"] == [f"psp/{late['id']}"]
 
 
-def test_late_evidence_of_a_deadline_met_too_late_only_joins_the_case(
-    shop: httpx2.Client,
-) -> None:
+def test_late_evidence_of_a_deadline_met_too_late_only_joins_the_case(shop: httpx2.Client) -> None:
     order = order_id()
     told = placed(order, event_time=ago(days=5))
     (opened,) = shop.post("/v1/signals", json=told).json()["cases"]

@@ -24,9 +24,7 @@ def act(client: httpx2.Client, case: dict[str, Any], command: str, **body: Any) 
     return client.post(f"/v1/cases/{case['id']}/{command}", json=body, headers=headers)
 
 
-def test_a_case_with_open_tasks_or_holds_cannot_be_resolved(
-    server: RunningService,
-) -> None:
+def test_a_case_with_open_tasks_or_holds_cannot_be_resolved(server: RunningService) -> None:
     with server.client_as("ana") as ana:
         case = open_address_case(ana)
         (task,), (hold,) = case["tasks"], case["holds"]

@@ -657,9 +657,7 @@ def test_a_revoked_key_is_refused_at_once_here_and_soon_elsewhere(setup: Setup) 
     refused(answer, 401, UNBELIEVED, "revoked")
 
 
-def test_an_unlinked_login_is_refused_even_with_a_cached_token(
-    setup: Setup,
-) -> None:
+def test_an_unlinked_login_is_refused_even_with_a_cached_token(setup: Setup) -> None:
     now = datetime.now(UTC)
     desk = setup.server.service.desks.principals_desk
     desk.link("ana", setup.issuer.name, "short-1", now)

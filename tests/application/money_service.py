@@ -94,11 +94,7 @@ class MoneyService(InMemoryService):
     ) -> ExceptionCase:
         """A paid order that cannot be delivered; ana claims its case."""
         lines = (line(price, "EUR"),)
-        story = (
-            placed(at, lines=lines),
-            captured(at + 1, price, "EUR"),
-            unavailable(at + 2),
-        )
+        story = (placed(at, lines=lines), captured(at + 1, price, "EUR"), unavailable(at + 2))
         signals = [
             structs.replace(signal, order=order, id=f"{signal.id}-{order}") for signal in story
         ]

@@ -107,10 +107,7 @@ ORDER_STORIES = {
     ),
     "stock below nothing": Story("oversell", [level(2, -1)], [level(2, 0)], level(3, 1)),
     "more allocated than on hand": Story(
-        "oversell",
-        [level(2, 3, 4)],
-        [level(2, 4, 4)],
-        level(3, 4, 4),
+        "oversell", [level(2, 3, 4)], [level(2, 4, 4)], level(3, 4, 4)
     ),
     "goods come after the promise": Story(
         "backorder_conflict",

@@ -17,12 +17,7 @@ from tests.domain.exception_signals import (
     return_refused,
     scan,
 )
-from tests.domain.signals import (
-    delivered,
-    handed_over,
-    refunded,
-    returned,
-)
+from tests.domain.signals import delivered, handed_over, refunded, returned
 
 
 def tracked(hours: float = 20, **more: Any) -> Signal:

@@ -27,11 +27,7 @@ from domain.adjustments.errors import (
     DigestDiffers,
     DutyConflict,
 )
-from domain.adjustments.events import (
-    AdjustmentApproved,
-    AdjustmentExecuted,
-    AdjustmentReconciled,
-)
+from domain.adjustments.events import AdjustmentApproved, AdjustmentExecuted, AdjustmentReconciled
 from domain.adjustments.kinds import Duty
 from domain.authority import authority_of
 from domain.cases.errors import CaseNotFound
@@ -216,11 +212,7 @@ def test_a_paid_adjustment_still_counts(service: MoneyService) -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "duty"),
-    [
-        (AdjustmentApproved, Duty.APPROVE),
-        (AdjustmentReconciled, Duty.RECONCILE),
-    ],
+    ("event", "duty"), [(AdjustmentApproved, Duty.APPROVE), (AdjustmentReconciled, Duty.RECONCILE)]
 )
 def test_a_duty_is_recorded_under_all_names(
     service: MoneyService, event: type[AdjustmentApproved | AdjustmentReconciled], duty: Duty

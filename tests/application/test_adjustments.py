@@ -209,10 +209,7 @@ def test_a_simple_purchase_error_is_approved_by_policy_and_says_so(service: Mone
     assert (one.state, one.approved_by_rule) == (State.SYSTEM_APPROVED, "purchase-error-by-policy")
     assert service.of().state is CaseState.CLAIMED
     line = service.log.trail(service.of().id)[-1]
-    assert (line.type, line.actor.principal) == (
-        "case.adjustment_system_approved",
-        "system:policy",
-    )
+    assert (line.type, line.actor.principal) == ("case.adjustment_system_approved", "system:policy")
     with pytest.raises(DutyConflict):
         service.execute(one, "ana", roles=(Role.FINANCE_APPROVER,))
     assert service.execute(one, "fay").state is State.EXECUTING

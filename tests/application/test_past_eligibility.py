@@ -39,11 +39,7 @@ def desk() -> PeopleDesk:
     return desk
 
 
-WORK, READ, APPROVE = (
-    Permission.WORK_CASES,
-    Permission.READ_CASES,
-    Permission.APPROVE_ADJUSTMENTS,
-)
+WORK, READ, APPROVE = (Permission.WORK_CASES, Permission.READ_CASES, Permission.APPROVE_ADJUSTMENTS)
 
 
 @pytest.mark.parametrize(

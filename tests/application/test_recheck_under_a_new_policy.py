@@ -35,9 +35,7 @@ from tests.domain.signals import (
     scanned,
     unavailable,
 )
-from tests.domain.signals import (
-    approved as payment_approved,
-)
+from tests.domain.signals import approved as payment_approved
 
 
 class PolicyChange:
@@ -92,10 +90,7 @@ def test_new_expectations_apply_without_a_signal() -> None:
 
 def test_a_case_that_is_no_problem_under_the_new_policy_is_cleared() -> None:
     document = shipped()
-    document["kinds"]["stock_unavailable"]["cleared_when"] = {
-        "fact": "order.cancelled",
-        "is": True,
-    }
+    document["kinds"]["stock_unavailable"]["cleared_when"] = {"fact": "order.cancelled", "is": True}
     document["kinds"]["stock_unavailable"]["automation"] = "automatic"
     document.pop("automation_pauses_when", None)
     lenient = with_version("lenient", kinds=document["kinds"])
@@ -242,9 +237,7 @@ def test_an_expired_emergency_rechecks_under_the_earlier_policy() -> None:
     assert setup.service.only_case("stock_unavailable").state == "open"
 
 
-def test_concurrent_work_on_an_order_is_not_overwritten(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_concurrent_work_on_an_order_is_not_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
     """A signal arrives between the read and the append, so the batch is decided again."""
     setup = PolicyChange(without_kinds("stock_unavailable"))
     setup.service.take(promising(), unavailable(3), at=after(4))

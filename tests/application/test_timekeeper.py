@@ -152,10 +152,7 @@ def test_a_conditional_expectation_is_decided_once_when_due() -> None:
     assert service.found() == []
     service.tick(after(25) + MOMENT)
     (met,) = [line.event for line in service.lines() if line.type == "order.expectation_met"]
-    assert (met.deadline, met.decision.rule) == (
-        after(25),
-        "payments-equal-the-charge-after-a-day",
-    )
+    assert (met.deadline, met.decision.rule) == (after(25), "payments-equal-the-charge-after-a-day")
     service.tick(after(1000))
     assert len([line for line in service.lines() if line.type == "order.expectation_met"]) == 1
 

@@ -342,12 +342,7 @@ def _two_names_are_one(world: PeopleWorld) -> None:
     case = world.of("o-40")
     case = world.desk.release(case.id, case.version, "", world.by("ana", 110)).case
     case = world.desk.claim(case.id, case.version, world.by("bo", 110.5)).case
-    one = world.propose(
-        "30.00",
-        by="bo",
-        at=111,
-        order="o-40",
-    )
+    one = world.propose("30.00", by="bo", at=111, order="o-40")
     world.approve(one, "nia", 112, "o-40", roles=(Role.TEAM_LEAD,))
     same = LinkPersonName(other="nia", reason="She married.")
     world.people.same_as("bo", same, operator_caller(after(113)))

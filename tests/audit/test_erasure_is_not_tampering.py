@@ -36,9 +36,7 @@ def test_the_packet_seen_is_shown_without_erased_texts(lines: list[RecordedEvent
     assert all("c-o-1" not in str(one.packet) for one in later)
 
 
-def test_an_altered_packet_is_distinguished_from_an_erased_one(
-    lines: list[RecordedEvent],
-) -> None:
+def test_an_altered_packet_is_distinguished_from_an_erased_one(lines: list[RecordedEvent]) -> None:
     line = next(line for line in lines if isinstance(line.event, Enriched))
     assert isinstance(line.event, Enriched)
     altered = structs.replace(line.event, packet=line.event.packet[1:])

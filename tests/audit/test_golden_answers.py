@@ -28,12 +28,7 @@ from tests.audit.world import World, serve_world
 GOLDEN = Path(__file__).with_name("golden")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 WRITE = "CASETRAIL_WRITE_GOLDEN"
-NAMED_AWAY = {
-    10: ("size", "root"),
-    11: ("size", "root"),
-    13: ("position",),
-    20: ("record",),
-}
+NAMED_AWAY = {10: ("size", "root"), 11: ("size", "root"), 13: ("position",), 20: ("record",)}
 """Values that grow with every question, or depend on all earlier bytes."""
 
 NOT_ALL_IS_WELL = ("07_one_file_is_unchanged_and_one_is_gone",)

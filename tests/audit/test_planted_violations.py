@@ -104,9 +104,7 @@ def test_14_one_person_with_two_duties_on_two_accounts(world: PeopleWorld) -> No
     assert find_conflicts(reading(world), after(8), Period(after(8), None)).untold == []
 
 
-def test_14_attempts_by_an_agent_and_above_a_limit_are_distinguished(
-    world: PeopleWorld,
-) -> None:
+def test_14_attempts_by_an_agent_and_above_a_limit_are_distinguished(world: PeopleWorld) -> None:
     one = world.proposed("o-1", "600.00", 5)
     agent = structs.replace(world.by("omar", 6).actor, via=("triage",))
     world.refused(lambda: world.approve(one, "omar", 6, actor=agent))
@@ -263,9 +261,7 @@ def test_18_a_payment_above_the_ordered_amount(world: PeopleWorld) -> None:
     assert found.why == ["400.00 EUR was paid, but 40.00 was ordered"]
 
 
-def test_21_a_role_granted_to_oneself_and_a_key_of_a_person_who_left(
-    world: PeopleWorld,
-) -> None:
+def test_21_a_role_granted_to_oneself_and_a_key_of_a_person_who_left(world: PeopleWorld) -> None:
     granted = PersonGranted(grant="g2", role=Role.FINANCE_APPROVER, reason="Why not.")
     plant(world, person_stream("bo"), granted, "bo", 1)
     world.people.leave("lena", ChangePersonStatus(reason="Her last day."), world.by("omar", 2))
@@ -302,9 +298,7 @@ def test_22_an_act_with_an_expired_key(world: PeopleWorld) -> None:
     assert (found.ended.what, found.ended.how, found.ended.position) == ("key:max", "ran out", None)
 
 
-def test_23_a_later_build_may_not_have_written_earlier_events(
-    world: PeopleWorld,
-) -> None:
+def test_23_a_later_build_may_not_have_written_earlier_events(world: PeopleWorld) -> None:
     case = world.buy("o-1", "900.00")
     before = world.log.head()
     changed = structs.replace(BUILD, build="99" * 32, files="98" * 32)

@@ -64,8 +64,7 @@ def test_each_route_and_its_command_have_the_same_parameters(
 
 
 def test_the_route_and_the_command_return_the_same_list(
-    server: RunningService,
-    casetrail: Casetrail,
+    server: RunningService, casetrail: Casetrail
 ) -> None:
     with server.client_as("carla") as carla:
         by_route = carla.get("/v1/audit/questions").json()
@@ -77,8 +76,7 @@ def test_the_route_and_the_command_return_the_same_list(
 
 
 def test_a_question_is_recorded_before_its_answer(
-    server: RunningService,
-    casetrail: Casetrail,
+    server: RunningService, casetrail: Casetrail
 ) -> None:
     with server.client_as("carla") as carla:
         first = carla.get("/v1/audit/questions/24").json()

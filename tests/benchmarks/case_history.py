@@ -25,10 +25,7 @@ VERSION = f"looking-back, a case of {EVENTS} events as of any version"
 TIME = "looking-back, as of any time"
 DIFF = "looking-back, what changed between any two"
 
-TARGETS = {
-    VERSION: ratio_at_most(3.0, "as of now"),
-    TIME: ratio_at_most(3.0, "as of now"),
-}
+TARGETS = {VERSION: ratio_at_most(3.0, "as of now"), TIME: ratio_at_most(3.0, "as of now")}
 
 
 def run(bench: Bench) -> list[Figure]:

@@ -34,9 +34,7 @@ _READ = (
     b"ORDER BY notification_id LIMIT %s"
 )
 
-TARGETS = {
-    "projections": ratio_at_least(20, "the library's runner"),
-}
+TARGETS = {"projections": ratio_at_least(20, "the library's runner")}
 
 
 def run(bench: Bench) -> list[Figure]:

@@ -29,9 +29,7 @@ AT_ONCE = 500
 CANDIDATES = 200
 PATIENCE_SECONDS = 10.0
 
-TARGETS = {
-    "claim-next of 100,000": ratio_at_most(2.0, "of 1,000"),
-}
+TARGETS = {"claim-next of 100,000": ratio_at_most(2.0, "of 1,000")}
 
 
 def run(bench: Bench) -> list[Figure]:

@@ -26,9 +26,7 @@ from tests.benchmarks.servers import PGBENCH, PGBENCH_CLIENTS, CouldNotMeasure, 
 MOST_SECONDS = 90
 TIMES = 3
 
-TARGETS = {
-    "replay": less_than(MOST_SECONDS, "s"),
-}
+TARGETS = {"replay": less_than(MOST_SECONDS, "s")}
 
 
 def run(bench: Bench) -> Iterator[Figure]:

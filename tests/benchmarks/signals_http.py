@@ -35,9 +35,7 @@ CONNECTIONS = 8
 PATIENCE_SECONDS = 120.0
 CLIENT = str(HERE / "signal_client.py")
 
-TARGETS = {
-    "signals-http": ratio_at_least(0.3, "pgbench"),
-}
+TARGETS = {"signals-http": ratio_at_least(0.3, "pgbench")}
 
 
 def run(bench: Bench) -> list[Figure]:

@@ -27,9 +27,7 @@ ORDERS = 8_000
 AT_ONCE = 500
 BETWEEN_ORDERS = timedelta(minutes=2)
 
-TARGETS = {
-    "simulate": at_least(20_000, "signals/s"),
-}
+TARGETS = {"simulate": at_least(20_000, "signals/s")}
 
 
 def run(bench: Bench) -> list[Figure]:

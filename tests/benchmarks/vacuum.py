@@ -30,9 +30,7 @@ DELAY_MILLISECONDS = 20
 """How long VACUUM rests each time it has used up its allowance of pages."""
 ROUNDS = 3
 
-TARGETS = {
-    "vacuum": at_most(100, "ms"),
-}
+TARGETS = {"vacuum": at_most(100, "ms")}
 
 
 def run(bench: Bench) -> list[Figure]:

@@ -34,9 +34,7 @@ LOOKS = 300
 LIBRARY_LOOKS = 30
 PATIENCE_SECONDS = 10.0
 
-TARGETS = {
-    "visible": at_most(10, "ms"),
-}
+TARGETS = {"visible": at_most(10, "ms")}
 
 
 def run(bench: Bench) -> list[Figure]:

@@ -37,9 +37,7 @@ WORK = (
 FIRST_VERSION = 3
 """Of a case that was opened: detected, enriched, routed."""
 
-TARGETS = {
-    "work": ratio_at_least(0.7, "a bare handler"),
-}
+TARGETS = {"work": ratio_at_least(0.7, "a bare handler")}
 
 
 def run(bench: Bench) -> list[Figure]:

@@ -50,10 +50,7 @@ SERVICENOW: dict[str, Life] = {
         (3, "New", "?", "?", 0),
         (4, "New", "70", "?", 0),
     ],
-    "put back": [
-        (0, "Active", "56", "10", 0),
-        (1, "New", "56", "?", 0),
-    ],
+    "put back": [(0, "Active", "56", "10", 0), (1, "New", "56", "?", 0)],
     "taken and not touched again": [
         (0, "Active", "Team Ä", "10", 0),
         (1, "Active", "team  A!", "10", 0),

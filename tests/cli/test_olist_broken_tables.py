@@ -192,9 +192,7 @@ def test_the_first_row_of_a_repeated_order_is_used(tmp_path: Path) -> None:
     assert [(r.file, r.line) for r in refusals] == [("orders.csv", 4)]
 
 
-def test_a_repeated_payment_with_other_content_is_reported(
-    tmp_path: Path,
-) -> None:
+def test_a_repeated_payment_with_other_content_is_reported(tmp_path: Path) -> None:
     """Both rows make signals with one id: intake records the first and refuses the second."""
     tables = two_orders()
     tables.payments.append(changed(tables.payments[1], PAYMENT_COLUMNS["value"], "50.00"))

@@ -165,10 +165,7 @@ TANGLED: dict[str, dict[str, object]] = {
         "promised": "2018-03-20 00:00:00",
         "items": (("2018-03-06 10:00:00", "10.00", "2.00"),),
     },
-    "promised for the day before the end": {
-        "delivered": "",
-        "promised": "2018-02-28 00:00:00",
-    },
+    "promised for the day before the end": {"delivered": "", "promised": "2018-02-28 00:00:00"},
     "promised for the day of the end": {"delivered": "", "promised": "2018-03-01 00:00:00"},
     "limit a second before the end": {
         "handed_over": "",
@@ -201,14 +198,7 @@ def cases_in(file: Path) -> Found:
     with file.open(newline="") as text:
         reader = csv.DictReader(text)
         rows = list(reader)
-    assert reader.fieldnames == [
-        "order_id",
-        "kind",
-        "detected_at",
-        "queue",
-        "bucket",
-        "severity",
-    ]
+    assert reader.fieldnames == ["order_id", "kind", "detected_at", "queue", "bucket", "severity"]
     found = {(r["order_id"], r["kind"]): datetime.fromisoformat(r["detected_at"]) for r in rows}
     assert len(found) == len(rows), "a case stands there twice"
     assert all(row["detected_at"].endswith("Z") for row in rows)

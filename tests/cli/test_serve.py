@@ -108,9 +108,7 @@ def test_after_kill_9_every_acknowledged_write_is_still_stored(
         assert positions == list(range(1, head + 1))
 
 
-def test_a_port_in_use_gets_a_plain_error_and_nothing_starts(
-    casetrail: Casetrail,
-) -> None:
+def test_a_port_in_use_gets_a_plain_error_and_nothing_starts(casetrail: Casetrail) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ran = casetrail("serve", "--port", taken.getsockname()[1], seconds=SECONDS)
     assert ran.returncode != 0

@@ -96,9 +96,4 @@ def test_an_empty_file_is_not_an_error(casetrail: Casetrail, tmp_path: Path) -> 
     file.write_bytes(b"")
     ran = casetrail("signals", file, "--json")
     assert ran.returncode == 0
-    assert json.loads(ran.stdout) == {
-        "recorded": 0,
-        "duplicate": 0,
-        "refused": 0,
-        "refusals": [],
-    }
+    assert json.loads(ran.stdout) == {"recorded": 0, "duplicate": 0, "refused": 0, "refusals": []}

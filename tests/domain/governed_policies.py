@@ -133,10 +133,6 @@ class PolicyOffice:
         )
 
     def _do(
-        self,
-        version: str,
-        by: Actor,
-        hour: float,
-        decide: Callable[[Policy], GovernanceEvent],
+        self, version: str, by: Actor, hour: float, decide: Callable[[Policy], GovernanceEvent]
     ) -> None:
         self.tell(decide(governance_decisions.require_policy(self.governed, version)), by, hour)

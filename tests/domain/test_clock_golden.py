@@ -200,10 +200,7 @@ def test_a_transfer_between_queues_does_not_change_the_due_time() -> None:
     assert clock.misses(berlin("9 12:00")) == ()
 
 
-REOPENED = (
-    on("8 14:00", ClockChangeKind.STOPPED),
-    on("10 10:00", ClockChangeKind.REOPENED),
-)
+REOPENED = (on("8 14:00", ClockChangeKind.STOPPED), on("10 10:00", ClockChangeKind.REOPENED))
 
 
 def test_a_reopened_case_continues_with_the_time_left() -> None:

@@ -9,13 +9,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.clock.calendars import (
-    BusinessCalendar,
-    Period,
-    Weekday,
-    business_time,
-    next_cut_off,
-)
+from domain.clock.calendars import BusinessCalendar, Period, Weekday, business_time, next_cut_off
 from domain.clock.clock import Clock, ClockChange, ClockChangeKind, clock_of
 from domain.clock.terms import Dependency, Measure, ServiceTerms
 from domain.clock.time_split import split_seconds

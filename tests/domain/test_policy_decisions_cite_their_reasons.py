@@ -111,10 +111,7 @@ def test_a_route_cites_the_tests_of_the_routes_that_did_not_match() -> None:
     case = CaseFacts(kind="ship_by_missed", bucket=kind.bucket, severity=kind.severity, rule="r")
     routing = SHIPPED.route(case, facts_of([placed()]))
     assert (routing.queue, routing.owner_team) == ("fulfilment_release_support", "warehouse_desk")
-    assert (routing.decision.policy, routing.decision.rule) == (
-        SHIPPED.version,
-        "warehouse-late",
-    )
+    assert (routing.decision.policy, routing.decision.rule) == (SHIPPED.version, "warehouse-late")
     verdicts = routing.decision.verdicts
     assert [v.passed for v in verdicts] == [False] * (len(verdicts) - 1) + [True]
     assert verdicts[0] == Verdict("case.kind", "one_of refund_due", "ship_by_missed", False)

@@ -16,11 +16,7 @@ from domain.policy.errors import (
     PolicyUnchanged,
     PolicyVersionReused,
 )
-from domain.policy.events import (
-    PolicyEmergencyExpired,
-    PolicyRolledBack,
-    PolicyTookEffect,
-)
+from domain.policy.events import PolicyEmergencyExpired, PolicyRolledBack, PolicyTookEffect
 from tests.domain.governed_policies import (
     ANA,
     ANA_FOR_BO,

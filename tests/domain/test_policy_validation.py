@@ -252,8 +252,7 @@ def test_a_detection_must_stay_true_as_signals_arrive(test, pointer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "pointer"),
-    [("detect/1/rule", "/detect/1/rule"), ("expect/1/rule", "/expect/1/rule")],
+    ("path", "pointer"), [("detect/1/rule", "/detect/1/rule"), ("expect/1/rule", "/expect/1/rule")]
 )
 def test_a_repeated_rule_name_is_a_fault_at_the_second_place(path, pointer) -> None:
     name = shipped()["detect"][0]["rule"]

@@ -6,13 +6,7 @@ from uuid import uuid4
 import pytest
 
 from application.log.event_log import EventLog
-from application.log.recorder import (
-    Append,
-    CommandRepeated,
-    CommandRow,
-    LogRecorder,
-    VersionTaken,
-)
+from application.log.recorder import Append, CommandRepeated, CommandRow, LogRecorder, VersionTaken
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
 from tests.event_store.appends import (
@@ -71,9 +65,7 @@ def test_a_retry_with_the_same_bytes_gets_the_first_answer(recorder: LogRecorder
     assert repeated.value.taken.result == b"first"
 
 
-def test_a_retry_on_an_old_version_gets_the_first_answer(
-    recorder: LogRecorder,
-) -> None:
+def test_a_retry_on_an_old_version_gets_the_first_answer(recorder: LogRecorder) -> None:
     """Most retries name a version that the first request has already replaced."""
     stream = uuid4()
     recorder.append(append_of(event(stream, 1), key="k"))

@@ -85,9 +85,7 @@ def test_appends_continue_during_a_vacuum(postgres: PostgresLogRecorder, dsn: st
 
 
 def test_appends_continue_while_another_writer_is_frozen(
-    postgres: PostgresLogRecorder,
-    dsn: str,
-    freeze: Callable[[subprocess.Popen[str]], None],
+    postgres: PostgresLogRecorder, dsn: str, freeze: Callable[[subprocess.Popen[str]], None]
 ) -> None:
     writer = Writer(dsn, threads=8)
     wait_until(lambda: len(writer.acknowledged) > 100)
@@ -104,9 +102,7 @@ def test_appends_continue_while_another_writer_is_frozen(
 
 
 def test_appends_continue_after_a_frozen_process_took_the_head_lock(
-    postgres: PostgresLogRecorder,
-    dsn: str,
-    freeze: Callable[[subprocess.Popen[str]], None],
+    postgres: PostgresLogRecorder, dsn: str, freeze: Callable[[subprocess.Popen[str]], None]
 ) -> None:
     """The process is frozen inside a transaction. Its connection is ended, and its work rolled back."""
     assert postgres.append(append_of()) == 1

@@ -8,14 +8,7 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from application.log.recorder import (
-    Append,
-    CommandRepeated,
-    CommandRow,
-    Guard,
-    LogRecorder,
-    Timer,
-)
+from application.log.recorder import Append, CommandRepeated, CommandRow, Guard, LogRecorder, Timer
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 

@@ -25,11 +25,7 @@ from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore, connect
 from tests.event_store.appends import event, read
 
-SETTINGS = {
-    "lock_timeout": "1s",
-    "idle_in_transaction_session_timeout": "1s",
-    "TimeZone": "UTC",
-}
+SETTINGS = {"lock_timeout": "1s", "idle_in_transaction_session_timeout": "1s", "TimeZone": "UTC"}
 
 
 def settings(connection: psycopg.Connection[Any]) -> dict[str, str]:

@@ -224,9 +224,7 @@ def test_the_lease_of_a_dead_taker_expires(postgres: PostgresLogRecorder, dsn: s
     set_timer(postgres, None, stream)
 
 
-def test_a_lease_lasts_in_real_time_during_a_replay(
-    postgres: PostgresLogRecorder,
-) -> None:
+def test_a_lease_lasts_in_real_time_during_a_replay(postgres: PostgresLogRecorder) -> None:
     """A replay takes streams that were due years ago, or will be."""
     for year in (1995, 2190):
         set_timer(postgres, NOON.replace(year=year))

@@ -15,7 +15,7 @@ from infrastructure import payments, sources
 from projections.projection import Projection
 
 SHARED_BY_COMMANDS = {
-    *("addresses", "api_client", "demo_welcome", "expected_errors", "options", "output"),
+    *("addresses", "api_client", "demo_welcome", "expected_errors", "options", "output")
 }
 
 

@@ -130,11 +130,7 @@ EVENTS = {
     "an event is duplicated": (lines(lambda f: f.insert(5, f[4])), "duplicated", 4),
     "two are swapped": (lines(swapped), "moved", 4),
     "the last is removed": (lines(lambda f: f.__delitem__(-1)), "missing", -1),
-    "one is added at the end": (
-        lambda c: c + b'{"position":999,"envelope":{}}\n',
-        "added",
-        999,
-    ),
+    "one is added at the end": (lambda c: c + b'{"position":999,"envelope":{}}\n', "added", 999),
     "a position is written again": (
         lines(lambda f: f.__setitem__(4, f[3].split(b",")[0] + f[4][f[4].index(b",") :])),
         "duplicated",

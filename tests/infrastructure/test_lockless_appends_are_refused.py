@@ -4,11 +4,7 @@ for ever without any error, so the service does not start if it is set."""
 import pytest
 
 from api.composition import desks
-from infrastructure.postgres.datastore import (
-    Datastore,
-    UnsafeSwitch,
-    require_safe_switches,
-)
+from infrastructure.postgres.datastore import Datastore, UnsafeSwitch, require_safe_switches
 
 NAMES = [
     "POSTGRES_ENABLE_DB_FUNCTIONS",

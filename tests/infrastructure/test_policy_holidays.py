@@ -164,7 +164,7 @@ def test_the_holidays_of_the_shipped_policy_do_not_change() -> None:
     days = load_policy().document.calendars["desk"].closed
     assert [day for day in days if day.year == 2027] == [date.fromisoformat(d) for d in BERLIN_2027]
     assert [f"{day:%m-%d}" for day in days if day.year == 2026] == [
-        *("01-01", "03-08", "04-03", "04-06", "05-01", "05-14", "05-25", "10-03", "12-25", "12-26"),
+        *("01-01", "03-08", "04-03", "04-06", "05-01", "05-14", "05-25", "10-03", "12-25", "12-26")
     ]
     assert [f"{day:%m-%d}" for day in days if day.year == 2028] == [
         *("01-01", "03-08", "04-14", "04-17", "05-01", "05-25", "06-05", "06-17", "10-03"),

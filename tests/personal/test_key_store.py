@@ -74,9 +74,7 @@ def test_a_killed_process_leaves_no_copy_of_a_key(tmp_path: Path) -> None:
     assert {*tmp_path.iterdir()} == {tmp_path / bundle, tmp_path / ".lock"}
 
 
-def test_a_wrong_key_store_is_not_mistaken_for_an_erasure(
-    store: KeyStore,
-) -> None:
+def test_a_wrong_key_store_is_not_mistaken_for_an_erasure(store: KeyStore) -> None:
     with pytest.raises(
         KeyStoreUnavailable, match="set CASETRAIL_KEYS to this database's key store"
     ):

@@ -29,8 +29,5 @@ def test_a_person_has_roles_and_token_digests_only() -> None:
         {"g1": ["handler", None], "g2": ["auditor", None]},
         after(0),
     )
-    assert ana.tokens == {
-        token_digest(lasting): None,
-        token_digest(ending): after(24).isoformat(),
-    }
+    assert ana.tokens == {token_digest(lasting): None, token_digest(ending): after(24).isoformat()}
     assert rows[person_stream("bo")].tokens == {}

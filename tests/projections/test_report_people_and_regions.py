@@ -72,9 +72,7 @@ def test_a_person_who_left_is_listed_as_left(lines: list[RecordedEvent]) -> None
     assert rows_of(PEOPLE, lines)[person_stream("mia")].left_at is None
 
 
-def test_a_break_glass_is_due_for_review_after_its_end(
-    lines: list[RecordedEvent],
-) -> None:
+def test_a_break_glass_is_due_for_review_after_its_end(lines: list[RecordedEvent]) -> None:
     glass_events = [line for line in lines if line.type.startswith("break_glass.")]
     glass = glass_events[0].stream
     stages = [rows_of(BREAK_GLASS, glass_events[: n + 1])[glass].stage for n in range(4)]

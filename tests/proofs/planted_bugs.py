@@ -217,13 +217,7 @@ BUGS = (
         "        return self.of_order\n",
         HANDS,
     ),
-    Bug(
-        "adjustments of the customer count for ever",
-        LEDGER,
-        " if entry.at >= since)",
-        ")",
-        HANDS,
-    ),
+    Bug("adjustments of the customer count for ever", LEDGER, " if entry.at >= since)", ")", HANDS),
     Bug(
         "withdrawn adjustments count",
         LEDGER,

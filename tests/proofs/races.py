@@ -82,13 +82,7 @@ RACES: dict[str, Race] = {
         Move("bob", "reconcile", 0),
     ),
     "reconcile or review": Race(
-        (
-            _CLAIM,
-            _SMALL,
-            Move("cy", "approve"),
-            Move("dee", "execute"),
-            Move("payer", "paid"),
-        ),
+        (_CLAIM, _SMALL, Move("cy", "approve"), Move("dee", "execute"), Move("payer", "paid")),
         Move("bo", "reconcile"),
         Move("bob", "note"),
     ),
@@ -105,10 +99,7 @@ RACES: dict[str, Race] = {
         "ApprovedAlready",
     ),
     "propose for one customer": Race(
-        (_CLAIM,),
-        Move("ana's key", "propose small"),
-        Move("ana's login", "propose small"),
-        None,
+        (_CLAIM,), Move("ana's key", "propose small"), Move("ana's login", "propose small"), None
     ),
 }
 

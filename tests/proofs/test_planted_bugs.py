@@ -35,12 +35,7 @@ def test_every_planted_bug_fits_the_current_source() -> None:
 
 def test_every_planted_bug_is_caught(tmp_path: Path, server_dsn: str) -> None:
     jobs = [
-        {
-            "name": name,
-            "root": str(root),
-            "output": str(tmp_path / f"{n}.txt"),
-            "tests": tests,
-        }
+        {"name": name, "root": str(root), "output": str(tmp_path / f"{n}.txt"), "tests": tests}
         for n, (name, root, tests) in enumerate(
             [
                 (NONE, copy_source(tmp_path / "none"), sorted({bug.tests for bug in BUGS})),

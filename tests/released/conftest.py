@@ -17,15 +17,7 @@ from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
 from tests.conftest import Databases
-from tests.released.homes import (
-    FOLDER,
-    Answers,
-    Release,
-    Report,
-    answers_in,
-    report_of,
-    restored,
-)
+from tests.released.homes import FOLDER, Answers, Release, Report, answers_in, report_of, restored
 
 
 class Home:
@@ -50,9 +42,7 @@ class Home:
 
 
 @pytest.fixture(
-    scope="module",
-    params=sorted(FOLDER.glob("v*")),
-    ids=lambda folder: str(folder.name),
+    scope="module", params=sorted(FOLDER.glob("v*")), ids=lambda folder: str(folder.name)
 )
 def home(
     request: pytest.FixtureRequest, databases: Databases, tmp_path_factory: pytest.TempPathFactory

@@ -37,11 +37,7 @@ from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
 from projections import PROJECTIONS
 from tests.infrastructure.bundles import NODE, verify_with_node, verify_with_python
 from tests.released.conftest import Home
-from tests.released.homes import (
-    FOLDER,
-    TOKENS,
-    tags_in,
-)
+from tests.released.homes import FOLDER, TOKENS, tags_in
 from tests.released.story import ERASED, KEPT, PERSONAL
 
 TAGS = FOLDER.parent / "event_store" / "tags.txt"

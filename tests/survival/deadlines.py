@@ -14,11 +14,7 @@ from domain.orders.purchase_signals import Customer, Line, OrderPlaced
 from domain.orders.signals import Signal
 from domain.people import Actor
 from domain.recorded_event import RecordedEvent
-from tests.survival.log_checks import (
-    assert_no_case_is_doubled,
-    assert_nothing_is_due,
-    problems_in,
-)
+from tests.survival.log_checks import assert_no_case_is_doubled, assert_nothing_is_due, problems_in
 
 PAYMENT_WITHIN = timedelta(hours=72)
 SOURCE = Actor("key:test")

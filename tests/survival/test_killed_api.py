@@ -4,11 +4,7 @@ import random
 import time
 
 from tests.survival.clients import run_clients, tokens_of, wait_for_success
-from tests.survival.log_checks import (
-    assert_reports_equal_their_folds,
-    wait_for_reports,
-    whole_log,
-)
+from tests.survival.log_checks import assert_reports_equal_their_folds, wait_for_reports, whole_log
 from tests.survival.programs import Programs, free_port
 
 ROUNDS = 3

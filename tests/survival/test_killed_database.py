@@ -21,11 +21,7 @@ from tests.survival.deadlines import (
     record_orders,
     seconds_from_now,
 )
-from tests.survival.log_checks import (
-    assert_reports_equal_their_folds,
-    wait_for_reports,
-    whole_log,
-)
+from tests.survival.log_checks import assert_reports_equal_their_folds, wait_for_reports, whole_log
 from tests.survival.programs import Programs, eventually, free_port, kill_postgres
 
 FIRST_SUCCESS_SECONDS = 3

@@ -174,9 +174,7 @@ def test_a_line_that_this_build_cannot_read_does_not_delay_other_streams(
         raise AssertionError(f"{error}\nOutput of the worker:\n{worker.output[-3000:]}") from None
 
 
-def test_a_new_version_of_a_report_goes_live_when_it_has_caught_up(
-    dsn: str,
-) -> None:
+def test_a_new_version_of_a_report_goes_live_when_it_has_caught_up(dsn: str) -> None:
     record_orders(dsn, orders("order", 3000))
     before, after = tally(fold), tally(fold, version=2)
     ProjectionRunner(dsn, [*PROJECTIONS, before]).catch_up()

@@ -8,11 +8,7 @@ from pathlib import Path
 
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.event_store.cutting_proxy import Fault
-from tests.survival.log_checks import (
-    assert_reports_equal_their_folds,
-    wait_for_reports,
-    whole_log,
-)
+from tests.survival.log_checks import assert_reports_equal_their_folds, wait_for_reports, whole_log
 from tests.survival.paying_service import OrderedPayment, PayingService, arm_fault, assert_paid_once
 from tests.survival.programs import Programs
 

@@ -26,11 +26,7 @@ from tests.survival.deadlines import (
     record_signals,
     seconds_from_now,
 )
-from tests.survival.log_checks import (
-    assert_reports_equal_their_folds,
-    wait_for_reports,
-    whole_log,
-)
+from tests.survival.log_checks import assert_reports_equal_their_folds, wait_for_reports, whole_log
 from tests.survival.programs import START_SECONDS, Program, Programs, eventually
 from tests.tampering import without_triggers
 

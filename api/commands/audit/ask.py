@@ -1,7 +1,5 @@
 """casetrail audit ask NUMBER"""
 
-from __future__ import annotations
-
 import sys
 
 import click

@@ -1,7 +1,5 @@
 """casetrail audit attack"""
 
-from __future__ import annotations
-
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """casetrail audit export | population | key | rotate-key"""
 
-from __future__ import annotations
-
 import re
 import secrets
 import shutil
@@ -62,11 +60,7 @@ class Amount(click.ParamType[str]):
 @TO
 @click.pass_obj
 def export(
-    settings: Settings,
-    out: Path,
-    case: UUID | None,
-    since: datetime | None,
-    until: datetime | None,
+    settings: Settings, out: Path, case: UUID | None, since: datetime | None, until: datetime | None
 ) -> None:
     """Export events with a proof that the log holds them: of a case, a period, or all."""
     if (since is None) is not (until is None) or (case is not None and since is not None):

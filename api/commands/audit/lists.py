@@ -1,7 +1,5 @@
 """casetrail audit access | statement"""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

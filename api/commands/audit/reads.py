@@ -1,7 +1,5 @@
 """casetrail audit reads"""
 
-from __future__ import annotations
-
 import click
 import msgspec
 

@@ -1,7 +1,5 @@
 """Answers audit questions on the command line and records who asked: the operator's account."""
 
-from __future__ import annotations
-
 import getpass
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

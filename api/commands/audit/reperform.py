@@ -1,7 +1,5 @@
 """casetrail audit reperform"""
 
-from __future__ import annotations
-
 import hashlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence

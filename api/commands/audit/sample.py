@@ -1,7 +1,5 @@
 """casetrail audit sample"""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click
@@ -39,9 +37,7 @@ NUMBER = 12
     help="Only the first SIZE positions of the log [those of the last checkpoint].",
 )
 @click.option(
-    "--strata",
-    default="",
-    help="Strata, with commas: kind, queue, currency, person, month [none].",
+    "--strata", default="", help="Strata, with commas: kind, queue, currency, person, month [none]."
 )
 @click.option("--size", required=True, type=click.IntRange(min=1), help="Number of events to draw.")
 @click.option("--seed", required=True, help="Any text; the same seed draws the same sample.")

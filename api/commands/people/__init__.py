@@ -1,7 +1,5 @@
 """casetrail people: people, their roles, and the principals that act for them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """casetrail people: keys, logins, agents and delegates that act for a person"""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager

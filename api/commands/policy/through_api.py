@@ -3,8 +3,6 @@
 Each act on a policy is a person's: it needs the person's token. The operator beside the database has none.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

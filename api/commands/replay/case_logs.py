@@ -1,7 +1,5 @@
 """casetrail replay case-log"""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -63,10 +61,7 @@ def case_log(settings: Settings, kind: str, file: Path, as_json: bool, keep: boo
         task = progress.add_task(f"reading {file.name}", total=None)
         found = READERS[kind](file, lambda line: progress.update(task, completed=line))
         progress.update(task, completed=found.updates, total=found.updates)
-        with (
-            open_database(settings) as dsn,
-            scratch_database(dsn, "replay", keep=keep) as scratch,
-        ):
+        with open_database(settings) as dsn, scratch_database(dsn, "replay", keep=keep) as scratch:
             prepare_database(scratch)
             with desks(scratch) as working:
                 impossible = _run(found, working, progress)

@@ -1,7 +1,5 @@
 """casetrail replay olist"""
 
-from __future__ import annotations
-
 import csv
 import resource
 import sys

@@ -1,7 +1,5 @@
 """Options of replays, and what they print on standard error: progress and skipped rows."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from typing import Final

@@ -1,7 +1,5 @@
 """Bundles (exports with proofs): their parameters, and making them for the API and the CLI."""
 
-from __future__ import annotations
-
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -64,8 +62,7 @@ class PopulationParameters(
 
 class PopulationExportParameters(PopulationParameters, frozen=True, kw_only=True):
     after: Annotated[
-        int,
-        Meta(ge=0, le=2**62, description="Only events after the checkpoint of this size [0]."),
+        int, Meta(ge=0, le=2**62, description="Only events after the checkpoint of this size [0].")
     ] = 0
 
 

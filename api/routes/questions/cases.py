@@ -1,7 +1,5 @@
 """Questions about a case: its evidence, its changes, and its state at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
@@ -43,12 +41,10 @@ class ChangesParameters(
 class AsOfParameters(QuestionParameters, frozen=True, kw_only=True):
     case: CaseId
     as_of: Annotated[
-        datetime | None,
-        Meta(description="What had happened by then: an RFC 3339 time [now]."),
+        datetime | None, Meta(description="What had happened by then: an RFC 3339 time [now].")
     ] = None
     known_at: Annotated[
-        datetime | None,
-        Meta(description="What was recorded by then: an RFC 3339 time [now]."),
+        datetime | None, Meta(description="What was recorded by then: an RFC 3339 time [now].")
     ] = None
 
 

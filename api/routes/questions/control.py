@@ -1,7 +1,5 @@
 """Questions about controls: which builds wrote the log, and whether every control operated."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
@@ -61,10 +59,7 @@ def _seconds(name: str, value: int) -> timedelta:
 
 
 CONTROL_QUESTIONS = (
-    Question(
-        number=23,
-        answer=which_build,
-    ),
+    Question(number=23, answer=which_build),
     Question(
         number=25,
         answer=did_it_operate,

@@ -1,7 +1,5 @@
 """Questions about decisions: who could make one, who did, under which policy, on which facts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
@@ -169,12 +167,7 @@ DECISION_QUESTIONS = (
         answer=who_could_have,
         routes=("GET /v1/cases/{case_id}/adjustments/{adjustment_id}/who-could",),
     ),
-    Question(
-        number=2,
-        answer=who_did,
-        routes=_TRAIL,
-        commands=_TRAIL_COMMAND,
-    ),
+    Question(number=2, answer=who_did, routes=_TRAIL, commands=_TRAIL_COMMAND),
     Question(
         number=3,
         answer=why_could_not,
@@ -187,10 +180,5 @@ DECISION_QUESTIONS = (
         holds=lambda found: found.unchanged is not False,
         routes=("GET /v1/cases/{case_id}/packets/{digest}",),
     ),
-    Question(
-        number=6,
-        answer=what_was_not_shown,
-        routes=_TRAIL,
-        commands=_TRAIL_COMMAND,
-    ),
+    Question(number=6, answer=what_was_not_shown, routes=_TRAIL, commands=_TRAIL_COMMAND),
 )

@@ -1,8 +1,6 @@
 """Questions about the log: is it unaltered, is a list complete, what is in a sample, does policy still
 give the same results, and who given."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 from uuid import UUID

@@ -1,7 +1,5 @@
 """Questions about money: split proposals, durations, and payments compared with approvals."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
@@ -27,8 +25,7 @@ class SplitsParameters(PeriodParameters, frozen=True, kw_only=True):
         ),
     ] = None
     days: Annotated[
-        int | None,
-        Meta(description="Within so many days [the window of the policy at that time]."),
+        int | None, Meta(description="Within so many days [the window of the policy at that time].")
     ] = None
 
 

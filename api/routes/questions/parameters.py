@@ -1,7 +1,5 @@
 """Route handlers whose query parameters are the fields of a struct."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from inspect import Parameter, Signature
 from typing import Annotated, Any, TypeVar, get_type_hints

@@ -1,7 +1,5 @@
 """Questions about people: duty conflicts, overrides, access, and acts after leaving."""
 
-from __future__ import annotations
-
 from api.routes.questions.question import AnswerSources, Question, QuestionParameters
 from api.routes.questions.times import AsOfTime, PeriodParameters
 from application.audit.access import AccessReview, review_access
@@ -50,11 +48,7 @@ PEOPLE_QUESTIONS = (
         holds=lambda found: not found.untold,
         needs=Permission.READ_PEOPLE,
     ),
-    Question(
-        number=15,
-        answer=which_overrides,
-        routes=("GET /v1/break-glass", "GET /v1/policies"),
-    ),
+    Question(number=15, answer=which_overrides, routes=("GET /v1/break-glass", "GET /v1/policies")),
     Question(
         number=21,
         answer=who_might,

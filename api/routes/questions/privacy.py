@@ -1,7 +1,5 @@
 """Questions about personal data: who read it, what is stored, and what was erased."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Annotated
 

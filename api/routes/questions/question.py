@@ -4,8 +4,6 @@ The answering function takes `AnswerSources` and the question's `QuestionParamet
 struct. The route and `casetrail audit ask` are made from it.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime

@@ -4,8 +4,6 @@ A new question is a function and a `Question` in the file of its subject. A new 
 here, and one line below.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from msgspec import Struct

@@ -1,7 +1,5 @@
 """The routes of the auditor's questions, one for each, and of bundles."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path

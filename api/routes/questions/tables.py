@@ -1,7 +1,5 @@
 """Printing answers: the fields of a struct line by line, and its lists as tables."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Time parameters of questions: a period, or a point in time."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated
 
@@ -18,8 +16,7 @@ PeriodEnd = Annotated[
     datetime | None, Meta(description="Recorded before that time: an RFC 3339 time.")
 ]
 AsOfTime = Annotated[
-    datetime | None,
-    Meta(description="As recorded by then: an RFC 3339 time [now]."),
+    datetime | None, Meta(description="As recorded by then: an RFC 3339 time [now].")
 ]
 
 

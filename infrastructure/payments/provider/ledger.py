@@ -1,7 +1,5 @@
 """The provider's ledger: an SQLite file. Each commit is on disk before its answer is sent."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import sqlite3

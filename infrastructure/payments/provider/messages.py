@@ -1,7 +1,5 @@
 """Requests and responses of both APIs of the provider."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from email.message import Message

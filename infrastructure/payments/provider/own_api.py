@@ -1,7 +1,5 @@
 """The provider's own API: JSON, a key for each refund that is never forgotten, and a statement."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io

@@ -1,7 +1,5 @@
 """The provider's HTTP server: two APIs over one ledger, and connections that can be cut."""
 
-from __future__ import annotations
-
 import logging
 import socket
 import struct

@@ -5,8 +5,6 @@ the client is not tested against its own reading of them. Like Stripe, it is str
 own API: a payment must be registered, and a 500 is repeated for the same key.
 """
 
-from __future__ import annotations
-
 import hashlib
 from datetime import datetime
 from decimal import Decimal

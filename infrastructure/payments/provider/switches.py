@@ -1,7 +1,5 @@
 """Switches that make the provider fail, for all or for a number of refund requests."""
 
-from __future__ import annotations
-
 import threading
 from typing import Annotated, Literal
 

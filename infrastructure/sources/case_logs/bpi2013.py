@@ -4,8 +4,6 @@ Changes are ordered by time, and at equal times by the file. No column counts re
 reopened when its status is no longer closed or no longer completed.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter

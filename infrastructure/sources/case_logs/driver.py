@@ -3,8 +3,6 @@
 A command that the service refuses is reported, and the incident continues from its current state.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from operator import attrgetter

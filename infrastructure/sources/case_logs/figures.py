@@ -1,7 +1,5 @@
 """Figures of a replayed case log, computed from the service's own log only."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final

@@ -11,8 +11,6 @@ The figures of a log can be computed from the commands:
 Time never goes back: an update with an earlier time gets the time of the update before it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, TypeAlias

@@ -3,8 +3,6 @@
 The log's own names need not be valid names of the service.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final

@@ -4,8 +4,6 @@ Times have no zone and are read as UTC, day first. `sys_mod_count` orders the up
 equal counts the file does, because some first rows have a wrong count.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime

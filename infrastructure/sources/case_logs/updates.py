@@ -1,7 +1,5 @@
 """Updates of incidents in common terms, and the row-by-row reader that all case logs share."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Disagreements: two systems of the shop state different values of a field for too long."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any, Final
 

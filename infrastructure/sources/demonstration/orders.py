@@ -1,7 +1,5 @@
 """Generates orders: most without trouble, the others with each kind of trouble in turn."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from typing import Final
 

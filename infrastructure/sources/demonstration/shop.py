@@ -1,7 +1,5 @@
 """A shop that makes all signals of an order's life, without trouble or as the caller asks."""
 
-from __future__ import annotations
-
 import itertools
 import random
 from collections.abc import Callable, Collection

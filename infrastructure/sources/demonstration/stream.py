@@ -1,7 +1,5 @@
 """The signals of a shop's systems in order of arrival."""
 
-from __future__ import annotations
-
 import heapq
 import itertools
 import random

@@ -1,7 +1,5 @@
 """The troubles of the demonstration's shop: one for each kind of exception."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial

@@ -1,7 +1,5 @@
 """The signals of one order of Olist's tables, from several systems."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Parses and validates one row of each table. All functions raise RowRefused."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
