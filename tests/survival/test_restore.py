@@ -167,7 +167,7 @@ def test_nothing_is_appended_to_a_database_that_was_restored_under_the_service(
     found = rows_of(dsn)
     assert restored == found[: len(restored)]
     assert len(restored) < len(found)
-    message = re.search(r"(\d+) positions were acknowledged, (\d+) are there", api.output)
+    message = re.search(r"(\d+) positions were acknowledged, the log has (\d+)", api.output)
     assert message is not None, api.output
     assert int(message[2]) == len(restored) < int(message[1])
     ledger.assert_holds(whole_log(dsn))

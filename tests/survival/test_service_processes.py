@@ -150,7 +150,7 @@ def test_a_second_service_on_the_same_port_fails(
     serving.open_and_show_a_case(token, "order-1")
     other = programs.start("--home", home, "serve", "--port", serving.port, "--processes", 2)
     assert other.ended(within=20) == 1
-    assert "taken" in other.output
+    assert "in use" in other.output
 
 
 def sigterm(serving: Serving) -> None:
