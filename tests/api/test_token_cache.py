@@ -93,7 +93,7 @@ def test_a_valid_token_and_a_valid_key_identify_their_person(setup: Setup) -> No
         (lambda i: i.token("ana-1", header={"typ": "JWT"}), "typ"),
         (lambda i: i.token("ana-1", header={"typ": OMITTED}), "typ"),
         (lambda i: i.token("ana-1", header={"typ": "logout+jwt"}), "typ"),
-        (lambda i: i.token("ana-1", header={"alg": "none"}), "alg"),
+        (lambda i: i.token("ana-1", header={"alg": "none"}), "`alg` must be one of"),
         (lambda i: i.token("ana-1", header={"alg": "HS256"}), "`alg` must be one of"),
         (lambda i: i.token("ana-1", header={"alg": "PS256"}), "the issuer has no key"),
         (lambda i: i.token("ana-1", exp=int(now().timestamp()) - 61), "expired"),
