@@ -3,20 +3,21 @@
 from decimal import Decimal
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from domain.currencies import EXPONENTS
-from domain.texts import PATTERN_END
+from domain.texts import PATTERN_END, form
 
-AMOUNT_PATTERN = r"^-?[0-9]{1,12}(\.[0-9]{1,4})?" + PATTERN_END
+_AMOUNT = r"-?[0-9]{1,12}(\.[0-9]{1,4})?"
+AMOUNT_PATTERN = f"^{_AMOUNT}{PATTERN_END}"
 ZERO = Decimal(0)
 
 # Amounts are sent as text: many JSON readers turn a number into a float.
 AmountText = Annotated[
-    str, Meta(pattern=AMOUNT_PATTERN, description='A decimal amount as text, e.g. "12.30".')
+    str, form(_AMOUNT, 'an amount such as "12.30"', 'A decimal amount as text, e.g. "12.30".')
 ]
 Currency = Annotated[
-    str, Meta(pattern="^[A-Z]{3}" + PATTERN_END, description="ISO 4217 code, e.g. BRL.")
+    str, form("[A-Z]{3}", "a currency such as BRL (ISO 4217)", "ISO 4217 code, e.g. BRL.")
 ]
 
 

@@ -12,18 +12,19 @@ from enum import StrEnum
 from typing import Annotated, TypeAlias, assert_never
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from msgspec import UNSET, Meta, Struct, UnsetType, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from domain.policy.document_types import Name
 from domain.regions import Region
 from domain.struct_fields import fill, replace_where
-from domain.texts import PATTERN_END, one_line
+from domain.texts import form, one_line
 
 PEOPLE_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:people")
 TOKENS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:tokens")
 
-PersonName = Annotated[str, Meta(pattern="^[a-z][a-z0-9_.-]{0,63}" + PATTERN_END)]
-GrantId = Annotated[str, Meta(pattern="^g[1-9][0-9]{0,5}" + PATTERN_END)]
+_PERSON = "a name of a-z, 0-9, `_`, `.` and `-` that begins with a letter, such as ana"
+PersonName = Annotated[str, form("[a-z][a-z0-9_.-]{0,63}", _PERSON)]
+GrantId = Annotated[str, form("g[1-9][0-9]{0,5}", "a grant such as g1")]
 Reason = Annotated[str, one_line(500, least=1)]
 
 

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable
 from typing import Annotated
 
-from msgspec import Meta
+from domain.texts import form
 
-from domain.texts import PATTERN_END
-
-Region = Annotated[str, Meta(pattern="^[A-Z]{2}(-[A-Z0-9]{1,3})?" + PATTERN_END)]
+Region = Annotated[
+    str, form("[A-Z]{2}(-[A-Z0-9]{1,3})?", "a region such as BR or BR-SP (ISO 3166)")
+]
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _SUBDIVISION = re.compile(r"[A-Z0-9]{1,3}")
 

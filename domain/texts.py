@@ -14,17 +14,27 @@ from domain.personal_data import PERSONAL
 
 PATTERN_END: Final = r"(?!\n)$"
 _ONE_LINE: Final = r"[^\x00-\x1f\x7f]"
+_ON_ONE_LINE: Final = {"must_be": "one line without control characters"}
+_OF_LINES: Final = {"must_be": "text without control characters"}
 _LINES: Final = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+
+
+def form(pattern: str, must_be: str, description: str | None = None) -> Meta:
+    """The constraint of a text. `must_be` says in error messages what the pattern means."""
+    regex = f"^{pattern}{PATTERN_END}"
+    return Meta(pattern=regex, description=description, extra={"must_be": must_be})
 
 
 def one_line(most: int, least: int = 0) -> Meta:
     """The constraint of a text on one line, with its length in characters."""
-    return Meta(min_length=least, max_length=most, pattern=f"^{_ONE_LINE}*{PATTERN_END}")
+    return Meta(
+        min_length=least, max_length=most, pattern=f"^{_ONE_LINE}*{PATTERN_END}", extra=_ON_ONE_LINE
+    )
 
 
 def lines(most: int, least: int = 0) -> Meta:
     """The constraint of a text of several lines, with its length in characters."""
-    return Meta(min_length=least, max_length=most, pattern=f"^{_LINES}*$")
+    return Meta(min_length=least, max_length=most, pattern=f"^{_LINES}*$", extra=_OF_LINES)
 
 
 Text = Annotated[str, one_line(500)]
@@ -33,5 +43,5 @@ RequiredNote = Annotated[str, lines(4000, least=1), PERSONAL]
 """A note that must not be empty."""
 Owner = Annotated[str, one_line(64, least=1)]
 """The name of a team or a person."""
-Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}" + PATTERN_END)]
+Digest = Annotated[str, form("[0-9a-f]{64}", "a SHA-256: 64 hexadecimal digits in lower case")]
 """A SHA-256, in hexadecimal."""

@@ -12,9 +12,10 @@ from enum import StrEnum
 from typing import Any, Union, get_args, get_origin
 
 import msgspec
-from msgspec import Meta, Struct, ValidationError
+from msgspec import UNSET, Meta, Struct, ValidationError
 
 from domain.errors import Fault
+from domain.fault_texts import not_one_of, plain_text
 
 _ERROR_PATH = re.compile(r" - at `\$?(?P<path>.*)`$")
 
@@ -82,23 +83,29 @@ def _fault_of_check(
 def _fault_of_whole(raw: object, kind: Any, pointer: str) -> list[Fault]:
     words = _enum_values(kind)
     if words and isinstance(raw, str) and raw not in words:
-        return [Fault(pointer, f"{raw!r} is not one of: {', '.join(words)}")]
+        return [Fault(pointer, not_one_of(raw, words))]
     try:
         msgspec.convert(raw, kind)
     except ValidationError as error:
-        return [fault_from_msgspec(error, pointer)]
+        return [fault_from_msgspec(error, pointer, raw, kind)]
     return []
 
 
-def fault_from_msgspec(error: ValidationError, pointer: str = "") -> Fault:
-    """The fault of a msgspec error: its `$.a[0]` path becomes a JSON Pointer."""
+def fault_from_msgspec(
+    error: ValidationError, pointer: str = "", raw: object = None, kind: Any = None
+) -> Fault:
+    """The fault of a msgspec error about `raw`: its `$.a[0]` path becomes a JSON Pointer."""
     text = str(error)
     found = _ERROR_PATH.search(text)
     if found is None:
-        return Fault(pointer, text)
+        return Fault(pointer, plain_text(text, raw, kind))
     steps = re.findall(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]", found["path"])
     path = "".join(f"/{escape_pointer_token(name or number)}" for name, number in steps)
-    return Fault(pointer + path, text[: found.start()])
+    known = [str(struct.__struct_config__.tag) for struct in _structs_in(kind)]
+    tag = raw.get(path[1:]) if isinstance(raw, dict) and path == f"/{_tag_field(kind)}" else None
+    if isinstance(tag, str):
+        return Fault(pointer + path, not_one_of(tag, known))
+    return Fault(pointer + path, plain_text(text[: found.start()], UNSET, kind))
 
 
 def _faults_of_fields(raw: dict[Any, Any], struct: type[Struct], pointer: str) -> list[Fault]:

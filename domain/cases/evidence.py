@@ -6,11 +6,13 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from domain.personal_data import PERSONAL
-from domain.texts import PATTERN_END, one_line
+from domain.texts import form, one_line
 
 EvidenceRef = Annotated[str, one_line(300, least=1)]
 """A signal (`source/id`) or a file (`sha256:…`)."""
-FileDigest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}" + PATTERN_END)]
+FileDigest = Annotated[
+    str, form("sha256:[0-9a-f]{64}", "`sha256:` and 64 hexadecimal digits in lower case")
+]
 
 
 class EvidenceType(StrEnum):

@@ -19,7 +19,7 @@ from domain.clock.local_times import local_time_to_utc, offset_from_midnight, to
 from domain.errors import Fault
 from domain.orders.signal_body import ZoneName, time_zone
 from domain.policy.document_types import Name, Part
-from domain.texts import PATTERN_END
+from domain.texts import form
 
 NO_TIME: Final = timedelta()
 DAY: Final = timedelta(days=1)
@@ -32,16 +32,14 @@ MAX_CACHED_MONTHS: Final = 600
 
 OpeningTime = Annotated[
     str,
-    Meta(
-        pattern="^([01][0-9]|2[0-3]):[0-5][0-9]" + PATTERN_END,
-        description="Local time, e.g. 09:00.",
-    ),
+    form("([01][0-9]|2[0-3]):[0-5][0-9]", "a local time such as 09:00", "Local time, e.g. 09:00."),
 ]
 ClosingTime = Annotated[
     str,
-    Meta(
-        pattern="^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)" + PATTERN_END,
-        description="Local time, e.g. 17:30; 24:00 is the end of the day.",
+    form(
+        "(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)",
+        "a local time such as 17:30, or 24:00",
+        "Local time, e.g. 17:30; 24:00 is the end of the day.",
     ),
 ]
 

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from domain.money import PositiveMoney
 from domain.orders import signal_body as body
 from domain.personal_data import PERSONAL
-from domain.texts import PATTERN_END, Text, one_line
+from domain.texts import Text, form, one_line
 
 CustomerId = Annotated[str, one_line(120, least=1), PERSONAL]
 Sku = Annotated[str, one_line(120, least=1)]
@@ -17,16 +17,19 @@ AddressText = Annotated[str, one_line(200)]
 PersonalText = Annotated[str, one_line(200), PERSONAL]
 CountryCode = Annotated[
     str,
-    Meta(
-        pattern="^([A-Za-z]{2})?" + PATTERN_END,
-        description="ISO 3166-1 alpha-2, e.g. BR; empty if unknown.",
+    form(
+        "([A-Za-z]{2})?",
+        "a country of two letters, such as BR (ISO 3166-1), nor empty",
+        "ISO 3166-1 alpha-2, e.g. BR; empty if unknown.",
     ),
 ]
 
 
 class Customer(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
     id: CustomerId
-    tier: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,31}" + PATTERN_END)] = "standard"
+    tier: Annotated[str, form("[a-z][a-z0-9_]{0,31}", "a tier of a-z, 0-9 and _, such as gold")] = (
+        "standard"
+    )
 
 
 class Line(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):

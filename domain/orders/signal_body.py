@@ -13,16 +13,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from msgspec import Meta, Struct, structs
 
 from domain.personal_data import PERSONAL
-from domain.texts import PATTERN_END, Text, one_line
+from domain.texts import Text, form, one_line
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 SourceName = Annotated[
     str,
-    Meta(
-        pattern="^[a-z0-9][a-z0-9_.-]{0,63}" + PATTERN_END,
-        description="The system that sends the signal, e.g. psp.",
+    form(
+        "[a-z0-9][a-z0-9_.-]{0,63}",
+        "a source of a-z, 0-9, `_`, `.` and `-`, such as psp",
+        "The system that sends the signal, e.g. psp.",
     ),
 ]
 OWN_SOURCE: Final = "casetrail"
@@ -33,9 +34,10 @@ SourceId = Annotated[str, one_line(200, least=1)]
 """The source's own id of a statement, a payment or a shipment."""
 OrderId = Annotated[
     str,
-    Meta(
-        pattern="^[!-.0-~]{1,120}" + PATTERN_END,
-        description="The shop's id of the order, without a slash.",
+    form(
+        "[!-.0-~]{1,120}",
+        "an order id: 1 to 120 visible ASCII characters, none of them a slash or a space",
+        "The shop's id of the order, without a slash.",
     ),
 ]
 

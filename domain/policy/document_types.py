@@ -6,13 +6,23 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from domain.texts import PATTERN_END, one_line
+from domain.texts import form, one_line
 
-Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,63}" + PATTERN_END)]
-Version = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,31}" + PATTERN_END)]
-RuleName = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,79}" + PATTERN_END)]
+Name = Annotated[
+    str, form("[a-z][a-z0-9_]{0,63}", "a name of a-z, 0-9 and _ that begins with a letter")
+]
+Version = Annotated[
+    str,
+    form(
+        "[A-Za-z0-9][A-Za-z0-9._-]{0,31}",
+        "a version of letters, digits, `.`, `_` and `-`, such as 4 or 2026-11",
+    ),
+]
+RuleName = Annotated[
+    str, form("[a-z][a-z0-9-]{0,79}", "a rule's name of a-z, 0-9 and -, such as one-approver")
+]
 Title = Annotated[str, one_line(200, least=1)]
-FactPath = Annotated[str, Meta(pattern=r"^[a-z_]+\.[a-z_]+" + PATTERN_END)]
+FactPath = Annotated[str, form(r"[a-z_]+\.[a-z_]+", "a fact such as payment.overpaid")]
 Value = Annotated[str, one_line(200)] | int | bool
 Weight = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
 

@@ -14,7 +14,7 @@ from msgspec import Meta
 from domain.clock.calendars import MAX_CLOSED_DAYS
 from domain.errors import Fault
 from domain.policy.document_types import Part
-from domain.texts import PATTERN_END, one_line
+from domain.texts import form, one_line
 from domain.validation import escape_pointer_token, faults_of
 
 MOST_YEARS = 25
@@ -32,7 +32,7 @@ class Holidays(Part, frozen=True, kw_only=True):
     """The holidays of a calendar in a policy file, in addition to its `closed` days."""
 
     country: Annotated[
-        str, Meta(pattern="^[A-Z]{2}" + PATTERN_END, description="ISO 3166-1, as in DE.")
+        str, form("[A-Z]{2}", "a country such as DE (ISO 3166-1)", "ISO 3166-1, as in DE.")
     ]
     subdivision: Annotated[str, one_line(40, least=1)] | None = None
     """Usually its code in ISO 3166-2, as in BE for DE-BE."""

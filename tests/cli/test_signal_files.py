@@ -63,7 +63,10 @@ def test_every_rejected_line_is_listed_with_file_and_line(
         assert f"{place}: " in ran.stderr
     problems = {refusal["place"]: refusal["problem"] for refusal in told["refusals"]}
     assert problems[f"{file}:6"]["errors"] == [
-        {"pointer": "/event_time", "detail": "Expected `datetime` with a timezone component"}
+        {
+            "pointer": "/event_time",
+            "detail": "'2024-01-01T00:00:00' has no offset: write a time such as 2026-11-29T10:00:00Z",
+        }
     ]
     assert problems[f"{file}:10"]["type"] == "/problems/signal-id-reused"
 
