@@ -193,7 +193,7 @@ def keep_process_alive(
 
     def watch() -> None:
         while not ending.is_set():
-            # In a process group of its own: Ctrl-C reaches only us, and we end our children last.
+            # In a process group of its own: Ctrl-C reaches only this process, which ends the others.
             process = subprocess.Popen(
                 command,
                 env=environment,

@@ -80,8 +80,12 @@ def requests_of(block: str, url: str, token: str) -> Iterator[httpx2.Response]:
     CASE_ID and VERSION are those of the case in the answer before.
     """
     known: dict[str, str] = {}
+
+    def value(name: re.Match[str]) -> str:
+        return known[name[0]]
+
     for typed in curls(block, token):
-        words = [re.sub(r"\b(?:CASE_ID|VERSION)\b", lambda x: known[x[0]], word) for word in typed]
+        words = [re.sub(r"\b(?:CASE_ID|VERSION)\b", value, word) for word in typed]
         headers = dict(words[n + 1].split(": ", 1) for n, word in enumerate(words) if word == "-H")
         body = words[words.index("-d") + 1] if "-d" in words else None
         given = words[words.index("-X") + 1] if "-X" in words else None
@@ -95,7 +99,7 @@ def requests_of(block: str, url: str, token: str) -> Iterator[httpx2.Response]:
             time.sleep(0.1)  # a person types more slowly
         if method == "GET":
             (case,) = answer.json()["items"]
-            known = {"CASE_ID": case["case_id"], "VERSION": str(case["version"])}
+            known.update(CASE_ID=case["case_id"], VERSION=str(case["version"]))
         yield answer
 
 
