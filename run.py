@@ -46,7 +46,7 @@ def make_environment() -> None:
     wanted = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()
     if PYTHON.exists() and STAMP.exists() and STAMP.read_text() == wanted:
         return
-    print(f"Installing packages into {ENVIRONMENT} (once, about half a minute) …", file=sys.stderr)
+    print(f"Installing packages into {ENVIRONMENT} (once, up to a few minutes) …", file=sys.stderr)
     uv = shutil.which("uv")
     if uv:
         run([uv, "venv", "-q", "--clear", "--python", sys.executable, str(ENVIRONMENT)])

@@ -193,8 +193,13 @@ def keep_process_alive(
 
     def watch() -> None:
         while not ending.is_set():
+            # In a process group of its own: Ctrl-C reaches only this process, which ends the others.
             process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.PIPE, pass_fds=descriptors
+                command,
+                env=environment,
+                stdin=subprocess.PIPE,
+                pass_fds=descriptors,
+                process_group=0,
             )
             current[:] = [process]
             code = process.wait()

@@ -223,7 +223,7 @@ def _write_privately(file: Path, content: bytes) -> None:
 
 def _print_welcome(console: Console, running: RunningDemo, home: Path) -> None:
     where = "" if home == default_home() else f"--home {home} "
-    text = welcome_text(running.url, running.payments, running.tokens, where, AGENT)
+    text = welcome_text(running.url, running.payments, running.tokens, dict(PEOPLE), where, AGENT)
     console.print(text, markup=False)
 
 

@@ -75,8 +75,17 @@ def curls(block: str, token: str) -> list[list[str]]:
 
 
 def requests_of(block: str, url: str, token: str) -> Iterator[httpx2.Response]:
-    """Send the requests of the `curl` commands and yield the responses."""
-    for words in curls(block, token):
+    """Send the requests of the `curl` commands and yield the responses.
+
+    CASE_ID and VERSION are those of the case in the answer before.
+    """
+    known: dict[str, str] = {}
+
+    def value(name: re.Match[str]) -> str:
+        return known[name[0]]
+
+    for typed in curls(block, token):
+        words = [re.sub(r"\b(?:CASE_ID|VERSION)\b", value, word) for word in typed]
         headers = dict(words[n + 1].split(": ", 1) for n, word in enumerate(words) if word == "-H")
         body = words[words.index("-d") + 1] if "-d" in words else None
         given = words[words.index("-X") + 1] if "-X" in words else None
@@ -88,6 +97,9 @@ def requests_of(block: str, url: str, token: str) -> Iterator[httpx2.Response]:
             if method != "GET" or answer.json()["items"]:
                 break
             time.sleep(0.1)  # a person types more slowly
+        if method == "GET":
+            (case,) = answer.json()["items"]
+            known.update(CASE_ID=case["case_id"], VERSION=str(case["version"]))
         yield answer
 
 
@@ -112,7 +124,8 @@ def test_the_commands_of_the_tour_work(
     sent, case, work = requests_of(BLOCKS[2], server.url, found[0])
     assert sent.json()["recorded"] == 2, sent.text
     assert [one["queue"] for one in case.json()["items"]] == ["payment_hold_review"]
-    assert (work.status_code, work.json()["order"]) == (200, "A-1001")
+    assert (work.status_code, work.json()["order"]) == (200, "A-1001"), work.text
+    assert (work.json()["state"], work.json()["owner"]) == ("claimed", name)
     again = httpx2.request(
         "POST", sent.url, headers=sent.request.headers, content=sent.request.content
     )
@@ -134,7 +147,10 @@ def test_the_commands_of_the_tour_work(
         assert ran.returncode == 0, ran.stdout + ran.stderr
     rows = casetrail(*psql)
     assert rows.returncode == 0, rows.stderr
-    assert rows.stdout.count("A-1001") > 4
+    assert rows.stdout.count("order.signal_recorded") == 2
+    (claim,) = [line for line in rows.stdout.splitlines() if "case.claimed" in line]
+    assert name in claim
+    assert max(map(len, rows.stdout.splitlines())) < 120
 
 
 @pytest.fixture

@@ -8,7 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from api.cli import casetrail
+from api.http.signal_bodies import parse_items
 from api.openapi import openapi_document
+from domain.orders.purchase_signals import OrderPlaced
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = (ROOT / "README.md").read_text()
@@ -27,6 +29,28 @@ def generator():
 def test_each_generated_page_is_up_to_date(name: str):
     written = (ROOT / "docs" / name).read_text()
     assert written == generator().pages()[name], "run .venv/bin/python docs/generate.py"
+
+
+def test_the_example_of_a_signal_is_valid():
+    page = (ROOT / "docs" / "events.md").read_text()
+    found = re.search(r"```json\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    (order,), single = parse_items(found[1].encode(), "application/json")
+    assert single
+    assert isinstance(order, OrderPlaced), order
+    assert str(order.lines[0].price) == "44.50 EUR"
+
+
+def test_every_type_of_a_field_is_a_word_or_a_linked_section_with_content():
+    page = (ROOT / "docs" / "events.md").read_text()
+    types = "\n".join(re.findall(r"^- `\w+`: (.+)$", page, re.MULTILINE))
+    unlinked = re.sub(r"\[\w+\]\(#\w+\)|\([^)]*\)|`[^`]*`", "", types)
+    assert set(re.findall(r"\b[A-Z]\w+", unlinked)) <= {"UUID"}
+    sections = dict(re.findall(r"^## (\w+)\n\n(.*?)(?=^#|\Z)", page, re.DOTALL | re.MULTILINE))
+    assert {"Customer", "Line", "Promise", "Address", "PositiveMoney"} <= sections.keys()
+    assert "`accept`, `review`, `reject`" in sections["FraudVerdict"]
+    for name, content in sections.items():
+        assert re.search(r"^- `|^One of `", content, re.MULTILINE), name
 
 
 def test_the_values_that_the_console_offers_are_in_the_api_contract():

@@ -1,6 +1,7 @@
 """`casetrail demo`: a second start finds the running one, and it recovers after kill -9 of all processes."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -99,6 +100,7 @@ def test_a_demonstration_continues_after_kill_9_of_all_processes(
     second = programs.start("--home", home, "demo")
     assert second.ended(within=15) == 0
     assert first.url in second.output
+    assert re.search(r"^  omar +ops_manager +ct_\S+$", second.output, re.MULTILINE)
     assert first.program.is_running
     head = first.head()
     eventually("new orders arrive", lambda: first.head() > head, within=10)
@@ -120,6 +122,7 @@ def test_a_demonstration_continues_after_kill_9_of_all_processes(
     again.program.control_c()
     again.program.ended(within=15)
     assert "Traceback" not in again.program.output
+    assert "restarting it" not in again.program.output
     assert is_free(again.port)
     assert is_free(int(payments.rpartition(":")[2]))
     assert EmbeddedPostgres(home).postmaster is None
