@@ -143,7 +143,10 @@ def test_a_broken_archive_is_not_a_bundle(
     file.write_bytes(content[: len(content) // 2])
     assert run(world, "verify", file).exit_code == 1
     file.write_bytes(b"nothing of the kind")
-    assert "neither a directory nor a tar" in run(world, "verify", file).output
+    told = run(world, "verify", file)
+    assert (told.exit_code, "BROKEN" in told.output) == (1, False)
+    assert f"{file} is not a bundle: it is neither a directory nor a tar" in told.output
+    assert '"manifest"' in run(world, "verify", file, "--json").output
     os.mkfifo(tmp_path / "pipe")
     assert "neither a directory nor a file" in run(world, "verify", tmp_path / "pipe").output
     outside = BytesIO()
