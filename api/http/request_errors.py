@@ -18,7 +18,7 @@ def allowed_methods(request: Request[Any, Any, Any]) -> list[str]:
 def _matching_routes(
     request: Request[Any, Any, Any],
 ) -> Iterator[tuple[HTTPRoute, Mapping[str, str]]]:
-    """The routes of the request's path, whatever the types of their parameters, and the parameters."""
+    """The routes that match the path if any text is a valid parameter, each with its parameters."""
     for route in request.app.routes:
         pattern = re.sub(r"\\{([^/]*)\\}", r"(?P<\1>[^/]+)", re.escape(route.path_format))
         found = re.fullmatch(pattern, request.url.path)

@@ -154,8 +154,8 @@ def files(tmp_path: Path) -> dict[str, str]:
 
 RUN_ELSEWHERE = (["serve"], ["audit", "attack"])
 """The `server` fixture serves; the attacks are run by test_doctor_and_hardening.py."""
-ENDS_WITH = {"personal-data": 1}
-"""Exit statuses other than 0: nobody confirms the erasure."""
+ENDS_WITH = {"personal-data": 2}
+"""Exit statuses other than 0: the customer of the tour still has an open case."""
 
 
 def test_every_other_command_runs_as_it_is_printed(
