@@ -54,6 +54,7 @@ def _is_expected(error: Exception) -> bool:
 def _print_error(error: Exception) -> None:
     from rich.console import Console
 
+    from api.commands.error_text import join_title
     from api.commands.expected_errors import HINTS
 
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
@@ -64,8 +65,8 @@ def _print_error(error: Exception) -> None:
             console.print(f"  {fault.pointer or '/'}: {fault.detail}")
     elif (hint := HINTS.get(type(error))) is not None:
         detail = str(error).removesuffix(".")
-        if detail.startswith(("no ", "there ")):  # else it may begin with a name
+        if detail.startswith(("no ", "there ", "a person ")):  # else it may begin with a name
             detail = detail[0].upper() + detail[1:]
         console.print(f"{detail}. {hint}".rstrip())
     else:
-        console.print(f"{title} {error}")
+        console.print(join_title(title, str(error)))

@@ -93,9 +93,11 @@ def _bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
     except OSError as error:
         bound.close()
         if error.errno != errno.EADDRINUSE:
-            raise AddressUnusable(f"{host}:{port}: {error.strerror or error}.") from None
+            raise AddressUnusable(
+                f"{host}:{port} cannot be used for listening: {error.strerror or error}."
+            ) from None
         raise PortTaken(
-            f"{host}:{port}: {error.strerror}. Choose another port with --port, or stop the process that uses it."
+            f"{host}:{port} is in use. Choose another port with --port, or stop the process that uses it."
         ) from None
     return bound
 

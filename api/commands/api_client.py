@@ -4,11 +4,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import click
 import httpx2
 
 from api.commands.addresses import API_PORT
+from api.commands.error_text import join_title
 
 DEFAULT_URL: Final = f"http://127.0.0.1:{API_PORT}"
 TIMEOUT_SECONDS: Final = 120.0
@@ -26,15 +28,39 @@ def api_client() -> Iterator[httpx2.Client]:
         raise click.ClickException(
             "CASETRAIL_TOKEN is not set. Set it to your token; `casetrail people token NAME` issues one."
         )
-    url = os.environ.get("CASETRAIL_URL") or DEFAULT_URL
+    url = _require_address(os.environ.get("CASETRAIL_URL") or DEFAULT_URL)
     headers = {"Authorization": f"Bearer {token}"}
     try:
         with httpx2.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS) as client:
             yield client
     except httpx2.HTTPError as error:
         raise click.ClickException(
-            f"{url} (CASETRAIL_URL) does not answer: {error}. Is `casetrail serve` running?"
+            f"{url} (CASETRAIL_URL) does not answer: {str(error).rstrip('.')}. "
+            "Start the service with `casetrail serve` or `casetrail demo`."
         ) from None
+
+
+def _require_address(url: str) -> str:
+    """The URL. Raises ClickException unless it is http(s)://HOST[:PORT]."""
+    if not url.startswith(("http://", "https://")):
+        raise click.ClickException(
+            f"CASETRAIL_URL must begin with http:// or https://, not {url}. An example: {DEFAULT_URL}"
+        )
+    try:
+        parsed = urlsplit(url)
+        is_valid = bool(parsed.hostname) and parsed.port != 0
+    except ValueError:
+        is_valid = False
+    if not is_valid:
+        raise click.ClickException(
+            f"CASETRAIL_URL is not an address: {url}. An example: {DEFAULT_URL}"
+        )
+    if parsed.path.strip("/") or parsed.query or parsed.fragment:
+        raise click.ClickException(
+            f"CASETRAIL_URL must be an address without a path: "
+            f"{parsed.scheme}://{parsed.netloc}, not {url}"
+        )
+    return url
 
 
 def require_success(response: httpx2.Response) -> Any:
@@ -51,6 +77,6 @@ def require_success(response: httpx2.Response) -> Any:
 
 def problem_error(problem: Any) -> click.ClickException:
     """A problem of the API as an error of the command line, with every fault on a line."""
-    lines = [f"{problem['title']}: {problem['detail']}"]
+    lines = [join_title(problem["title"], problem["detail"])]
     lines += [f"  {fault.get('pointer')}: {fault['detail']}" for fault in problem.get("errors", ())]
     return click.ClickException("\n".join(lines))

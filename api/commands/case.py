@@ -1,13 +1,12 @@
 """casetrail case show | diff | trail"""
 
-from uuid import UUID
-
 import click
 import msgspec
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from api.commands.case_ids import CASE_ID, CASE_ID_HELP, find_case
 from api.commands.options import AS_JSON
 from api.commands.personal_data import record_personal_reads
 from api.composition import migrated_desks
@@ -25,19 +24,26 @@ def case() -> None:
     """Show a case, its changes and its decision trail."""
 
 
-@case.command()
-@click.argument("case_id", type=click.UUID)
-@click.option("--at", metavar="POINT", help="A version, or a time until which events count [now].")
+@case.command(epilog=CASE_ID_HELP)
+@CASE_ID
+@click.option(
+    "--at",
+    "--as-of",
+    "at",
+    metavar="POINT",
+    help="A version, or a time until which events count [now].",
+)
 @AS_JSON
 @click.pass_obj
-def show(settings: Settings, case_id: UUID, at: str | None, as_json: bool) -> None:
+def show(settings: Settings, case_id: str, at: str | None, as_json: bool) -> None:
     """Show a case as it is, or as it was at a version or time."""
     point = parse_point("--at", at) if at is not None else None
     with migrated_desks(settings) as desks, record_personal_reads(desks, "casetrail case"):
+        found = find_case(desks, case_id)
         if point is None:
-            view = view_of(desks.cases.case(case_id))
+            view = view_of(desks.cases.case(found))
         else:
-            view = view_of(case_of(lines_until(desks.cases.trail(case_id), point)))
+            view = view_of(case_of(lines_until(desks.cases.trail(found), point)))
     if as_json:
         click.echo(msgspec.json.encode(view))
         return
@@ -47,13 +53,13 @@ def show(settings: Settings, case_id: UUID, at: str | None, as_json: bool) -> No
     Console().print(table)
 
 
-@case.command()
-@click.argument("case_id", type=click.UUID)
+@case.command(epilog=CASE_ID_HELP)
+@CASE_ID
 @click.argument("since", metavar="FROM")
 @click.argument("until", metavar="[TO]", required=False)
 @AS_JSON
 @click.pass_obj
-def diff(settings: Settings, case_id: UUID, since: str, until: str | None, as_json: bool) -> None:
+def diff(settings: Settings, case_id: str, since: str, until: str | None, as_json: bool) -> None:
     """Show what changed in a case and in its packet, from FROM to TO [now].
 
     FROM and TO are versions or times.
@@ -61,30 +67,31 @@ def diff(settings: Settings, case_id: UUID, since: str, until: str | None, as_js
     before = parse_point("FROM", since)
     after = parse_point("TO", until) if until is not None else None
     with migrated_desks(settings) as desks, record_personal_reads(desks, "casetrail case"):
-        lines = desks.cases.trail(case_id)
+        identity = find_case(desks, case_id)
+        lines = desks.cases.trail(identity)
         at_last = lines_until(lines, after) if after is not None else lines
         found = case_diff_of(lines_until(lines, before), at_last)
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
-    click.echo(f"case {case_id}, version {found.before.version} → {found.after.version}")
+    click.echo(f"case {identity}, version {found.before.version} → {found.after.version}")
     for title, changes in (("case", found.case), ("packet", found.packet)):
         click.echo(f"\n{title}: {'' if changes else 'nothing changed'}")
         for change in changes:
             click.echo(f"  {change.how}")
 
 
-@case.command()
-@click.argument("case_id", type=click.UUID)
+@case.command(epilog=CASE_ID_HELP)
+@CASE_ID
 @AS_JSON
 @click.option("--csv", "as_table", is_flag=True, help="Print CSV for spreadsheets.")
 @click.pass_obj
-def trail(settings: Settings, case_id: UUID, as_json: bool, as_table: bool) -> None:
+def trail(settings: Settings, case_id: str, as_json: bool, as_table: bool) -> None:
     """List every event of a case: who, when, what, why, and on what evidence."""
     if as_json and as_table:
         raise click.UsageError("Use one of --json and --csv.")
     with migrated_desks(settings) as desks, record_personal_reads(desks, "casetrail case"):
-        found = trail_of(desks, case_id)
+        found = trail_of(desks, find_case(desks, case_id))
     if as_json:
         click.echo(msgspec.json.encode(found))
     elif as_table:

@@ -103,7 +103,7 @@ def demo(settings: Settings, host: str, port: int | None) -> None:
         try:
             listener = _listener(host, port)
         except AddressUnusable as error:
-            raise click.ClickException(f"{error.__doc__} {error}") from None
+            raise click.ClickException(str(error)) from None
         _run(settings, note, listener, console)
 
 

@@ -4,7 +4,7 @@ import click
 import httpx2
 import msgspec
 
-from api.commands.demo import RunningDemo, note_path
+from api.commands.demo import AGENT, PEOPLE, RunningDemo, note_path
 from api.routes.demo_issuer import PATH
 from infrastructure.identity import local_issuer
 from infrastructure.settings import Settings
@@ -41,6 +41,12 @@ def token(settings: Settings, subject: str, actor: str | None) -> None:
         answer = httpx2.post(f"{running.url}{PATH}/token", data=form, timeout=10)
     except httpx2.HTTPError as error:
         raise click.ClickException(f"The demonstration does not answer: {error}") from None
+    people = [AGENT, *(name for name, _ in PEOPLE)]
+    for name in filter(None, (subject, actor)):
+        if answer.status_code == 400 and name not in people:
+            raise click.ClickException(
+                f"No person or agent named {name} in the demonstration; these are: {', '.join(people)}."
+            )
     if answer.status_code != 200:
         raise click.ClickException(f"{subject}: {answer.text}")
     click.echo(answer.json()["access_token"])

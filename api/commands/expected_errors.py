@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from application.log.recorder import CommandRepeated
-from domain.access_errors import GrantNotFound, PersonNotFound, PrincipalNotFound
+from domain.access_errors import GrantNotFound, PersonExists, PersonNotFound, PrincipalNotFound
 from domain.cases.errors import CaseNotFound
 from domain.errors import CasetrailError
 from domain.policy.errors import PolicyNotFound
@@ -44,10 +44,11 @@ EXPECTED_ERRORS = (
 )
 
 HINTS: Mapping[type[Exception], str] = {
+    PersonExists: "List people with `casetrail people list`.",
     PersonNotFound: "List people with `casetrail people list`.",
     GrantNotFound: "List grants with `casetrail people review`.",
     PrincipalNotFound: "List keys, logins, agents and delegates with `casetrail people tokens NAME`.",
     PolicyNotFound: "",
     CaseNotFound: "List cases with `casetrail psql -c 'SELECT case_id FROM views.cases LIMIT 20'`.",
 }
-"""What to do about an error whose message says by itself what was not found."""
+"""What to do about an error whose message says by itself what is wrong."""

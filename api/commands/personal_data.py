@@ -99,12 +99,19 @@ def release(settings: Settings, customer: str, number: int, reason: str) -> None
     help="Legal basis (GDPR, article 17).",
 )
 @click.option("--reference", default="", help="Number of the request [none].")
-@click.confirmation_option(prompt="Erased data cannot be restored. Erase it?")
+@click.option("--yes", is_flag=True, help="Erase without asking for confirmation.")
 @click.pass_obj
-def erase(settings: Settings, customer: str, basis: str, reference: str) -> None:
+def erase(settings: Settings, customer: str, basis: str, reference: str, yes: bool) -> None:
     """Erase a customer's personal data for ever. Decisions and proofs stay."""
 
     def act(desk: PrivacyDesk, whose: str, by: Caller) -> PrivacyRecord:
+        if not yes:
+            found = desk.preview_erasure(whose)
+            click.confirm(
+                f"Customer {whose}: {len(found.orders)} orders and {len(found.cases)} cases are affected. "
+                "Erased data cannot be restored. Erase it?",
+                abort=True,
+            )
         ordered = desk.erase(whose, ErasureBasis(basis), reference, by).record
         return desk.record(ordered.id)  # it may be carried out by now
 

@@ -39,7 +39,7 @@ def provider(
         given = socket.socket(fileno=descriptor) if descriptor is not None else None
         listener = given or listen(host, port)
     except AddressUnusable as error:
-        raise click.ClickException(f"{error.__doc__} {error}") from None
+        raise click.ClickException(str(error)) from None
     with listener, ProviderServer(listener, file) as server:
         address = address_of(listener)
         if given is None:

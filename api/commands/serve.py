@@ -78,7 +78,7 @@ def serve(
     try:
         listeners = listen_several(host, port, processes or default_process_count())
     except AddressUnusable as error:
-        raise click.ClickException(f"{error.__doc__} {error}") from None
+        raise click.ClickException(str(error)) from None
     rulebook = load_policy(policy_file) if policy_file else None
     with ExitStack() as stack:
         for listener in listeners:

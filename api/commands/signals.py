@@ -9,6 +9,7 @@ import msgspec
 
 from api.commands.options import AS_JSON, EXISTING_FILE
 from api.composition import migrated_desks
+from api.http.errors import MalformedBody
 from api.http.problems import problem_of
 from api.http.signal_bodies import MAX_SIGNALS, Item, parse_items
 from application.orders.batches import Arrival
@@ -44,7 +45,12 @@ def signals(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
     counts["refused"] = len(refusals)
     for place, error in refusals:
         faults = error.faults if isinstance(error, Invalid) else ()
-        for line in [f"{f.pointer or '/'}: {f.detail}" for f in faults] or [str(error)]:
+        text = (
+            f"the line is not valid JSON: {error}"
+            if isinstance(error, MalformedBody)
+            else str(error)
+        )
+        for line in [f"{f.pointer or '/'}: {f.detail}" for f in faults] or [text]:
             click.echo(f"{place}: {line}", err=True)
     if as_json:
         listed = [{"place": place, "problem": problem_of(error)} for place, error in refusals]

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from api.commands.options import AS_JSON
-from infrastructure.verifier.archives import open_bundle
+from infrastructure.verifier.archives import NotABundle, open_bundle
 from infrastructure.verifier.bundle import MOST_FAULTS, Verdict
 from infrastructure.verifier.bundle import verify as verdict_on
 from infrastructure.verifier.bundle_format import BundleBroken, Fault
@@ -59,6 +59,11 @@ def verify(bundle: Path, keys: tuple[str, ...], witness: str | None, as_json: bo
         with open_bundle(bundle) as directory:
             found = verdict_on(directory, *keys, witness=witness)
     except BundleBroken as broken:
+        if isinstance(broken, NotABundle) and not as_json:
+            raise click.ClickException(
+                f"{escape_for_terminal(str(bundle))} is not a bundle: {broken.fault.detail}. "
+                "`casetrail audit export` makes a bundle, a directory or a tar."
+            ) from None
         found = Verdict(False, [broken.fault])
     if as_json:
         click.echo(json.dumps(found.document, separators=(",", ":")))

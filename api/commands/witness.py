@@ -52,7 +52,7 @@ def witness(
     try:
         listener = listen(host, port)
     except AddressUnusable as error:
-        raise click.ClickException(f"{error.__doc__} {error}") from None
+        raise click.ClickException(str(error)) from None
     with listener, WitnessServer(listener, memory) as server:
         address = address_of(listener)
         click.echo(f'{WITNESS}="{address} {memory.cosigner.key.text}"')

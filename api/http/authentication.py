@@ -188,7 +188,8 @@ def _not_permitted(who: Principal, needed: Permission) -> NotPermitted | Princip
     return NotPermitted(
         f"{who.person} may {needed} only within a scope, and this request is about everything"
         if partly
-        else f"{who.person} has no role that may {needed}",
+        else f"{who.person} has no role with the permission {needed}; "
+        f"these roles have it: {', '.join(roles_with(needed))}",
         permission=needed,
         roles=roles_with(needed),
     )

@@ -16,10 +16,15 @@ from litestar.exceptions import (
     NotFoundException,
     ValidationException,
 )
-from litestar.routes import HTTPRoute
 from litestar.utils.scope.state import ScopeState
 
 from api.http import errors as e
+from api.http.request_errors import (
+    allowed_methods,
+    describe_fault,
+    describe_unknown_path,
+    parameter_name,
+)
 from domain import access_errors as a
 from domain import errors as d
 from domain import personal_data_errors as y
@@ -184,9 +189,9 @@ def from_domain(_: Request[Any, Any, Any], error: CasetrailError) -> Response[by
 def from_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """The problem for a request that Litestar refuses."""
     if isinstance(error, NotFoundException):
-        return respond(e.RouteNotFound(f"no route {request.url.path}"))
+        return respond(e.RouteNotFound(describe_unknown_path(request)))
     if isinstance(error, MethodNotAllowedException):
-        allowed = {"Allow": ", ".join(_allowed_methods(request))}
+        allowed = {"Allow": ", ".join(allowed_methods(request))}
         return respond(e.MethodNotAllowed(f"{request.method} {request.url.path}"), allowed)
     if error.status_code == 413:
         return respond(e.TooLarge("the body is too large"))
@@ -195,16 +200,6 @@ def from_framework(request: Request[Any, Any, Any], error: HTTPException) -> Res
     if isinstance(error, ClientException):
         return respond(e.MalformedBody(error.detail))
     return from_unexpected(request, error)
-
-
-def _allowed_methods(request: Request[Any, Any, Any]) -> list[str]:
-    """The methods of the request's path."""
-    found: set[str] = set()
-    for route in request.app.routes:
-        pattern = re.sub(r"\\{[^/]*\\}", "[^/]+", re.escape(route.path_format))
-        if isinstance(route, HTTPRoute) and re.fullmatch(pattern, request.url.path):
-            found |= set(route.methods)
-    return sorted(found)
 
 
 def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> CasetrailError:
@@ -221,19 +216,14 @@ def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Cas
     extra = error.extra if isinstance(error.extra, list) else []
     faults = [
         {
-            "parameter": _parameter_name(request, str(fault.get("key", ""))),
-            "detail": str(fault.get("message", "")),
+            "parameter": parameter_name(request, str(fault.get("key", ""))),
+            "detail": describe_fault(request, fault),
         }
         for fault in extra
         if isinstance(fault, dict)
     ]
-    return e.MalformedParameter(error.detail, errors=faults)
-
-
-def _parameter_name(request: Request[Any, Any, Any], name: str) -> str:
-    """The public name of a parameter of the handler."""
-    field = request.route_handler.parsed_fn_signature.parameters.get(name)
-    return getattr(field.kwarg_definition if field else None, "name", None) or name
+    detail = "; ".join(f"{fault['parameter']}: {fault['detail']}" for fault in faults)
+    return e.MalformedParameter(detail or error.detail, errors=faults)
 
 
 def from_database(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

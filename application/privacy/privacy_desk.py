@@ -136,11 +136,7 @@ class PrivacyDesk:
         Raises CustomerUnknown, UnderLegalHold, CustomerStillServed, StoredInTheClear, KeyStoreUnavailable.
         """
         for _ in range(ATTEMPTS):
-            record, names = self._known(customer)
-            record.require_no_legal_hold()
-            theirs = self._load_customer_data(names)
-            theirs.require_all_closed()
-            theirs.require_sealed(self._log)
+            record, names, theirs = self._erasable(customer)
             number = len(record.erasures) + 1
             ordered = ErasureOrdered(
                 erasure=number,
@@ -164,6 +160,18 @@ class PrivacyDesk:
                 _logger.warning("an erasure is ordered and will be retried: %s", error)
             return result
         raise TooContended(f"the record of a customer, {ATTEMPTS} attempts")
+
+    def preview_erasure(self, customer: str) -> CustomerData:
+        """The orders and cases that `erase` would affect. Raises what `erase` raises."""
+        return self._erasable(customer)[2]
+
+    def _erasable(self, customer: str) -> tuple[PrivacyRecord, list[str], CustomerData]:
+        record, names = self._known(customer)
+        record.require_no_legal_hold()
+        theirs = self._load_customer_data(names)
+        theirs.require_all_closed()
+        theirs.require_sealed(self._log)
+        return record, names, theirs
 
     def tick(self, stream: UUID, now: datetime) -> None:
         """Carry out an erasure that was ordered and is not complete. Raises KeyStoreUnavailable."""

@@ -85,9 +85,10 @@ def _describe_work(event: work.CaseWorkEvent) -> str:
         case work.EvidenceAttached(evidence=evidence):
             named = f" “{evidence.title}”" if evidence.title else ""
             return f"Attached {_spell_out(evidence.type)}{named}: {evidence.ref}"
-        case work.Escalated(cause=cause, to=to, people=people, note=note):
-            who = f"{_spell_out(to)} ({_format_list(people)})" if to else "nobody to notify"
-            return _append_note(f"Escalated ({_spell_out(cause)}) to {who}", note)
+        case work.Escalated(to=to, people=people, skipped=skipped):
+            roles = f"has the role {' or '.join(skipped)}" if skipped else "is there to notify"
+            whom = f" to {_spell_out(to)} ({_format_list(people)})" if to else f": nobody {roles}"
+            return _append_note(f"Escalated ({_spell_out(event.cause)}){whom}", event.note)
         case work.AtRisk(measure=measure, due_at=risky):
             when = f", due {_format_time(risky)}" if risky else ""
             return f"At risk: {_spell_out(measure)}{when}."

@@ -26,6 +26,7 @@ MAX_SCHEDULING_HORIZON = timedelta(days=366)
 _P = PolicyState
 _PENDING_STATES = (_P.PROPOSED, _P.APPROVED)
 _CLOSED_STATES = (_P.REJECTED, _P.WITHDRAWN, _P.REVISED, _P.EXPIRED)
+_NEW_VERSION = ". Nothing was changed: to propose a change, give the document a new `version`"
 
 
 def propose(
@@ -37,7 +38,7 @@ def propose(
         state = governed.state(known, now)
         is_stale = known.base != base.digest and state in _PENDING_STATES
         if not is_stale and state not in _CLOSED_STATES:
-            raise create_state_error(governed, known, now, "exists already")
+            raise create_state_error(governed, known, now, "exists already", _NEW_VERSION)
     _require_change(document, base)
     earlier = require_policy(governed, revises) if revises is not None else None
     if earlier is not None and governed.state(earlier, now) not in _PENDING_STATES:
@@ -155,7 +156,7 @@ def activate_emergency(
     base = require_policy_in_force(governed, now)
     known = require_version_unchanged(governed, document)
     if known is not None and governed.state(known, now) not in (*_PENDING_STATES, *_CLOSED_STATES):
-        raise create_state_error(governed, known, now, "exists already")
+        raise create_state_error(governed, known, now, "exists already", _NEW_VERSION)
     _require_change(document, base)
     content = canonical_content(document)
     for other in governed.policies.values():

@@ -71,14 +71,16 @@ def require_current_base(governed: Governance, policy: Policy, now: datetime) ->
 
 
 def create_state_error(
-    governed: Governance, policy: Policy, now: datetime, what: str
+    governed: Governance, policy: Policy, now: datetime, what: str, advice: str = ""
 ) -> errors.PolicyStateWrong:
     state = governed.state(policy, now)
     name = str(state).replace("_", " ")
     last = policy.acts[-1] if policy.acts else None
     cited = f" ({describe_action(last)})" if last is not None else ""
     return errors.PolicyStateWrong(
-        f"version {policy.version} {what}: it is {name}{cited}", state=state, version=policy.version
+        f"version {policy.version} {what}: it is {name}{cited}{advice}",
+        state=state,
+        version=policy.version,
     )
 
 

@@ -20,6 +20,10 @@ _NAMES: Final = {MANIFEST_FILE, SINCE_FILE, *REQUIRED_FILES}
 _END_BLOCKS: Final = b"\0" * (2 * tarfile.BLOCKSIZE)
 
 
+class NotABundle(BundleBroken):
+    """The place is neither a directory nor an archive."""
+
+
 def archive_parts(bundle: Path) -> Iterator[bytes]:
     """The archive of a bundle in parts, of which one at a time is in memory."""
     for file in sorted(bundle.iterdir(), key=lambda f: (f.name != MANIFEST_FILE, f.name)):
@@ -41,13 +45,15 @@ def open_bundle(place: Path) -> Iterator[Path]:
         yield place
         return
     if not place.is_file():
-        raise BundleBroken(Fault("manifest", place.name, "it is neither a directory nor a file"))
+        raise NotABundle(Fault("manifest", place.name, "it is neither a directory nor a file"))
     with TemporaryDirectory(prefix="casetrail-bundle-") as directory:
         try:
             _unpack(place, Path(directory))
         except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
             detail = f"it is neither a directory nor a tar: {error}"
-            raise BundleBroken(Fault("manifest", place.name, detail)) from None
+            is_cut = (Path(directory) / MANIFEST_FILE).exists()
+            kind = BundleBroken if is_cut else NotABundle
+            raise kind(Fault("manifest", place.name, detail)) from None
         yield Path(directory)
 
 

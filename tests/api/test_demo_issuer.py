@@ -11,7 +11,10 @@ from pathlib import Path
 import httpx2
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from api.cli import casetrail
+from api.commands.demo import RunningDemo, note_path
 from infrastructure.identity.local_issuer import client_secret, issuer_file, rotate_signing_key
 from tests.api.issuer_server import SigningKey, serve_issuer
 from tests.api.running_service import DEMO_CLIENT, RunningService, add_people, run_service, serve
@@ -129,3 +132,13 @@ def test_only_a_demo_has_an_issuer(dsn: str) -> None:
         for path in ("/.well-known/openid-configuration", "/jwks.json", "/token"):
             answer = httpx2.get(f"{server.url}/demo-issuer{path}")
             assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("words", [("zed",), ("ana", "--actor", "zed")])
+def test_the_command_names_the_people_of_the_demonstration(
+    demo: RunningService, home: Path, words: tuple[str, ...]
+) -> None:
+    note_path(home).write_bytes(msgspec.json.encode(RunningDemo(demo.url, {}, "")))
+    ran = CliRunner().invoke(casetrail, ["--home", str(home), "demo-issuer", "token", *words])
+    assert ran.exit_code == 1
+    assert "No person or agent named zed in the demonstration; these are: copilot, " in ran.output

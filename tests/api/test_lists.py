@@ -10,6 +10,8 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from domain.cases.exception_case import CaseState
+from domain.policy.document import Bucket, Severity
 from tests.api.signals import JsonObject, cancelled, captured, order_id, placed, send, unavailable
 
 QUEUE = "/v1/queues/allocation_failure_review"
@@ -137,6 +139,24 @@ def test_each_filter_returns_only_matching_rows(
 def test_a_row_must_match_all_filters(ana: httpx2.Client, rows: dict[str, str]) -> None:
     address = "/v1/cases?kind=refund_due&queue=allocation_failure_review"
     assert ana.get(address, headers=rows).json() == {"items": [], "next": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("state", ", ".join(CaseState)),
+        ("severity", ", ".join(Severity)),
+        ("bucket", ", ".join(Bucket)),
+    ],
+)
+def test_an_unknown_value_of_a_filter_is_refused_with_the_allowed_ones(
+    ana: httpx2.Client, name: str, values: str
+) -> None:
+    answer = ana.get(f"/v1/cases?{name}=opened")
+    assert answer.status_code == 400
+    words = f"'opened' is not one of: {values}"
+    assert answer.json()["errors"] == [{"parameter": name, "detail": words}]
+    assert answer.json()["detail"] == f"{name}: {words}"
 
 
 LISTS = ["/v1/cases", "/v1/orders", QUEUE]

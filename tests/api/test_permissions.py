@@ -96,6 +96,10 @@ def test_a_refusal_names_the_permission_and_the_roles_that_have_it(
     assert (refused.status_code, told["type"]) == (403, "/problems/not-permitted")
     assert told["permission"] == "cases.work"
     assert set(told["roles"]) == set(roles_with(Permission.WORK_CASES))
+    assert told["detail"] == (
+        "only-auditor has no role with the permission cases.work; these roles have it: "
+        "handler, exception_specialist, team_lead, ops_manager"
+    )
 
 
 def test_me_returns_the_person_and_their_permissions(by_role: dict[Role, httpx2.Client]) -> None:

@@ -90,6 +90,19 @@ def test_an_unknown_address_gets_a_problem(ana: httpx2.Client, address: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("/v1/cases/123", "123 is not a case id (a UUID); GET /v1/cases?order=ORDER lists"),
+        (f"/v1/cases/{UUID(int=7)}/adjustments/x/who-could", "x is not an adjustment id (a UUID)"),
+        ("/v1/break-glass/7", "7 is not a break-glass id (a UUID)"),
+        ("/v1/nonsense", "no route /v1/nonsense"),
+    ],
+)
+def test_a_path_with_a_malformed_id_names_it(ana: httpx2.Client, address: str, words: str) -> None:
+    assert words in assert_problem(ana.get(address), 404, "route-not-found")["detail"]
+
+
+@pytest.mark.parametrize(
     ("method", "address", "allowed"),
     [
         ("DELETE", "/v1/cases", {"GET"}),

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from tests.api.running_service import RunningService
-from tests.api.signals import captured, order_id, placed, send
+from tests.api.signals import captured, order_id, placed, send, unavailable
 from tests.cli.conftest import Casetrail
 
 
@@ -61,6 +61,28 @@ def test_a_case_is_shown_in_words_with_its_verdicts(casetrail: Casetrail, case: 
         assert told in trail
     for told in ("payments-differ-from-charge", "payment.overpaid", "2.50"):
         assert told in trail
+
+
+def test_a_case_is_found_by_its_order(
+    casetrail: Casetrail, server: RunningService, case: str
+) -> None:
+    with server.client_as("ana") as ana:
+        order = ana.get(f"/v1/cases/{case}").json()["order"]
+    for words in (("show", order, "--as-of", "2"), ("diff", order, "2"), ("trail", order)):
+        by_order = casetrail("case", *words)
+        assert by_order.returncode == 0, by_order.stderr
+        assert by_order.stdout == casetrail("case", words[0], case, *words[2:]).stdout
+    at = [casetrail("case", "show", case, name, "2").stdout for name in ("--at", "--as-of")]
+    assert at[0] == at[1]
+    unknown = casetrail("case", "trail", "A-1001").stderr
+    assert "A-1001 is neither a case id (a UUID) nor the id of a known order." in unknown
+    with server.client_as("shop") as shop:
+        send(shop, placed(bare := order_id()))
+        send(shop, placed(two := order_id(), "10.00"), captured(two, "12.50"), unavailable(two))
+    assert f"The order {bare} has no case." in casetrail("case", "show", bare).stderr
+    several = casetrail("case", "show", two).stderr
+    assert f"The order {two} has 3 cases; name one by its id:" in several
+    assert "(payment_mismatch)" in several
 
 
 @pytest.mark.parametrize(("command", "wrong"), [("show", str(UUID(int=7))), ("trail", "nonsense")])

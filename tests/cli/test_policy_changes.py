@@ -70,6 +70,9 @@ def test_a_policy_is_proposed_approved_and_activated(run: Run, tmp_path: Path) -
     told = done(run("olga", "propose", file, "--why", "Low is too low."))
     assert told.startswith("proposed: version next")
     assert change in told
+    again = run("olga", "propose", file, "--why", "Low is too low.").stderr
+    assert "version next exists already: it is proposed" in again
+    assert "Nothing was changed: to propose a change, give the document a new `version`" in again
     figures = done(run("olga", "simulate", "next"))
     assert "0 orders, 0 signals" in figures
     assert json.loads(done(run("olga", "simulate", "next", "--json")))["figures"]["orders"] == 0
@@ -133,6 +136,14 @@ def test_errors_are_plain(run: Run, tmp_path: Path) -> None:
     assert "CASETRAIL_TOKEN is not set" in nobody.stderr
     silent = run("gus", "approve", "next", url="http://127.0.0.1:9")
     assert "does not answer" in silent.stderr
+    assert "Start the service with `casetrail serve` or `casetrail demo`." in silent.stderr
+    for url, words in (
+        ("127.0.0.1:8321", "must begin with http:// or https://, not 127.0.0.1:8321"),
+        ("http://127.0.0.1:9/docs", "must be an address without a path: http://127.0.0.1:9, not"),
+        ("http://", "is not an address: http://"),
+        ("http://here:port", "is not an address: http://here:port"),
+    ):
+        assert f"CASETRAIL_URL {words}" in run("gus", "approve", "next", url=url).stderr
     broken = tmp_path / "broken.yaml"
     broken.write_text("policy: 1")
     unsound = run("olga", "propose", broken, "--why", "Better.")

@@ -118,6 +118,7 @@ def test_errors_are_plain(people: None, casetrail: Casetrail) -> None:
         (("token", "ana", "--permission", "everything"), "everything"),
         (("token", "ana", "--queue", "Not A Queue"), "queues"),
         (("token", "ana", "--expires-in", "soon"), "span"),
+        (("token", "ana", "--expires-in", "30"), "write a number with m, h or d, for example 90m"),
         (("token", "ana", "--expires-in", "99999d"), "span"),
         (("revoke", "key:000000000000", "--reason", "x"), "No key key:000000000000. List keys"),
         (("revoke", "key:000000000000"), "--reason"),

@@ -16,7 +16,7 @@ from api.commands.demo import PEOPLE
 from domain.people import Role
 from infrastructure.payments.local import LocalProvider
 from tests.api.running_service import RunningService, run_service
-from tests.api.signals import placed
+from tests.api.signals import order_id, placed, send
 from tests.cli.case_log_tables import SERVICENOW, write_servicenow
 from tests.cli.conftest import LONGEST_SECONDS, ROOT, Casetrail, environment
 from tests.cli.copies import running_worker
@@ -132,7 +132,7 @@ def test_the_commands_of_the_tour_work(
     assert (again.json()["recorded"], again.json()["duplicate"]) == (0, 2)
     told = casetrail("personal-data", "erase", "C7", "--basis", "consent_withdrawn", "--yes")
     assert told.returncode == 2
-    assert "has open cases or pending payments. case " in told.stderr
+    assert "has open cases or pending payments: case " in told.stderr
     assert " is claimed" in told.stderr
 
     known = {"CASE_ID": case.json()["items"][0]["case_id"], "bundle": str(tmp_path / "bundle")}
@@ -170,8 +170,8 @@ def files(tmp_path: Path) -> dict[str, str]:
 
 RUN_ELSEWHERE = (["serve"], ["audit", "attack"])
 """The `server` fixture serves; the attacks are run by test_doctor_and_hardening.py."""
-ENDS_WITH = {"personal-data": 1}
-"""Exit statuses other than 0: nobody confirms the erasure."""
+ENDS_WITH = {"personal-data": 2}
+"""Exit statuses other than 0: the customer of the tour still has an open case."""
 
 
 def test_every_other_command_runs_as_it_is_printed(
@@ -196,9 +196,13 @@ def test_every_other_command_runs_as_it_is_printed(
 
 
 def test_an_erasure_asks_for_confirmation(server: RunningService, casetrail: Casetrail) -> None:
-    unsure = casetrail("personal-data", "erase", "C7", "--basis", "consent_withdrawn")
+    with server.client_as("shop") as shop:
+        send(shop, placed(order_id(), customer={"id": "C-17"})).raise_for_status()
+    unsure = casetrail("personal-data", "erase", "C-17", "--basis", "consent_withdrawn")
     assert unsure.returncode == 1
-    assert "Erase it? [y/N]" in unsure.stdout + unsure.stderr
+    asked = unsure.stdout + unsure.stderr
+    assert "Customer C-17: 1 orders and 0 cases are affected." in asked
+    assert "Erase it? [y/N]" in asked
     assert "[y/N]" in (ROOT / "docs" / "personal.md").read_text(encoding="utf-8")
 
 

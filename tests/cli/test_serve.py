@@ -112,7 +112,7 @@ def test_a_port_in_use_gets_a_plain_error_and_nothing_starts(casetrail: Casetrai
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ran = casetrail("serve", "--port", taken.getsockname()[1], seconds=SECONDS)
     assert ran.returncode != 0
-    assert "in use" in ran.stderr
+    assert " is in use. Choose another port with --port" in ran.stderr
     assert "Traceback" not in ran.stderr
 
 

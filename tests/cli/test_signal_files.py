@@ -61,6 +61,7 @@ def test_every_rejected_line_is_listed_with_file_and_line(
     assert sorted(refusal["place"] for refusal in told["refusals"]) == sorted(wanted)
     for place in wanted:
         assert f"{place}: " in ran.stderr
+    assert f"{file}:3: the line is not valid JSON: " in ran.stderr
     problems = {refusal["place"]: refusal["problem"] for refusal in told["refusals"]}
     assert problems[f"{file}:6"]["errors"] == [
         {

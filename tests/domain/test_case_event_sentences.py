@@ -56,5 +56,9 @@ def test_sentences_contain_the_values_of_the_event() -> None:
     assert "queue 1 d 2 h 3 min 4 s, wait:carrier/dhl 1 min" in describe_event(breached)
     wrong = structs.replace(first(ErrorDeclared), about=7, note="Another order.")
     assert describe_event(wrong).startswith("Version 7 was declared wrong (")
-    nobody = structs.replace(first(Escalated), to=None, people=(), note="")
-    assert describe_event(nobody).endswith("to nobody to notify.")
+    nobody = structs.replace(first(Escalated), to=None, people=(), note="", skipped=())
+    assert describe_event(nobody).endswith("): nobody is there to notify.")
+    nobody = structs.replace(nobody, skipped=("ops_manager", "executive_sponsor"))
+    assert describe_event(nobody).endswith(
+        "): nobody has the role ops_manager or executive_sponsor."
+    )

@@ -42,7 +42,10 @@ def _parse_duration(
     found = re.fullmatch(r"([1-9][0-9]{0,6})([mhd])", text)
     span = timedelta(seconds=int(found[1]) * _SECONDS[found[2]]) if found else timedelta()
     if not timedelta() < span <= _LONGEST:
-        raise click.BadParameter(f"{text!r} is no time span of up to ten years: 90m, 12h or 30d")
+        raise click.BadParameter(
+            f"{text!r} is not a time span: write a number with m, h or d, for example 90m, 12h or 30d; "
+            "at most ten years"
+        )
     return span
 
 

@@ -1,0 +1,36 @@
+"""The argument CASE_ID: the id of a case, or the id of an order that has exactly one case."""
+
+from uuid import UUID
+
+import click
+
+from api.composition import Desks
+from domain.cases.exception_case import case_stream
+from domain.orders.order import order_stream
+
+CASE_ID = click.argument("case_id")
+CASE_ID_HELP = "CASE_ID is the id of a case, or of an order that has exactly one case."
+
+
+def find_case(desks: Desks, text: str) -> UUID:
+    """The id of the case that the argument names. Raises ClickException, with the cases of the order."""
+    try:
+        return UUID(text)
+    except ValueError:
+        pass
+    order = desks.orders.current([stream := order_stream(text)]).get(stream)
+    if order is None:
+        raise click.UsageError(f"{text} is neither a case id (a UUID) nor the id of a known order.")
+    cases = [
+        (case_stream(order.id, kind, occurrence), kind)
+        for kind, newest in order.cases.items()
+        for occurrence in range(1, newest.occurrence + 1)
+    ]
+    if len(cases) == 1:
+        return cases[0][0]
+    listed = "".join(f"\n  {case} ({kind})" for case, kind in cases)
+    raise click.UsageError(
+        f"The order {text} has {len(cases)} cases; name one by its id:{listed}"
+        if cases
+        else f"The order {text} has no case."
+    )
