@@ -1,5 +1,6 @@
 """Evidence for a decision: a signal of the order, or a file named by its digest."""
 
+import re
 from enum import StrEnum
 from typing import Annotated
 
@@ -10,7 +11,13 @@ from domain.texts import PATTERN_END, one_line
 
 EvidenceRef = Annotated[str, one_line(300, least=1)]
 """A signal (`source/id`) or a file (`sha256:…`)."""
-FileDigest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}" + PATTERN_END)]
+_FILE_DIGEST = "^sha256:[0-9a-f]{64}" + PATTERN_END
+FileDigest = Annotated[str, Meta(pattern=_FILE_DIGEST)]
+
+
+def is_file_ref(ref: str) -> bool:
+    """Whether the text can name an evidence file: it is a FileDigest."""
+    return re.search(_FILE_DIGEST, ref) is not None
 
 
 class EvidenceType(StrEnum):
