@@ -40,12 +40,13 @@ def _faults_by_shape(raw: object, kind: Any, pointer: str) -> list[Fault]:
     if isinstance(raw, list | tuple) and (item := _item_type(kind)) is not None:
         inner = [f for n, one in enumerate(raw) for f in faults_of(one, item, f"{pointer}/{n}")]
         return inner or _fault_of_whole(raw, kind, pointer)
-    if isinstance(raw, dict) and (value := _value_type(kind)) is not None:
-        inner = [
-            f
-            for key, one in raw.items()
-            for f in faults_of(one, value, f"{pointer}/{escape_pointer_token(str(key))}")
-        ]
+    if isinstance(raw, dict) and (types_of_items := _mapping_types(kind)):
+        key_type, value = types_of_items
+        inner = []
+        for key, one in raw.items():
+            place = f"{pointer}/{escape_pointer_token(str(key))}"
+            wrong_key = faults_of(key, key_type, place) if _extra_check(key_type) else []
+            inner += wrong_key or faults_of(one, value, place)
         return inner or _fault_of_whole(raw, kind, pointer)
     return _fault_of_whole(raw, kind, pointer)
 
@@ -135,7 +136,7 @@ def _unwrap_type(kind: Any) -> Any:
     """The type inside a constraint that wraps a struct or a collection; a constrained text stays."""
     if get_origin(kind) is typing.Annotated:
         inner = get_args(kind)[0]
-        if _structs_in(inner) or _item_type(inner) is not None or _value_type(inner) is not None:
+        if _structs_in(inner) or _item_type(inner) is not None or _mapping_types(inner):
             return inner
     return kind
 
@@ -185,8 +186,9 @@ def _item_type(kind: Any) -> Any:
     return None
 
 
-def _value_type(kind: Any) -> Any:
+def _mapping_types(kind: Any) -> tuple[Any, ...]:
+    """The types of a mapping's keys and values; empty if the type is no mapping."""
     for member in _union_members(kind):
         if get_origin(member) is dict:
-            return get_args(member)[1]
-    return None
+            return get_args(member)
+    return ()

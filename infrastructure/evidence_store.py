@@ -10,10 +10,12 @@ from pathlib import Path
 import msgspec
 import obstore
 from msgspec import Struct
-from obstore.exceptions import AlreadyExistsError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from application.audit.evidence import EvidenceUnreadable
 from domain.cases.errors import EvidenceErased
+from domain.cases.evidence import is_file_ref
 
 PREFIX = "sha256:"
 
@@ -46,47 +48,52 @@ class EvidenceStore:
 
     def about(self, ref: str) -> StoredFile | None:
         """The description of a file; None if there is no such file."""
-        content = self._read(_path(ref.removeprefix(PREFIX)) + ".json")
+        content = self._read(ref, ".json")
         return msgspec.json.decode(content, type=StoredFile) if content is not None else None
 
     def erase(self, ref: str) -> bool:
         """Delete a file's bytes; return whether there was such a file. Its description stays, and the file
         is not accepted again."""
-        path = _path(ref.removeprefix(PREFIX))
-        if self._read(path) is None and self._read(path + ".json") is None:
+        if self._read(ref) is None and self._read(ref, ".json") is None:
             return False
+        path = _path(ref)
         self._create(path + ".erased", b"")
         obstore.delete(self._store, path)
         return True
 
     def is_erased(self, ref: str) -> bool:
-        return self._read(_path(ref.removeprefix(PREFIX)) + ".erased") is not None
+        return self._read(ref, ".erased") is not None
 
     def content(self, ref: str) -> bytes | None:
         """The bytes of a file, checked against its name. Raises EvidenceCorrupted."""
+        content = self._read(ref)
         digest = ref.removeprefix(PREFIX)
-        content = self._read(_path(digest))
         if content is not None and hashlib.sha256(content).hexdigest() != digest:
             raise EvidenceCorrupted(f"the bytes of {ref} are not those that were uploaded")
         return content
 
     def current_digest(self, ref: str) -> str | None:
-        """The SHA-256 of the file's bytes as they are now; None if there are none."""
+        """The SHA-256 of the file's bytes as they are now; None if there are none.
+
+        Raises EvidenceUnreadable.
+        """
         found = hashlib.sha256()
         try:
-            for part in obstore.get(self._store, _path(ref.removeprefix(PREFIX))).stream():
+            for part in obstore.get(self._store, _path(ref)).stream():
                 found.update(part)
         except FileNotFoundError:
             return None
+        except (OSError, BaseError) as error:
+            raise EvidenceUnreadable(_first_line(error)) from None
         return found.hexdigest()
 
     def _create(self, path: str, content: bytes) -> None:
         with suppress(AlreadyExistsError):
             obstore.put(self._store, path, content, mode="create")
 
-    def _read(self, path: str) -> bytes | None:
+    def _read(self, ref: str, suffix: str = "") -> bytes | None:
         try:
-            return bytes(obstore.get(self._store, path).bytes())
+            return bytes(obstore.get(self._store, _path(ref) + suffix).bytes())
         except FileNotFoundError:
             return None
 
@@ -95,5 +102,13 @@ class EvidenceCorrupted(RuntimeError):
     """A stored file was changed. This is never the caller's error."""
 
 
-def _path(digest: str) -> str:
+def _path(ref: str) -> str:
+    """Where the file is. Raises FileNotFoundError if this cannot be the name of a file."""
+    digest = ref.removeprefix(PREFIX)
+    if not is_file_ref(PREFIX + digest):
+        raise FileNotFoundError(f"{ref} is not the name of an evidence file")
     return f"sha256/{digest[:2]}/{digest}"
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

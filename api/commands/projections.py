@@ -1,5 +1,6 @@
 """casetrail projections list | rebuild"""
 
+import math
 import sys
 import time
 
@@ -30,7 +31,20 @@ from projections import PROJECTIONS
 
 PROGRESS_SECONDS = 5.0
 """How often progress is printed if standard error is no terminal."""
+LONGEST_WAIT_SECONDS = 86_400.0
 BY_NAME = {projection.name: projection for projection in PROJECTIONS}
+
+
+class Seconds(click.FloatRange):
+    """A finite number of seconds: a plain range accepts NaN, which compares with nothing."""
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value} is not a number of seconds.", param, ctx)
+        return seconds
 
 
 @click.group()
@@ -63,19 +77,21 @@ def show(settings: Settings) -> None:
     "--wait",
     default=60.0,
     show_default=True,
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(min=0, min_open=True, max=LONGEST_WAIT_SECONDS),
     metavar="SECONDS",
-    help="Give up after this many seconds without progress.",
+    help="Give up after this many seconds without progress; at most 86400.",
 )
 @AS_JSON
 @click.pass_obj
 def rebuild(settings: Settings, name: str, wait: float, as_json: bool) -> None:
     """Rebuild a report from the first event; the old one serves until the new one is ready.
 
-    The service may keep running. Ctrl-C stops the rebuild and leaves the live report unchanged.
+    The service may keep running. Ctrl-C stops the rebuild and leaves the live report unchanged, unless
+    the new one is live already.
     """
     errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     say = errors.print
+    live = f"The live report {name} is unchanged."
     try:
         with (
             open_database(settings) as dsn,
@@ -94,9 +110,14 @@ def rebuild(settings: Settings, name: str, wait: float, as_json: bool) -> None:
                     rate = bar.tasks[task].speed or 0
                     say(f"{name}: {at} of {head} events, {rate:.0f} a second")
 
-            rebuilt = Rebuild(address, BY_NAME[name], wait, watch, say).run(progress)
+            working = Rebuild(address, BY_NAME[name], wait, watch, say)
+            try:
+                rebuilt = working.run(progress)
+            except KeyboardInterrupt:
+                live = working.describe_live()
+                raise
     except KeyboardInterrupt:
-        errors.print(f"Stopped. The live report {name} is unchanged.")
+        errors.print(f"Stopped. {live}")
         raise
     if as_json:
         click.echo(msgspec.json.encode(rebuilt))

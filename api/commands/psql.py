@@ -1,14 +1,18 @@
 """casetrail psql"""
 
 import csv
+import getopt
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import click
 import psycopg
@@ -24,6 +28,19 @@ from infrastructure.postgres.roles import READER, dsn_for_role
 from infrastructure.settings import Settings
 
 READ_ONLY = "-c default_transaction_read_only=on"
+SHORT_OPTIONS = "aAbc:d:eEf:F:h:HlL:no:p:P:qR:sStT:U:v:VwWxXz?01"
+LONG_OPTIONS = (
+    *("csv", "command=", "dbname=", "echo-all", "echo-errors", "echo-hidden", "echo-queries"),
+    *("expanded", "field-separator=", "field-separator-zero", "file=", "help", "host=", "html"),
+    *("list", "log-file=", "no-align", "no-password", "no-psqlrc", "no-readline", "output="),
+    *("password", "port=", "pset=", "quiet", "record-separator=", "record-separator-zero", "set="),
+    *("single-line", "single-step", "single-transaction", "table-attr=", "tuples-only"),
+    *("username=", "variable=", "version"),
+)
+ADDRESS_OPTIONS = frozenset(["-d", "--dbname", "-h", "--host", "-p", "--port", "-U", "--username"])
+SECRETS = ("sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
+"""Parts of an address that no environment variable can give; a service file can."""
+SERVICE = "casetrail-psql"
 INSTALL = "install it (Debian, Ubuntu: `apt-get install postgresql-client`)"
 
 
@@ -47,8 +64,12 @@ def psql(
 ) -> None:
     """Open psql on the database, as a role that can only read.
 
-    ARGUMENTS are passed to psql. Where psql is not installed, only -c works.
+    ARGUMENTS after -- are passed to psql. Where psql is not installed, only -c works.
+
+    This protects against accidents only: if the login of DATABASE_URL has more rights, SQL can take them
+    back. For enforced read-only use a login that has only the role casetrail_reader.
     """
+    _refuse_other_address(arguments)
     program = find_psql()
     if program is None and (arguments or not queries):
         raise click.ClickException(
@@ -91,17 +112,57 @@ def _run_psql(program: str, address: str, words: Sequence[str]) -> int:
     parts = conninfo_to_dict(address)
     # Every user of the machine can read the arguments of a process.
     password = parts.pop("password", None)
-    secret = {"PGPASSWORD": str(password)} if password else {}
+    secrets = {name: str(parts.pop(name)) for name in SECRETS if parts.get(name)}
+    # The role and read-only hold for each connection of this psql, also for one by `\connect`.
+    more = {"PGOPTIONS": str(parts["options"])}
+    if password:
+        more["PGPASSWORD"] = str(password)
     before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for psql
     try:
-        ran = subprocess.run(
-            [program, "-d", make_conninfo("", **parts), *words],
-            env={**os.environ, **secret},
-            check=False,
-        )
+        with _service_file(parts, secrets) as (parts, file):
+            ran = subprocess.run(
+                [program, "-d", make_conninfo("", **parts), *words],
+                env={**os.environ, **more, **file},
+                check=False,
+            )
     finally:
         signal.signal(signal.SIGINT, before)
     return ran.returncode
+
+
+@contextmanager
+def _service_file(
+    parts: Mapping[str, object], secrets: Mapping[str, str]
+) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    """The address and the environment by which psql gets the secrets from a file that only we can read."""
+    if not secrets:
+        yield {**parts}, {}
+        return
+    if "service" in parts or any("\n" in value for value in secrets.values()):
+        raise click.ClickException(
+            f"psql cannot get {', '.join(secrets)} of DATABASE_URL in secret: with a service in "
+            "DATABASE_URL, move it to that service's file; it must be on one line."
+        )
+    with tempfile.NamedTemporaryFile("w", prefix=SERVICE, encoding="utf-8") as file:
+        file.write(f"[{SERVICE}]\n")
+        file.writelines(f"{name}={value}\n" for name, value in secrets.items())
+        file.flush()
+        yield {**parts, "service": SERVICE}, {"PGSERVICEFILE": file.name}
+
+
+def _refuse_other_address(arguments: Sequence[str]) -> None:
+    """Refuse arguments of psql that replace the address, and with it the role and read-only."""
+    words = [word for word in arguments if not word.startswith("--help=")]
+    try:
+        options, others = getopt.gnu_getopt(words, SHORT_OPTIONS, LONG_OPTIONS)
+    except getopt.GetoptError as error:
+        raise click.UsageError(f"These arguments are not for psql: {error}.") from None
+    found = [name for name, _ in options if name in ADDRESS_OPTIONS] + others
+    if found:
+        raise click.UsageError(
+            f"{found[0]} would open another database or user than DATABASE_URL names, and not as a "
+            "reader: remove it, or change DATABASE_URL."
+        )
 
 
 def _run_queries(address: str, queries: Sequence[str], as_csv: bool) -> None:
@@ -113,9 +174,14 @@ def _run_queries(address: str, queries: Sequence[str], as_csv: bool) -> None:
                         f"{query} is a command of psql, which is not installed: {INSTALL}."
                     )
                 cursor = connection.execute(query.encode())
-                if cursor.description is not None:
-                    columns = [column.name for column in cursor.description]
-                    _show(columns, cursor.fetchall(), as_csv)
+                is_more: bool | None = True
+                while is_more:
+                    if cursor.description is not None:
+                        columns = [column.name for column in cursor.description]
+                        _show(columns, cursor.fetchall(), as_csv)
+                    is_more = cursor.nextset()
+    except UnicodeEncodeError:
+        raise click.ClickException("The SQL of -c is not UTF-8.") from None
     except psycopg.Error as error:
         raise click.ClickException(str(error).strip()) from None
 

@@ -187,8 +187,12 @@ def run_notices(working: Desks, stop: threading.Event) -> None:
 
     def look() -> bool:
         active = working.policy.current
-        for notice in holiday_notices(active.document, working.clock()):
-            _logger.warning("policy version %s: %s", active.version, notice)
+        try:
+            for notice in holiday_notices(active.document, working.clock()):
+                _logger.warning("policy version %s: %s", active.version, notice)
+        except Exception:
+            # The worker's thread has to go on to the next day's notices.
+            _logger.exception("cannot compute the notices of policy version %s", active.version)
         return False
 
     _run_repeatedly(look, NOTICE_SECONDS, stop)

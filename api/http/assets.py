@@ -85,4 +85,4 @@ def respond_with(
 def _matches(if_none_match: str, tag: str) -> bool:
     """Whether If-None-Match names the tag, by weak comparison (RFC 9110, 13.1.2)."""
     tags = [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
-    return tag in tags or "*" in tags
+    return tag in tags or if_none_match.strip() == "*"

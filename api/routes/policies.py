@@ -1,5 +1,6 @@
 """Policies: all versions, their states, and their differences."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -24,6 +25,8 @@ from domain.policy.money_figures import MoneyFigures
 from domain.policy.rechecks import Recheck
 from domain.policy.simulation_figures import SimulationFigures
 from domain.struct_fields import fill
+
+_logger = logging.getLogger("casetrail.policy")
 
 
 class ActView(Struct, frozen=True):
@@ -187,5 +190,14 @@ def _line(governance: Governance, policy: Policy, now: datetime) -> dict[str, An
             ActView(act.what, act.by.person, act.by.principal, act.at, act.note)
             for act in policy.acts
         ],
-        "notices": holiday_notices(policy.document, now) if state in _CURRENT else [],
+        "notices": _notices(policy, now) if state in _CURRENT else [],
     }
+
+
+def _notices(policy: Policy, now: datetime) -> list[str]:
+    try:
+        return holiday_notices(policy.document, now)
+    except Exception:
+        # The answer may be to a command that is recorded already: it must not fail.
+        _logger.exception("cannot compute the notices of policy version %s", policy.version)
+        return []

@@ -1,6 +1,5 @@
 """Lists the evidence of a case, and checks whether it is unchanged."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -10,25 +9,33 @@ from msgspec import Struct
 
 from application.cases.trail import evidence_of
 from domain.cases.events import CaseEvent
+from domain.cases.evidence import is_file_ref
 from domain.cases.work_events import EvidenceAttached
 from domain.orders.events import SignalRecorded
 from domain.recorded_event import RecordedEvent
 
 FILE_PREFIX = "sha256:"
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class EvidenceUnreadable(Exception):
+    """A stored file exists, or may exist, and cannot be read now."""
 
 
 class StoredEvidence(Protocol):
     """Reads what was stored: evidence files, and envelopes of the log."""
 
     def current_digest(self, ref: str) -> str | None:
-        """The SHA-256 of the current bytes of a stored file; None if there is no such file."""
+        """The SHA-256 of the current bytes of a stored file; None if there is no such file.
+
+        Raises EvidenceUnreadable.
+        """
 
     def is_erased(self, ref: str) -> bool:
-        """Whether the file was erased with its customer's data."""
+        """Whether the log has an erasure of a customer's data that names the file."""
 
-    def is_as_recorded(self, position: int) -> bool:
-        """Whether the envelope at a position of the log, hashed now, has the digest of its leaf."""
+    def is_as_recorded(self, position: int) -> bool | None:
+        """Whether the envelope at a position of the log, hashed now, has the digest of its leaf; None if
+        the log has no such position."""
 
 
 class EvidenceStatus(StrEnum):
@@ -37,7 +44,9 @@ class EvidenceStatus(StrEnum):
     CHANGED = "changed"
     """What was read now has another digest."""
     MISSING = "missing"
-    """The evidence store has no such file."""
+    """The evidence store has no such file, or the log has no such position."""
+    UNREADABLE = "unreadable"
+    """Not checked: the evidence store cannot read the file."""
     ERASED = "erased"
     """Not checked: the file was erased with its customer's data."""
     IN_THE_LOG = "in_the_log"
@@ -50,6 +59,7 @@ _SAYS: Mapping[EvidenceStatus, str] = {
     EvidenceStatus.UNCHANGED: "unchanged: its bytes were read and have this digest",
     EvidenceStatus.CHANGED: "changed: what is stored now has another digest",
     EvidenceStatus.MISSING: "missing: the evidence store has no such file",
+    EvidenceStatus.UNREADABLE: "not checked: cannot be read",
     EvidenceStatus.ERASED: "not checked: erased with its customer's data",
     EvidenceStatus.IN_THE_LOG: "unchanged: its envelope was read and has the digest of its leaf",
     EvidenceStatus.KEPT_ELSEWHERE: "not checked: kept elsewhere",
@@ -61,6 +71,7 @@ _IN_SHORT: Mapping[EvidenceStatus, str] = {
     EvidenceStatus.IN_THE_LOG: "unchanged in the log",
     EvidenceStatus.CHANGED: "changed",
     EvidenceStatus.MISSING: "missing",
+    EvidenceStatus.UNREADABLE: "not checked (cannot be read)",
     EvidenceStatus.ERASED: "not checked (erased)",
     EvidenceStatus.KEPT_ELSEWHERE: "not checked (kept elsewhere)",
 }
@@ -113,15 +124,19 @@ def check_evidence(
     pieces = []
     for ref, versions in cited.items():
         position = signals.get(ref)
-        digest = stored.current_digest(ref) if _DIGEST.fullmatch(ref) else None
-        standing = _evidence_status(ref, digest, position, stored)
+        digest, error = None, ""
+        try:
+            digest = stored.current_digest(ref) if is_file_ref(ref) else None
+            standing = _evidence_status(ref, digest, position, stored)
+        except EvidenceUnreadable as unreadable:
+            standing, error = EvidenceStatus.UNREADABLE, str(unreadable)
         event = attached.get(ref)
         where = _where(ref, position)
         pieces.append(
             EvidencePiece(
                 ref=ref,
                 standing=standing,
-                says=_says(standing, where),
+                says=_says(standing, where, position, error),
                 where=where,
                 cited_by=versions,
                 type=event.evidence.type if event is not None else None,
@@ -133,22 +148,30 @@ def check_evidence(
     return EvidenceReport(_unchanged(pieces), _in_words(pieces), pieces)
 
 
-def _says(standing: EvidenceStatus, where: str) -> str:
-    is_elsewhere = standing is EvidenceStatus.KEPT_ELSEWHERE
-    return f"{_SAYS[standing]}, in {where}" if is_elsewhere else _SAYS[standing]
+def _says(standing: EvidenceStatus, where: str, position: int | None, error: str) -> str:
+    match standing:
+        case EvidenceStatus.KEPT_ELSEWHERE:
+            return f"{_SAYS[standing]}, in {where}"
+        case EvidenceStatus.UNREADABLE:
+            return f"{_SAYS[standing]}: {error}"
+        case EvidenceStatus.MISSING if position is not None:
+            return f"missing: the log has no event at position {position}"
+    return _SAYS[standing]
 
 
 def _evidence_status(
     ref: str, digest: str | None, position: int | None, stored: StoredEvidence
 ) -> EvidenceStatus:
     if position is not None:
-        holds = stored.is_as_recorded(position)
-        return EvidenceStatus.IN_THE_LOG if holds else EvidenceStatus.CHANGED
+        is_same = stored.is_as_recorded(position)
+        if is_same is None:
+            return EvidenceStatus.MISSING
+        return EvidenceStatus.IN_THE_LOG if is_same else EvidenceStatus.CHANGED
     if not ref.startswith(FILE_PREFIX):
         return EvidenceStatus.KEPT_ELSEWHERE
     if digest is not None:
         return EvidenceStatus.UNCHANGED if ref == FILE_PREFIX + digest else EvidenceStatus.CHANGED
-    is_erased = _DIGEST.fullmatch(ref) is not None and stored.is_erased(ref)
+    is_erased = is_file_ref(ref) and stored.is_erased(ref)
     return EvidenceStatus.ERASED if is_erased else EvidenceStatus.MISSING
 
 

@@ -1,5 +1,6 @@
 """Evidence for a decision: a signal of the order, or a file named by its digest."""
 
+import re
 from enum import StrEnum
 from typing import Annotated
 
@@ -10,9 +11,13 @@ from domain.texts import form, one_line
 
 EvidenceRef = Annotated[str, one_line(300, least=1)]
 """A signal (`source/id`) or a file (`sha256:…`)."""
-FileDigest = Annotated[
-    str, form("sha256:[0-9a-f]{64}", "`sha256:` and 64 hexadecimal digits in lower case")
-]
+_FILE_DIGEST = "sha256:[0-9a-f]{64}"
+FileDigest = Annotated[str, form(_FILE_DIGEST, "`sha256:` and 64 hexadecimal digits in lower case")]
+
+
+def is_file_ref(ref: str) -> bool:
+    """Whether the text can name an evidence file: it is a FileDigest."""
+    return re.fullmatch(_FILE_DIGEST, ref) is not None
 
 
 class EvidenceType(StrEnum):

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct, field
 
 from domain.clock.local_times import local_time_to_utc, offset_from_midnight, to_utc
 from domain.errors import Fault
-from domain.orders.signal_body import ZoneName, time_zone
+from domain.orders.signal_body import ZoneName, check_day, time_zone
 from domain.policy.document_types import Name, Part
 from domain.texts import form
 
@@ -42,6 +42,10 @@ ClosingTime = Annotated[
         "Local time, e.g. 17:30; 24:00 is the end of the day.",
     ),
 ]
+
+
+CalendarDay = Annotated[date, Meta(extra={"check": check_day})]
+"""Checked in a proposed policy only: one that is stored already stays readable."""
 
 
 class Weekday(StrEnum):
@@ -70,8 +74,8 @@ class BusinessCalendar(Part, frozen=True, kw_only=True):
 
     time_zone: ZoneName
     week: dict[Weekday, Periods] = field(default_factory=dict)
-    closed: Annotated[tuple[date, ...], Meta(max_length=MAX_CLOSED_DAYS)] = ()
-    special: Annotated[dict[date, Periods], Meta(max_length=MAX_SPECIAL_DAYS)] = field(
+    closed: Annotated[tuple[CalendarDay, ...], Meta(max_length=MAX_CLOSED_DAYS)] = ()
+    special: Annotated[dict[CalendarDay, Periods], Meta(max_length=MAX_SPECIAL_DAYS)] = field(
         default_factory=dict
     )
     cut_offs: dict[Name, ClosingTime] = field(default_factory=dict)

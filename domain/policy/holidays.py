@@ -22,7 +22,8 @@ class LastClosedDay(Struct, frozen=True):
     day: date
 
     def ends_soon(self, now: datetime) -> bool:
-        return now.astimezone(UTC).date() >= self.day - AHEAD
+        # A difference of two dates cannot overflow, as a date moved by AHEAD can.
+        return self.day - now.astimezone(UTC).date() <= AHEAD
 
     def __str__(self) -> str:
         return (

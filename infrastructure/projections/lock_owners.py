@@ -72,7 +72,7 @@ class Session(Struct, frozen=True):
 
 
 class ReportNotRebuilt(Exception):
-    """The report was not rebuilt; the live one is unchanged."""
+    """The report was not rebuilt by this command."""
 
 
 class Watch:
@@ -136,7 +136,8 @@ def bounded(dsn: str, wait: float, say: Callable[[str], None]) -> Iterator[tuple
 
     Raises ReportNotRebuilt with the session that holds the lock.
     """
-    options = f"{conninfo_to_dict(dsn).get('options') or ''} -c lock_timeout={int(wait * 1000)}"
+    milliseconds = max(1, int(wait * 1000))  # 0 means that the server waits without limit
+    options = f"{conninfo_to_dict(dsn).get('options') or ''} -c lock_timeout={milliseconds}"
     name = f"casetrail {os.getpid()}"
     watch = Watch(dsn, say)
     try:

@@ -101,15 +101,30 @@ class Rebuild:
         self._wait = wait
         self._watch = watch
         self._say = say
+        self._live_before: int | None = None
+
+    def describe_live(self) -> str:
+        """Says whether the live generation changed since the rebuild began: it may have been switched just
+        before the rebuild was stopped."""
+        name = self._projection.name
+        try:
+            with connect(self._dsn) as connection:
+                live = self._state(connection, 0).live_generation
+        except psycopg.Error:
+            return f"See which generation of {name} is live: `casetrail projections list`."
+        if live == self._live_before:
+            return f"The live report {name} is unchanged."
+        return f"Generation {live} of {name} is live now."
 
     def run(self, progress: Callable[[int, int], None]) -> Rebuilt:
-        """Rebuild the report. On an error or Ctrl-C, drop the new generation; the live one is unchanged.
+        """Rebuild the report. On an error or Ctrl-C, drop the new generation, unless it is live already.
 
         Raises ReportNotRebuilt after `wait` seconds without progress.
         """
         # The server shows a session's state only to the login that opened it.
         with connect(self._login) as looking, connect(self._dsn) as connection:
             end_if_frozen(connection)
+            self._live_before = self._state(connection, 0).live_generation
             generation = patiently(
                 self._wait, self._watch, lambda: begin_rebuild(connection, self._projection)
             )

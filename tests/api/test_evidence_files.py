@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -69,6 +70,29 @@ def test_only_stored_files_can_be_attached_to_a_case(server: RunningService) -> 
         done = ana.post(f"{address}/evidence", json=body, headers={"If-Match": etag})
         (evidence,) = done.json()["evidence"]
         assert (evidence["media_type"], evidence["size"]) == ("image/png", len(PNG) + 1)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "..", "a/b", "//", "../../keys", "A" * 64, "1" * 63, "1" * 64 + "\n", "%2e"]
+)
+def test_a_text_that_is_not_a_digest_names_no_file(
+    server: RunningService, name: str, tmp_path: Path
+) -> None:
+    ref = f"sha256:{name}"
+    with server.client_as("ana") as ana:
+        (touched,) = send(ana, unavailable(order_id())).json()["items"][0]["cases"]
+        address = f"/v1/cases/{touched['case']}"
+        headers = {"If-Match": ana.get(address).headers["ETag"]}
+        asked = {"ref": ref, "type": "photo"}
+        refused = ana.post(f"{address}/evidence", json=asked, headers=headers)
+        assert refused.status_code in (404, 422), refused.text
+        got = ana.get(f"/v1/evidence/{quote(name, safe='')}")
+        assert got.status_code in (400, 404, 405, 422), got.text
+    store = EvidenceStore(str(tmp_path))
+    assert store.about(ref) is store.content(ref) is store.current_digest(ref) is None
+    assert not store.is_erased(ref)
+    assert not store.erase(ref)
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_changed_file_is_not_returned(tmp_path: Path) -> None:

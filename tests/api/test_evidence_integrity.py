@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
 from click.testing import CliRunner
+from msgspec import structs
 
 from api.cli import casetrail
+from api.routes.questions.cases import Stored
+from application.audit.evidence import check_evidence
+from domain.orders.order import order_stream
+from domain.people import Role
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.postgres.datastore import connect
 from infrastructure.settings import EVIDENCE, KEYS
 from tests.api.running_service import RunningService, outside_settings
 from tests.api.signals import RESOLUTION, JsonObject, open_case, order_id
+from tests.survival.programs import eventually
 from tests.tampering import without_triggers
 
 
@@ -149,12 +156,36 @@ def test_one_unchecked_piece_leaves_the_result_undecided(
     assert answer["says"] == ("Pieces of evidence: 2; 1 unchanged, 1 not checked (kept elsewhere).")
 
 
-def test_an_erased_file_is_not_reported_missing(server: RunningService, ana: httpx2.Client) -> None:
+def test_a_marker_without_an_erasure_in_the_log_does_not_explain_a_missing_file(
+    server: RunningService, ana: httpx2.Client
+) -> None:
     case = open_case_by_hand(ana)
     ref = upload(ana, uuid4().bytes)
     attach(ana, case, ref)
     assert EvidenceStore(str(evidence_folder(server))).erase(ref)
     answer = asked(ana, case)
+    assert (answer["unchanged"], answer["pieces"][0]["standing"]) == (False, "missing")
+
+
+def test_an_erased_file_is_not_reported_missing(server: RunningService, ana: httpx2.Client) -> None:
+    order = order_id()
+    case = open_case(ana, order=order)
+    ref = upload(ana, uuid4().bytes)
+    attach(ana, case, ref)
+    for command, body in (("claim", None), ("resolve", {**RESOLUTION, "evidence": [ref]})):
+        headers = {"If-Match": ana.get(f"/v1/cases/{case}").headers["ETag"]}
+        done = ana.post(f"/v1/cases/{case}/{command}", json=body, headers=headers)
+        assert done.status_code == 200, done.text
+    people = server.service.desks.people
+    people.add("petra", [Role.PRIVACY_OFFICER], datetime.now(UTC))
+    server.tokens["petra"] = people.issue_token("petra", datetime.now(UTC))
+    with server.client_as("petra") as petra:
+        who = {"customer": f"c-{order}", "basis": "objection"}
+        done = petra.post("/v1/personal-data/erasures", json=who)
+    assert done.status_code == 200, done.text
+    eventually("the file is erased", lambda: not file_of(server, ref).exists(), within=20)
+    answer = asked(ana, case)
+    answer["pieces"] = [piece for piece in answer["pieces"] if piece["ref"] == ref]
     (piece,) = answer["pieces"]
     assert (answer["unchanged"], piece["standing"]) == (None, "erased")
     assert piece["says"] == "not checked: erased with its customer's data"
@@ -169,6 +200,50 @@ def test_a_reference_that_is_not_a_digest_reads_no_file(ana: httpx2.Client, ref:
         assert done.status_code == 200, done.text
     by = {one["ref"]: one for one in asked(ana, case)["pieces"]}
     assert (by[ref]["standing"], by[ref]["sha256"]) == ("missing", None)
+
+
+@pytest.mark.parametrize("suffix", ["", ".erased"])
+def test_a_file_that_cannot_be_read_is_reported_with_the_error(
+    server: RunningService, ana: httpx2.Client, suffix: str
+) -> None:
+    case = open_case_by_hand(ana)
+    ref, other = upload(ana, uuid4().bytes), upload(ana, uuid4().bytes)
+    attach(ana, case, ref)
+    attach(ana, case, other)
+    stored = file_of(server, ref)
+    stored.unlink()
+    loop = stored.with_name(stored.name + suffix)
+    loop.symlink_to(loop)
+    answer = asked(ana, case)
+    by = {piece["ref"]: piece for piece in answer["pieces"]}
+    assert by[other]["standing"] == "unchanged"
+    if suffix:
+        assert by[ref]["standing"] == "missing"
+        return
+    assert (answer["unchanged"], by[ref]["standing"]) == (None, "unreadable")
+    assert by[ref]["says"].startswith("not checked: cannot be read: ")
+    assert answer["says"] == ("Pieces of evidence: 2; 1 unchanged, 1 not checked (cannot be read).")
+    status, said = told(server, case)
+    assert status == 0
+    assert "not checked: cannot be read: " in said
+
+
+def test_a_position_that_the_log_lacks_is_not_as_recorded(
+    server: RunningService, ana: httpx2.Client
+) -> None:
+    open_case(ana)
+    store = EvidenceStore(str(evidence_folder(server)))
+    with connect(server.dsn) as connection:
+        stored = Stored(store, connection)
+        head = server.service.desks.log.head()
+        assert (stored.is_as_recorded(head), stored.is_as_recorded(head + 1_000)) == (True, None)
+        lines = server.service.desks.log.trail(UUID(open_case(ana)))
+        order = server.service.desks.log.trail(order_stream(lines[0].order or ""))
+        gone = [structs.replace(line, position=line.position + 1_000_000) for line in order]
+        report = check_evidence(lines, gone, stored)
+    (piece,) = report.pieces
+    assert (report.unchanged, piece.standing) == (False, "missing")
+    assert piece.says == f"missing: the log has no event at position {piece.position}"
 
 
 def test_a_signal_is_unchanged_only_if_its_digest_matches_its_leaf(

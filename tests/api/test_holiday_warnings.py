@@ -88,6 +88,44 @@ def test_the_worker_logs_the_warning(dsn: str, caplog: pytest.LogCaptureFixture)
         assert all(NOTICE in message for message in caplog.messages)
 
 
+def test_a_failure_does_not_end_the_workers_thread(
+    dsn: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.commands.worker.NOTICE_SECONDS", 0.01)
+    with working_at(dsn, LATE) as working, caplog.at_level(logging.WARNING, "casetrail.worker"):
+        stop, calls = threading.Event(), iter(range(3))
+
+        def clock() -> datetime:
+            call = next(calls, None)
+            if call is None:
+                stop.set()
+            elif call == 0:
+                raise OverflowError("date value out of range")
+            return LATE
+
+        working.clock = clock
+        teller = threading.Thread(target=run_notices, args=(working, stop), daemon=True)
+        teller.start()
+        teller.join(PATIENCE_SECONDS)
+    assert stop.is_set()
+    assert caplog.messages[0].startswith("cannot compute the notices of policy version")
+    assert all(NOTICE in message for message in caplog.messages[1:])
+
+
+def test_a_failure_does_not_fail_the_answers_of_the_api(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> list[str]:
+        raise OverflowError("date value out of range")
+
+    monkeypatch.setattr("api.routes.policies.holiday_notices", fail)
+    with working_at(dsn, EARLY) as working:
+        working.people.add("gus", [Role.GOVERNANCE_OWNER], EARLY)
+        token = working.people.issue_token("gus", EARLY)
+        version = working.policy.current.version
+    assert notices_by_version(dsn, EARLY, token) == {version: []}
+
+
 def test_the_doctor_warns_and_the_service_still_starts(dsn: str, tmp_path: Path) -> None:
     server = load_settings({"DATABASE_URL": dsn, "CASETRAIL_HOME": str(tmp_path)})
 

@@ -9,8 +9,12 @@ from pathlib import Path
 import httpx2
 import psycopg
 import pytest
+from click.testing import CliRunner
 
+from api import cli
 from api.composition import desks
+from infrastructure.projections.lock_owners import bounded
+from infrastructure.projections.rebuild import Rebuild
 from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
 from tests.api.running_service import run_reports, run_service, serve
@@ -144,3 +148,41 @@ def test_a_report_of_an_empty_log_is_rebuilt_at_once(
             check=False,
         )
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("wait", ["nan", "inf", "-inf", "1e12", "86401", "0", "-1", "soon"])
+def test_the_wait_is_a_finite_number_of_seconds(casetrail: Casetrail, wait: str) -> None:
+    ran = casetrail("projections", "rebuild", "queue", "--wait", wait)
+    assert ran.returncode == 2
+    assert "Invalid value for '--wait'" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(("wait", "limit"), [(0.0005, "1ms"), (0.25, "250ms"), (86_400, "1d")])
+def test_the_server_always_limits_the_wait_for_a_lock(
+    database: str, wait: float, limit: str
+) -> None:
+    with bounded(database, wait, print) as (address, _):
+        assert rows(address, "SHOW lock_timeout") == [(limit,)]
+
+
+def test_ctrl_c_after_the_switch_says_which_generation_is_live(
+    database: str, casetrail: Casetrail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert casetrail("projections", "rebuild", "queue").returncode == 0
+    live = "SELECT generation FROM projections WHERE live AND name = 'queue'"
+    ((before,),) = rows(database, live)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    # Called when the rebuild has seen that the new generation is live.
+    monkeypatch.setattr(Rebuild, "_stale", staticmethod(interrupt))
+    ran = CliRunner().invoke(
+        cli.casetrail, ["projections", "rebuild", "queue"], env=environment(database)
+    )
+    ((after,),) = rows(database, live)
+    assert after != before
+    assert f"Stopped. Generation {after} of queue is live now." in ran.stderr
+    assert "unchanged" not in ran.stderr
+    assert rows(database, "SELECT count(*) FROM projections WHERE name = 'queue'") == [(1,)]

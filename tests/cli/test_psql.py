@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from infrastructure.postgres.roles import READER
 from tests.cli.conftest import ROOT, Casetrail, command, environment
@@ -146,3 +147,103 @@ def test_a_new_home_starts_its_server_first(database: str, tmp_path: Path) -> No
     )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.splitlines() == ["count", "0"]
+
+
+ADDRESS_WORDS = (
+    *(["-d", "other"], ["-dother"], ["--dbname", "other"], ["--db=other"], ["-h", "localhost"]),
+    *(["--host=localhost"], ["-p", "5433"], ["--port", "5433"], ["-U", "postgres"]),
+    *(["--username=postgres"], ["-Xtd", "other"], ["postgres"], ["-t", "other", "postgres"]),
+)
+
+
+@pytest.mark.parametrize("words", ADDRESS_WORDS, ids=" ".join)
+def test_another_address_is_refused(casetrail: Casetrail, words: list[str]) -> None:
+    ran = casetrail("psql", "-c", WHO, "--", *words)
+    assert ran.returncode == 2
+    assert "would open another database or user" in ran.stderr
+
+
+def test_an_unknown_argument_is_refused(casetrail: Casetrail) -> None:
+    ran = casetrail("psql", "-c", WHO, "--", "--nonsense")
+    assert ran.returncode == 2
+    assert "option --nonsense not recognized" in ran.stderr
+
+
+def test_options_of_psql_are_not_taken_for_an_address(casetrail: Casetrail) -> None:
+    words = ["-v", "d=-d", "-Xqt", "--pset=format=unaligned", "-F", "-h"]
+    ran = casetrail("psql", "-c", WHO, "--", *words)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines() == [f"{READER}-h1"]
+
+
+@pytest.mark.parametrize("statement", WRITES)
+def test_a_new_connection_in_psql_reads_only_too(
+    casetrail: Casetrail, database: str, statement: str
+) -> None:
+    parts = conninfo_to_dict(database)
+    host, port = parts["host"], parts.get("port", "")
+    again = f"\\connect 'host={host} port={port} dbname={parts['dbname']} user={parts['user']}'"
+    ran = casetrail("psql", "-c", again, "-c", WHO, "-c", statement, "--", "-At")
+    assert f"{READER}|1" in ran.stdout, ran.stderr
+    assert ran.returncode == 1
+    assert "read-only transaction" in ran.stderr
+
+
+def test_no_secret_is_among_the_arguments_of_psql(database: str, tmp_path: Path) -> None:
+    address = make_conninfo(database, password="open-sesame", sslpassword="p ss'wörd")
+    ran = subprocess.run(
+        command(
+            *(tmp_path / "home", "psql", "-c", "\\! tr '\\0' '\\n' </proc/$PPID/cmdline"),
+            *("-c", "\\! cat $PGSERVICEFILE; stat -c %a $PGSERVICEFILE; echo $PGSERVICEFILE"),
+            *("-c", WHO, "--", "-At"),
+        ),
+        cwd=ROOT,
+        env={**environment(database), "DATABASE_URL": address},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    arguments, _, rest = ran.stdout.partition("[casetrail-psql]\n")
+    assert "-d" in arguments.splitlines()
+    assert "open-sesame" not in arguments
+    assert "wörd" not in arguments
+    secret, mode, file, who = rest.splitlines()
+    assert (secret, mode, who) == ("sslpassword=p ss'wörd", "600", f"{READER}|1")
+    assert not Path(file).exists()
+
+
+def test_a_secret_that_psql_cannot_get_in_secret_is_refused(database: str, tmp_path: Path) -> None:
+    address = make_conninfo(database, sslpassword="two\nlines")
+    ran = subprocess.run(
+        command(tmp_path / "home", "psql", "-c", WHO),
+        cwd=ROOT,
+        env={**environment(database), "DATABASE_URL": address},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("Error: psql cannot get sslpassword")
+    assert "two" not in ran.stderr
+
+
+def test_without_psql_every_result_is_printed(database: str, tmp_path: Path) -> None:
+    sql = "SELECT 1 AS a; SET timezone TO 'UTC'; SELECT 2 AS b, 3 AS c"
+    ran = without_psql(database, tmp_path, "--csv", "-c", sql)
+    assert (ran.returncode, ran.stdout) == (0, "a\n1\nb,c\n2,3\n"), ran.stderr
+
+
+def test_without_psql_sql_that_is_not_utf_8_is_an_error(database: str, tmp_path: Path) -> None:
+    ran = without_psql(database, tmp_path, "-c", "SELECT '\udcff'")
+    assert ran.returncode == 1
+    assert ran.stderr == "Error: The SQL of -c is not UTF-8.\n"
+
+
+def test_the_help_says_how_to_enforce_reading_only(casetrail: Casetrail) -> None:
+    ran = casetrail("psql", "--help")
+    said = " ".join(ran.stdout.split())
+    assert "protects against accidents only" in said
+    assert f"a login that has only the role {READER}" in said

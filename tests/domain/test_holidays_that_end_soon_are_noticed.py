@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
+import msgspec
 import pytest
 
+from domain.errors import Invalid
 from domain.policy.document import PolicyDocument
 from domain.policy.holidays import holiday_notices
 from domain.policy.reader import read_policy
+from domain.policy.rulebook import Rulebook
 from tests.domain.policies import SHIPPED, shipped
 
 
@@ -61,3 +65,38 @@ def test_the_day_is_that_of_utc() -> None:
     kiritimati = timezone(timedelta(hours=14))
     assert not holiday_notices(document, datetime(2027, 6, 25, 13, tzinfo=kiritimati))
     assert holiday_notices(document, datetime(2027, 6, 25, 14, tzinfo=kiritimati))
+
+
+ABSURD = ("0001-01-01", "1989-12-31", "2200-01-01", "9999-12-31")
+
+
+def with_days(**parts: object) -> dict[str, Any]:
+    """The shipped policy with these parts of the desk's calendar replaced."""
+    document = shipped()
+    document["calendars"]["desk"] |= parts
+    return document
+
+
+@pytest.mark.parametrize("day", ABSURD)
+def test_a_stored_policy_with_an_absurd_day_is_read_and_noticed_without_error(day: str) -> None:
+    document = msgspec.convert(with_days(closed=[day]), PolicyDocument)
+    assert Rulebook(document).document == document
+    for year in (1, 2027, 9999):
+        soon = holiday_notices(document, datetime(year, 12, 31, 23, 59, tzinfo=UTC))
+        assert bool(soon) is (year >= int(day[:4]))
+
+
+@pytest.mark.parametrize("day", ABSURD)
+def test_a_proposed_policy_must_have_days_of_1990_to_2199(day: str) -> None:
+    hours = [{"opens": "10:00", "closes": "12:00"}]
+    for document, place in (
+        (with_days(closed=["2027-01-01", day]), "closed/1"),
+        (with_days(special={day: hours}), f"special/{day}"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            read_policy(document)
+        (fault,) = refused.value.faults
+        assert fault.pointer == f"/calendars/desk/{place}"
+        assert fault.detail == f"{day} is not between 1990 and 2199: check the year"
+    for last in ("1990-01-01", "2199-12-31"):
+        assert read_policy(with_days(closed=[last], special={}))

@@ -19,8 +19,10 @@ from application.audit.evidence import EvidenceReport, check_evidence
 from application.audit.facts_by_time import FactsAtTimes, find_facts_at, list_signal_times
 from application.cases.history import case_of, lines_until, lines_until_both
 from application.cases.trail import UnshownSignal
+from application.log.recorder import leaf_digest
 from infrastructure.evidence_store import EvidenceStore
-from infrastructure.transparency.checkpoints import find_first_altered
+from infrastructure.personal.recorded_erasures import is_erasure_recorded
+from infrastructure.transparency.nodes import read_envelopes
 
 
 class CaseParameters(QuestionParameters, frozen=True, kw_only=True):
@@ -78,22 +80,25 @@ def on_which_evidence(sources: AnswerSources, given: CaseParameters) -> Evidence
     compared with their digest. Records of other systems cannot be checked; the answer says so."""
     lines = sources.desks.cases.trail(given.case)
     with open_connection(sources) as connection:
-        stored = _Stored(sources.evidence, connection)
+        stored = Stored(sources.evidence, connection)
         return check_evidence(lines, sources.order_trail(lines), stored)
 
 
-class _Stored:
+class Stored:
     """Reads evidence from the evidence store and from the log."""
 
     def __init__(
         self, evidence: EvidenceStore, connection: psycopg.Connection[tuple[object, ...]]
     ) -> None:
         self.current_digest = evidence.current_digest
-        self.is_erased = evidence.is_erased
         self._connection = connection
 
-    def is_as_recorded(self, position: int) -> bool:
-        return find_first_altered(self._connection, position - 1, position) is None
+    def is_erased(self, ref: str) -> bool:
+        return is_erasure_recorded(self._connection, ref)
+
+    def is_as_recorded(self, position: int) -> bool | None:
+        rows = [*read_envelopes(self._connection, position, position)]
+        return all(leaf_digest(state) == leaf for _, state, leaf in rows) if rows else None
 
 
 def _print_evidence(console: Console, found: EvidenceReport) -> None:
