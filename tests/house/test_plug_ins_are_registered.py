@@ -15,7 +15,8 @@ from infrastructure import payments, sources
 from projections.projection import Projection
 
 SHARED_BY_COMMANDS = {
-    *("addresses", "api_client", "demo_welcome", "expected_errors", "options", "output")
+    *("addresses", "api_client", "case_ids", "demo_welcome", "error_text", "expected_errors"),
+    *("options", "output"),
 }
 
 
