@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from typing import Any
 
 import click
 import msgspec
@@ -39,7 +40,7 @@ class Seconds(click.FloatRange):
     """A finite number of seconds: a plain range accepts NaN, which compares with nothing."""
 
     def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         seconds: float = super().convert(value, param, ctx)
         if math.isnan(seconds):
