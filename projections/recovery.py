@@ -6,13 +6,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.backlog.events import (
-    RecoveryActionAdded,
-    RecoveryActionDone,
-    RecoveryClosed,
-    RecoveryOpened,
-    RecoveryOwned,
-)
+from domain.backlog import events
 from domain.recorded_event import RecordedEvent
 from domain.struct_fields import fill
 from projections.projection import Projection, keyed_by_stream
@@ -36,7 +30,7 @@ class RecoveryRow(Struct, frozen=True):
 
 
 def fold(row: RecoveryRow | None, line: RecordedEvent) -> RecoveryRow | None:
-    if isinstance(line.event, RecoveryOpened):
+    if isinstance(line.event, events.RecoveryOpened):
         return fill(
             RecoveryRow,
             line,
@@ -49,13 +43,13 @@ def fold(row: RecoveryRow | None, line: RecordedEvent) -> RecoveryRow | None:
         return None
     now = replace(row, version=line.version)
     match line.event:
-        case RecoveryOwned(owner=owner):
+        case events.RecoveryOwned(owner=owner):
             return replace(now, owner=owner)
-        case RecoveryActionAdded():
+        case events.RecoveryActionAdded():
             return replace(now, actions=now.actions + 1)
-        case RecoveryActionDone():
+        case events.RecoveryActionDone():
             return replace(now, actions_done=now.actions_done + 1)
-        case RecoveryClosed():
+        case events.RecoveryClosed():
             return replace(now, closed_at=line.recorded_at)
         case _:
             return now

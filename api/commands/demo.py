@@ -17,18 +17,11 @@ from msgspec import Struct, structs
 from rich.console import Console
 from rich.progress import track
 
+from api import serving
 from api.commands.addresses import API_PORT, HOST, PORT_NUMBER, address_of, provider_ledger
 from api.commands.demo_welcome import welcome_text
 from api.composition import Desks, configured_desks, prepare_database, utc_now, verified_checkpoints
 from api.routes.demo_issuer import PATH
-from api.serving import (
-    AddressUnusable,
-    PortTaken,
-    keep_process_alive,
-    listen,
-    serve_http,
-    wait_for_parent_to_end,
-)
 from application.orders.batches import Arrival
 from application.orders.replay import BATCH_SIZE, replay
 from domain.people import Actor, Role
@@ -102,7 +95,7 @@ def demo(settings: Settings, host: str, port: int | None) -> None:
             time.sleep(LOOK_SECONDS)  # another one starts or ends
         try:
             listener = _listener(host, port)
-        except AddressUnusable as error:
+        except serving.AddressUnusable as error:
             raise click.ClickException(str(error)) from None
         _run(settings, note, listener, console)
 
@@ -113,7 +106,7 @@ def note_path(home: Path) -> Path:
 
 def _run(settings: Settings, note: Path, listener: socket.socket, console: Console) -> None:
     """Serve until the process is stopped."""
-    with listener, listen("127.0.0.1", 0) as paying, open_database(settings) as dsn:
+    with listener, serving.listen("127.0.0.1", 0) as paying, open_database(settings) as dsn:
         prepare_database(dsn)
         require_safe(dsn)
         verified_checkpoints(settings, dsn)
@@ -142,14 +135,14 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
         provider += ["--beside", str(paying.fileno())]
         try:
             with (
-                keep_process_alive(provider, dsn, [paying]),
-                keep_process_alive(
+                serving.keep_process_alive(provider, dsn, [paying]),
+                serving.keep_process_alive(
                     ["worker", "--until-eof"], dsn, (), **settings.child_environment
                 ),
-                keep_process_alive([_STREAM], dsn),
+                serving.keep_process_alive([_STREAM], dsn),
             ):
                 _print_welcome(console, running, settings.home)
-                serve_http(dsn, settings, [listener], issuers=issuers, local_issuer=local)
+                serving.serve_http(dsn, settings, [listener], issuers=issuers, local_issuer=local)
         finally:
             note.unlink(missing_ok=True)
 
@@ -167,11 +160,11 @@ def _find_running(note: Path) -> RunningDemo | None:
 
 def _listener(host: str, port: int | None) -> socket.socket:
     if port is not None:
-        return listen(host, port)
+        return serving.listen(host, port)
     try:
-        return listen(host, API_PORT)
-    except PortTaken:
-        return listen(host, 0)
+        return serving.listen(host, API_PORT)
+    except serving.PortTaken:
+        return serving.listen(host, 0)
 
 
 def _add_people(working: Desks) -> dict[str, str]:
@@ -251,7 +244,7 @@ def _signal_batches(stream: DemonstrationStream) -> Iterator[bytes]:
 
 
 def _wait_for_eof(ending: threading.Event) -> None:
-    wait_for_parent_to_end()
+    serving.wait_for_parent_to_end()
     ending.set()
     time.sleep(5)
     os._exit(0)  # it may wait for an answer that nobody needs any more

@@ -7,18 +7,10 @@ from pathlib import Path
 
 import click
 
+from api import serving
 from api.commands.addresses import API_PORT, HOST, port_option
 from api.commands.options import EXISTING_FILE
 from api.composition import configured_desks, prepare_database, verified_checkpoints
-from api.serving import (
-    AddressUnusable,
-    default_process_count,
-    die_with_parent,
-    keep_process_alive,
-    listen,
-    listen_several,
-    serve_http,
-)
 from infrastructure.doctor import require_safe
 from infrastructure.policies.files import load_policy
 from infrastructure.postgres.databases import open_database
@@ -76,8 +68,8 @@ def serve(
         serve_beside(descriptor, signals_to, settings)
         return
     try:
-        listeners = listen_several(host, port, processes or default_process_count())
-    except AddressUnusable as error:
+        listeners = serving.listen_several(host, port, processes or serving.default_process_count())
+    except serving.AddressUnusable as error:
         raise click.ClickException(str(error)) from None
     rulebook = load_policy(policy_file) if policy_file else None
     with ExitStack() as stack:
@@ -94,23 +86,25 @@ def serve(
         click.echo(f"http://{host}:{port}/docs")
         if with_worker:
             stack.enter_context(
-                keep_process_alive(["worker", "--until-eof"], dsn, (), **settings.child_environment)
+                serving.keep_process_alive(
+                    ["worker", "--until-eof"], dsn, (), **settings.child_environment
+                )
             )
         ours = [listeners[0]]
         if len(listeners) > 1:
             # The other processes forward their signals to this socket.
-            ours.append(stack.enter_context(listen("127.0.0.1", 0)))
+            ours.append(stack.enter_context(serving.listen("127.0.0.1", 0)))
         for listener in listeners[1:]:
             words = ["serve", "--beside", str(listener.fileno())]
             words += ["--signals-to", f"http://127.0.0.1:{ours[1].getsockname()[1]}"]
             stack.enter_context(
-                keep_process_alive(words, dsn, [listener], **settings.child_environment)
+                serving.keep_process_alive(words, dsn, [listener], **settings.child_environment)
             )
-        serve_http(dsn, settings, ours)
+        serving.serve_http(dsn, settings, ours)
 
 
 def serve_beside(descriptor: int, signals_to: str | None, settings: Settings) -> None:
     """Serve an inherited socket until the parent process ends."""
-    die_with_parent()
+    serving.die_with_parent()
     with socket.socket(fileno=descriptor) as listener, open_database(settings) as dsn:
-        serve_http(dsn, settings, [listener], signals_to)
+        serving.serve_http(dsn, settings, [listener], signals_to)

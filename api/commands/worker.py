@@ -10,14 +10,7 @@ import psycopg
 from eventsourcing.persistence import PersistenceError
 from psycopg_pool import PoolTimeout
 
-from api.composition import (
-    Desks,
-    continuity,
-    desks,
-    follow_policy,
-    prepare_database,
-    verified_checkpoints,
-)
+from api import composition
 from api.serving import tune_garbage_collection, wait_for_parent_to_end
 from application.money.provider import PaymentProvider
 from domain.personal_data_errors import KeyStoreUnavailable
@@ -69,11 +62,11 @@ def worker(settings: Settings, until_eof: bool) -> None:
     if until_eof:
         threading.Thread(target=_stop_at_eof, args=(stop,), daemon=True).start()
     with open_database(settings) as dsn:
-        prepare_database(dsn)
+        composition.prepare_database(dsn)
         require_safe(dsn)
-        checkpoints = verified_checkpoints(settings, dsn)
+        checkpoints = composition.verified_checkpoints(settings, dsn)
         cosigner = open_witness_client(settings.witness, checkpoints)
-        outside = (vault_of(settings), continuity(settings))
+        outside = (vault_of(settings), composition.continuity(settings))
         run_worker(dsn, stop, provider_of(settings), checkpoints, cosigner, *outside)
 
 
@@ -95,7 +88,7 @@ def run_worker(
     reports.start()
     errors: list[Exception] = []
     try:
-        with desks(dsn, provider=provider, vault=vault, continuity=ours) as working:
+        with composition.desks(dsn, provider=provider, vault=vault, continuity=ours) as working:
             working.record_build()
             working.ensure_policy()
             tune_garbage_collection()
@@ -127,7 +120,7 @@ def run_worker(
                 keepers.append(
                     witness_thread(cosigner.cosign_latest, "cosigner", dsn, stop, errors)
                 )
-            with follow_policy(working):
+            with composition.follow_policy(working):
                 for keeper in keepers:
                     keeper.start()
                 for keeper in keepers:
@@ -139,19 +132,19 @@ def run_worker(
         raise error
 
 
-def run_due_timers(working: Desks, stop: threading.Event) -> None:
+def run_due_timers(working: composition.Desks, stop: threading.Event) -> None:
     """Handle due timers until `stop` is set."""
     _run_repeatedly(lambda: working.timekeeper.tick_due(working.clock()) > 0, IDLE_SECONDS, stop)
 
 
-def run_payer(working: Desks, stop: threading.Event) -> None:
+def run_payer(working: composition.Desks, stop: threading.Event) -> None:
     """Make the ordered payments until `stop` is set."""
     payer = working.payer
     assert payer is not None
     _run_repeatedly(lambda: payer.pay(working.clock) > 0, IDLE_SECONDS, stop)
 
 
-def run_key_destruction(working: Desks, stop: threading.Event) -> None:
+def run_key_destruction(working: composition.Desks, stop: threading.Event) -> None:
     """Destroy keys that a restored backup brought back, until `stop` is set."""
     ring = working.key_ring
     assert ring is not None
@@ -171,7 +164,7 @@ def run_key_destruction(working: Desks, stop: threading.Event) -> None:
     _run_repeatedly(look, KEYS_SECONDS, stop)
 
 
-def run_backlog_watch(working: Desks, stop: threading.Event) -> None:
+def run_backlog_watch(working: composition.Desks, stop: threading.Event) -> None:
     """Measure the queues and look for conflicts of duties until `stop` is set."""
 
     def look() -> bool:
@@ -182,7 +175,7 @@ def run_backlog_watch(working: Desks, stop: threading.Event) -> None:
     _run_repeatedly(look, BACKLOG_SECONDS, stop)
 
 
-def run_notices(working: Desks, stop: threading.Event) -> None:
+def run_notices(working: composition.Desks, stop: threading.Event) -> None:
     """Log notices to the owner of the active policy until `stop` is set."""
 
     def look() -> bool:

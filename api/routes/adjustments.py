@@ -18,14 +18,8 @@ from api.routes.cases import CaseView, run_case_command
 from application.cases.case_commands import CommandResult
 from application.log.caller import Caller
 from application.money.money_desk import MoneyDesk
+from domain.adjustments import commands
 from domain.adjustments.adjustment import AdjustmentState
-from domain.adjustments.commands import (
-    ApproveAdjustment,
-    ExecuteAdjustment,
-    ProposeAdjustment,
-    RejectAdjustment,
-    WithdrawAdjustment,
-)
 from domain.money import Money
 from domain.permissions import Permission
 from domain.struct_fields import fill
@@ -96,7 +90,7 @@ def _line(row: AdjustmentRow) -> AdjustmentLine:
 def propose_adjustment(
     command: CommandRequest,
     case_id: FromPath[UUID],
-    data: JSONBody[ProposeAdjustment],
+    data: JSONBody[commands.ProposeAdjustment],
     if_match: IfMatch = None,
 ) -> Response[CaseView]:
     """You must have claimed the case. The answer lists in `adjustments` who must approve it, and the
@@ -146,7 +140,7 @@ ADJUSTMENT_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "Approve an adjustment",
         "Send the digest of the adjustment that you read. You must not have worked the case. The "
         "approval matrix of the policy sets each role's limit and the number of approvers.",
-        ApproveAdjustment,
+        commands.ApproveAdjustment,
         MoneyDesk.approve,
     ),
     _command(
@@ -154,7 +148,7 @@ ADJUSTMENT_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         Permission.APPROVE_ADJUSTMENTS,
         "Reject an adjustment",
         "Needs a reason. It gives you the duty `approve` in this case.",
-        RejectAdjustment,
+        commands.RejectAdjustment,
         MoneyDesk.reject,
     ),
     _command(
@@ -162,7 +156,7 @@ ADJUSTMENT_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         Permission.PROPOSE_ADJUSTMENTS,
         "Withdraw an adjustment",
         "By the person who proposed it or who has claimed the case, before it is paid.",
-        WithdrawAdjustment,
+        commands.WithdrawAdjustment,
         MoneyDesk.withdraw,
     ),
     _command(
@@ -172,7 +166,7 @@ ADJUSTMENT_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "By a third person. The payment is made exactly once: the adjustment is `executing` until the "
         "provider has confirmed or refused it. If no payment provider does it, execute it elsewhere "
         "first, and record it here with its `reference`.",
-        ExecuteAdjustment,
+        commands.ExecuteAdjustment,
         MoneyDesk.execute,
     ),
 )

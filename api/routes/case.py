@@ -17,14 +17,7 @@ from api.http.query import etag, require_known_parameters
 from api.http.service import ServiceDependency
 from api.http.times import require_offset
 from api.routes.cases import CaseView, view_of
-from application.cases.history import (
-    Change,
-    HistoryPoint,
-    case_of,
-    find_changes,
-    lines_until,
-    lines_until_both,
-)
+from application.cases import history
 from application.policy.reperformance import Reperformance, ReperformedDecision
 from domain.cases.events import Enriched
 from domain.permissions import Permission
@@ -52,8 +45,8 @@ class CaseDiff(Struct, frozen=True):
     id: UUID
     before: ComparedPoint
     after: ComparedPoint
-    case: Sequence[Change]
-    packet: Sequence[Change]
+    case: Sequence[history.Change]
+    packet: Sequence[history.Change]
 
 
 class CaseReperformance(Struct, frozen=True):
@@ -89,9 +82,9 @@ def get_case(
         return Response(view_of(case), headers={"ETag": etag(case.version)})
     lines = service.desks.cases.trail(case_id, authority)
     if version is None:
-        past = case_of(lines_until_both(lines, as_of, known_at))
+        past = history.case_of(history.lines_until_both(lines, as_of, known_at))
     elif as_of is None and known_at is None:
-        past = case_of(lines_until(lines, version))
+        past = history.case_of(history.lines_until(lines, version))
     else:
         raise MalformedParameter("send either version, or as_of and known_at (one or both)")
     header = f"version={past.version}, of={len(lines)}"
@@ -121,8 +114,10 @@ def get_diff(
     """Every difference, in words and as values. `from` may be later than `to`."""
     require_known_parameters(request)
     lines = service.desks.cases.trail(case_id, request.user.authority)
-    after: HistoryPoint = parse_point("to", until) if until is not None else len(lines)
-    return case_diff_of(lines_until(lines, parse_point("from", since)), lines_until(lines, after))
+    after: history.HistoryPoint = parse_point("to", until) if until is not None else len(lines)
+    return case_diff_of(
+        history.lines_until(lines, parse_point("from", since)), history.lines_until(lines, after)
+    )
 
 
 def case_diff_of(before: Sequence[RecordedEvent], after: Sequence[RecordedEvent]) -> CaseDiff:
@@ -131,8 +126,8 @@ def case_diff_of(before: Sequence[RecordedEvent], after: Sequence[RecordedEvent]
         id=before[0].stream,
         before=ComparedPoint(len(before), before[-1].recorded_at),
         after=ComparedPoint(len(after), after[-1].recorded_at),
-        case=[*find_changes(_case_json(before), _case_json(after))],
-        packet=[*find_changes(_packet_json(before), _packet_json(after))],
+        case=[*history.find_changes(_case_json(before), _case_json(after))],
+        packet=[*history.find_changes(_packet_json(before), _packet_json(after))],
     )
 
 
@@ -161,7 +156,7 @@ def require_time_limits(
     return as_of, known_at
 
 
-def parse_point(name: str, text: str) -> HistoryPoint:
+def parse_point(name: str, text: str) -> history.HistoryPoint:
     """A version or a time. Raises MalformedParameter."""
     if text.isascii() and text.isdigit() and len(text) < 10:
         return int(text)
@@ -176,7 +171,7 @@ def parse_point(name: str, text: str) -> HistoryPoint:
 
 
 def _case_json(lines: Sequence[RecordedEvent]) -> object:
-    return _as_json(view_of(case_of(lines)))
+    return _as_json(view_of(history.case_of(lines)))
 
 
 def _packet_json(lines: Sequence[RecordedEvent]) -> object:

@@ -14,21 +14,15 @@ from application.log.caller import Caller
 from application.policy.policy_desk import PolicyDesk, PolicyResult
 from domain.errors import Fault, Invalid
 from domain.permissions import Permission
-from domain.policy.commands import (
-    ActivatePolicy,
-    ApprovePolicy,
-    DropPolicy,
-    EmergencyPolicy,
-    ProposePolicy,
-    RatifyPolicy,
-    RollBack,
-)
+from domain.policy import commands
 from domain.policy.rulebook import Rulebook
 from infrastructure.policies.files import parse_rulebook
 
 
 @post("/policies", needs=Permission.PROPOSE_POLICIES, summary="Propose a policy")
-def propose_policy(command: CommandRequest, data: JSONBody[ProposePolicy]) -> Response[PolicyView]:
+def propose_policy(
+    command: CommandRequest, data: JSONBody[commands.ProposePolicy]
+) -> Response[PolicyView]:
     """To replace the active policy. The answer says in words what would change."""
     rulebook = _rulebook_of_body(data.document)
     return _run(command, lambda desk, by: desk.propose(rulebook, data.why, data.revises, by))
@@ -40,7 +34,7 @@ def propose_policy(command: CommandRequest, data: JSONBody[ProposePolicy]) -> Re
     summary="Change the policy in an emergency",
 )
 def emergency_policy(
-    command: CommandRequest, data: JSONBody[EmergencyPolicy]
+    command: CommandRequest, data: JSONBody[commands.EmergencyPolicy]
 ) -> Response[PolicyView]:
     """Activates the policy at once, without approval. Unless another person ratifies it, it expires,
     and the policy before it becomes active again."""
@@ -93,7 +87,7 @@ POLICY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         Permission.APPROVE_POLICIES,
         "Approve a proposed policy",
         "By a person who is not an author. Send the `base` version that you compared it with.",
-        ApprovePolicy,
+        commands.ApprovePolicy,
         lambda desk, version, data, by: desk.approve(version, data.note, data.base, by),
     ),
     _command(
@@ -101,7 +95,7 @@ POLICY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         Permission.APPROVE_POLICIES,
         "Reject a policy that is not active",
         "It may be proposed, approved or scheduled. It can be proposed again.",
-        DropPolicy,
+        commands.DropPolicy,
         lambda desk, version, data, by: desk.reject(version, data.reason, by),
     ),
     _command(
@@ -109,7 +103,7 @@ POLICY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         Permission.PROPOSE_POLICIES,
         "Withdraw your policy",
         "By one of its authors, before it is active.",
-        DropPolicy,
+        commands.DropPolicy,
         lambda desk, version, data, by: desk.withdraw(version, data.reason, by),
     ),
     _command(
@@ -117,7 +111,7 @@ POLICY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         Permission.ACTIVATE_POLICIES,
         "Activate an approved policy",
         "At once, or at `effective_from`. Open orders are then re-evaluated under it.",
-        ActivatePolicy,
+        commands.ActivatePolicy,
         lambda desk, version, data, by: desk.activate(version, data.effective_from, data.note, by),
     ),
     _command(
@@ -125,7 +119,7 @@ POLICY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         Permission.ACTIVATE_POLICIES,
         "Roll back to an earlier policy",
         "Activates its rules again at once, under a new version, which the answer contains.",
-        RollBack,
+        commands.RollBack,
         lambda desk, version, data, by: desk.roll_back(version, data.version, data.reason, by),
     ),
     _command(
@@ -133,7 +127,7 @@ POLICY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         Permission.APPROVE_POLICIES,
         "Ratify an emergency change",
         "By a person who did not make it. Then it does not expire.",
-        RatifyPolicy,
+        commands.RatifyPolicy,
         lambda desk, version, data, by: desk.ratify(version, data.note, by),
     ),
 )

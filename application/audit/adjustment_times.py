@@ -6,15 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from domain.adjustments.events import (
-    AdjustmentApproved,
-    AdjustmentEvent,
-    AdjustmentExecuted,
-    AdjustmentProposed,
-    AdjustmentReconciled,
-    AdjustmentSystemApproved,
-    ExecutionStarted,
-)
+from domain.adjustments import events
 from domain.recorded_event import RecordedEvent
 
 
@@ -33,7 +25,7 @@ def lines_about(lines: Iterable[RecordedEvent], adjustment: UUID) -> list[Record
     return [
         line
         for line in lines
-        if isinstance(line.event, AdjustmentEvent) and line.event.adjustment == adjustment
+        if isinstance(line.event, events.AdjustmentEvent) and line.event.adjustment == adjustment
     ]
 
 
@@ -41,14 +33,14 @@ def find_adjustment_times(adjustment: UUID, lines: Iterable[RecordedEvent]) -> A
     found: dict[str, datetime] = {}
     for line in lines_about(lines, adjustment):
         match line.event:
-            case AdjustmentProposed():
+            case events.AdjustmentProposed():
                 found["proposed_at"] = line.recorded_at
-            case AdjustmentApproved(complete=True) | AdjustmentSystemApproved():
+            case events.AdjustmentApproved(complete=True) | events.AdjustmentSystemApproved():
                 found["approved_at"] = line.recorded_at
-            case ExecutionStarted():
+            case events.ExecutionStarted():
                 found["ordered_at"] = line.recorded_at
-            case AdjustmentExecuted():
+            case events.AdjustmentExecuted():
                 found["executed_at"] = line.recorded_at
-            case AdjustmentReconciled():
+            case events.AdjustmentReconciled():
                 found["reconciled_at"] = line.recorded_at
     return AdjustmentTimes(**found)

@@ -16,15 +16,8 @@ from application.audit.persons import load_persons, persons_behind
 from application.cases.history import case_of
 from application.cases.trail import fill_from_line
 from application.policy.reperformance import Period
+from domain.adjustments import events
 from domain.adjustments.adjustment import APPROVED_STATES, PAID_STATES, Adjustment, AdjustmentState
-from domain.adjustments.events import (
-    AdjustmentApproved,
-    AdjustmentExecuted,
-    AdjustmentProposed,
-    AdjustmentSystemApproved,
-    AmountDiffers,
-    ExecutionStarted,
-)
 from domain.adjustments.reconciliation import Discrepancy, ReconciliationRecorded
 from domain.recorded_event import RecordedEvent
 
@@ -156,15 +149,15 @@ def find_unapproved_payments(
     ordered: set[UUID] = set()
     for n, line in enumerate(lines):
         match line.event:
-            case ExecutionStarted(adjustment=adjustment):
+            case events.ExecutionStarted(adjustment=adjustment):
                 why = [*_missing_approvals(adjustment, lines[:n], line, canonical)]
                 ordered.add(adjustment)
-            case AdjustmentExecuted(adjustment=adjustment) if adjustment not in ordered:
+            case events.AdjustmentExecuted(adjustment=adjustment) if adjustment not in ordered:
                 # Executed outside, with a reference; or nobody ordered it.
                 why = [*_missing_approvals(adjustment, lines[:n], line, canonical)]
                 if line.actor.person is None:
                     why.append("nobody ordered it")
-            case AmountDiffers(adjustment=adjustment, ordered=amount, given=given):
+            case events.AmountDiffers(adjustment=adjustment, ordered=amount, given=given):
                 detail = (
                     f"{given.amount} {given.currency} was paid, but {amount.amount} was ordered"
                 )
@@ -182,15 +175,15 @@ def _missing_approvals(
     canonical: dict[str, str],
 ) -> Iterator[str]:
     own = lines_about(before, adjustment)
-    proposals = [x for x in own if isinstance(x.event, AdjustmentProposed)]
+    proposals = [x for x in own if isinstance(x.event, events.AdjustmentProposed)]
     if not proposals:
         yield "nobody proposed it"
         return
     proposed = proposals[-1].event
-    assert isinstance(proposed, AdjustmentProposed)
-    approvals = [x for x in own if isinstance(x.event, AdjustmentApproved)]
+    assert isinstance(proposed, events.AdjustmentProposed)
+    approvals = [x for x in own if isinstance(x.event, events.AdjustmentApproved)]
     needed = proposed.requirement.approvers
-    if not needed and not any(isinstance(x.event, AdjustmentSystemApproved) for x in own):
+    if not needed and not any(isinstance(x.event, events.AdjustmentSystemApproved) for x in own):
         yield "policy did not approve it"
     by = frozenset().union(*(persons_behind(x.actor, canonical) for x in approvals))
     if len(by) < needed:
@@ -200,13 +193,13 @@ def _missing_approvals(
     if by & persons_behind(line.actor, canonical):
         yield "a person who approved it ordered it"
     for approval in approvals:
-        assert isinstance(approval.event, AdjustmentApproved)
+        assert isinstance(approval.event, events.AdjustmentApproved)
         if approval.event.digest != proposed.digest:
             yield f"version {approval.version} approves something other than what was proposed"
         if Decimal(approval.event.limit) < Decimal(proposed.requirement.counted):
             yield f"version {approval.version} approves more than the limit of its role"
     paid = line.event
-    if isinstance(paid, AdjustmentExecuted) and not paid.amount.is_same_as(proposed.amount):
+    if isinstance(paid, events.AdjustmentExecuted) and not paid.amount.is_same_as(proposed.amount):
         yield f"{paid.amount.amount} {paid.amount.currency} is not the proposed amount"
 
 

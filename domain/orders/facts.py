@@ -17,18 +17,11 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 from msgspec import Struct, structs
 
+from domain.orders import money_facts
 from domain.orders.contact_facts import ContactFacts, contact_facts
 from domain.orders.disagreement_facts import DisagreementFacts, disagreement_facts
 from domain.orders.fact_metadata import SignalsByType, derived_from, lasting
 from domain.orders.milestone_facts import Milestones, milestones
-from domain.orders.money_facts import (
-    ChargeFacts,
-    PaymentFacts,
-    RefundFacts,
-    charge_facts,
-    payment_facts,
-    refund_facts,
-)
 from domain.orders.parcel_facts import IncidentFacts, ParcelFacts, incident_facts, parcel_facts
 from domain.orders.promise_facts import PromiseFacts, promise_facts
 from domain.orders.purchase_signals import DuplicateSuspected, OrderCancelled, OrderPlaced
@@ -66,9 +59,9 @@ class OrderFacts(Struct, frozen=True, gc=False):
     customer: CustomerFacts
     promise: PromiseFacts
     milestones: Milestones
-    charge: ChargeFacts
-    payment: PaymentFacts
-    refund: RefundFacts
+    charge: money_facts.ChargeFacts
+    payment: money_facts.PaymentFacts
+    refund: money_facts.RefundFacts
     stock: StockFacts
     fraud: FraudFacts
     address: AddressFacts
@@ -79,7 +72,7 @@ class OrderFacts(Struct, frozen=True, gc=False):
     contact: ContactFacts
 
 
-def _flags(signals: SignalsByType, _: ChargeFacts) -> OrderFlags:
+def _flags(signals: SignalsByType, _: money_facts.ChargeFacts) -> OrderFlags:
     suspicions: list[DuplicateSuspected] = signals.get(DuplicateSuspected, [])
     return OrderFlags(
         placed=OrderPlaced in signals,
@@ -91,7 +84,7 @@ def _flags(signals: SignalsByType, _: ChargeFacts) -> OrderFlags:
     )
 
 
-def _customer(signals: SignalsByType, _: ChargeFacts) -> CustomerFacts:
+def _customer(signals: SignalsByType, _: money_facts.ChargeFacts) -> CustomerFacts:
     placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
     if not placed:
         return CustomerFacts(id=None, tier=None)
@@ -100,14 +93,14 @@ def _customer(signals: SignalsByType, _: ChargeFacts) -> CustomerFacts:
     return CustomerFacts(id=customer.id if customer.id != ERASED else None, tier=customer.tier)
 
 
-_GROUPS: Mapping[str, Callable[[SignalsByType, ChargeFacts], Any]] = {
+_GROUPS: Mapping[str, Callable[[SignalsByType, money_facts.ChargeFacts], Any]] = {
     "order": _flags,
     "customer": _customer,
     "promise": lambda signals, _: promise_facts(signals),
     "milestones": lambda signals, _: milestones(signals),
     "charge": lambda _, charge: charge,
-    "payment": payment_facts,
-    "refund": refund_facts,
+    "payment": money_facts.payment_facts,
+    "refund": money_facts.refund_facts,
     "stock": lambda signals, _: stock_facts(signals),
     "fraud": lambda signals, _: fraud_facts(signals),
     "address": lambda signals, _: address_facts(signals),
@@ -160,8 +153,8 @@ def facts_of(
     for signal in sorted(signals, key=event_time_key):
         by_type.setdefault(type(signal), []).append(signal)
     if earlier is None:
-        charge = charge_facts(by_type)
+        charge = money_facts.charge_facts(by_type)
         return OrderFacts(**{name: group(by_type, charge) for name, group in _GROUPS.items()})
     names = _affected_groups(fresh)
-    charge = charge_facts(by_type) if "charge" in names else earlier.charge
+    charge = money_facts.charge_facts(by_type) if "charge" in names else earlier.charge
     return structs.replace(earlier, **{name: _GROUPS[name](by_type, charge) for name in names})

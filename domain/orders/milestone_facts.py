@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, get_type_hints
 
 from msgspec import Struct
 
+from domain.orders import return_signals
 from domain.orders.fact_metadata import (
     ONCE_KNOWN,
     SignalsByType,
@@ -20,13 +21,6 @@ from domain.orders.payment_signals import (
     RefundRequested,
 )
 from domain.orders.purchase_signals import FraudDecided, FraudScreened, OrderCancelled, OrderPlaced
-from domain.orders.return_signals import (
-    ReturnAuthorized,
-    ReturnLabelCreated,
-    ReturnReceived,
-    ReturnRefused,
-    ReturnRequested,
-)
 from domain.orders.screening_facts import fraud_facts
 from domain.orders.shipment_signals import Delivered, HandedOver
 from domain.orders.signals import Signal
@@ -45,8 +39,8 @@ class Milestones(Struct, frozen=True, gc=False):
     delivered_at: Annotated[datetime | None, once_known(Delivered)]
     cancelled_at: Annotated[datetime | None, once_known(OrderCancelled)]
     unavailable_at: Annotated[datetime | None, once_known(StockUnavailable)]
-    return_requested_at: Annotated[datetime | None, once_known(ReturnRequested)]
-    return_received_at: Annotated[datetime | None, once_known(ReturnReceived)]
+    return_requested_at: Annotated[datetime | None, once_known(return_signals.ReturnRequested)]
+    return_received_at: Annotated[datetime | None, once_known(return_signals.ReturnReceived)]
     refunded_at: Annotated[datetime | None, once_known(RefundIssued)]
     ready_for_release_at: Annotated[
         datetime | None,
@@ -55,9 +49,9 @@ class Milestones(Struct, frozen=True, gc=False):
         ),
     ]
     """When stock was allocated, the payment secured and, if it was screened, the order accepted."""
-    return_authorized_at: Annotated[datetime | None, once_known(ReturnAuthorized)]
-    return_refused_at: Annotated[datetime | None, once_known(ReturnRefused)]
-    return_label_at: Annotated[datetime | None, once_known(ReturnLabelCreated)]
+    return_authorized_at: Annotated[datetime | None, once_known(return_signals.ReturnAuthorized)]
+    return_refused_at: Annotated[datetime | None, once_known(return_signals.ReturnRefused)]
+    return_label_at: Annotated[datetime | None, once_known(return_signals.ReturnLabelCreated)]
     refund_requested_at: Annotated[datetime | None, once_known(RefundRequested)]
     out_of_order: Annotated[bool, lasting(OrderPlaced, PaymentAuthorized, HandedOver, Delivered)]
     """A purchase, approval, hand-over or delivery has a later time than a step that follows it."""

@@ -4,16 +4,9 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from infrastructure.doctor import log
 from infrastructure.doctor.findings import Finding, Verdict
 from infrastructure.doctor.holidays import check_holidays
-from infrastructure.doctor.log import (
-    check_keys,
-    check_last_event,
-    check_migrations,
-    check_switches,
-    check_whole_log,
-    check_witnessed,
-)
 from infrastructure.doctor.rights import check_rights
 from infrastructure.doctor.server import check_server
 from infrastructure.event_store.rights import Connection
@@ -32,13 +25,13 @@ def examine(
     found = _quick_findings(connection)
     if found[1].verdict is Verdict.OK:
         found += [
-            check_last_event(connection),
-            *check_witnessed(connection, settings),
-            check_keys(connection, settings),
+            log.check_last_event(connection),
+            *log.check_witnessed(connection, settings),
+            log.check_keys(connection, settings),
             check_holidays(connection, now or datetime.now(UTC)),
         ]
         if whole:
-            found.append(check_whole_log(connection, settings))
+            found.append(log.check_whole_log(connection, settings))
     return found
 
 
@@ -52,7 +45,7 @@ def require_safe(dsn: str) -> None:
 
 
 def _quick_findings(connection: Connection) -> list[Finding]:
-    found = [check_switches(os.environ), check_migrations(connection)]
+    found = [log.check_switches(os.environ), log.check_migrations(connection)]
     if found[1].verdict is Verdict.OK:
         found += check_rights(connection)
     return [*found, *check_server(connection)]

@@ -4,15 +4,7 @@ import json
 import re
 from typing import Any, Final
 
-from infrastructure.verifier.bundle_format import (
-    FORMAT,
-    MANIFEST_FILE,
-    MAX_COUNT,
-    REQUIRED_FILES,
-    SINCE_FILE,
-    BundleBroken,
-    Fault,
-)
+from infrastructure.verifier import bundle_format
 from infrastructure.verifier.notes import Key, NoteBroken, open_note
 from infrastructure.verifier.population import (
     AMOUNT_PATTERN,
@@ -50,7 +42,7 @@ def read_manifest(note: bytes, key: Key) -> dict[str, Any]:
     except (NoteBroken, ValueError, RecursionError) as error:
         raise _manifest_fault(f"the manifest cannot be verified: {error}") from None
     if not is_canonical or not _is_valid_manifest(found):
-        raise _manifest_fault(f"the manifest is not valid for {FORMAT}")
+        raise _manifest_fault(f"the manifest is not valid for {bundle_format.FORMAT}")
     return found  # type: ignore[no-any-return]
 
 
@@ -60,20 +52,23 @@ def _is_valid_manifest(manifest: Any) -> bool:
         return False
     size, since = manifest["size"], manifest["since"]
     return (
-        manifest["format"] == FORMAT
+        manifest["format"] == bundle_format.FORMAT
         and all(map(_is_count, (size, since, manifest["events"])))
         and since <= size > 0
         and _is_question(manifest["question"])
         and _is_answer(manifest["answer"], manifest["question"]["ask"] == "population")
         and (since == 0 or manifest["question"]["ask"] == "population")
         and _are_files(
-            manifest["files"], {*REQUIRED_FILES, SINCE_FILE} if since else {*REQUIRED_FILES}
+            manifest["files"],
+            {*bundle_format.REQUIRED_FILES, bundle_format.SINCE_FILE}
+            if since
+            else {*bundle_format.REQUIRED_FILES},
         )
     )
 
 
 def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= MAX_COUNT
+    return type(value) is int and 0 <= value <= bundle_format.MAX_COUNT
 
 
 def _is_question(value: Any) -> bool:
@@ -113,5 +108,7 @@ def _are_files(value: Any, names: set[str]) -> bool:
     )
 
 
-def _manifest_fault(detail: str) -> BundleBroken:
-    return BundleBroken(Fault("manifest", MANIFEST_FILE, detail))
+def _manifest_fault(detail: str) -> bundle_format.BundleBroken:
+    return bundle_format.BundleBroken(
+        bundle_format.Fault("manifest", bundle_format.MANIFEST_FILE, detail)
+    )

@@ -21,20 +21,12 @@ from api.composition import desks, prepare_database
 from application.orders.batches import Arrival
 from application.orders.replay import replay
 from domain.people import Actor
-from infrastructure.attacks import ATTACKS
+from infrastructure.attacks import ATTACKS, trial
 from infrastructure.attacks.copies import (
     ATTACKER_ROLES,
     AttackTarget,
     copy_first_events,
     temporary_logins,
-)
-from infrastructure.attacks.trial import (
-    SUPERUSER,
-    AttackOutcome,
-    AttackResult,
-    CopyNotSound,
-    Trial,
-    require_sound_copy,
 )
 from infrastructure.postgres.databases import open_database, scratch_database
 from infrastructure.postgres.datastore import connect
@@ -46,9 +38,9 @@ MOST_SHOWN = 160
 _SIGNALS = 120
 _SEED = 20262
 _COLOURS = {
-    AttackResult.DENIED: "green",
-    AttackResult.DETECTED: "yellow",
-    AttackResult.UNDETECTED: "bold red",
+    trial.AttackResult.DENIED: "green",
+    trial.AttackResult.DETECTED: "yellow",
+    trial.AttackResult.UNDETECTED: "bold red",
 }
 
 
@@ -65,13 +57,13 @@ def attack(settings: Settings, as_json: bool) -> None:
     try:
         with open_database(settings) as dsn, prepared_copy(dsn) as target:
             outcomes = _run_all(dsn, target, errors)
-    except CopyNotSound as error:
+    except trial.CopyNotSound as error:
         raise click.ClickException(f"{error.__doc__} {error}") from None
     if as_json:
         click.echo(msgspec.json.encode(outcomes))
     else:
         _print_outcomes(outcomes)
-    sys.exit(1 if any(one.result is AttackResult.UNDETECTED for one in outcomes) else 0)
+    sys.exit(1 if any(one.result is trial.AttackResult.UNDETECTED for one in outcomes) else 0)
 
 
 @contextmanager
@@ -96,19 +88,19 @@ def prepared_copy(dsn: str) -> Iterator[AttackTarget]:
         if copied < ENOUGH_EVENTS:
             _replay_demonstration(scratch)
         target = AttackTarget(dsn, scratch, Path(place))
-        require_sound_copy(target)
+        trial.require_sound_copy(target)
         yield target
 
 
 def run_attacks(
-    dsn: str, target: AttackTarget, attackers: Sequence[str] = (*ATTACKER_ROLES, SUPERUSER)
-) -> Iterator[AttackOutcome]:
+    dsn: str, target: AttackTarget, attackers: Sequence[str] = (*ATTACKER_ROLES, trial.SUPERUSER)
+) -> Iterator[trial.AttackOutcome]:
     """The outcome of every attack by each attacker."""
-    roles = [one for one in attackers if one != SUPERUSER]
+    roles = [one for one in attackers if one != trial.SUPERUSER]
     with connect(dsn) as server, temporary_logins(server, roles) as made:
-        addresses: Mapping[str, Mapping[str, str]] = {SUPERUSER: {}, **made}
+        addresses: Mapping[str, Mapping[str, str]] = {trial.SUPERUSER: {}, **made}
         for attacker in attackers:
-            yield from Trial(target, attacker, addresses[attacker]).run(ATTACKS)
+            yield from trial.Trial(target, attacker, addresses[attacker]).run(ATTACKS)
 
 
 def _replay_demonstration(dsn: str) -> None:
@@ -123,7 +115,7 @@ def _replay_demonstration(dsn: str) -> None:
             pass
 
 
-def _run_all(dsn: str, target: AttackTarget, errors: Console) -> list[AttackOutcome]:
+def _run_all(dsn: str, target: AttackTarget, errors: Console) -> list[trial.AttackOutcome]:
     outcomes = []
     with Progress(console=errors, transient=True) as progress:
         task = progress.add_task("attacking", total=len(ATTACKS) * (len(ATTACKER_ROLES) + 1))
@@ -133,7 +125,7 @@ def _run_all(dsn: str, target: AttackTarget, errors: Console) -> list[AttackOutc
     return outcomes
 
 
-def _print_outcomes(outcomes: Sequence[AttackOutcome]) -> None:
+def _print_outcomes(outcomes: Sequence[trial.AttackOutcome]) -> None:
     console = Console(highlight=False)
     attackers = [*dict.fromkeys(one.attacker for one in outcomes)]
     table = Table(title=f"{len(outcomes)} attacks on a copy of the log")
@@ -144,14 +136,14 @@ def _print_outcomes(outcomes: Sequence[AttackOutcome]) -> None:
     for name in dict.fromkeys(one.attack for one in outcomes):
         table.add_row(name, *(_cell(cells[name, attacker]) for attacker in attackers))
     console.print(table)
-    found = [one for one in outcomes if one.result is not AttackResult.DENIED]
+    found = [one for one in outcomes if one.result is not trial.AttackResult.DENIED]
     for one in found:
         line = f"[bold]{one.attacker}[/bold], {one.attack}: {one.result}: {escape(one.how[:MOST_SHOWN])}"
         console.print(line, soft_wrap=True)
     counts = Counter(one.result for one in outcomes)
-    console.print(", ".join(f"{counts[result]} {result}" for result in AttackResult))
+    console.print(", ".join(f"{counts[result]} {result}" for result in trial.AttackResult))
 
 
-def _cell(one: AttackOutcome) -> str:
-    code = one.sqlstate or "" if one.result is AttackResult.DENIED else ""
+def _cell(one: trial.AttackOutcome) -> str:
+    code = one.sqlstate or "" if one.result is trial.AttackResult.DENIED else ""
     return f"[{_COLOURS[one.result]}]{one.result}[/] {code}".rstrip()

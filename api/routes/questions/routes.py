@@ -14,13 +14,7 @@ from api.http.concurrency import get
 from api.http.query import require_known_parameters
 from api.http.responses import POSITION_HEADER
 from api.http.service import Service, ServiceDependency
-from api.routes.questions.bundles import (
-    ExportParameters,
-    PopulationExportParameters,
-    export_writer,
-    make_bundle,
-    population_writer,
-)
+from api.routes.questions import bundles
 from api.routes.questions.parameters import with_query_parameters
 from api.routes.questions.question import (
     AnswerSources,
@@ -87,7 +81,7 @@ def _bundle_route(
         position = sources.desks.log.head()
         stack = ExitStack()
         try:
-            bundle = stack.enter_context(make_bundle(sources, write(given)))
+            bundle = stack.enter_context(bundles.make_bundle(sources, write(given)))
             recorded = record_answer(
                 sources,
                 name,
@@ -123,16 +117,16 @@ give_export = _bundle_route(
     "Export events with proofs",
     "Of a case, of a period, or all: the bundle of `casetrail audit export` as a tar file, which "
     "`casetrail verify` verifies. The export is recorded first, at `Casetrail-Position`.",
-    ExportParameters,
-    export_writer,
+    bundles.ExportParameters,
+    bundles.export_writer,
 )
 give_population = _bundle_route(
     "population",
     "Export a population with proofs of completeness",
     "All events, or all after a checkpoint, so that none can be missing: the bundle of `casetrail audit "
     "population` as a tar file. Its verifier filters, counts and sums the events again.",
-    PopulationExportParameters,
-    population_writer,
+    bundles.PopulationExportParameters,
+    bundles.population_writer,
 )
 QUESTION_ROUTES: tuple[HTTPRouteHandler, ...] = (
     list_questions,

@@ -10,14 +10,7 @@ from msgspec import Struct
 
 from domain.errors import CasetrailError
 from domain.orders.signal_body import check_moment
-from infrastructure.csv_rows import (
-    MOST_REFUSALS_KEPT,
-    RejectedRow,
-    Row,
-    RowRefused,
-    UnreadableTable,
-    read_rows,
-)
+from infrastructure import csv_rows
 
 MAX_NAME_LENGTH: Final = 120
 UNKNOWN_VALUES: Final = frozenset(["", "?"])
@@ -92,7 +85,7 @@ class CaseLog(Struct, frozen=True):
     incidents: Mapping[str, tuple[Update, ...]]
     updates: int
     refused: int
-    refusals: tuple[RejectedRow, ...]
+    refusals: tuple[csv_rows.RejectedRow, ...]
     """The first rejected rows; `refused` counts all."""
 
 
@@ -102,7 +95,7 @@ Progress = Callable[[int], None]
 def read_updates(
     file: Path,
     columns: Sequence[str],
-    parse: Callable[[Row], Update],
+    parse: Callable[[csv_rows.Row], Update],
     order: Callable[[list[Update]], tuple[Update, ...]],
     progress: Progress,
 ) -> CaseLog:
@@ -111,19 +104,21 @@ def read_updates(
     incidents: dict[str, list[Update]] = {}
     refused, refusals = 0, []
     try:
-        for row in read_rows(file, columns):
+        for row in csv_rows.read_rows(file, columns):
             try:
                 if row.fault:
-                    raise RowRefused("", row.fault)
+                    raise csv_rows.RowRefused("", row.fault)
                 update = parse(row)
                 incidents.setdefault(update.incident, []).append(update)
-            except RowRefused as error:
+            except csv_rows.RowRefused as error:
                 refused += 1
-                if refused <= MOST_REFUSALS_KEPT:
-                    refusals.append(RejectedRow(file.name, row.line, error.column, error.detail))
+                if refused <= csv_rows.MOST_REFUSALS_KEPT:
+                    refusals.append(
+                        csv_rows.RejectedRow(file.name, row.line, error.column, error.detail)
+                    )
             if row.line % 5_000 == 0:
                 progress(row.line)
-    except UnreadableTable as error:
+    except csv_rows.UnreadableTable as error:
         raise LogUnreadable(str(error)) from None
     ordered = {incident: order(found) for incident, found in incidents.items()}
     return CaseLog(ordered, sum(map(len, ordered.values())), refused, tuple(refusals))
@@ -133,16 +128,16 @@ def optional_name(fields: Mapping[str, str], column: str) -> str | None:
     """A name on one line, unchanged; None if it is not known. Raises RowRefused."""
     text = fields[column].strip()
     if len(text) > MAX_NAME_LENGTH:
-        raise RowRefused(column, f"longer than {MAX_NAME_LENGTH} characters")
+        raise csv_rows.RowRefused(column, f"longer than {MAX_NAME_LENGTH} characters")
     if any(letter < " " or letter == "\x7f" for letter in text):
-        raise RowRefused(column, f"has control characters: {text!r}")
+        raise csv_rows.RowRefused(column, f"has control characters: {text!r}")
     return None if text in UNKNOWN_VALUES else text
 
 
 def required_name(fields: Mapping[str, str], column: str) -> str:
     """A name that the row must have. Raises RowRefused."""
     if (text := optional_name(fields, column)) is None:
-        raise RowRefused(column, "missing")
+        raise csv_rows.RowRefused(column, "missing")
     return text
 
 
@@ -152,7 +147,7 @@ def optional_number(fields: Mapping[str, str], column: str) -> int | None:
     if text in UNKNOWN_VALUES:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise RowRefused(column, f"not a number: {text!r}")
+        raise csv_rows.RowRefused(column, f"not a number: {text!r}")
     return int(text)
 
 
@@ -166,7 +161,7 @@ def required_time(
         at = parse(text).astimezone(UTC)
         check_moment(at)
     except (ValueError, OverflowError) as error:
-        raise RowRefused(column, f"not a time: {text!r} ({error})") from None
+        raise csv_rows.RowRefused(column, f"not a time: {text!r} ({error})") from None
     return at
 
 
