@@ -7,13 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.break_glass import (
-    BreakGlassAsked,
-    BreakGlassEnded,
-    BreakGlassOpened,
-    BreakGlassReviewed,
-    BreakGlassStage,
-)
+from domain import break_glass as glass
 from domain.recorded_event import RecordedEvent
 from domain.struct_fields import fill
 from projections.projection import Projection, keyed_by_stream
@@ -42,12 +36,12 @@ class BreakGlassRow(Struct, frozen=True):
 
 def fold(row: BreakGlassRow | None, line: RecordedEvent) -> BreakGlassRow | None:
     who, at = line.actor.person or line.actor.principal, line.recorded_at
-    if isinstance(line.event, BreakGlassAsked):
+    if isinstance(line.event, glass.BreakGlassAsked):
         return fill(
             BreakGlassRow,
             line.event,
             break_glass=line.stream,
-            stage=BreakGlassStage.ASKED,
+            stage=glass.BreakGlassStage.ASKED,
             case_id=line.event.case,
             asked_by=who,
             asked_at=at,
@@ -55,17 +49,19 @@ def fold(row: BreakGlassRow | None, line: RecordedEvent) -> BreakGlassRow | None
     if row is None:
         return None
     match line.event:
-        case BreakGlassOpened(until=until):
+        case glass.BreakGlassOpened(until=until):
             return replace(
-                row, stage=BreakGlassStage.OPEN, opened_by=who, opened_at=at, until=until
+                row, stage=glass.BreakGlassStage.OPEN, opened_by=who, opened_at=at, until=until
             )
-        case BreakGlassEnded(how=how):
-            stage = BreakGlassStage.REVIEW_DUE if row.opened_at else BreakGlassStage.LAPSED
+        case glass.BreakGlassEnded(how=how):
+            stage = (
+                glass.BreakGlassStage.REVIEW_DUE if row.opened_at else glass.BreakGlassStage.LAPSED
+            )
             return replace(row, stage=stage, ended_at=at, ended=how)
-        case BreakGlassReviewed(justified=justified, findings=findings):
+        case glass.BreakGlassReviewed(justified=justified, findings=findings):
             return replace(
                 row,
-                stage=BreakGlassStage.REVIEWED,
+                stage=glass.BreakGlassStage.REVIEWED,
                 reviewed_by=who,
                 reviewed_at=at,
                 justified=justified,

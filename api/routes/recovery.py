@@ -18,14 +18,8 @@ from api.http.service import Service, ServiceDependency
 from api.routes.queues import require_queue
 from application.cases.recovery_desk import RecoveryDesk, RecoveryResult
 from application.log.caller import Caller
+from domain.backlog import recovery as plans
 from domain.backlog.events import BacklogCause, BacklogMeasurement
-from domain.backlog.recovery import (
-    AddAction,
-    AssignPlanOwner,
-    CompleteAction,
-    Recovery,
-    RecoveryAction,
-)
 from domain.errors import Fault, Invalid
 from domain.permissions import Permission
 from domain.policy.document import Backlog
@@ -62,7 +56,7 @@ class PlanView(Struct, frozen=True):
     measured: BacklogMeasurement
     thresholds: Backlog
     opened_at: datetime
-    actions: Sequence[RecoveryAction]
+    actions: Sequence[plans.RecoveryAction]
     recovered: BacklogMeasurement | None
     closed_at: datetime | None
 
@@ -91,7 +85,7 @@ def get_recovery(
     return Response(answer.body, headers=answer.headers)  # type: ignore[arg-type]
 
 
-def _command_response(recovery: Recovery) -> CommandResponse:
+def _command_response(recovery: plans.Recovery) -> CommandResponse:
     view = fill(PlanView, recovery.plan, queue=recovery.queue, version=recovery.version)
     return CommandResponse(view, headers={"ETag": etag(recovery.version)})
 
@@ -124,7 +118,7 @@ def _command(
     )
 
 
-def _require_known_owner(service: Service, data: AssignPlanOwner) -> None:
+def _require_known_owner(service: Service, data: plans.AssignPlanOwner) -> None:
     """Raises Invalid unless the owner is a team of the policy or a person."""
     teams = {queue.owner_team for queue in service.desks.policy.current.document.queues.values()}
     if data.owner not in teams and service.desks.people.known(data.owner) is None:
@@ -138,21 +132,21 @@ RECOVERY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "actions",
         "Add an action to a recovery plan",
         "With an owner and a due time.",
-        AddAction,
+        plans.AddAction,
         RecoveryDesk.add_action,
     ),
     _command(
         "complete-action",
         "Complete an action of a recovery plan",
         "The plan itself ends when the queue has recovered.",
-        CompleteAction,
+        plans.CompleteAction,
         RecoveryDesk.complete_action,
     ),
     _command(
         "owner",
         "Change the owner of a recovery plan",
         "To a person, or to the team of a queue.",
-        AssignPlanOwner,
+        plans.AssignPlanOwner,
         RecoveryDesk.own,
         _require_known_owner,
     ),

@@ -8,17 +8,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from application.log import recorder as log_recorder
 from application.log.event_codec import from_state, to_stored
-from application.log.recorder import (
-    Append,
-    CommandRow,
-    DutyRow,
-    Guard,
-    LogRecorder,
-    StoredCommand,
-    Timer,
-    VersionTaken,
-)
 from application.log.sealing import SealedAppend, Seals
 from domain.people import Actor
 from domain.recorded_event import Event, RecordedEvent
@@ -57,7 +48,7 @@ class Appended(Struct, frozen=True):
 
 
 class EventLog:
-    def __init__(self, recorder: LogRecorder, seals: Seals | None = None) -> None:
+    def __init__(self, recorder: log_recorder.LogRecorder, seals: Seals | None = None) -> None:
         """`seals` encrypt personal data with keys outside the log; without them, it is stored in clear."""
         self.recorder = recorder
         self._seals = seals
@@ -72,8 +63,8 @@ class EventLog:
     def append(
         self,
         writes: Sequence[Write],
-        command: CommandRow | None = None,
-        duties: Sequence[DutyRow] = (),
+        command: log_recorder.CommandRow | None = None,
+        duties: Sequence[log_recorder.DutyRow] = (),
     ) -> Appended:
         """Store all of it, or nothing.
 
@@ -82,17 +73,19 @@ class EventLog:
         """
         lines = [line for write in writes for line in _lines(write)]
         timers = [
-            Timer(write.stream, write.kind, write.next_due)
+            log_recorder.Timer(write.stream, write.kind, write.next_due)
             for write in writes
             if write.next_due is not UNSET
         ]
-        guards = [Guard(write.stream, write.expected) for write in writes if not write.events]
+        guards = [
+            log_recorder.Guard(write.stream, write.expected) for write in writes if not write.events
+        ]
         if self._seals is not None:
             sealed = self._seals.sealed(lines, command)
         else:
             sealed = SealedAppend([to_stored(line) for line in lines], command)
         first = self.recorder.append(
-            Append(
+            log_recorder.Append(
                 sealed.events, timers, guards, sealed.command, duties, sealed.keys, sealed.subjects
             )
         )
@@ -102,7 +95,7 @@ class EventLog:
         """Append to the end of a stream, at any version; None if other writers were faster each time."""
         for _ in range(attempts):
             expected = len(self.trail(write.stream))
-            with suppress(VersionTaken):
+            with suppress(log_recorder.VersionTaken):
                 return self.append([structs.replace(write, expected=expected)])
         return None
 
@@ -129,11 +122,11 @@ class EventLog:
             if streams := [stream for position, stream in page if position <= upto]:
                 yield streams
 
-    def answer(self, principal: str, key: str) -> StoredCommand | None:
+    def answer(self, principal: str, key: str) -> log_recorder.StoredCommand | None:
         stored = self.recorder.command(principal, key)
         return self.opened_answer(stored) if stored is not None else None
 
-    def opened_answer(self, stored: StoredCommand) -> StoredCommand:
+    def opened_answer(self, stored: log_recorder.StoredCommand) -> log_recorder.StoredCommand:
         """The answer as it was given, without what was erased since."""
         return self._seals.opened_answer(stored) if self._seals is not None else stored
 

@@ -14,16 +14,10 @@ from application.money.money_desk import MoneyDesk
 from application.money.provider import PaymentProvider
 from domain.access_errors import NotInScope
 from domain.adjustments import reconciliation
+from domain.adjustments import reconciliation as comparison
 from domain.adjustments.adjustment import PAID_STATES, AdjustmentState
 from domain.adjustments.errors import NoPaymentProvider, Refusal, StatementNotWhole
 from domain.adjustments.provider_statement import StatementLine, statement_digest
-from domain.adjustments.reconciliation import (
-    MAX_LISTED_DISCREPANCIES,
-    CaseAdjustment,
-    Comparison,
-    Discrepancy,
-    ReconciliationRecorded,
-)
 from domain.cases.errors import CaseChanged
 from domain.permissions import Permission
 
@@ -52,7 +46,7 @@ class ReconciliationResult(Struct, frozen=True):
     """The recorded reconciliation, its stream, and the log's position."""
 
     id: UUID
-    recorded: ReconciliationRecorded
+    recorded: comparison.ReconciliationRecorded
     by: str
     at: datetime
     position: int
@@ -116,7 +110,7 @@ class ReconciliationDesk:
         found = (*compared.discrepancies, *against)
         return self._record(statement, compared, reconciled, found, position, by)
 
-    def _compare(self, statement: Statement) -> Comparison:
+    def _compare(self, statement: Statement) -> comparison.Comparison:
         since, until = statement.since, statement.until
         executed = self._executed(statement.provider, since, until)
         # A payment that was ordered before the file begins may be in an older file.
@@ -129,7 +123,9 @@ class ReconciliationDesk:
         cases_of = self._cases_of({*named, *expected})
         cases = self._money.cases([*dict.fromkeys(cases_of.values())]) if cases_of else {}
         ours = {
-            str(adjustment): CaseAdjustment(case, cases[case].adjustments.get(adjustment))
+            str(adjustment): comparison.CaseAdjustment(
+                case, cases[case].adjustments.get(adjustment)
+            )
             for adjustment, case in cases_of.items()
         }
         paid = {key for key in map(str, expected) if ours[key].adjustment.state in PAID_STATES}
@@ -137,7 +133,7 @@ class ReconciliationDesk:
             statement.provider, statement.lines, ours, paid, since, until
         )
 
-    def _reconcile(self, match: CaseAdjustment, digest: str, by: Caller) -> bool:
+    def _reconcile(self, match: comparison.CaseAdjustment, digest: str, by: Caller) -> bool:
         """Whether it was reconciled by this call. Raises a Refusal, NotInScope."""
         for _ in range(ATTEMPTS):
             case = self._money.cases([match.case])[match.case]
@@ -153,13 +149,13 @@ class ReconciliationDesk:
     def _record(
         self,
         statement: Statement,
-        compared: Comparison,
+        compared: comparison.Comparison,
         reconciled: int,
-        found: Sequence[Discrepancy],
+        found: Sequence[comparison.Discrepancy],
         position: int,
         by: Caller,
     ) -> ReconciliationResult:
-        event = ReconciliationRecorded(
+        event = comparison.ReconciliationRecorded(
             provider=statement.provider,
             since=statement.since,
             until=statement.until,
@@ -171,7 +167,7 @@ class ReconciliationDesk:
             reconciled=reconciled,
             counts=dict(sorted(Counter(discrepancy.kind.value for discrepancy in found).items())),
             sums=compared.sums,
-            discrepancies=tuple(found[:MAX_LISTED_DISCREPANCIES]),
+            discrepancies=tuple(found[: comparison.MAX_LISTED_DISCREPANCIES]),
         )
         stream = uuid4()
         result = ReconciliationResult(stream, event, by.person, by.now, 0)

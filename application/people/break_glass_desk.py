@@ -12,6 +12,7 @@ from application.log.repository import Repository
 from application.log.streams import BREAK_GLASS
 from application.people.people_desk import PeopleDesk, person_write
 from domain import break_glass as glasses
+from domain import people as model
 from domain.access_errors import BreakGlassNotFound
 from domain.break_glass import (
     BreakGlass,
@@ -22,15 +23,6 @@ from domain.break_glass import (
     break_glass_stream,
 )
 from domain.errors import TooContended
-from domain.people import (
-    TIMEKEEPER_ACTOR,
-    GrantRevoked,
-    Person,
-    PersonGranted,
-    PersonRecordEvent,
-    ReviewDone,
-    ReviewDue,
-)
 from domain.policy.rulebook import Rulebook
 
 ATTEMPTS = 20
@@ -43,10 +35,10 @@ class BreakGlassResult(Struct, frozen=True):
     position: int
 
 
-PersonEvents = dict[str, list[PersonRecordEvent]]
+PersonEvents = dict[str, list[model.PersonRecordEvent]]
 """The events for each person's stream, by name; without events, the person must not have changed."""
 
-BreakGlassDecision = tuple[BreakGlassEvent, Collection[Person], PersonEvents]
+BreakGlassDecision = tuple[BreakGlassEvent, Collection[model.Person], PersonEvents]
 
 
 class BreakGlassDesk:
@@ -94,7 +86,7 @@ class BreakGlassDesk:
                 glass, by.actor, openers, askers, asker.next_grant, by.now
             )
             assert glass.asked is not None
-            granted = PersonGranted(
+            granted = model.PersonGranted(
                 grant=opened.grant,
                 role=glass.asked.role,
                 queues=(glass.asked.queue,) if glass.asked.queue is not None else (),
@@ -103,7 +95,7 @@ class BreakGlassDesk:
                 reason=glass.asked.reason,
                 under=break_glass_name(glass.id),
             )
-            due = ReviewDue(break_glass=glass.id)
+            due = model.ReviewDue(break_glass=glass.id)
             return opened, [*openers, *askers], {asker.name: [granted, due], by.person: [due]}
 
         return self._act(break_glass, by, decide)
@@ -116,7 +108,7 @@ class BreakGlassDesk:
             if glass.grant is None:
                 return ended, (), {}
             asker = self._people.person(glass.asked_by)
-            revoked = GrantRevoked(grant=glass.grant, reason="The break-glass was closed.")
+            revoked = model.GrantRevoked(grant=glass.grant, reason="The break-glass was closed.")
             return ended, [asker], {asker.name: [revoked]}
 
         return self._act(break_glass, by, decide)
@@ -129,12 +121,12 @@ class BreakGlassDesk:
             parties = self._people.known_as(glass.parties)
             names = frozenset().union(*(party.known_as for party in parties))
             reviewed = glasses.review_break_glass(glass, by.actor, reviewers, names, judge)
-            done = ReviewDone(break_glass=glass.id)
+            done = model.ReviewDone(break_glass=glass.id)
             return reviewed, [*reviewers, *parties], {name: [done] for name in glass.parties}
 
         return self._act(break_glass, by, decide)
 
-    def _names(self, by: Caller) -> list[Person]:
+    def _names(self, by: Caller) -> list[model.Person]:
         """The persons that the act counts for, under all their names."""
         return self._people.known_as(by.actor.persons)
 
@@ -147,7 +139,7 @@ class BreakGlassDesk:
             due_events = glasses.find_due_events(glass, by.now)
             now = glass
             for event in due_events:
-                now = now.after(event, by.now, TIMEKEEPER_ACTOR)
+                now = now.after(event, by.now, model.TIMEKEEPER_ACTOR)
             decided, people, person_events = decide(now)
             try:
                 return self._record(glass, decided, people, person_events, by, due_events)
@@ -159,12 +151,12 @@ class BreakGlassDesk:
         self,
         glass: BreakGlass,
         decided: BreakGlassEvent,
-        people: Collection[Person],
+        people: Collection[model.Person],
         person_events: PersonEvents,
         by: Caller,
         due_events: Sequence[BreakGlassEvent] = (),
     ) -> BreakGlassResult:
-        events = [*((TIMEKEEPER_ACTOR, event) for event in due_events), (by.actor, decided)]
+        events = [*((model.TIMEKEEPER_ACTOR, event) for event in due_events), (by.actor, decided)]
         after = glass
         for actor, event in events:
             after = after.after(event, by.now, actor)

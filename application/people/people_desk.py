@@ -15,23 +15,12 @@ from application.log.recorder import VersionTaken
 from application.log.repository import Repository
 from application.log.streams import PERSON
 from domain import grants
+from domain import people as model
 from domain.access_errors import PersonExists, PersonNotFound
 from domain.authority import Authority, authority_of
 from domain.eligibility import EligiblePerson, find_eligible
 from domain.errors import Fault, Invalid, TooContended
 from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName, SetSkills
-from domain.people import (
-    OPERATOR_ACTOR,
-    Actor,
-    Person,
-    PersonAdded,
-    PersonName,
-    PersonRecordEvent,
-    Role,
-    TokenIssued,
-    person_stream,
-    token_stream,
-)
 from domain.permissions import Permission
 from domain.policy.document_types import Name
 from domain.principals import UNRESTRICTED_KEY, KeyScope
@@ -49,18 +38,21 @@ def token_digest(token: str) -> str:
 class PersonResult(Struct, frozen=True):
     """The person after the command, and the log's position."""
 
-    person: Person
+    person: model.Person
     position: int
 
 
-PersonDecision = Iterable[tuple[Person, Sequence[PersonRecordEvent]]]
+PersonDecision = Iterable[tuple[model.Person, Sequence[model.PersonRecordEvent]]]
 
 
 class PeopleDesk:
     """`roster` lists all names; only `everybody` and `eligible` need it."""
 
     def __init__(
-        self, log: EventLog, people: Repository[Person], roster: Callable[[], Sequence[str]] = tuple
+        self,
+        log: EventLog,
+        people: Repository[model.Person],
+        roster: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._log = log
         self._people = people
@@ -68,11 +60,11 @@ class PeopleDesk:
         self.watchers: list[Callable[[], None]] = []
         """Called after every change of what people may do."""
 
-    def known(self, name: str) -> Person | None:
-        stream = person_stream(name)
+    def known(self, name: str) -> model.Person | None:
+        stream = model.person_stream(name)
         return self._people.current([stream]).get(stream)
 
-    def person(self, name: str, at: datetime | None = None) -> Person:
+    def person(self, name: str, at: datetime | None = None) -> model.Person:
         """The person now, or at a time. Raises PersonNotFound."""
         found = self.known(name) if at is None else self._as_of([name], at).get(name)
         if found is None:
@@ -84,14 +76,14 @@ class PeopleDesk:
         known = self.known(person)
         return known.known_as if known is not None else frozenset({person})
 
-    def known_as(self, names: Iterable[str]) -> list[Person]:
+    def known_as(self, names: Iterable[str]) -> list[model.Person]:
         """These persons, and their other names, each as a person of its own."""
-        found = self._people.current([person_stream(name) for name in names])
+        found = self._people.current([model.person_stream(name) for name in names])
         others = {other for person in found.values() for other in person.others}
-        more = self._people.current([person_stream(name) for name in others])
+        more = self._people.current([model.person_stream(name) for name in others])
         return sorted((found | more).values(), key=lambda person: person.name)
 
-    def names_behind(self, actor: Actor) -> frozenset[str]:
+    def names_behind(self, actor: model.Actor) -> frozenset[str]:
         """All names of the persons that the act counts for."""
         return frozenset().union(*(self.names_of(person) for person in actor.persons))
 
@@ -100,12 +92,12 @@ class PeopleDesk:
         known = self.known(name)
         return authority_of(known.at(now)) if known is not None else None
 
-    def everybody(self, at: datetime | None = None) -> list[Person]:
+    def everybody(self, at: datetime | None = None) -> list[model.Person]:
         """Everybody now, or at a time, sorted by name."""
         names = sorted(self._roster())
         if at is not None:
             return list(self._as_of(names, at).values())
-        found = self._people.current([person_stream(name) for name in names])
+        found = self._people.current([model.person_stream(name) for name in names])
         return sorted(found.values(), key=lambda person: person.name)
 
     def eligible(
@@ -119,12 +111,12 @@ class PeopleDesk:
         """Who could have done it there at that time, by what was recorded until then."""
         return find_eligible(self.everybody(at), permission, queue, region, at, case)
 
-    def _as_of(self, names: Sequence[str], at: datetime) -> dict[str, Person]:
+    def _as_of(self, names: Sequence[str], at: datetime) -> dict[str, model.Person]:
         """Those of them that existed then, by what was recorded until then."""
-        trails = self._log.trails([person_stream(name) for name in names])
+        trails = self._log.trails([model.person_stream(name) for name in names])
         found = {}
         for name in names:
-            lines = trails.get(person_stream(name), ())
+            lines = trails.get(model.person_stream(name), ())
             person = self._people.fold_lines(takewhile(lambda line: line.recorded_at <= at, lines))
             if person is not None:
                 found[name] = person
@@ -133,22 +125,22 @@ class PeopleDesk:
     def add(
         self,
         name: str,
-        roles: Sequence[Role],
+        roles: Sequence[model.Role],
         now: datetime,
         skills: Sequence[str] = (),
         by: Caller | None = None,
     ) -> PersonResult:
         """Add a person. Raises Invalid for a bad name or skill, PersonExists."""
-        faults = faults_of(name, PersonName)
+        faults = faults_of(name, model.PersonName)
         faults += [fault for skill in skills for fault in faults_of(skill, Name)]
         if faults:
             raise Invalid(faults, "the person")
         if self.known(name) is not None:
             raise PersonExists(f"a person named {name} exists already; choose another name")
-        added = PersonAdded(name=name, roles=tuple(roles), skills=tuple(skills))
+        added = model.PersonAdded(name=name, roles=tuple(roles), skills=tuple(skills))
         by = by or operator_caller(now)
         try:
-            return self._record([(Person(name=name), [added])], by)
+            return self._record([(model.Person(name=name), [added])], by)
         except VersionTaken:
             raise PersonExists(
                 f"a person named {name} was added just now; choose another name"
@@ -157,7 +149,7 @@ class PeopleDesk:
     def give(self, name: str, ask: GrantRole, queues: Collection[str], by: Caller) -> PersonResult:
         """Raises PersonNotFound, AnotherPersonNeeded, PersonGone, Invalid."""
 
-        def decide(person: Person) -> PersonRecordEvent:
+        def decide(person: model.Person) -> model.PersonRecordEvent:
             return grants.grant_role(person, ask, self.names_behind(by.actor), queues, by.now)
 
         return self._act_on_one(name, by, decide)
@@ -171,7 +163,7 @@ class PeopleDesk:
     def leave(self, name: str, ask: ChangePersonStatus, by: Caller) -> PersonResult:
         """Record that a person left, under all names. Raises PersonNotFound, PersonGone."""
 
-        def decide(person: Person) -> PersonDecision:
+        def decide(person: model.Person) -> PersonDecision:
             left = grants.record_departure(person, ask.reason)
             return [(person, [left])] + [
                 (other, [left]) for other in self._others(person) if not other.has_left
@@ -194,7 +186,7 @@ class PeopleDesk:
     def same_as(self, name: str, ask: LinkPersonName, by: Caller) -> PersonResult:
         """Record that two names are one person. Raises PersonNotFound, Invalid."""
 
-        def decide(person: Person) -> PersonDecision:
+        def decide(person: model.Person) -> PersonDecision:
             if ask.other in person.known_as:
                 fault = Fault("/other", f"{ask.other} and {name} are one person already")
                 raise Invalid([fault], "the other name")
@@ -212,14 +204,14 @@ class PeopleDesk:
         *,
         agent: str | None = None,
         scope: KeyScope = UNRESTRICTED_KEY,
-        by: Actor = OPERATOR_ACTOR,
+        by: model.Actor = model.OPERATOR_ACTOR,
     ) -> str:
         """Issue a token and return it; it is never shown again. Raises PersonNotFound."""
         if self.known(name) is None:
             raise PersonNotFound(f"no person {name}")
         token = TOKEN_PREFIX + secrets.token_urlsafe(32)
         digest = token_digest(token)
-        issued = TokenIssued(
+        issued = model.TokenIssued(
             name=name,
             key=digest[:12],
             digest=digest,
@@ -230,21 +222,21 @@ class PeopleDesk:
             regions=UNSET if scope.regions is None else scope.regions,
         )
         caller = system_caller(by, now, "command:people")
-        self._log.append([caller.write(token_stream(digest), PERSON, 0, [issued])])
+        self._log.append([caller.write(model.token_stream(digest), PERSON, 0, [issued])])
         return token
 
-    def _others(self, person: Person) -> list[Person]:
+    def _others(self, person: model.Person) -> list[model.Person]:
         """The other names of the person, as the log has them."""
-        found = self._people.current([person_stream(name) for name in person.others])
+        found = self._people.current([model.person_stream(name) for name in person.others])
         return sorted(found.values(), key=lambda one: one.name)
 
     def _act_on_one(
-        self, name: str, by: Caller, decide: Callable[[Person], PersonRecordEvent]
+        self, name: str, by: Caller, decide: Callable[[model.Person], model.PersonRecordEvent]
     ) -> PersonResult:
         return self._act(name, by, lambda person: [(person, [decide(person)])])
 
     def _act(
-        self, name: str, by: Caller, decide: Callable[[Person], PersonDecision]
+        self, name: str, by: Caller, decide: Callable[[model.Person], PersonDecision]
     ) -> PersonResult:
         """Decide and record; decide again if somebody else changed one of the people meanwhile."""
         for _ in range(ATTEMPTS):
@@ -257,7 +249,7 @@ class PeopleDesk:
 
     def _record(
         self,
-        decided: Sequence[tuple[Person, Sequence[PersonRecordEvent]]],
+        decided: Sequence[tuple[model.Person, Sequence[model.PersonRecordEvent]]],
         by: Caller,
         name: str = "",
     ) -> PersonResult:
@@ -271,5 +263,7 @@ class PeopleDesk:
         return PersonResult(after, appended.position)
 
 
-def person_write(person: Person, events: Sequence[PersonRecordEvent], by: Caller) -> Write:
-    return by.write(person_stream(person.name), PERSON, person.version, events)
+def person_write(
+    person: model.Person, events: Sequence[model.PersonRecordEvent], by: Caller
+) -> Write:
+    return by.write(model.person_stream(person.name), PERSON, person.version, events)

@@ -13,29 +13,12 @@ from application.log.recorder import VersionTaken
 from application.log.streams import PRINCIPAL
 from application.people.people_desk import PeopleDesk
 from application.people.principals import Principals
+from domain import principals as model
 from domain.access_errors import PersonNotFound, PrincipalNotFound, PrincipalTaken
 from domain.errors import Fault, Invalid
 from domain.people import OPERATOR_ACTOR, Actor, PersonName, Reason
 from domain.permissions import Permission
 from domain.policy.document_types import Name
-from domain.principals import (
-    UNRESTRICTED_KEY,
-    AgentRegistered,
-    AgentRetired,
-    DelegationEnded,
-    DelegationGranted,
-    IssuerName,
-    KeyScope,
-    PrincipalEvent,
-    PrincipalLinked,
-    PrincipalUnlinked,
-    Region,
-    Subject,
-    TokenRevoked,
-    agent_stream,
-    delegation_stream,
-    login_stream,
-)
 from domain.validation import faults_of
 
 
@@ -53,7 +36,7 @@ class PrincipalsDesk:
         now: datetime,
         *,
         agent: str | None = None,
-        scope: KeyScope = UNRESTRICTED_KEY,
+        scope: model.KeyScope = model.UNRESTRICTED_KEY,
         expires_at: datetime | None = None,
         by: Actor = OPERATOR_ACTOR,
     ) -> str:
@@ -61,7 +44,7 @@ class PrincipalsDesk:
         PrincipalNotFound."""
         _require_valid("the key", permissions=(scope.permissions, frozenset[Permission] | None))
         _require_valid("the key", queues=(scope.queues, tuple[Name, ...] | None))
-        _require_valid("the key", regions=(scope.regions, tuple[Region, ...] | None))
+        _require_valid("the key", regions=(scope.regions, tuple[model.Region, ...] | None))
         if expires_at is not None and expires_at <= now:
             raise Invalid([Fault("/expires_at", "must be in the future")], "the key")
         self._require_agent(agent, name)
@@ -79,7 +62,7 @@ class PrincipalsDesk:
         if not key.version:
             raise PrincipalNotFound("no such key; `casetrail people tokens` lists them")
         if not key.is_revoked:
-            event = TokenRevoked(name=key.person, key=key.key, reason=reason)
+            event = model.TokenRevoked(name=key.person, key=key.key, reason=reason)
             self._append(stream, key.version, event, now, by)
         return key.person
 
@@ -95,7 +78,9 @@ class PrincipalsDesk:
     ) -> None:
         """Link a login to a person, or to an agent. Raises Invalid, PersonNotFound, PrincipalNotFound,
         PrincipalTaken."""
-        _require_valid("the login", issuer=(issuer, IssuerName), subject=(subject, Subject))
+        _require_valid(
+            "the login", issuer=(issuer, model.IssuerName), subject=(subject, model.Subject)
+        )
         self._require_person(name)
         self._require_agent(agent, name)
         login = self._principals.login(issuer, subject)
@@ -103,10 +88,10 @@ class PrincipalsDesk:
             raise PrincipalTaken(
                 f"{subject} is linked to {login.agent or login.person} already; unlink it first"
             )
-        linked = PrincipalLinked(
+        linked = model.PrincipalLinked(
             issuer=issuer, subject=subject, person=name, agent=UNSET if agent is None else agent
         )
-        self._append(login_stream(issuer, subject), login.version, linked, now, by)
+        self._append(model.login_stream(issuer, subject), login.version, linked, now, by)
 
     def unlink(
         self, issuer: str, subject: str, reason: str, now: datetime, by: Actor = OPERATOR_ACTOR
@@ -116,10 +101,10 @@ class PrincipalsDesk:
         login = self._principals.login(issuer, subject)
         if login.person is None:
             raise PrincipalNotFound(f"{subject} is linked to nobody")
-        event = PrincipalUnlinked(
+        event = model.PrincipalUnlinked(
             issuer=issuer, subject=subject, person=login.person, reason=reason
         )
-        self._append(login_stream(issuer, subject), login.version, event, now, by)
+        self._append(model.login_stream(issuer, subject), login.version, event, now, by)
 
     def register_agent(
         self, name: str, agent: str, now: datetime, by: Actor = OPERATOR_ACTOR
@@ -130,8 +115,8 @@ class PrincipalsDesk:
         found = self._principals.agent(agent)
         if found.person is not None:
             raise PrincipalTaken(f"{agent} is an agent of {found.person} already")
-        event = AgentRegistered(name=agent, person=name)
-        self._append(agent_stream(agent), found.version, event, now, by)
+        event = model.AgentRegistered(name=agent, person=name)
+        self._append(model.agent_stream(agent), found.version, event, now, by)
 
     def retire_agent(
         self, agent: str, reason: str, now: datetime, by: Actor = OPERATOR_ACTOR
@@ -141,8 +126,8 @@ class PrincipalsDesk:
         found = self._principals.agent(agent)
         if found.person is None:
             raise PrincipalNotFound(f"no agent {agent}")
-        event = AgentRetired(name=agent, person=found.person, reason=reason)
-        self._append(agent_stream(agent), found.version, event, now, by)
+        event = model.AgentRetired(name=agent, person=found.person, reason=reason)
+        self._append(model.agent_stream(agent), found.version, event, now, by)
 
     def delegate(
         self,
@@ -163,8 +148,10 @@ class PrincipalsDesk:
         self._require_person(person)
         self._require_person(delegate)
         version = self._principals.delegation(person, delegate).version
-        event = DelegationGranted(person=person, delegate=delegate, until=until, reason=reason)
-        self._append(delegation_stream(person, delegate), version, event, now, by)
+        event = model.DelegationGranted(
+            person=person, delegate=delegate, until=until, reason=reason
+        )
+        self._append(model.delegation_stream(person, delegate), version, event, now, by)
 
     def end_delegation(
         self, person: str, delegate: str, reason: str, now: datetime, by: Actor = OPERATOR_ACTOR
@@ -174,8 +161,8 @@ class PrincipalsDesk:
         found = self._principals.delegation(person, delegate)
         if found.until is None:
             raise PrincipalNotFound(f"{delegate} does not act for {person}")
-        event = DelegationEnded(person=person, delegate=delegate, reason=reason)
-        self._append(delegation_stream(person, delegate), found.version, event, now, by)
+        event = model.DelegationEnded(person=person, delegate=delegate, reason=reason)
+        self._append(model.delegation_stream(person, delegate), found.version, event, now, by)
 
     def _require_person(self, name: str) -> None:
         if self._people.known(name) is None:
@@ -186,7 +173,7 @@ class PrincipalsDesk:
             raise PrincipalNotFound(f"{person} has no agent {agent}")
 
     def _append(
-        self, stream: UUID, version: int, event: PrincipalEvent, now: datetime, by: Actor
+        self, stream: UUID, version: int, event: model.PrincipalEvent, now: datetime, by: Actor
     ) -> None:
         caller = system_caller(by, now, "command:people")
         try:

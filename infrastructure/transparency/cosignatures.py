@@ -8,14 +8,8 @@ import httpx2
 
 from domain.merkle.tree import consistency_proof
 from infrastructure.postgres.rows import Connection, fetch_rows
+from infrastructure.transparency import checkpoints as signed
 from infrastructure.transparency.ask_witness import PATH, SIZE_MEDIA_TYPE, encode_request
-from infrastructure.transparency.checkpoints import (
-    Checkpoints,
-    LogNotAsWitnessed,
-    halt_log,
-    latest_checkpoint,
-    store_signature,
-)
 from infrastructure.transparency.nodes import read_head, read_nodes
 from infrastructure.verifier import notes
 
@@ -37,7 +31,7 @@ class WitnessUnavailable(Exception):
 class WitnessClient:
     """Has one witness cosign the checkpoints of one log."""
 
-    def __init__(self, url: str, witness: notes.Key, checkpoints: Checkpoints) -> None:
+    def __init__(self, url: str, witness: notes.Key, checkpoints: signed.Checkpoints) -> None:
         self.url = url.rstrip("/")
         self.witness = witness
         self._checkpoints = checkpoints
@@ -52,8 +46,8 @@ class WitnessClient:
             if str(error) != self._why:
                 _logger.warning("the witness does not cosign: %s", error)
             self._why = str(error)
-        except LogNotAsWitnessed as error:
-            halt_log(connection)
+        except signed.LogNotAsWitnessed as error:
+            signed.halt_log(connection)
             self._checkpoints.outside.dispute(str(error))
             raise
         else:
@@ -66,7 +60,7 @@ class WitnessClient:
     def submit(self, connection: Connection) -> bool:
         """Whether the witness has cosigned a checkpoint now. Raises WitnessUnavailable or
         LogNotAsWitnessed."""
-        found = latest_checkpoint(connection)
+        found = signed.latest_checkpoint(connection)
         if found is None:
             return False
         size, note = found[0], found[1].encode()
@@ -123,8 +117,8 @@ class WitnessClient:
             )
         return known
 
-    def _fork(self, why: str) -> LogNotAsWitnessed:
-        return LogNotAsWitnessed(
+    def _fork(self, why: str) -> signed.LogNotAsWitnessed:
+        return signed.LogNotAsWitnessed(
             f"The witness {self.witness.name} at {self.url} refuses the log: {why}. Restore a later "
             "backup; a witness never cosigns a second history."
         )
@@ -140,7 +134,7 @@ class WitnessClient:
             raise WitnessUnavailable(
                 f"{self.url} did not answer with a cosignature of its key: {error}"
             ) from None
-        signed_note = store_signature(connection, size, self.witness, own)
+        signed_note = signed.store_signature(connection, size, self.witness, own)
         self._checkpoints.outside.keep(size, signed_note.encode())
 
     def _last_cosigned(self, connection: Connection) -> int:
@@ -148,7 +142,9 @@ class WitnessClient:
         return int(fetch_rows(connection, query, self.witness.text)[0][0])
 
 
-def open_witness_client(setting: str | None, checkpoints: Checkpoints) -> WitnessClient | None:
+def open_witness_client(
+    setting: str | None, checkpoints: signed.Checkpoints
+) -> WitnessClient | None:
     """The client of CASETRAIL_WITNESS (`URL KEY`); None if it is not set. Raises WitnessUnusable."""
     if setting is None:
         return None

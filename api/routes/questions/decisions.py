@@ -10,14 +10,7 @@ from msgspec import Meta, Struct
 from api.routes.eligibility import WhoCouldView, require_adjustment_duty, who_could_view
 from api.routes.questions.question import AnswerSources, Question, QuestionParameters
 from api.routes.questions.times import AsOfTime
-from application.audit.decisions import (
-    AdjustmentAct,
-    ApprovalBasis,
-    SeenPacket,
-    find_approval_basis,
-    find_seen_packets,
-    list_adjustment_acts,
-)
+from application.audit import decisions as answers
 from application.audit.why_not import WhyNotReport, explain_why_not
 from application.cases.trail import UnshownSignal, describe_lines
 from domain.adjustments.kinds import Duty
@@ -60,7 +53,7 @@ class TrailLineParameters(QuestionParameters, frozen=True, kw_only=True):
 
 
 class ActsAnswer(Struct, frozen=True):
-    acts: Sequence[AdjustmentAct]
+    acts: Sequence[answers.AdjustmentAct]
 
 
 class SeenPackets(Struct, frozen=True):
@@ -69,7 +62,7 @@ class SeenPackets(Struct, frozen=True):
     digest impossible to compute, or if there is no decision."""
 
     unchanged: bool | None
-    decisions: Sequence[SeenPacket]
+    decisions: Sequence[answers.SeenPacket]
 
 
 class DecisionNotShown(Struct, frozen=True, kw_only=True):
@@ -98,7 +91,9 @@ def who_could_have(sources: AnswerSources, given: DecisionParameters) -> WhoCoul
 def who_did(sources: AnswerSources, given: AdjustmentParameters) -> ActsAnswer:
     """Every act on the adjustment: by whom, on whose behalf, with which key or login, through which
     agents, and who got a duty by it."""
-    return ActsAnswer(list_adjustment_acts(sources.desks.cases.trail(given.case), given.adjustment))
+    return ActsAnswer(
+        answers.list_adjustment_acts(sources.desks.cases.trail(given.case), given.adjustment)
+    )
 
 
 def why_could_not(sources: AnswerSources, given: PersonParameters) -> WhyNotReport:
@@ -117,21 +112,21 @@ def why_could_not(sources: AnswerSources, given: PersonParameters) -> WhyNotRepo
     )
 
 
-def under_which(sources: AnswerSources, given: AdjustmentParameters) -> ApprovalBasis:
+def under_which(sources: AnswerSources, given: AdjustmentParameters) -> answers.ApprovalBasis:
     """What the policy required, its version and digest, whether it is the document in the log and was
     active then, and each approval's limit, looked up again."""
     desks = sources.desks
     lines = desks.cases.trail(given.case)
     governance = desks.policy.refresh()
     matrix = desks.policy.matrix
-    return find_approval_basis(lines, given.adjustment, governance, matrix)
+    return answers.find_approval_basis(lines, given.adjustment, governance, matrix)
 
 
 def what_was_seen(sources: AnswerSources, given: TrailLineParameters) -> SeenPackets:
     """The packet of each decision, as bytes and as facts, with its digest computed again; and whether the
     decision refers to what was proposed."""
     lines = sources.desks.cases.trail(given.case)
-    found = find_seen_packets(lines, _require_version(given.version, len(lines)))
+    found = answers.find_seen_packets(lines, _require_version(given.version, len(lines)))
     states = {packet.unchanged for packet in found}
     unchanged = False if False in states else True if states == {True} else None
     return SeenPackets(unchanged, found)

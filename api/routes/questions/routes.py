@@ -15,16 +15,8 @@ from api.http.query import require_known_parameters
 from api.http.responses import POSITION_HEADER
 from api.http.service import Service, ServiceDependency
 from api.routes.questions import bundles
+from api.routes.questions import question as shared
 from api.routes.questions.parameters import with_query_parameters
-from api.routes.questions.question import (
-    AnswerSources,
-    Question,
-    RecordedAnswer,
-    answer_and_record,
-    parameters_as_text,
-    record_answer,
-    validate_parameters,
-)
 from api.routes.questions.registry import QUESTIONS, ListedQuestion, listed_questions
 from domain.permissions import Permission
 from infrastructure.transparency.export import Export
@@ -44,23 +36,25 @@ def list_questions(
     return listed_questions()
 
 
-def answer_sources(service: Service) -> AnswerSources:
-    return AnswerSources(service.desks, service.evidence, service.checkpoints)
+def answer_sources(service: Service) -> shared.AnswerSources:
+    return shared.AnswerSources(service.desks, service.evidence, service.checkpoints)
 
 
-def _route(question: Question) -> HTTPRouteHandler:
+def _route(question: shared.Question) -> HTTPRouteHandler:
     def handler(
         request: AuthenticatedRequest, service: Service, **fields: Any
-    ) -> Response[RecordedAnswer[Any]]:
+    ) -> Response[shared.RecordedAnswer[Any]]:
         require_known_parameters(request)
-        given = validate_parameters(question.parameters_type, fields)
-        found = answer_and_record(question, answer_sources(service), given, request.user.actor)
+        given = shared.validate_parameters(question.parameters_type, fields)
+        found = shared.answer_and_record(
+            question, answer_sources(service), given, request.user.actor
+        )
         headers = {POSITION_HEADER: str(found.recorded)} if found.recorded is not None else {}
         return Response(found, headers={**NO_STORE_HEADERS, **headers})
 
     handler.__name__ = handler.__qualname__ = f"answer_{question.name}"
     handler.__doc__ = question.answer.__doc__
-    gives = Response[RecordedAnswer[question.gives]]  # type: ignore[name-defined]
+    gives = Response[shared.RecordedAnswer[question.gives]]  # type: ignore[name-defined]
     path = f"/audit/questions/{question.number}"
     return get(path, needs=question.needs, summary=question.asks)(
         with_query_parameters(handler, question.parameters_type, gives)
@@ -76,16 +70,16 @@ def _bundle_route(
 ) -> HTTPRouteHandler:
     def handler(request: AuthenticatedRequest, service: Service, **fields: Any) -> Stream:
         require_known_parameters(request)
-        given = validate_parameters(kind, fields)
+        given = shared.validate_parameters(kind, fields)
         sources = answer_sources(service)
         position = sources.desks.log.head()
         stack = ExitStack()
         try:
             bundle = stack.enter_context(bundles.make_bundle(sources, write(given)))
-            recorded = record_answer(
+            recorded = shared.record_answer(
                 sources,
                 name,
-                parameters_as_text(given),
+                shared.parameters_as_text(given),
                 position,
                 bundle.digest,
                 request.user.actor,
