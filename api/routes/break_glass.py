@@ -17,14 +17,7 @@ from api.http.responses import CommandResponse
 from api.http.service import ServiceDependency
 from application.log.caller import Caller
 from application.people.break_glass_desk import BreakGlassDesk, BreakGlassResult
-from domain.break_glass import (
-    BreakGlass,
-    BreakGlassEnding,
-    BreakGlassReviewed,
-    BreakGlassStage,
-    RequestBreakGlass,
-    ReviewBreakGlass,
-)
+from domain import break_glass as emergency
 from domain.people import Role
 from domain.permissions import Permission
 from domain.struct_fields import fill
@@ -38,7 +31,7 @@ class BreakGlassView(Struct, frozen=True):
 
     id: UUID
     version: int
-    stage: BreakGlassStage
+    stage: emergency.BreakGlassStage
     role: Role
     queue: str | None
     case: UUID | None
@@ -53,14 +46,14 @@ class BreakGlassView(Struct, frozen=True):
     until: datetime | None
     grant: str | None
     """The grant that it gives to the requester."""
-    ended: BreakGlassEnding | None
+    ended: emergency.BreakGlassEnding | None
     ended_at: datetime | None
-    review: BreakGlassReviewed | None
+    review: emergency.BreakGlassReviewed | None
     reviewed_by: str | None
     reviewed_at: datetime | None
 
 
-def _view(glass: BreakGlass) -> BreakGlassView:
+def _view(glass: emergency.BreakGlass) -> BreakGlassView:
     asked = glass.asked
     assert asked is not None
     return fill(
@@ -91,7 +84,8 @@ def list_break_glass(
     listing: ListQuery,
     service: ServiceDependency,
     stage: Annotated[
-        BreakGlassStage | None, QueryParameter(description="`review_due`: those that await review.")
+        emergency.BreakGlassStage | None,
+        QueryParameter(description="`review_due`: those that await review."),
     ] = None,
 ) -> Response[Page[BreakGlassRow]]:
     """The first requested first."""
@@ -112,7 +106,7 @@ def get_break_glass(break_glass: FromPath[UUID], service: ServiceDependency) -> 
 
 @post("/break-glass", needs=Permission.USE_BREAK_GLASS, summary="Request a break-glass")
 def ask_for_break_glass(
-    command: CommandRequest, data: JSONBody[RequestBreakGlass]
+    command: CommandRequest, data: JSONBody[emergency.RequestBreakGlass]
 ) -> Response[BreakGlassView]:
     """A role in one queue or for one case, for at most 60 minutes. Another person has to open it."""
     return _run(command, lambda desk, by: desk.ask(data, by))
@@ -148,7 +142,7 @@ def close_break_glass(
     summary="Review a break-glass",
 )
 def review_break_glass(
-    command: CommandRequest, break_glass: FromPath[UUID], data: JSONBody[ReviewBreakGlass]
+    command: CommandRequest, break_glass: FromPath[UUID], data: JSONBody[emergency.ReviewBreakGlass]
 ) -> Response[BreakGlassView]:
     """After it has ended, by a person who neither requested nor opened it."""
     return _run(command, lambda desk, by: desk.review(break_glass, data, by))

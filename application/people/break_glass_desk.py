@@ -11,17 +11,10 @@ from application.log.recorder import VersionTaken
 from application.log.repository import Repository
 from application.log.streams import BREAK_GLASS
 from application.people.people_desk import PeopleDesk, person_write
+from domain import break_glass as emergency
 from domain import break_glass as glasses
 from domain import people as model
 from domain.access_errors import BreakGlassNotFound
-from domain.break_glass import (
-    BreakGlass,
-    BreakGlassEvent,
-    RequestBreakGlass,
-    ReviewBreakGlass,
-    break_glass_name,
-    break_glass_stream,
-)
 from domain.errors import TooContended
 from domain.policy.rulebook import Rulebook
 
@@ -31,21 +24,21 @@ ATTEMPTS = 20
 class BreakGlassResult(Struct, frozen=True):
     """The break-glass after the command, and the log's position."""
 
-    glass: BreakGlass
+    glass: emergency.BreakGlass
     position: int
 
 
 PersonEvents = dict[str, list[model.PersonRecordEvent]]
 """The events for each person's stream, by name; without events, the person must not have changed."""
 
-BreakGlassDecision = tuple[BreakGlassEvent, Collection[model.Person], PersonEvents]
+BreakGlassDecision = tuple[emergency.BreakGlassEvent, Collection[model.Person], PersonEvents]
 
 
 class BreakGlassDesk:
     def __init__(
         self,
         log: EventLog,
-        known: Repository[BreakGlass],
+        known: Repository[emergency.BreakGlass],
         people: PeopleDesk,
         rulebook: Callable[[], Rulebook],
     ) -> None:
@@ -54,7 +47,7 @@ class BreakGlassDesk:
         self._people = people
         self._rulebook = rulebook
 
-    def glass(self, break_glass: UUID) -> BreakGlass:
+    def glass(self, break_glass: UUID) -> emergency.BreakGlass:
         """The break-glass as the log has it. Raises BreakGlassNotFound."""
         # The id may be that of any stream: the first event shows its kind.
         lines = self._log.trail(break_glass)
@@ -64,12 +57,12 @@ class BreakGlassDesk:
         assert found is not None
         return found
 
-    def ask(self, ask: RequestBreakGlass, by: Caller) -> BreakGlassResult:
+    def ask(self, ask: emergency.RequestBreakGlass, by: Caller) -> BreakGlassResult:
         """Request emergency access. Raises Invalid, AnotherPersonNeeded, BreakGlassReviewDue."""
         queues = self._rulebook().document.queues
         names = self._names(by)
         asked = glasses.request_break_glass(ask, by.actor, names, queues, by.now)
-        glass = BreakGlass(id=break_glass_stream(by.person, by.now))
+        glass = emergency.BreakGlass(id=emergency.break_glass_stream(by.person, by.now))
         try:
             return self._record(glass, asked, names, {}, by)
         except VersionTaken:
@@ -79,7 +72,7 @@ class BreakGlassDesk:
         """Open it for the one who asked. Raises AnotherPersonNeeded, BreakGlassMoved,
         BreakGlassReviewDue, PersonGone."""
 
-        def decide(glass: BreakGlass) -> BreakGlassDecision:
+        def decide(glass: emergency.BreakGlass) -> BreakGlassDecision:
             openers, askers = self._names(by), self._people.known_as([glass.asked_by])
             asker = next(person for person in askers if person.name == glass.asked_by)
             opened = glasses.open_break_glass(
@@ -93,7 +86,7 @@ class BreakGlassDesk:
                 case=glass.asked.case,
                 until=opened.until,
                 reason=glass.asked.reason,
-                under=break_glass_name(glass.id),
+                under=emergency.break_glass_name(glass.id),
             )
             due = model.ReviewDue(break_glass=glass.id)
             return opened, [*openers, *askers], {asker.name: [granted, due], by.person: [due]}
@@ -103,7 +96,7 @@ class BreakGlassDesk:
     def close(self, break_glass: UUID, by: Caller) -> BreakGlassResult:
         """End it before its time. Raises BreakGlassMoved."""
 
-        def decide(glass: BreakGlass) -> BreakGlassDecision:
+        def decide(glass: emergency.BreakGlass) -> BreakGlassDecision:
             ended = glasses.close_break_glass(glass)
             if glass.grant is None:
                 return ended, (), {}
@@ -113,10 +106,12 @@ class BreakGlassDesk:
 
         return self._act(break_glass, by, decide)
 
-    def review(self, break_glass: UUID, judge: ReviewBreakGlass, by: Caller) -> BreakGlassResult:
+    def review(
+        self, break_glass: UUID, judge: emergency.ReviewBreakGlass, by: Caller
+    ) -> BreakGlassResult:
         """Record the review of its use. Raises AnotherPersonNeeded, BreakGlassMoved."""
 
-        def decide(glass: BreakGlass) -> BreakGlassDecision:
+        def decide(glass: emergency.BreakGlass) -> BreakGlassDecision:
             reviewers = self._names(by)
             parties = self._people.known_as(glass.parties)
             names = frozenset().union(*(party.known_as for party in parties))
@@ -131,7 +126,10 @@ class BreakGlassDesk:
         return self._people.known_as(by.actor.persons)
 
     def _act(
-        self, break_glass: UUID, by: Caller, decide: Callable[[BreakGlass], BreakGlassDecision]
+        self,
+        break_glass: UUID,
+        by: Caller,
+        decide: Callable[[emergency.BreakGlass], BreakGlassDecision],
     ) -> BreakGlassResult:
         """Decide and record; decide again if it, or one of the people, was changed meanwhile."""
         for _ in range(ATTEMPTS):
@@ -149,12 +147,12 @@ class BreakGlassDesk:
 
     def _record(
         self,
-        glass: BreakGlass,
-        decided: BreakGlassEvent,
+        glass: emergency.BreakGlass,
+        decided: emergency.BreakGlassEvent,
         people: Collection[model.Person],
         person_events: PersonEvents,
         by: Caller,
-        due_events: Sequence[BreakGlassEvent] = (),
+        due_events: Sequence[emergency.BreakGlassEvent] = (),
     ) -> BreakGlassResult:
         events = [*((model.TIMEKEEPER_ACTOR, event) for event in due_events), (by.actor, decided)]
         after = glass

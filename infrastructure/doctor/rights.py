@@ -6,19 +6,8 @@ from typing import Any, Final
 from psycopg.rows import tuple_row
 
 from infrastructure.doctor.findings import Finding, ok, unsafe, warning
+from infrastructure.event_store import rights as expected
 from infrastructure.event_store.migrations import MIGRATIONS_DIRECTORY
-from infrastructure.event_store.rights import (
-    DDL_GUARD_FUNCTION,
-    EVENT_TRIGGERS,
-    ROUTINES,
-    TABLES,
-    TRIGGERS,
-    UPDATABLE_TABLES,
-    VIEWS_SCHEMA,
-    WRITE_PRIVILEGES,
-    Connection,
-    function_bodies,
-)
 from infrastructure.postgres.roles import OWNER, PROJECTOR, READER, READING_ROLES, WRITER
 
 MIGRATE_ADVICE: Final = (
@@ -35,7 +24,7 @@ INDEXES: Final = (
 _LOG_SCHEMA = "(SELECT relnamespace FROM pg_class WHERE oid = to_regclass('stored_events'))"
 
 
-def check_rights(connection: Connection) -> Iterator[Finding]:
+def check_rights(connection: expected.Connection) -> Iterator[Finding]:
     yield from _check_owners(connection)
     yield from _check_role_members(connection)
     yield from _check_privileges(connection)
@@ -45,22 +34,24 @@ def check_rights(connection: Connection) -> Iterator[Finding]:
     yield from _check_event_triggers(connection)
 
 
-def _check_owners(connection: Connection) -> Iterator[Finding]:
+def _check_owners(connection: expected.Connection) -> Iterator[Finding]:
     rows = _rows(
         connection,
         f"SELECT relname, pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = {_LOG_SCHEMA} "
         "AND relname = ANY (%s)",
-        list(TABLES),
+        list(expected.TABLES),
     )
-    missing = sorted(set(TABLES) - {name for name, _ in rows})
+    missing = sorted(set(expected.TABLES) - {name for name, _ in rows})
     strange = sorted(f"{name} belongs to {owner}" for name, owner in rows if owner != OWNER)
     views = _rows(
         connection,
         "SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = %s",
-        VIEWS_SCHEMA,
+        expected.VIEWS_SCHEMA,
     )
     strange += [
-        f"schema {VIEWS_SCHEMA} belongs to {owner}" for (owner,) in views if owner != PROJECTOR
+        f"schema {expected.VIEWS_SCHEMA} belongs to {owner}"
+        for (owner,) in views
+        if owner != PROJECTOR
     ]
     strange += [f"{name} is missing" for name in missing]
     yield _finding_for(
@@ -68,7 +59,7 @@ def _check_owners(connection: Connection) -> Iterator[Finding]:
     )
 
 
-def _check_privileges(connection: Connection) -> Iterator[Finding]:
+def _check_privileges(connection: expected.Connection) -> Iterator[Finding]:
     """Check each grant, and the effective rights with everything that roles inherit."""
     found = set(
         _rows(
@@ -80,13 +71,13 @@ def _check_privileges(connection: Connection) -> Iterator[Finding]:
             "FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid, "
             "LATERAL aclexplode(attacl) AS acl LEFT JOIN pg_roles ON pg_roles.oid = acl.grantee "
             f"WHERE relnamespace = {_LOG_SCHEMA} AND relname = ANY (%s) AND acl.grantee <> relowner",
-            list(TABLES),
-            list(TABLES),
+            list(expected.TABLES),
+            list(expected.TABLES),
         )
     )
     wanted = {
         (table, column, right.role, right.privilege)
-        for table, rights in TABLES.items()
+        for table, rights in expected.TABLES.items()
         for right in rights
         for column in (right.columns or (None,))
     }
@@ -102,12 +93,12 @@ def _check_privileges(connection: Connection) -> Iterator[Finding]:
         "THEN has_table_privilege(role, pg_class.oid, privilege) "
         "ELSE has_any_column_privilege(role, pg_class.oid, privilege) END",
         list(RUNTIME_ROLES),
-        list(WRITE_PRIVILEGES),
-        list(TABLES),
+        list(expected.WRITE_PRIVILEGES),
+        list(expected.TABLES),
     )
     allowed = {
         (table, role, right.privilege)
-        for table, rights in TABLES.items()
+        for table, rights in expected.TABLES.items()
         for right in rights
         for role in (right.role, *(READING_ROLES if right.role == READER else ()))
     }
@@ -120,7 +111,7 @@ def _check_privileges(connection: Connection) -> Iterator[Finding]:
     yield _finding_for("effective rights", sorted(more), "no role has more than it needs")
 
 
-def _check_role_members(connection: Connection) -> Iterator[Finding]:
+def _check_role_members(connection: expected.Connection) -> Iterator[Finding]:
     known = _rows(
         connection,
         "SELECT rolname, rolsuper OR rolcreaterole OR rolbypassrls OR rolreplication OR rolcreatedb "
@@ -153,7 +144,7 @@ def _check_role_members(connection: Connection) -> Iterator[Finding]:
         yield ok("who may act as the owner", ", ".join(name for (name,) in owners))
 
 
-def _check_routines(connection: Connection) -> Iterator[Finding]:
+def _check_routines(connection: expected.Connection) -> Iterator[Finding]:
     rows = _rows(
         connection,
         "SELECT proname, prosrc, prosecdef, coalesce(proconfig, '{}'), pg_get_userbyid(proowner), "
@@ -162,13 +153,13 @@ def _check_routines(connection: Connection) -> Iterator[Finding]:
         "WHERE acl.grantee <> proowner ORDER BY 1), nspname FROM pg_proc "
         "JOIN pg_namespace ON pg_namespace.oid = pronamespace "
         f"WHERE pronamespace = {_LOG_SCHEMA} AND proname = ANY (%s)",
-        [*(one.name for one in ROUTINES), DDL_GUARD_FUNCTION],
+        [*(one.name for one in expected.ROUTINES), expected.DDL_GUARD_FUNCTION],
     )
-    texts, strange = function_bodies(MIGRATIONS_DIRECTORY), []
+    texts, strange = expected.function_bodies(MIGRATIONS_DIRECTORY), []
     known = {row[0]: row for row in rows}
     if len(known) < len(rows):
         strange.append("several functions have the same name")
-    for routine in ROUTINES:
+    for routine in expected.ROUTINES:
         if routine.name not in known:
             strange.append(f"{routine.name} is missing")
             continue
@@ -182,24 +173,26 @@ def _check_routines(connection: Connection) -> Iterator[Finding]:
         wanted = sorted(routine.callers) if routine.as_owner or routine.callers else []
         if sorted(callers) != wanted:
             strange.append(f"{name} may be called by {', '.join(callers) or 'nobody'}")
-    refusing = known.get(DDL_GUARD_FUNCTION)
-    if refusing is not None and refusing[1] != texts[DDL_GUARD_FUNCTION]:
-        strange.append(f"{DDL_GUARD_FUNCTION} differs from the migrations")
-    yield _finding_for("functions of the log", strange, ", ".join(one.name for one in ROUTINES))
+    refusing = known.get(expected.DDL_GUARD_FUNCTION)
+    if refusing is not None and refusing[1] != texts[expected.DDL_GUARD_FUNCTION]:
+        strange.append(f"{expected.DDL_GUARD_FUNCTION} differs from the migrations")
+    yield _finding_for(
+        "functions of the log", strange, ", ".join(one.name for one in expected.ROUTINES)
+    )
 
 
-def _check_triggers(connection: Connection) -> Iterator[Finding]:
+def _check_triggers(connection: expected.Connection) -> Iterator[Finding]:
     rows = _rows(
         connection,
         "SELECT relname, tgname, tgenabled, tgtype, tgqual IS NULL, proname FROM pg_trigger "
         "JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_proc ON pg_proc.oid = tgfoid "
         f"WHERE relnamespace = {_LOG_SCHEMA} AND relname = ANY (%s) AND NOT tgisinternal",
-        list(TABLES),
+        list(expected.TABLES),
     )
     found = {(table, name): (*rest,) for table, name, *rest in rows}
     wanted = {}
-    for table, names in TRIGGERS.items():
-        row_level = _BEFORE_ROW | _DELETE | (0 if table in UPDATABLE_TABLES else _UPDATE)
+    for table, names in expected.TRIGGERS.items():
+        row_level = _BEFORE_ROW | _DELETE | (0 if table in expected.UPDATABLE_TABLES else _UPDATE)
         types = {"only_added_to": row_level, "never_emptied": _BEFORE_TRUNCATE}
         for name in names:
             wanted[table, name] = ("A", types[name], True, "refuse_change")
@@ -215,7 +208,7 @@ def _check_triggers(connection: Connection) -> Iterator[Finding]:
     yield _finding_for("triggers", sorted(strange), f"{len(wanted)}, always enabled")
 
 
-def _check_table_structure(connection: Connection) -> Iterator[Finding]:
+def _check_table_structure(connection: expected.Connection) -> Iterator[Finding]:
     """Check for rules, row security, child tables, unlogged tables and missing indexes."""
     rows = _rows(
         connection,
@@ -230,7 +223,7 @@ def _check_table_structure(connection: Connection) -> Iterator[Finding]:
         "UNION ALL SELECT format('%%s is missing', name) FROM unnest(%s::text[]) AS name "
         "WHERE NOT EXISTS (SELECT FROM log JOIN pg_index ON indrelid = log.oid JOIN pg_class AS one "
         "ON one.oid = indexrelid WHERE one.relname = name AND indisunique AND indisvalid AND indpred IS NULL)",
-        list(TABLES),
+        list(expected.TABLES),
         list(INDEXES),
     )
     yield _finding_for(
@@ -246,28 +239,28 @@ def _check_table_structure(connection: Connection) -> Iterator[Finding]:
         yield warning("schema of the log", f"every login may create objects in {schema}", to_do)
 
 
-def _check_event_triggers(connection: Connection) -> Iterator[Finding]:
+def _check_event_triggers(connection: expected.Connection) -> Iterator[Finding]:
     rows = _rows(
         connection,
         "SELECT evtname, evtevent, evtenabled, proname, rolsuper FROM pg_event_trigger "
         "JOIN pg_proc ON pg_proc.oid = evtfoid JOIN pg_roles ON pg_roles.oid = proowner "
         "WHERE evtname = ANY (%s)",
-        list(EVENT_TRIGGERS),
+        list(expected.EVENT_TRIGGERS),
     )
     fine = {
         name
         for name, event, enabled, function, by_superuser in rows
         if (event, enabled, function, by_superuser)
-        == (EVENT_TRIGGERS[name], "A", DDL_GUARD_FUNCTION, True)
+        == (expected.EVENT_TRIGGERS[name], "A", expected.DDL_GUARD_FUNCTION, True)
     }
-    if missing := sorted(EVENT_TRIGGERS.keys() - fine):
+    if missing := sorted(expected.EVENT_TRIGGERS.keys() - fine):
         yield warning(
             "event triggers",
             f"{', '.join(missing)} missing or not always enabled: the log's owner could redefine its tables",
             "let a superuser run `casetrail migrate`, or the SQL that `migrate --print-roles` prints.",
         )
     else:
-        yield ok("event triggers", ", ".join(EVENT_TRIGGERS))
+        yield ok("event triggers", ", ".join(expected.EVENT_TRIGGERS))
 
 
 def _finding_for(what: str, strange: Sequence[str], fine: str) -> Finding:
@@ -285,6 +278,8 @@ def _format_row(one: tuple[Any, ...]) -> str:
     return f"{privilege} on {where} to {role}"
 
 
-def _rows(connection: Connection, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+def _rows(
+    connection: expected.Connection, statement: str, *parameters: object
+) -> list[tuple[Any, ...]]:
     with connection.cursor(row_factory=tuple_row) as cursor:
         return cursor.execute(statement.encode(), parameters or None).fetchall()
