@@ -46,6 +46,12 @@ def make_environment() -> None:
     wanted = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()
     if PYTHON.exists() and STAMP.exists() and STAMP.read_text() == wanted:
         return
+    is_foreign = ENVIRONMENT.exists() and not (ENVIRONMENT / "pyvenv.cfg").exists()
+    if is_foreign and (not ENVIRONMENT.is_dir() or any(ENVIRONMENT.iterdir())):
+        sys.exit(
+            f"{ENVIRONMENT} is not empty and not a virtual environment, so nothing is installed there. "
+            "Set CASETRAIL_VENV to a new directory."
+        )
     print(f"Installing packages into {ENVIRONMENT} (once, up to a few minutes) …", file=sys.stderr)
     uv = shutil.which("uv")
     if uv:

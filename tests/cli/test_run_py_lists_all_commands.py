@@ -61,3 +61,18 @@ def test_a_link_to_run_py_is_the_short_command(tmp_path: Path) -> None:
     shown = run_py("policy", "--help", file=short)
     assert shown.returncode == 0, shown.stderr
     assert "Usage: casetrail policy" in shown.stdout
+
+
+def test_a_folder_that_is_no_environment_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("mine")
+    environment = {**os.environ, "CASETRAIL_VENV": str(tmp_path)}
+    ran = subprocess.run(
+        [str(ROOT / "run.py"), "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert ran.returncode == 1
+    assert "Set CASETRAIL_VENV to a new directory." in ran.stderr
+    assert (tmp_path / "letter.txt").read_text() == "mine"
