@@ -245,7 +245,7 @@ def test_another_kind_of_file_gets_a_plain_error_and_leaves_nothing_behind(
 ) -> None:
     ran = casetrail("replay", "case-log", "servicenow", write_volvo(tmp_path / "log.csv", VOLVO))
     assert ran.returncode == 2
-    assert "The case log cannot be read." in ran.stderr
+    assert "The case log cannot be read: log.csv has no column" in ran.stderr
     assert "incident_state" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert casetrail("replay", "case-log", "jira", tmp_path / "log.csv").returncode == 2

@@ -156,7 +156,10 @@ def _print_result(
     if as_json:
         click.echo(msgspec.json.encode(outcome))
         return
-    rows = [*outcome.cases.items(), ("orders without a case", outcome.standard_flow)]
+    rows = [
+        *outcome.cases.items(),
+        ("standard flow (orders without a case)", outcome.standard_flow),
+    ]
     title = f"{outcome.orders} orders, {outcome.signals} signals"
     print_table(("kind", "cases"), rows, title=title)
     Console().print(
