@@ -189,7 +189,7 @@ def desks(
 ) -> Iterator[Desks]:
     """The desks on a migrated database. Raises UnsafeSwitch.
 
-    `continuity`: what is known of the log outside the database. Without a vault, new personal data is
+    `continuity`: the known positions of the log outside the database. Without a vault, new personal data is
     stored unencrypted, and encrypted data stays so: for scratch databases.
     """
     require_safe_switches()

@@ -67,7 +67,7 @@ def service(
     """The service on a migrated database.
 
     `issuers`: whose access tokens are accepted. `checkpoints`: those kept outside the database.
-    `continuity`: what is known of the log outside it. `witness`: the key of the witness that cosigns.
+    `continuity`: the known positions of the log outside it. `witness`: the key of the witness that cosigns.
     """
     with desks(dsn, clock, provider, vault, continuity) as working:
         positions = ReportPositions(dsn_for_role(dsn, READER))

@@ -85,7 +85,7 @@ class CaseDesk:
     def hand_off(self, case_id: UUID, expected: int, ask: HandOff, by: Caller) -> CommandResult:
         def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
             to = decisions.next_owner(case, ask, self._rulebook())
-            # Recorded data that is replayed names people whom nobody has added.
+            # Replayed data names people who were never added.
             if to.person is not None and by.authority is not FULL_AUTHORITY:
                 self._require_owner_in_scope(to.person, to.queue, case, by.now)
             return [decisions.hand_off(case, by.person, to, ask.note, ask.evidence)]
