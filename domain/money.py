@@ -1,6 +1,6 @@
 """Money: a decimal amount in an ISO 4217 currency, never a float."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated
 
 from msgspec import Struct
@@ -21,7 +21,38 @@ Currency = Annotated[
 ]
 
 
-class Money(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+UnitAmountText = Annotated[
+    str,
+    form(
+        r"-?[0-9]{1,12}(\.[0-9]{1,6})?",
+        'an amount such as "0.0868"',
+        'A decimal amount as text, with up to 6 decimals, e.g. "0.0868".',
+    ),
+]
+
+
+class UnitPrice(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """The price of one piece: it may have more decimals than its currency, and may be negative.
+
+    A deposit that is given back has a negative price. Raises ValueError for an unknown currency.
+    """
+
+    amount: UnitAmountText
+    currency: Currency
+
+    def __post_init__(self) -> None:
+        if self.currency not in EXPONENTS:
+            raise ValueError(f"{self.currency} is not a currency of ISO 4217")
+
+    @property
+    def value(self) -> Decimal:
+        return Decimal(self.amount)
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"
+
+
+class Money(UnitPrice, frozen=True, gc=False, forbid_unknown_fields=True):
     """An amount (decimal text) in a currency (ISO 4217).
 
     Raises ValueError for an unknown currency and for more decimals than the currency has.
@@ -40,16 +71,9 @@ class Money(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
                 f"{self.amount} has {decimals} decimals, {self.currency} has {exponent}"
             )
 
-    @property
-    def value(self) -> Decimal:
-        return Decimal(self.amount)
-
     def is_same_as(self, other: "Money") -> bool:
         """Whether both are the same value in the same currency (`1.0` is `1.00`)."""
         return (self.value, self.currency) == (other.value, other.currency)
-
-    def __str__(self) -> str:
-        return f"{self.amount} {self.currency}"
 
 
 class PositiveMoney(Money, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -59,3 +83,13 @@ class PositiveMoney(Money, frozen=True, gc=False, forbid_unknown_fields=True):
         Money.__post_init__(self)
         if self.amount.startswith("-"):
             raise ValueError(f"{self.amount} is negative; it must be 0 or more")
+
+
+def smallest_unit(currency: str | None) -> Decimal:
+    """The smallest amount of a currency, e.g. 0.01; of an unknown currency 0.01."""
+    return Decimal(1).scaleb(-EXPONENTS.get(currency or "", 2))
+
+
+def round_money(value: Decimal, currency: str | None) -> Decimal:
+    """The amount rounded half up to the currency's exponent."""
+    return value.quantize(smallest_unit(currency), rounding=ROUND_HALF_UP)

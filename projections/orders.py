@@ -72,7 +72,7 @@ def _apply_signal(row: OrderRow, signal: Signal) -> OrderRow:
                 row,
                 placed_at=at,
                 placed_by=signal.key,
-                tier=customer.tier,
+                tier=customer.tier if customer is not None else None,
                 promised_date=promise.delivery_date if promise else None,
                 region=region_of(to.country_code, to.country_area) if to is not None else None,
             )

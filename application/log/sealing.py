@@ -18,7 +18,8 @@ from msgspec import Struct, structs
 from application.log.event_codec import from_state, to_stored
 from application.log.recorder import CommandRow, KeyRow, StoredCommand, SubjectRow
 from domain.orders.events import SignalRecorded
-from domain.orders.purchase_signals import OrderPlaced
+from domain.orders.purchase_signals import OrderEdited, OrderPlaced
+from domain.orders.signal_body import given
 from domain.personal_data import erase_personal, extract_personal, restore_personal
 from domain.recorded_event import RecordedEvent, SealedTexts
 
@@ -155,8 +156,11 @@ def without_read_tracking() -> Iterator[None]:
 def _customer_and_order(line: RecordedEvent) -> Iterator[tuple[str, str]]:
     """The ids of the customer and of the order, if the line says who placed it."""
     event = line.event
-    if isinstance(event, SignalRecorded) and isinstance(event.signal, OrderPlaced):
-        yield event.signal.customer.id, event.signal.order
+    signal = event.signal if isinstance(event, SignalRecorded) else None
+    if isinstance(signal, OrderPlaced | OrderEdited):
+        customer = given(signal.customer)
+        if customer is not None and customer.id is not None:
+            yield customer.id, signal.order_key
 
 
 def _seal_line(line: RecordedEvent, texts: Sequence[str], key: DataKey) -> StoredEvent:

@@ -137,8 +137,9 @@ class Intake:
         if wanted is not None and wanted.duplicates is not None:
             for unit in units:
                 for arrival in unit.arrivals:
-                    if isinstance(arrival.signal, OrderPlaced):
-                        yield f"customer {arrival.signal.customer.id}"
+                    signal = arrival.signal
+                    if isinstance(signal, OrderPlaced) and signal.customer is not None:
+                        yield f"customer {signal.customer.id}"
 
     def _look_up_new(
         self, units: Sequence[OrderBatch]

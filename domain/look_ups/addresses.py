@@ -6,7 +6,8 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from domain.look_ups.derived_signals import derived_signal_fields
-from domain.orders.purchase_signals import Address, AddressChecked, AddressVerdict, OrderPlaced
+from domain.orders.purchase_signals import Address, OrderPlaced
+from domain.orders.screening_signals import AddressChecked, AddressVerdict
 
 
 class AddressFinding(Struct, frozen=True, gc=False):

@@ -16,6 +16,7 @@ from msgspec import Struct, structs
 from domain.look_ups.derived_signals import derived_signal_fields
 from domain.look_ups.events import CustomerOrdered
 from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced
+from domain.orders.signal_body import given
 
 CUSTOMERS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:customers")
 MAX_DUPLICATE_WINDOW: Final = timedelta(days=31)
@@ -30,15 +31,19 @@ def customer_stream(subject: UUID) -> UUID:
 
 
 def create_customer_ordered(placed: OrderPlaced) -> CustomerOrdered | None:
-    """The event that records this order for later checks; None while lines are missing."""
-    if not placed.lines or not placed.lines_complete:
+    """The event that records this order for later checks; None while lines are missing, and for a guest.
+
+    Guests share no identity: two of them with the same basket are not one customer.
+    """
+    customer = placed.customer.id if placed.customer is not None else None
+    if customer is None or not placed.lines or not placed.lines_complete:
         return None
     pieces: Counter[str] = Counter()
     for line in placed.lines:
-        pieces[line.sku] += line.quantity
+        pieces[line.sku or given(line.title) or ""] += line.quantity
     written = msgspec.json.encode(sorted(pieces.items()))
     return CustomerOrdered(
-        customer=placed.customer.id,
+        customer=customer,
         basket=hashlib.sha256(written).hexdigest()[:32],
         placed_at=placed.event_time,
     )

@@ -6,7 +6,8 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 from domain.money import PositiveMoney
-from domain.orders.purchase_signals import CustomerId, Sku
+from domain.orders.purchase_signals import CustomerId
+from domain.orders.signal_body import Sku
 from domain.texts import PATTERN_END
 
 Basket = Annotated[str, Meta(pattern="^[0-9a-f]{32}" + PATTERN_END)]

@@ -18,7 +18,7 @@ from msgspec import Struct, structs
 
 from domain.look_ups.derived_signals import derived_signal_fields
 from domain.look_ups.events import ProductPriced
-from domain.money import PositiveMoney
+from domain.money import PositiveMoney, UnitPrice, round_money
 from domain.orders.purchase_signals import OrderPlaced, PriceFlagged
 
 PRODUCTS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:products")
@@ -35,14 +35,26 @@ def product_stream(sku: str, currency: str) -> UUID:
 
 
 def product_prices_shown(placed: OrderPlaced) -> Iterator[ProductPriced]:
-    """The price of each product in the order: the lowest if several lines have it."""
+    """The price of each product in the order: the lowest if several lines have it.
+
+    What is free or given back says nothing about a price.
+    """
     lowest: dict[str, PositiveMoney] = {}
     for line in placed.lines:
+        if line.sku is None or line.price.value <= 0:
+            continue
         price = lowest.get(line.sku)
         if price is None or line.price.value < price.value:
-            lowest[line.sku] = line.price
+            lowest[line.sku] = _to_money(line.price)
     for sku, price in lowest.items():
         yield ProductPriced(sku=sku, price=price, at=placed.event_time)
+
+
+def _to_money(price: UnitPrice) -> PositiveMoney:
+    """The price in whole units of its currency; a price as exact as its currency keeps its text."""
+    value = round_money(price.value, price.currency)
+    same = value == price.value and "." in price.amount
+    return PositiveMoney(price.amount if same else f"{value:f}", price.currency)
 
 
 class PastPrice(Struct, frozen=True, gc=False):

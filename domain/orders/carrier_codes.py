@@ -11,8 +11,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from domain.orders.shipment_signals import IncidentReason as Why
-from domain.orders.shipment_signals import ScanStatus
+from domain.orders.scan_status import IncidentReason as Why
+from domain.orders.scan_status import ScanStatus
 
 _Meaning = ScanStatus | tuple[ScanStatus, Why]
 
@@ -140,3 +140,15 @@ def map_carrier_code(mapping: CarrierMapping, code: str, reason: str = "") -> Co
         mapping=mapping.name,
         mapping_version=mapping.version,
     )
+
+
+def read_code(mapping: str, carrier: str, code: str) -> tuple[ScanStatus, Why | None, str] | None:
+    """Status, incident and mapping version of a code; None if no mapping reads it.
+
+    The mapping is named, else it is the carrier's own.
+    """
+    known = MAPPINGS.get((mapping or carrier).lower())
+    if known is None or code not in known.codes:
+        return None
+    read = map_carrier_code(known, code)
+    return read.status, read.incident, read.mapping_version

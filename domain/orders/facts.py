@@ -91,6 +91,8 @@ def _customer(signals: SignalsByType, _: money_facts.ChargeFacts) -> CustomerFac
     if not placed:
         return CustomerFacts(id=None, tier=None)
     customer = placed[0].customer
+    if customer is None:
+        return CustomerFacts(id=None, tier=None)
     # Erased customers have no id: they are not all the same customer.
     return CustomerFacts(id=customer.id if customer.id != ERASED else None, tier=customer.tier)
 

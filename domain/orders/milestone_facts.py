@@ -20,8 +20,9 @@ from domain.orders.payment_signals import (
     RefundIssued,
     RefundRequested,
 )
-from domain.orders.purchase_signals import FraudDecided, FraudScreened, OrderCancelled, OrderPlaced
+from domain.orders.purchase_signals import OrderCancelled, OrderPlaced
 from domain.orders.screening_facts import fraud_facts
+from domain.orders.screening_signals import FraudDecided, FraudScreened
 from domain.orders.shipment_signals import Delivered, HandedOver
 from domain.orders.signals import Signal
 from domain.orders.stock_signals import Released, StockAllocated, StockUnavailable

@@ -191,6 +191,8 @@ def refund_facts(signals: SignalsByType, charge: ChargeFacts) -> RefundFacts:
     requested_at = first_event_time(signals, RefundRequested)
     issued: dict[str, Decimal] = {}
     for refund in refunds:
+        if refund.amount is None:
+            continue
         currency = refund.amount.currency
         issued[currency] = issued.get(currency, ZERO) + refund.amount.value
     main = _main_currency(charge, captured)

@@ -12,16 +12,14 @@ from msgspec import Struct
 
 from domain.orders.fact_metadata import SignalsByType, derived_from, growing, lasting
 from domain.orders.purchase_signals import OrderPlaced
+from domain.orders.scan_status import FaultParty, IncidentReason, ScanStatus
 from domain.orders.shipment_signals import (
     DamageReported,
     Delivered,
     DeliveryFailed,
-    FaultParty,
     HandedOver,
-    IncidentReason,
     LabelCreated,
     Scanned,
-    ScanStatus,
 )
 from domain.orders.signals import event_time_key
 

@@ -6,14 +6,14 @@ from typing import Annotated, Final
 from msgspec import Struct
 
 from domain.orders.fact_metadata import SignalsByType, derived_from, lasting, once_known
-from domain.orders.purchase_signals import (
+from domain.orders.purchase_signals import OrderPlaced
+from domain.orders.screening_signals import (
     AddressChecked,
     AddressVerdict,
     FraudDecided,
     FraudDecision,
     FraudScreened,
     FraudVerdict,
-    OrderPlaced,
 )
 from domain.regions import region_of
 

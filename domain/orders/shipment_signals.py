@@ -4,108 +4,107 @@ A carrier's raw code is kept beside our status and incident, with the name and v
 (`carrier_codes.py`): a mapping can be wrong, and is then corrected.
 """
 
+from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
-from domain.orders.signal_body import ReasonText, SignalBody, SourceId
-from domain.texts import Text
+from msgspec import UNSET, UnsetType, structs
+
+from domain.orders.carrier_codes import read_code
+from domain.orders.scan_status import IncidentReason, ScanStatus
+from domain.orders.signal_body import (
+    Moment,
+    PiecesOfLines,
+    Promise,
+    ReasonText,
+    SignalBody,
+    SourceId,
+    normalize_moment,
+)
+from domain.texts import Text, form
+
+Estimate = Annotated[
+    str,
+    form(
+        r"\d{4}-\d\d-\d\d([Tt ][0-9:.,+\-Zz]{1,30})?",
+        "a day such as 2026-12-24, or a time of RFC 3339",
+        "The carrier's own estimate, never a promise: a day or a time.",
+    ),
+]
 
 
-class LabelCreated(SignalBody, frozen=True, kw_only=True, tag="shipment.label_created"):
+class Direction(StrEnum):
+    OUT = "out"
+    BACK = "back"
+
+
+class ParcelSignal(SignalBody, frozen=True, kw_only=True):
+    """The fields that every signal about a parcel may have; it names the parcel by `shipment`, or by
+    carrier and tracking code."""
+
+    fulfilment: SourceId | UnsetType = UNSET
+    direction: Direction | UnsetType = UNSET
+    rma: Text | UnsetType = UNSET
+    """The return that a parcel on its way back belongs to."""
+    lines: PiecesOfLines | UnsetType = UNSET
+    promise: Promise | UnsetType = UNSET
+    ship_by: Moment | UnsetType = UNSET
+    estimate: Estimate | UnsetType = UNSET
+    collect_by: Moment | UnsetType = UNSET
+    """Until when it can be collected."""
+    proof: Text | UnsetType = UNSET
+    """The proof of delivery: who signed, or where the picture is."""
+
+    def __post_init__(self) -> None:
+        SignalBody.__post_init__(self)
+        for name in ("ship_by", "collect_by"):
+            if isinstance(getattr(self, name), datetime):
+                normalize_moment(self, name)
+
+    @property
+    def parcel(self) -> str | None:
+        """The parcel's identity within the order; None if the signal names none."""
+        shipment: str | None = getattr(self, "shipment", None)
+        if shipment is not None:
+            return shipment
+        carrier, tracking = getattr(self, "carrier", ""), getattr(self, "tracking", "")
+        if isinstance(tracking, str) and tracking:
+            return f"{carrier if isinstance(carrier, str) else ''}:{tracking}"
+        return None
+
+
+class LabelCreated(ParcelSignal, frozen=True, kw_only=True, tag="shipment.label_created"):
     """A label was created: the carrier knows of the parcel, but does not have it yet."""
 
     shipment: SourceId | None = None
     carrier: Text = ""
     tracking: Text = ""
+    location: Text | UnsetType = UNSET
 
 
-class HandedOver(SignalBody, frozen=True, kw_only=True, tag="shipment.handed_over"):
+class ShipmentCancelled(ParcelSignal, frozen=True, kw_only=True, tag="shipment.cancelled"):
+    """The parcel will not be sent: its pieces are to be sent otherwise."""
+
+    shipment: SourceId | None = None
+    carrier: Text = ""
+    tracking: Text = ""
+    location: Text | UnsetType = UNSET
+    reason: ReasonText = ""
+
+
+class HandedOver(ParcelSignal, frozen=True, kw_only=True, tag="shipment.handed_over"):
     """The parcel was handed to the carrier."""
 
     shipment: SourceId | None = None
     carrier: Text = ""
     tracking: Text = ""
+    location: Text | UnsetType = UNSET
 
 
-class ScanStatus(StrEnum):
-    """EasyPost's tracker statuses: the vocabulary that most carriers are mapped to."""
+class Scanned(ParcelSignal, frozen=True, kw_only=True, tag="shipment.scanned"):
+    """A carrier's scan of the parcel; without a status, the mapping reads the carrier's code."""
 
-    UNKNOWN = "unknown"
-    PRE_TRANSIT = "pre_transit"
-    IN_TRANSIT = "in_transit"
-    OUT_FOR_DELIVERY = "out_for_delivery"
-    DELIVERED = "delivered"
-    AVAILABLE_FOR_PICKUP = "available_for_pickup"
-    RETURN_TO_SENDER = "return_to_sender"
-    FAILURE = "failure"
-    CANCELLED = "cancelled"
-    ERROR = "error"
-
-
-class FaultParty(StrEnum):
-    """The party that caused an incident: the prefix of its reason."""
-
-    CARRIER = "carrier"
-    RETAILER = "retailer"
-    CONSIGNEE = "consignee"
-    CUSTOMS = "customs"
-    NOBODY = "nobody"
-    UNKNOWN = "unknown"
-
-
-class IncidentReason(StrEnum):
-    """Why a parcel does not move as it should: karrio's reasons."""
-
-    CARRIER_DAMAGED_PARCEL = "carrier_damaged_parcel"
-    CARRIER_SORTING_ERROR = "carrier_sorting_error"
-    CARRIER_ADDRESS_NOT_FOUND = "carrier_address_not_found"
-    CARRIER_PARCEL_LOST = "carrier_parcel_lost"
-    CARRIER_NOT_ENOUGH_TIME = "carrier_not_enough_time"
-    CARRIER_VEHICLE_ISSUE = "carrier_vehicle_issue"
-    CARRIER_CAPACITY_EXCEEDED = "carrier_capacity_exceeded"
-    CARRIER_MECHANICAL_DELAY = "carrier_mechanical_delay"
-    RETAILER_CANCELLED = "retailer_cancelled"
-    RETAILER_INCORRECT_DATA = "retailer_incorrect_data"
-    RETAILER_NOT_READY = "retailer_not_ready"
-    RETAILER_INCORRECT_PARCEL = "retailer_incorrect_parcel"
-    RETAILER_INCORRECT_DIMENSIONS = "retailer_incorrect_dimensions"
-    RETAILER_PACKAGING_ISSUE = "retailer_packaging_issue"
-    CONSIGNEE_REFUSED = "consignee_refused"
-    CONSIGNEE_BUSINESS_CLOSED = "consignee_business_closed"
-    CONSIGNEE_NOT_AVAILABLE = "consignee_not_available"
-    CONSIGNEE_NOT_HOME = "consignee_not_home"
-    CONSIGNEE_CANCELLED = "consignee_cancelled"
-    CONSIGNEE_VERIFICATION_FAILED = "consignee_verification_failed"
-    CONSIGNEE_INCORRECT_ADDRESS = "consignee_incorrect_address"
-    CONSIGNEE_ACCESS_RESTRICTED = "consignee_access_restricted"
-    CONSIGNEE_SAFE_PLACE_UNAVAILABLE = "consignee_safe_place_unavailable"
-    CUSTOMS_DELAY = "customs_delay"
-    CUSTOMS_DOCUMENTATION = "customs_documentation"
-    CUSTOMS_DUTIES_UNPAID = "customs_duties_unpaid"
-    CUSTOMS_PROHIBITED = "customs_prohibited"
-    CUSTOMS_INSPECTION = "customs_inspection"
-    WEATHER_DELAY = "weather_delay"
-    NATURAL_DISASTER = "natural_disaster"
-    FORCE_MAJEURE = "force_majeure"
-    PARCEL_BEING_RESEARCHED = "parcel_being_researched"
-    SECURITY_ISSUE = "security_issue"
-    REGULATORY_HOLD = "regulatory_hold"
-    UNKNOWN = "unknown"
-
-    @property
-    def fault_party(self) -> FaultParty:
-        if self in (IncidentReason.UNKNOWN, IncidentReason.PARCEL_BEING_RESEARCHED):
-            return FaultParty.UNKNOWN
-        prefix = self.value.partition("_")[0]
-        return FaultParty(prefix) if prefix in _PREFIXES else FaultParty.NOBODY
-
-
-_PREFIXES = frozenset(party.value for party in FaultParty)
-
-
-class Scanned(SignalBody, frozen=True, kw_only=True, tag="shipment.scanned"):
-    """A carrier's scan of the parcel."""
-
-    status: ScanStatus
+    status: ScanStatus | None = None
     shipment: SourceId | None = None
     carrier: Text = ""
     code: Text = ""
@@ -115,13 +114,29 @@ class Scanned(SignalBody, frozen=True, kw_only=True, tag="shipment.scanned"):
     mapping: Text = ""
     """The mapping that gave status and incident, e.g. aftership."""
     mapping_version: Text = ""
+    tracking: Text | UnsetType = UNSET
+    reason: ReasonText | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        ParcelSignal.__post_init__(self)
+        if self.status is None:
+            if not self.code:
+                raise ValueError("give the `status`, or the carrier's `code` and its `mapping`")
+            _read_code(self)
 
 
-class Delivered(SignalBody, frozen=True, kw_only=True, tag="shipment.delivered"):
+class Delivered(ParcelSignal, frozen=True, kw_only=True, tag="shipment.delivered"):
+    """The parcel was delivered, or fetched where it waited."""
+
     shipment: SourceId | None = None
+    carrier: Text | UnsetType = UNSET
+    tracking: Text | UnsetType = UNSET
+    location: Text | UnsetType = UNSET
 
 
-class DeliveryFailed(SignalBody, frozen=True, kw_only=True, tag="shipment.delivery_failed"):
+class DeliveryFailed(ParcelSignal, frozen=True, kw_only=True, tag="shipment.delivery_failed"):
+    """The carrier tried to deliver the parcel, and could not."""
+
     shipment: SourceId | None = None
     reason: ReasonText = ""
     code: Text = ""
@@ -129,10 +144,60 @@ class DeliveryFailed(SignalBody, frozen=True, kw_only=True, tag="shipment.delive
     mapping: Text = ""
     """The mapping that gave status and incident, e.g. aftership."""
     mapping_version: Text = ""
+    carrier: Text | UnsetType = UNSET
+    tracking: Text | UnsetType = UNSET
+    location: Text | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        ParcelSignal.__post_init__(self)
+        if self.code and self.mapping and not self.mapping_version and self.incident is None:
+            _read_code(self)
 
 
-class DamageReported(SignalBody, frozen=True, kw_only=True, tag="shipment.damage_reported"):
+class DamageReported(ParcelSignal, frozen=True, kw_only=True, tag="shipment.damage_reported"):
     """The customer, or support for the customer, reports that the goods arrived damaged."""
 
     shipment: SourceId | None = None
     reason: ReasonText = ""
+    carrier: Text | UnsetType = UNSET
+    tracking: Text | UnsetType = UNSET
+    location: Text | UnsetType = UNSET
+
+
+class ShipmentLost(ParcelSignal, frozen=True, kw_only=True, tag="shipment.lost"):
+    """The carrier, or the shop after a search, says that the parcel is lost."""
+
+    shipment: SourceId | None = None
+    reason: ReasonText = ""
+    carrier: Text | UnsetType = UNSET
+    tracking: Text | UnsetType = UNSET
+    location: Text | UnsetType = UNSET
+
+
+class ClaimKind(StrEnum):
+    NOT_RECEIVED = "not_received"
+    DAMAGED = "damaged"
+    WRONG_ITEM = "wrong_item"
+    MISSING_ITEM = "missing_item"
+    NOT_AS_DESCRIBED = "not_as_described"
+
+
+class CustomerClaimed(ParcelSignal, frozen=True, kw_only=True, tag="customer.claimed"):
+    """The customer says what is wrong with what came, or that nothing came."""
+
+    kind: ClaimKind
+    shipment: SourceId | None = None
+    summary: ReasonText = ""
+
+
+def _read_code(signal: Scanned | DeliveryFailed) -> None:
+    """Fill in what the mapping reads from the carrier's code; a code that none reads is `unknown`."""
+    carrier = signal.carrier if isinstance(signal.carrier, str) else ""
+    read = read_code(signal.mapping, carrier, signal.code)
+    if read is not None:
+        _, incident, version = read
+        structs.force_setattr(signal, "mapping_version", version)
+        if signal.incident is None:
+            structs.force_setattr(signal, "incident", incident)
+    if isinstance(signal, Scanned):
+        structs.force_setattr(signal, "status", read[0] if read else ScanStatus.UNKNOWN)

@@ -5,12 +5,13 @@ Its identity is (source, id, order). `event_time` is when it happened, by the so
 envelope of the recording event has the time of arrival (two clocks, as in EPCIS).
 """
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from functools import lru_cache
-from typing import Annotated, Final
+from functools import cache, lru_cache
+from typing import Annotated, Any, Final, TypeVar, get_args, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from msgspec import Meta, Struct, structs
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from domain.personal_data import PERSONAL
 from domain.texts import Text, form, one_line
@@ -32,19 +33,59 @@ ReasonText = Annotated[str, one_line(500), PERSONAL]
 """Text by the customer or about the customer."""
 SourceId = Annotated[str, one_line(200, least=1)]
 """The source's own id of a statement, a payment or a shipment."""
+_ORDER_ID = r"[^\x00-\x1f\x7f-\x9f]{1,200}"
 OrderId = Annotated[
     str,
     form(
-        "[!-.0-~]{1,120}",
-        "an order id: 1 to 120 visible ASCII characters, none of them a slash or a space",
-        "The shop's id of the order, without a slash.",
+        _ORDER_ID,
+        "an order id: 1 to 200 characters, none of them a control character",
+        "The shop's id of the order.",
     ),
 ]
+OptionalOrderId = Annotated[
+    str,
+    form(
+        r"[^\x00-\x1f\x7f-\x9f]{0,200}",
+        "an order id: 1 to 200 characters, none of them a control character",
+        "The shop's id of the order; left out where `refs` name it.",
+    ),
+]
+DEFAULT_SHOP: Final = "default"
+ShopName = Annotated[
+    str,
+    form(
+        "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}",
+        "a shop of letters, digits, `_`, `.` and `-`, such as default",
+        "The store or channel in which the order's id is unique.",
+    ),
+]
+_KEY_SEPARATOR: Final = "\x1f"
+"""Neither an order id nor a shop can hold it."""
+
+
+def order_key(order: str, shop: str = DEFAULT_SHOP) -> str:
+    """The text that names an order in the log: its id, with its shop unless that is the default one."""
+    return order if shop == DEFAULT_SHOP else f"{order}{_KEY_SEPARATOR}{shop}"
+
+
+def split_order_key(key: str) -> tuple[str, str]:
+    """The order's id and its shop."""
+    order, _, shop = key.partition(_KEY_SEPARATOR)
+    return order, shop or DEFAULT_SHOP
+
+
+T = TypeVar("T")
+
+
+def given(value: T | UnsetType | None) -> T | None:
+    """The value of an optional field; None if it is left out or null."""
+    return None if isinstance(value, UnsetType) else value
 
 
 def check_moment(moment: datetime) -> None:
     """Raise ValueError for a time outside 1990 … 2199: usually a mix-up of units."""
-    if not EARLIEST <= moment < LATEST:
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    if not EARLIEST <= aware < LATEST:
         raise ValueError(
             f"{moment.isoformat()} is not between 1990 and 2199: check the unit and the year"
         )
@@ -57,9 +98,13 @@ def check_day(day: date) -> None:
 
 
 def normalize_moment(struct: Struct, field: str) -> None:
-    """Check a time field and store it in UTC; None stays None. Raises ValueError as check_moment."""
-    moment: datetime | None = getattr(struct, field)
-    if moment is not None:
+    """Check a time field and store it in UTC; None stays None.
+
+    A local time without an offset is left as it is: the signal that holds it names the zone.
+    Raises ValueError as check_moment.
+    """
+    moment: datetime | UnsetType | None = getattr(struct, field)
+    if isinstance(moment, datetime) and moment.tzinfo is not None:
         check_moment(moment)
         if moment.tzinfo is not UTC:
             structs.force_setattr(struct, field, moment.astimezone(UTC))
@@ -77,7 +122,11 @@ def time_zone(name: str) -> ZoneInfo:
 
 
 Moment = Annotated[
-    datetime, Meta(tz=True, description="RFC 3339, with an offset.", extra={"check": check_moment})
+    datetime,
+    Meta(
+        description="RFC 3339, with an offset, or a local time where `time_zone` names its zone.",
+        extra={"check": check_moment},
+    ),
 ]
 
 
@@ -86,18 +135,67 @@ ZoneName = Annotated[
 ]
 
 
+Carrier = Text
+TrackingCode = Annotated[str, one_line(120, least=1)]
+
+
+class TrackingRef(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """A carrier's tracking code; carriers use a code again after some months."""
+
+    code: TrackingCode
+    carrier: Carrier = ""
+
+
+class Refs(
+    Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True, omit_defaults=True
+):
+    """References that lead to an order: ids that other systems know it by."""
+
+    payment: SourceId | None = None
+    refund: SourceId | None = None
+    dispute: SourceId | None = None
+    order_number: SourceId | None = None
+    fulfilment: SourceId | None = None
+    shipment: SourceId | None = None
+    checkout: SourceId | None = None
+    rma: SourceId | None = None
+    tracking: TrackingRef | None = None
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, name) is not None for name in self.__struct_fields__)
+
+
 class SignalBody(
     Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True, tag_field="type"
 ):
-    """The fields of every signal."""
+    """The fields of every signal: it names its order, or references that lead to it."""
 
     source: SourceName
     id: SourceId
-    order: OrderId
+    order: OptionalOrderId = ""
     event_time: Moment
+    shop: ShopName | UnsetType = UNSET
+    refs: Refs | UnsetType = UNSET
+    time_zone: ZoneName | UnsetType = UNSET
+    """The zone of times without an offset. A repeated hour is the earlier one (PEP 495, fold 0)."""
+    replaces: SourceId | UnsetType = UNSET
+    """The id of an earlier statement of the same source, which this one stands for."""
 
     def __post_init__(self) -> None:
+        if not self.order and not given(self.refs):
+            raise ValueError("give `order`, or `refs` that lead to the order")
+        if self.time_zone is not UNSET:
+            zone = time_zone(self.time_zone)
+            localize(self, zone)
         normalize_moment(self, "event_time")
+        for name in _fields_with_times(type(self)):
+            if (local := _find_local_time(getattr(self, name))) is not None:
+                raise ValueError(
+                    f"{name}: {local.isoformat()} has no offset: add one, such as Z or +01:00, or name "
+                    "the zone in `time_zone`"
+                )
+        if self.replaces == self.id:
+            raise ValueError(f"replaces: {self.id} is the id of this signal; name an earlier one")
 
     @property
     def key(self) -> str:
@@ -108,5 +206,96 @@ class SignalBody(
     def type(self) -> str:
         return str(self.__struct_config__.tag)
 
+    @property
+    def shop_name(self) -> str:
+        return DEFAULT_SHOP if isinstance(self.shop, UnsetType) else self.shop
+
+    @property
+    def order_key(self) -> str:
+        """The text that names the order in the log."""
+        return self.order if isinstance(self.shop, UnsetType) else order_key(self.order, self.shop)
+
+
+@cache
+def _fields_with_times(kind: type[Struct]) -> tuple[str, ...]:
+    """The fields of a struct that may hold a time, themselves or deeper."""
+    hints = get_type_hints(kind)
+    return tuple(name for name in kind.__struct_fields__ if _may_hold_time(hints[name]))
+
+
+def _may_hold_time(hint: Any) -> bool:
+    if hint is datetime:
+        return True
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        return bool(_fields_with_times(hint))
+    return any(_may_hold_time(part) for part in get_args(hint))
+
+
+def _find_local_time(value: Any) -> datetime | None:
+    """The first time without an offset in a value; None if there is none."""
+    if isinstance(value, datetime):
+        return value if value.tzinfo is None else None
+    if isinstance(value, Struct):
+        inner: Iterable[Any] = (getattr(value, name) for name in _fields_with_times(type(value)))
+    else:
+        inner = value if isinstance(value, tuple) else ()
+    return next((local for one in inner if (local := _find_local_time(one)) is not None), None)
+
+
+def localize(value: Any, zone: ZoneInfo) -> Any:
+    """Give every local time in a struct the zone, in place; nested structs and tuples too."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=zone) if value.tzinfo is None else value
+    if isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            before = getattr(value, name)
+            after = localize(before, zone)
+            if after is not before:
+                structs.force_setattr(value, name, after)
+            if isinstance(after, datetime):
+                normalize_moment(value, name)
+        return value
+    if isinstance(value, tuple):
+        return tuple(localize(one, zone) for one in value)
+    return value
+
 
 Skus = Annotated[tuple[Text, ...], Meta(max_length=1000)]
+Sku = Annotated[str, one_line(120, least=1)]
+Pieces = Annotated[int, Meta(ge=0, le=100_000)]
+
+
+class LinePieces(
+    Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True, omit_defaults=True
+):
+    """Pieces of a line of the order, or of a component of it: all of them without a quantity."""
+
+    line: SourceId | None = None
+    sku: Sku | None = None
+    quantity: Pieces | None = None
+
+    def __post_init__(self) -> None:
+        if self.line is None and self.sku is None:
+            raise ValueError("name the pieces by `line` or `sku`")
+
+
+PiecesOfLines = Annotated[tuple[LinePieces, ...], Meta(max_length=1000)]
+
+
+class Promise(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """The promise to the customer: delivery by the end of a day, in the customer's time zone."""
+
+    delivery_date: Annotated[date, Meta(extra={"check": check_day})]
+    time_zone: ZoneName = "UTC"
+
+    def __post_init__(self) -> None:
+        time_zone(self.time_zone)
+        check_day(self.delivery_date)
+
+
+class SignalRetracted(SignalBody, frozen=True, kw_only=True, tag="signal.retracted"):
+    """The source takes back an earlier statement of its own: it was never so."""
+
+    of: SourceId
+    """The id of that statement, of the same source."""
+    reason: ReasonText = ""

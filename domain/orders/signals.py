@@ -10,9 +10,11 @@ from domain.orders import message_signals as messages
 from domain.orders import payment_signals as payments
 from domain.orders import purchase_signals as purchase
 from domain.orders import return_signals as returns
+from domain.orders import screening_signals as screening
 from domain.orders import shipment_signals as shipments
 from domain.orders import stock_signals as stock
 from domain.orders import systems_of_record
+from domain.orders.signal_body import SignalRetracted
 
 Signal: TypeAlias = (
     purchase.OrderPlaced
@@ -20,8 +22,8 @@ Signal: TypeAlias = (
     | payments.PaymentAuthorized
     | payments.PaymentCaptured
     | payments.PaymentFailed
-    | purchase.FraudScreened
-    | purchase.AddressChecked
+    | screening.FraudScreened
+    | screening.AddressChecked
     | stock.StockAllocated
     | stock.StockUnavailable
     | stock.Released
@@ -34,7 +36,7 @@ Signal: TypeAlias = (
     | payments.RefundIssued
     | purchase.DuplicateSuspected
     | purchase.PriceFlagged
-    | purchase.FraudDecided
+    | screening.FraudDecided
     | stock.AllocationFailed
     | stock.StockLevelTold
     | stock.StockCounted
@@ -52,6 +54,25 @@ Signal: TypeAlias = (
     | messages.MessageSent
     | messages.MessageReceived
     | messages.WarehouseNoted
+    | purchase.OrderEdited
+    | purchase.OrderRelated
+    | payments.PaymentPending
+    | payments.PaymentVoided
+    | payments.PaymentExpired
+    | payments.RefundFailed
+    | payments.DisputeOpened
+    | payments.DisputeEvidenceSent
+    | payments.DisputeClosed
+    | payments.FraudWarned
+    | shipments.ShipmentCancelled
+    | shipments.ShipmentLost
+    | shipments.CustomerClaimed
+    | stock.FulfilmentHeld
+    | stock.FulfilmentUnheld
+    | stock.FulfilmentRejected
+    | returns.ReturnCancelled
+    | returns.ReturnClosed
+    | SignalRetracted
 )
 
 

@@ -3,25 +3,28 @@
 from datetime import date
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from domain.money import PositiveMoney
-from domain.orders.purchase_signals import Sku
-from domain.orders.signal_body import ReasonText, SignalBody, Skus, check_day
+from domain.orders.signal_body import PiecesOfLines, ReasonText, SignalBody, Sku, Skus, check_day
 from domain.texts import Text
 
-Pieces = Annotated[int, Meta(ge=-10_000_000, le=10_000_000)]
+Level = Annotated[int, Meta(ge=-10_000_000, le=10_000_000)]
 Count = Annotated[int, Meta(ge=0, le=10_000_000)]
 
 
 class StockAllocated(SignalBody, frozen=True, kw_only=True, tag="stock.allocated"):
     warehouse: Text = ""
     skus: Skus = ()
+    lines: PiecesOfLines | UnsetType = UNSET
+    reason: Text | UnsetType = UNSET
 
 
 class StockUnavailable(SignalBody, frozen=True, kw_only=True, tag="stock.unavailable"):
     warehouse: Text = ""
     skus: Skus = ()
+    lines: PiecesOfLines | UnsetType = UNSET
+    reason: Text | UnsetType = UNSET
 
 
 class AllocationFailed(SignalBody, frozen=True, kw_only=True, tag="stock.allocation_failed"):
@@ -30,13 +33,14 @@ class AllocationFailed(SignalBody, frozen=True, kw_only=True, tag="stock.allocat
     warehouse: Text = ""
     skus: Skus = ()
     reason: Text = ""
+    lines: PiecesOfLines | UnsetType = UNSET
 
 
 class StockLevelTold(SignalBody, frozen=True, kw_only=True, tag="stock.level_told"):
     """The stock level of a product, sent to each order that it affects."""
 
     sku: Sku
-    on_hand: Pieces
+    on_hand: Level
     allocated: Count | None = None
     warehouse: Text = ""
 
@@ -46,7 +50,7 @@ class StockCounted(SignalBody, frozen=True, kw_only=True, tag="stock.counted"):
 
     sku: Sku
     counted: Count
-    system: Pieces
+    system: Level
     warehouse: Text = ""
 
 
@@ -56,6 +60,7 @@ class Backordered(SignalBody, frozen=True, kw_only=True, tag="stock.backordered"
     skus: Skus = ()
     expected_on: Annotated[date, Meta(extra={"check": check_day})] | None = None
     warehouse: Text = ""
+    lines: PiecesOfLines | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         SignalBody.__post_init__(self)
@@ -86,3 +91,32 @@ class Released(SignalBody, frozen=True, kw_only=True, tag="fulfilment.released")
     """The order was released to the warehouse."""
 
     warehouse: Text = ""
+    skus: Skus | UnsetType = UNSET
+    lines: PiecesOfLines | UnsetType = UNSET
+
+
+class FulfilmentHeld(SignalBody, frozen=True, kw_only=True, tag="fulfilment.held"):
+    """The warehouse holds pieces, or the whole order if none are named."""
+
+    warehouse: Text = ""
+    skus: Skus = ()
+    lines: PiecesOfLines = ()
+    reason: Text = ""
+
+
+class FulfilmentUnheld(SignalBody, frozen=True, kw_only=True, tag="fulfilment.unheld"):
+    """The warehouse no longer holds them."""
+
+    warehouse: Text = ""
+    skus: Skus = ()
+    lines: PiecesOfLines = ()
+    reason: Text = ""
+
+
+class FulfilmentRejected(SignalBody, frozen=True, kw_only=True, tag="fulfilment.rejected"):
+    """The warehouse refuses to send pieces, or the whole order if none are named."""
+
+    warehouse: Text = ""
+    skus: Skus = ()
+    lines: PiecesOfLines = ()
+    reason: Text = ""

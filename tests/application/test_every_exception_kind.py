@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from domain.orders.shipment_signals import IncidentReason
+from domain.orders.scan_status import IncidentReason
 from domain.orders.signals import Signal
 from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService
 from tests.application.order_stories import ORDER_STORIES

@@ -6,16 +6,7 @@ from datetime import date
 from typing import Any
 
 from domain.orders.payment_signals import PaymentFailed, PaymentStage, RefundRequested
-from domain.orders.purchase_signals import (
-    AddressChecked,
-    AddressVerdict,
-    DuplicateSuspected,
-    FraudDecided,
-    FraudDecision,
-    FraudScreened,
-    FraudVerdict,
-    PriceFlagged,
-)
+from domain.orders.purchase_signals import DuplicateSuspected, PriceFlagged
 from domain.orders.return_signals import (
     ReturnAuthorized,
     ReturnLabelCreated,
@@ -23,13 +14,16 @@ from domain.orders.return_signals import (
     ReturnRefused,
     ReturnRequested,
 )
-from domain.orders.shipment_signals import (
-    DamageReported,
-    DeliveryFailed,
-    LabelCreated,
-    Scanned,
-    ScanStatus,
+from domain.orders.scan_status import ScanStatus
+from domain.orders.screening_signals import (
+    AddressChecked,
+    AddressVerdict,
+    FraudDecided,
+    FraudDecision,
+    FraudScreened,
+    FraudVerdict,
 )
+from domain.orders.shipment_signals import DamageReported, DeliveryFailed, LabelCreated, Scanned
 from domain.orders.stock_signals import (
     AllocationFailed,
     Backordered,

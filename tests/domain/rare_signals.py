@@ -10,19 +10,16 @@ from hypothesis import strategies as st
 from domain.money import PositiveMoney
 from domain.orders.message_signals import Channel, MessageReceived, MessageSent, WarehouseNoted
 from domain.orders.payment_signals import RefundRequested
-from domain.orders.purchase_signals import (
-    DuplicateSuspected,
-    FraudDecided,
-    FraudDecision,
-    PriceFlagged,
-)
+from domain.orders.purchase_signals import DuplicateSuspected, PriceFlagged
 from domain.orders.return_signals import (
     ReturnAuthorized,
     ReturnLabelCreated,
     ReturnLabelFailed,
     ReturnRefused,
 )
-from domain.orders.shipment_signals import DamageReported, IncidentReason, LabelCreated
+from domain.orders.scan_status import IncidentReason
+from domain.orders.screening_signals import FraudDecided, FraudDecision
+from domain.orders.shipment_signals import DamageReported, LabelCreated
 from domain.orders.signals import Signal
 from domain.orders.stock_signals import (
     AllocationFailed,

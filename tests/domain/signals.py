@@ -19,25 +19,17 @@ from domain.orders.payment_signals import (
     PaymentStage,
     RefundIssued,
 )
-from domain.orders.purchase_signals import (
+from domain.orders.purchase_signals import Customer, Line, OrderCancelled, OrderPlaced
+from domain.orders.return_signals import ReturnReceived, ReturnRequested
+from domain.orders.scan_status import ScanStatus
+from domain.orders.screening_signals import (
     AddressChecked,
     AddressVerdict,
-    Customer,
     FraudScreened,
     FraudVerdict,
-    Line,
-    OrderCancelled,
-    OrderPlaced,
-    Promise,
 )
-from domain.orders.return_signals import ReturnReceived, ReturnRequested
-from domain.orders.shipment_signals import (
-    Delivered,
-    DeliveryFailed,
-    HandedOver,
-    Scanned,
-    ScanStatus,
-)
+from domain.orders.shipment_signals import Delivered, DeliveryFailed, HandedOver, Scanned
+from domain.orders.signal_body import Promise
 from domain.orders.signals import Signal
 from domain.orders.stock_signals import Released, StockAllocated, StockUnavailable
 from tests.domain.rare_signals import INCIDENTS, RARE, SAME_FEW, SOME_SKUS, rare

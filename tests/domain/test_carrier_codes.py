@@ -16,7 +16,8 @@ from domain.orders.carrier_codes import (
     map_carrier_code,
 )
 from domain.orders.facts import facts_of
-from domain.orders.shipment_signals import FaultParty, IncidentReason, Scanned, ScanStatus
+from domain.orders.scan_status import FaultParty, IncidentReason, ScanStatus
+from domain.orders.shipment_signals import Scanned
 from tests.domain.signals import signal_fields
 
 EXCEPTIONS = [

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from domain.orders.facts import facts_of
-from domain.orders.shipment_signals import IncidentReason
+from domain.orders.scan_status import IncidentReason
 from tests.domain.exception_signals import (
     backordered,
     checked,

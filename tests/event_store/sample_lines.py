@@ -91,19 +91,12 @@ from domain.orders.payment_signals import (
 )
 from domain.orders.purchase_signals import (
     Address,
-    AddressChecked,
-    AddressVerdict,
     Customer,
     DuplicateSuspected,
-    FraudDecided,
-    FraudDecision,
-    FraudScreened,
-    FraudVerdict,
     Line,
     OrderCancelled,
     OrderPlaced,
     PriceFlagged,
-    Promise,
 )
 from domain.orders.return_signals import (
     ReturnAuthorized,
@@ -113,16 +106,24 @@ from domain.orders.return_signals import (
     ReturnRefused,
     ReturnRequested,
 )
+from domain.orders.scan_status import IncidentReason, ScanStatus
+from domain.orders.screening_signals import (
+    AddressChecked,
+    AddressVerdict,
+    FraudDecided,
+    FraudDecision,
+    FraudScreened,
+    FraudVerdict,
+)
 from domain.orders.shipment_signals import (
     DamageReported,
     Delivered,
     DeliveryFailed,
     HandedOver,
-    IncidentReason,
     LabelCreated,
     Scanned,
-    ScanStatus,
 )
+from domain.orders.signal_body import Promise
 from domain.orders.signals import Signal
 from domain.orders.stock_signals import (
     AllocationFailed,

@@ -8,8 +8,10 @@ from typing import Final
 
 from domain.money import ZERO, PositiveMoney
 from domain.orders.payment_signals import PaymentAuthorized, PaymentCaptured
-from domain.orders.purchase_signals import Address, Customer, Line, OrderPlaced, Promise
-from domain.orders.shipment_signals import Delivered, HandedOver, Scanned, ScanStatus
+from domain.orders.purchase_signals import Address, Customer, Line, OrderPlaced
+from domain.orders.scan_status import ScanStatus
+from domain.orders.shipment_signals import Delivered, HandedOver, Scanned
+from domain.orders.signal_body import Promise
 from domain.orders.signals import Signal
 from domain.orders.stock_signals import Released, StockAllocated
 

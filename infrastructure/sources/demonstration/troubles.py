@@ -10,29 +10,21 @@ from msgspec import structs
 from domain.money import PositiveMoney
 from domain.orders.carrier_codes import AFTERSHIP, KARRIO, map_carrier_code
 from domain.orders.payment_signals import PaymentFailed, PaymentStage, RefundRequested
-from domain.orders.purchase_signals import (
-    FraudDecided,
-    FraudDecision,
-    FraudScreened,
-    FraudVerdict,
-    OrderCancelled,
-    OrderPlaced,
-    PriceFlagged,
-)
+from domain.orders.purchase_signals import OrderCancelled, OrderPlaced, PriceFlagged
 from domain.orders.return_signals import (
     ReturnAuthorized,
     ReturnLabelCreated,
     ReturnLabelFailed,
     ReturnRequested,
 )
+from domain.orders.scan_status import IncidentReason, ScanStatus
+from domain.orders.screening_signals import FraudDecided, FraudDecision, FraudScreened, FraudVerdict
 from domain.orders.shipment_signals import (
     DamageReported,
     DeliveryFailed,
     HandedOver,
-    IncidentReason,
     LabelCreated,
     Scanned,
-    ScanStatus,
 )
 from domain.orders.stock_signals import (
     AllocationFailed,

@@ -9,7 +9,8 @@ import msgspec
 from msgspec import structs
 
 from domain.orders.payment_signals import PaymentCaptured
-from domain.orders.purchase_signals import Line, Promise
+from domain.orders.purchase_signals import Line
+from domain.orders.signal_body import Promise
 from domain.orders.signals import Signal
 
 ZONE_NAME: Final = "America/Sao_Paulo"

@@ -1,0 +1,249 @@
+"""What an order consists of: its lines, charges and discounts, after its edits.
+
+The source that placed the order edits it: its latest revision counts, in any order of arrival.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, Final
+
+from msgspec import UNSET, Struct, structs
+
+from domain.money import ZERO, round_money
+from domain.orders import purchase_signals as purchase
+from domain.orders.fact_metadata import SignalsByType
+from domain.orders.purchase_signals import OrderEdited, OrderPlaced
+from domain.orders.signal_body import Promise, given
+
+
+class OrderLine(Struct, frozen=True, kw_only=True):
+    """A line of the order, with its identity and value; `spread` is its share of the order's discounts."""
+
+    id: str
+    line: purchase.Line
+    gross: Decimal
+    """Price × pieces, less the line's own discount, with the tax that is on top."""
+    spread: Decimal = ZERO
+
+    @property
+    def quantity(self) -> int:
+        return self.line.quantity
+
+    @property
+    def value(self) -> Decimal:
+        return self.gross - self.spread
+
+    @property
+    def freight(self) -> Decimal:
+        return self.line.freight.value if self.line.freight else ZERO
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether its pieces are to be delivered in a parcel."""
+        told = given(self.line.requires_shipping)
+        if told is not None:
+            return told
+        return not given(self.line.gift_card) and self.line.price.value >= 0
+
+    def value_of(self, pieces: int) -> Decimal:
+        """The value of some of its pieces: their share, of which the last piece takes the rest."""
+        return self._share(self.value, pieces)
+
+    def freight_of(self, pieces: int) -> Decimal:
+        return self._share(self.freight, pieces)
+
+    def _share(self, whole: Decimal, pieces: int) -> Decimal:
+        if pieces >= self.quantity:
+            return whole
+        return round_money(whole * pieces / self.quantity, self.line.price.currency)
+
+
+class OrderContent(Struct, frozen=True, kw_only=True, dict=True):
+    """The order by its placing source; without `order.placed`, nothing is known."""
+
+    placed: OrderPlaced | None = None
+    """The first statement that it was placed."""
+    current: OrderPlaced | None = None
+    """The order after its edits."""
+    lines: tuple[OrderLine, ...] = ()
+    lines_at: datetime | None = None
+    """Cancellations up to this time are in the lines already; None if the lines are as first placed."""
+    lines_by: str = ""
+    """The key of the statement that has the lines."""
+    total_told: Decimal | None = None
+    """The total by the source, with the lines, charges and discounts of now."""
+
+    @property
+    def lines_known(self) -> bool:
+        """Whether all lines are known. An order of which no line was told has no charge."""
+        return self.current is not None and self.current.lines_complete and bool(self.lines)
+
+    @cached_property
+    def currency(self) -> str | None:
+        if self.current is None:
+            return None
+        moneys = [line.line.price for line in self.lines]
+        total = given(self.current.total)
+        if moneys:
+            return moneys[0].currency
+        return total.currency if total is not None else None
+
+    @cached_property
+    def charges(self) -> tuple[tuple[str, purchase.Charge, Decimal], ...]:
+        """Each charge beside the lines: its key, and what it costs."""
+        found: list[tuple[str, purchase.Charge, Decimal]] = []
+        for charge in given(self.current.charges) or () if self.current is not None else ():
+            discount = charge.discount.value if charge.discount else ZERO
+            tax = charge.tax.value if charge.tax and not self.prices_include_tax else ZERO
+            key = charge_key(charge.kind, charge.id)
+            count = sum(1 for known, _, _ in found if known.partition("#")[0] == key)
+            found.append(
+                (
+                    f"{key}#{count + 1}" if count else key,
+                    charge,
+                    charge.amount.value - discount + tax,
+                )
+            )
+        return tuple(found)
+
+    @cached_property
+    def prices_include_tax(self) -> bool:
+        return bool(self.lines) and all(given(line.line.tax_included) for line in self.lines)
+
+    @cached_property
+    def parts_total(self) -> Decimal | None:
+        """The sum of lines, freight, charges and tax, before later cancellations; None while lines are missing."""
+        if self.current is None or not self.lines_known:
+            return None
+        tax = given(self.current.tax)
+        has_line_tax = any(given(line.line.tax) is not None for line in self.lines)
+        on_top = tax.value if tax and not has_line_tax and not self.prices_include_tax else ZERO
+        lines = sum((line.value + line.freight for line in self.lines), ZERO)
+        return lines + sum((cost for _, _, cost in self.charges), ZERO) + on_top
+
+    @property
+    def promise(self) -> Promise | None:
+        return self.current.promise if self.current is not None else None
+
+    def line(self, name: str | None) -> OrderLine | None:
+        """The line with this identity, by any name that only one line has."""
+        return self._by_name.get(name or "")
+
+    def lines_of_sku(self, sku: str) -> Sequence[OrderLine]:
+        """The lines with this product, or with it as a component, in their order."""
+        return [
+            line
+            for line in self.lines
+            if line.line.sku == sku or any(c.sku == sku for c in given(line.line.components) or ())
+        ]
+
+    @cached_property
+    def _by_name(self) -> dict[str, OrderLine]:
+        return {line.id: line for line in self.lines}
+
+
+def charge_key(kind: str, id: str | None) -> str:
+    """The identity of a charge within its order."""
+    return f"{kind}:{id}" if id else str(kind)
+
+
+NO_CONTENT: Final = OrderContent()
+_EDITED: Final = tuple(
+    name
+    for name in OrderEdited.__struct_fields__
+    if name not in ("source", "id", "order", "event_time", "shop", "refs", "time_zone", "replaces")
+)
+_PRICING: Final = ("lines", "charges", "discounts", "tax")
+
+
+def content_of(signals: SignalsByType) -> OrderContent:
+    """The order as its placing source has it now."""
+    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
+    if not placed:
+        return NO_CONTENT
+    first = placed[0]
+    versions: list[OrderPlaced | OrderEdited] = [s for s in placed if s.source == first.source]
+    versions += [s for s in signals.get(OrderEdited, []) if s.source == first.source]
+    if len(versions) > 1:
+        versions.sort(key=_revision_key)
+    current, by_lines = _fold_versions(first, versions)
+    lines = _priced_lines(current)
+    total = given(current.total)
+    return OrderContent(
+        placed=first,
+        current=current,
+        lines=lines,
+        lines_at=None if by_lines is first else by_lines.event_time,
+        lines_by=by_lines.key,
+        total_told=total.value if total is not None else None,
+    )
+
+
+def _fold_versions(
+    first: OrderPlaced, versions: Sequence[OrderPlaced | OrderEdited]
+) -> tuple[OrderPlaced, OrderPlaced | OrderEdited]:
+    """The order after its edits, and the version that has its lines."""
+    current: OrderPlaced | None = None
+    by_lines: OrderPlaced | OrderEdited = first
+    for version in versions:
+        if isinstance(version, OrderPlaced):
+            current, by_lines = version, version
+            continue
+        told = {name: getattr(version, name) for name in _EDITED}
+        changes = {name: value for name, value in told.items() if value is not UNSET}
+        if "lines" in changes:
+            by_lines = version
+            changes.setdefault("lines_complete", True)
+        if "total" not in changes and any(name in changes for name in _PRICING):
+            changes["total"] = UNSET
+        base = current if current is not None else first
+        current = structs.replace(base, **changes)
+    return current if current is not None else first, by_lines
+
+
+def _revision_key(version: OrderPlaced | OrderEdited) -> tuple[int, Any, datetime, str]:
+    """Counters come before times, since a source that counts does so from its first version."""
+    revision = version.revision
+    if isinstance(revision, int):
+        return 0, revision, version.event_time, version.key
+    if isinstance(revision, datetime):
+        return 1, revision, version.event_time, version.key
+    return 1, version.event_time, version.event_time, version.key
+
+
+def _priced_lines(order: OrderPlaced) -> tuple[OrderLine, ...]:
+    """The lines with their identities, and the order's discounts spread over them by value."""
+    skus = [line.sku for line in order.lines]
+    lines = []
+    for n, line in enumerate(order.lines, start=1):
+        name = given(line.id)
+        if name is None:
+            name = line.sku if line.sku and skus.count(line.sku) == 1 else f"{line.sku or ''}#{n}"
+        lines.append(OrderLine(id=name, line=line, gross=_gross(line)))
+    discounts = sum((d.amount.value for d in given(order.discounts) or ()), ZERO)
+    return _with_discounts(lines, discounts) if discounts and lines else tuple(lines)
+
+
+def _gross(line: purchase.Line) -> Decimal:
+    discount, tax = given(line.discount), given(line.tax)
+    value = line.price.value * line.quantity
+    value -= discount.value if discount else ZERO
+    value += tax.value if tax and not given(line.tax_included) else ZERO
+    return round_money(value, line.price.currency)
+
+
+def _with_discounts(lines: Sequence[OrderLine], discounts: Decimal) -> tuple[OrderLine, ...]:
+    """Spread by value, rounded; the largest line takes the rest."""
+    whole = sum((max(line.gross, ZERO) for line in lines), ZERO)
+    currency = lines[0].line.price.currency
+    discounts = min(discounts, whole)
+    if not whole:
+        return tuple(lines)
+    shares = [round_money(discounts * max(line.gross, ZERO) / whole, currency) for line in lines]
+    largest = max(range(len(lines)), key=lambda n: (lines[n].gross, -n))
+    shares[largest] += discounts - sum(shares, ZERO)
+    return tuple(
+        structs.replace(line, spread=share) for line, share in zip(lines, shares, strict=True)
+    )
