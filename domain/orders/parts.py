@@ -63,11 +63,10 @@ class ChargePart(Struct, frozen=True, gc=False):
 class ParcelPart(Struct, frozen=True, gc=False):
     id: Annotated[str, derived_from(*_PARCEL)]
     promised_by: Annotated[datetime | None, derived_from(OrderPlaced)] = None
-    late_from: Annotated[datetime | None, derived_from(OrderPlaced)] = None
-    """The first moment at which it is late."""
+    """The first moment after the promised day."""
     delivered_at: Annotated[datetime | None, derived_from(Delivered)] = None
-    lost: Annotated[bool | None, derived_from(Scanned, Delivered)] = None
-    damaged: Annotated[bool | None, derived_from(DamageReported, DeliveryFailed)] = None
+    failure_open: Annotated[bool | None, derived_from(DamageReported, DeliveryFailed)] = None
+    lost_open: Annotated[bool | None, derived_from(Scanned, Delivered)] = None
 
 
 class PaymentPart(Struct, frozen=True, gc=False):
