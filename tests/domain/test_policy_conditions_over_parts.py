@@ -92,6 +92,8 @@ SUMS = [
     (["10 CHF", "1 CHF"], "is", "11", "11", True),
     (["10 EUR", None], "at_least", "0 EUR", None, False),
     (["10 EUR", "5"], "at_least", "0 EUR", None, False),
+    (["10 EUR", "0 CHF"], "is", "10 EUR", None, False),
+    (["0 EUR", "0 CHF"], "is", "0 EUR", None, False),
     (["10 EUR", "0"], "is", "10 EUR", "10 EUR", True),
     (["0"], "below", "1 EUR", "0", True),
     ([], "below", "1 EUR", "0", True),
