@@ -257,8 +257,50 @@ def test_unknown_values_are_no_step(table) -> None:
     )
     log = servicenow.read_log(file)
     planned = plan_commands(log.incidents["1"])
-    assert names(planned.commands) == "Open Reroute Assign Touch Reroute Assign HandOff HandOff"
+    assert names(planned.commands) == "Open Reroute Assign Touch HandOff Assign HandOff HandOff"
     assert planned.impossible == ()
+    assert carry_out(log, servicenow.NAMES) == definition.servicenow(file)
+
+
+@pytest.mark.parametrize(
+    ("groups", "commands"),
+    [
+        (("A", "?", "B"), "Open Touch HandOff"),
+        (("A", "", "?", "?", "B"), "Open Touch Touch Touch HandOff"),
+        (("A", "?", "A"), "Open Touch Touch"),
+        (("A", "?", "B", "?", "A"), "Open Touch HandOff Touch HandOff"),
+        (("?", "A", "?", "B"), "Open Reroute Touch HandOff"),
+    ],
+)
+def test_a_group_stays_until_another_known_one_comes(table, groups, commands: str) -> None:
+    file = table(*(servicenow_row(n, "New", group=group) for n, group in enumerate(groups)))
+    log = servicenow.read_log(file)
+    planned = plan_commands(log.incidents["1"])
+    assert (names(planned.commands), planned.impossible) == (commands, ())
+    assert carry_out(log, servicenow.NAMES) == definition.servicenow(file)
+
+
+@pytest.mark.parametrize(
+    ("groups", "moves"),
+    [
+        (("A", "?", "B", "?"), "HandOff"),
+        (("A", "?", "A", "?"), ""),
+        (("?", "A", "?", "B"), "Reroute HandOff"),
+        (("A", "B", "?", "A"), "HandOff HandOff"),
+    ],
+)
+def test_a_closed_incident_keeps_its_known_group_too(table, groups, moves: str) -> None:
+    first, *rest = groups
+    file = table(
+        servicenow_row(1, "Resolved", group=first),
+        servicenow_row(2, "Closed", group="?"),
+        *(servicenow_row(n, "Closed", group=group) for n, group in enumerate(rest, 3)),
+        servicenow_row(9, "New", reopened=1, group="?"),
+    )
+    log = servicenow.read_log(file)
+    planned = plan_commands(log.incidents["1"])
+    after = names(planned.commands).partition("Reopen")[2].strip()
+    assert (after, planned.impossible) == (moves, ())
     assert carry_out(log, servicenow.NAMES) == definition.servicenow(file)
 
 
