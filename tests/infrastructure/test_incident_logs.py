@@ -193,6 +193,24 @@ def test_a_malformed_line_does_not_affect_other_lines(table, line: bytes, why: s
     assert str(log.refusals[0]) == f"log.csv:3: {why}"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_log_is_read_in_every_encoding(table, encoding: str, packed: bool) -> None:
+    file = table(GOOD, servicenow_row(1, "Active", group="caf\xe9\u2028"))
+    content = file.read_text(encoding="utf-8").encode(encoding)
+    file.write_bytes(gzip.compress(content) if packed else content)
+    log = servicenow.read_log(file)
+    assert (log.updates, log.refused) == (2, 0)
+    assert log.incidents["1"][0].group == "caf\xe9\u2028".strip()
+
+
+def test_a_log_in_an_encoding_that_is_not_read_is_refused_with_a_remedy(table) -> None:
+    file = table(GOOD)
+    file.write_bytes(file.read_bytes().decode().encode("utf-16-le"))
+    with pytest.raises(LogUnreadable, match=r"log\.csv: .*write it in UTF-8"):
+        servicenow.read_log(file)
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
     [
