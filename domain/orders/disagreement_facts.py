@@ -66,7 +66,7 @@ def latest_by_system(stated: Iterable[SystemStated], field: StatedField) -> list
 
 
 def values_differ(stated: Iterable[SystemStated], field: StatedField) -> bool:
-    return len({_normalize_value(s.value, field) for s in stated}) > 1
+    return len({normalize_value(s.value, field) for s in stated}) > 1
 
 
 def _last_change(stated: Iterable[SystemStated], field: StatedField) -> datetime | None:
@@ -76,7 +76,7 @@ def _last_change(stated: Iterable[SystemStated], field: StatedField) -> datetime
     for one in stated:
         if one.field is field:
             before = {*held.values()}
-            held[one.system] = _normalize_value(one.value, field)
+            held[one.system] = normalize_value(one.value, field)
             if {*held.values()} != before:
                 changed_at = one.event_time
     return changed_at
@@ -90,7 +90,7 @@ def _describe_values(stated: Iterable[SystemStated], field: StatedField) -> str:
     )
 
 
-def _normalize_value(value: str, field: StatedField) -> str:
+def normalize_value(value: str, field: StatedField) -> str:
     """Remove what makes no difference: case, spaces, and trailing zeros of an amount."""
     plain = "".join(value.casefold().split())
     return _TRAILING_ZEROS.sub(_strip_trailing_zeros, plain) if field in _AMOUNTS else plain
