@@ -21,6 +21,7 @@ from domain.adjustments.errors import (
 )
 from domain.adjustments.provider_statement import RefundStatus, StatementLine
 from domain.money import Money
+from infrastructure.csv_cells import unguard_cell
 from infrastructure.payments import http_client
 
 _REFUSED_STATUSES = (400, 422)
@@ -123,9 +124,9 @@ def _parse_line(
 ) -> StatementLine:
     numbered, reference, key, payment, created_at, status, currency, amount, total = row
     line = StatementLine(
-        reference=reference,
-        key=key or None,
-        payment=payment,
+        reference=unguard_cell(reference),
+        key=unguard_cell(key) or None,
+        payment=unguard_cell(payment),
         amount=Money(amount, currency),
         status=RefundStatus(status),
         created_at=datetime.fromisoformat(created_at),
