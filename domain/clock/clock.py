@@ -16,7 +16,6 @@ from typing import assert_never
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from domain.clock.calendars import after_business_time, business_time, next_cut_off
 from domain.clock.local_times import to_utc
 from domain.clock.measure_runs import (
     TIME_RESOLUTION,
@@ -26,6 +25,7 @@ from domain.clock.measure_runs import (
     TimeAttribution,
     time_if_reached,
 )
+from domain.clock.open_hours import after_business_time, business_time, next_cut_off
 from domain.clock.terms import Dependency, Measure, ServiceTerms
 from domain.clock.time_split import NO_TIME, TimeTally, split_seconds
 from domain.struct_fields import fill
