@@ -266,7 +266,12 @@ class Clock(Struct, frozen=True, kw_only=True):
         limit, cut_off = self.terms.limit(measure), self.terms.cut_off(measure)
         if cut_off is not None and not run.is_missed(used):
             earliest = self._after(max(NO_TIME, (limit or NO_TIME) - used))
-            due_at = next_cut_off(self.terms.calendar, cut_off, earliest)
+            due_at = next_cut_off(
+                self.terms.calendar,
+                cut_off,
+                earliest,
+                while_open=self.terms.cut_offs_while_open is True,
+            )
             return used + business_time(self.terms.calendar, self._now, due_at), due_at
         if cut_off is not None:
             limit = run.limit

@@ -40,13 +40,15 @@ def after_business_time(
     return compile_open_hours(calendar).after_business_time(start, duration)
 
 
-def next_cut_off(calendar: BusinessCalendar, name: str, start: datetime) -> datetime:
-    """The next cut-off of an open day, at `start` or after it, in UTC. A cut-off outside of the opening
-    hours is at the closing time before it, when somebody is there.
+def next_cut_off(
+    calendar: BusinessCalendar, name: str, start: datetime, *, while_open: bool = True
+) -> datetime:
+    """The next cut-off of an open day, at `start` or after it, in UTC. With `while_open`, a cut-off outside
+    of the opening hours is at the closing time before it, when somebody is there.
 
     Raises ValueError for an unknown name, and if no open day comes within the horizon.
     """
-    return compile_open_hours(calendar).next_cut_off(name, start)
+    return compile_open_hours(calendar).next_cut_off(name, start, while_open)
 
 
 @lru_cache(maxsize=256)
@@ -113,7 +115,7 @@ class OpenHours:
             spent -= month.total
         raise ValueError(f"the calendar is not open for {duration} within {HORIZON_YEARS} years")
 
-    def next_cut_off(self, name: str, start: datetime) -> datetime:
+    def next_cut_off(self, name: str, start: datetime, while_open: bool) -> datetime:
         start = to_utc(start)
         at = self._calendar.cut_offs.get(name)
         if at is None:
@@ -123,8 +125,9 @@ class OpenHours:
         day = start.astimezone(self._zone).date() - DAY
         for _ in range(366 * HORIZON_YEARS):
             if self._calendar.always_open or self._intervals(day):
-                wanted = local_time_to_utc(day, at, self._zone, later=at == "24:00")
-                moment = self._when_open(day, wanted)
+                moment = local_time_to_utc(day, at, self._zone, later=at == "24:00")
+                if while_open and not self._calendar.always_open:
+                    moment = self._when_open(day, moment)
                 if moment >= start:
                     return moment
             day += DAY
@@ -133,8 +136,6 @@ class OpenHours:
     def _when_open(self, day: date, moment: datetime) -> datetime:
         """The moment, a time of this day, if it is within the opening hours; else the closing time before.
         Opening and closing times are within."""
-        if self._calendar.always_open:
-            return moment
         # 24:00 is the beginning of the next day.
         near = [*self._intervals(day), *self._intervals(day + DAY)]
         if any(opening <= moment <= closing for opening, closing in near):

@@ -183,6 +183,19 @@ def test_the_next_cut_off_is_that_of_an_open_day(case) -> None:
     assert next_cut_off(OFFICE, name, utc(start)) == utc(expected)
 
 
+@pytest.mark.parametrize(
+    ("name", "start", "expected"),
+    [
+        ("warehouse", "2026-12-23T13:00:01", "2026-12-24T13:00"),
+        ("warehouse", "2026-12-24T13:00:01", "2026-12-28T13:00"),
+        ("finance", "2026-12-23T23:00", "2026-12-23T23:00"),
+        ("finance", "2026-12-24T22:00", "2026-12-24T23:00"),
+    ],
+)
+def test_in_older_terms_a_cut_off_stays_outside_of_the_opening_hours(name, start, expected) -> None:
+    assert next_cut_off(OFFICE, name, utc(start), while_open=False) == utc(expected)
+
+
 def spans(day: str, *texts: str) -> dict[date, tuple[Period, ...]]:
     return {date.fromisoformat(day): hours(*texts)}
 

@@ -76,7 +76,12 @@ PLAIN = st.builds(
 )
 CUT_OFFS = st.dictionaries(st.sampled_from(Measure), st.just("out"), min_size=1)
 WITH_CUT_OFFS = st.builds(
-    lambda terms, named: msgspec.structs.replace(terms, by_cut_off=named), PLAIN, CUT_OFFS
+    lambda terms, named, while_open: msgspec.structs.replace(
+        terms, by_cut_off=named, cut_offs_while_open=while_open
+    ),
+    PLAIN,
+    CUT_OFFS,
+    st.sampled_from([msgspec.UNSET, True]),
 )
 TERMS = PLAIN | WITH_CUT_OFFS
 GAPS = st.timedeltas(NOTHING, timedelta(hours=40)) | st.just(NOTHING)
@@ -254,11 +259,14 @@ def test_an_undisturbed_measure_with_a_cut_off_gets_its_minimum_time_and_is_late
         run = clock.runs[measure]
         if not run.is_running or run.due_at is None or run.breached_at is not None:
             continue
-        assert next_cut_off(terms.calendar, name, run.due_at) == run.due_at
+        while_open = terms.cut_offs_while_open is True
+        found = next_cut_off(terms.calendar, name, run.due_at, while_open=while_open)
+        assert found == run.due_at
         at_due, late = (clock.standing(measure, at) for at in (run.due_at, run.due_at + MOMENT))
         assert (at_due.left, at_due.breached_at) == (NOTHING, None)
         assert at_due.used >= (terms.limit(measure) or NOTHING)
-        if business_time(terms.calendar, run.due_at - MOMENT, run.due_at) == NOTHING:
+        ends = business_time(terms.calendar, run.due_at - MOMENT, run.due_at) == MOMENT
+        if while_open and not ends:
             # Somebody is there from then on.
             assert business_time(terms.calendar, run.due_at, run.due_at + MOMENT) == MOMENT
         assert late.breached_at == run.due_at + MOMENT
