@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infrastructure.csv_cells import guard_cell, unguard_cell, write_rows
-from infrastructure.payments.local import read_statement
 from infrastructure.payments.provider.ledger import LedgerRefund
 from infrastructure.payments.provider.own_api import write_statement
+from infrastructure.payments.statement_file import read_statement
 
 FORMULAS = [
     "=1+1",
@@ -100,8 +100,8 @@ def test_a_statement_guards_its_ids_and_is_read_with_the_ids_as_they_were() -> N
         )
         for n, one in enumerate(odd)
     ]
-    written = write_statement(refunds).decode()
-    cells = [row[3] for row in [*csv.reader(written.splitlines())][1:-1]]
+    written = write_statement(refunds)
+    cells = [row[3] for row in [*csv.reader(written.decode().splitlines())][1:-1]]
     assert [cell for cell in cells if cell[0] in "=+@"] == []
     assert cells == ["'=pay", "'+1", "'-x", "'@x", "''=x", "-12", "' =x"]
     lines = [*read_statement(written)]

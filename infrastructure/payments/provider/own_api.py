@@ -23,11 +23,8 @@ from infrastructure.payments.provider.messages import (
     json_response,
 )
 from infrastructure.payments.provider.switches import FaultSwitches, SwitchBoard
+from infrastructure.payments.statement_file import COLUMNS
 
-COLUMNS = (
-    *("line", "reference", "key", "payment", "created_at", "status"),
-    *("currency", "amount", "running_total"),
-)
 MAX_PAGE_SIZE = 100
 _API_NAME = "own"
 _Id = Annotated[str, Meta(min_length=1, max_length=255)]
