@@ -236,7 +236,7 @@ def test_the_file_of_a_provider_is_compared_unchanged(shop: Shop, tmp_path: Path
 
 
 def test_an_odd_line_is_named_and_everything_else_is_compared(shop: Shop) -> None:
-    agrees, odd, strange = keys = [shop.ordered() for _ in range(3)]
+    _, odd, strange = keys = [shop.ordered() for _ in range(3)]
     shop.pay(*keys)
     update = "UPDATE refunds SET"
     shop.write_into_ledger(f"{update} currency = 'XYZ' WHERE key = ?", odd)
