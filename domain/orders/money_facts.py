@@ -3,59 +3,43 @@
 They read the ledger (`money_ledger.py`). Amounts are in the currency of the charge.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from msgspec import Struct
 
 from domain.money import ZERO
 from domain.orders.authorizations import PAYMENT_SIGNALS, last_failure, statements_by_time
-from domain.orders.disputes import DISPUTE_SIGNALS
 from domain.orders.fact_metadata import SignalsByType, derived_from, first_event_time, growing
 from domain.orders.goods import Goods
-from domain.orders.money_structs import OrderMoney, PaymentMoney, RefundState
-from domain.orders.parcels import PARCEL_SIGNALS
+from domain.orders.goods_parts import GOODS_FEEDS
+from domain.orders.money_ledger import MONEY_FEEDS
+from domain.orders.money_structs import OrderMoney, PaymentMoney
 from domain.orders.payment_signals import (
-    PaymentAuthorized,
     PaymentCaptured,
     PaymentFailed,
     PaymentStage,
-    RefundFailed,
     RefundIssued,
     RefundRequested,
 )
-from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPlaced, PriceFlagged
-from domain.orders.return_signals import ReturnReceived
+from domain.orders.purchase_signals import OrderEdited, OrderPlaced, PriceFlagged
 from domain.orders.signal_body import given
-from domain.orders.stock_signals import (
-    AllocationFailed,
-    Backordered,
-    FulfilmentRejected,
-    StockAllocated,
-    StockUnavailable,
-)
 
 CAPTURE_NOTICE: Final = timedelta(hours=24)
 """A capture is due this long before its authorization expires."""
 CASH_ON_DELIVERY: Final = "cash_on_delivery"
-REFUND_SIGNALS: Final = (RefundRequested, RefundIssued, RefundFailed)
 ORDER_SIGNALS: Final = (OrderPlaced, OrderEdited)
-GOODS_SIGNALS: Final = (
-    *(*ORDER_SIGNALS, OrderCancelled, *PARCEL_SIGNALS, ReturnReceived),
-    *(StockAllocated, StockUnavailable, Backordered, AllocationFailed, FulfilmentRejected),
-)
-"""What the cancelled, unavailable and returned pieces are derived from."""
-MONEY_SIGNALS: Final = (*GOODS_SIGNALS, *PAYMENT_SIGNALS, *REFUND_SIGNALS, *DISPUTE_SIGNALS)
+MONEY_SIGNALS: Final = (*GOODS_FEEDS, *MONEY_FEEDS)
 _PAID: Final = (*ORDER_SIGNALS, *PAYMENT_SIGNALS)
 _CURRENCY: Final = "charge.currency"
 _order = derived_from(*ORDER_SIGNALS)
-_charge = derived_from(*GOODS_SIGNALS, *PAYMENT_SIGNALS, currency=_CURRENCY)
+_charge = derived_from(*GOODS_FEEDS, *PAYMENT_SIGNALS, currency=_CURRENCY)
 _paid = derived_from(*_PAID)
 _paid_amount = derived_from(*_PAID, currency=_CURRENCY)
 _amount = derived_from(*MONEY_SIGNALS, currency=_CURRENCY)
-_cancelled = derived_from(*GOODS_SIGNALS, *PAYMENT_SIGNALS)
+_cancelled = derived_from(*GOODS_FEEDS, *PAYMENT_SIGNALS)
 
 
 class ChargeFacts(Struct, frozen=True, gc=False):
@@ -186,4 +170,64 @@ def payment_facts(signals: SignalsByType, money: OrderMoney, goods: Goods) -> Pa
         authorization_expires_at=min(expiries, default=None),
         to_void_since=to_void,
         voids_open=to_void is not None,
+    )
+
+
+def _tenders(signals: SignalsByType, goods: Goods) -> tuple[str, ...] | None:
+    """The means of payment by the order of now, else by the first statement that names them."""
+    current = goods.content.current
+    if current is not None and current.tenders is not None:
+        return current.tenders
+    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
+    return next((one.tenders for one in placed if one.tenders is not None), None)
+
+
+def _is_complete(money: OrderMoney, goods: Goods, tenders: Sequence[str] | None) -> bool:
+    """Several captures of one payment are one payment; an open authorization is still to be captured."""
+    paid = [one for one in money.payments if one.captures and not one.is_open]
+    return goods.content.lines_known and tenders is not None and len(paid) >= len(tenders)
+
+
+def _unrated(money: OrderMoney, amount: Callable[[PaymentMoney], Decimal]) -> list[Decimal]:
+    """The sums of the payments of which no rate is known, one for each currency."""
+    sums: dict[str | None, Decimal] = {}
+    for one in money.payments:
+        if one.rate is None or one.rate_assumed:
+            sums[one.currency] = sums.get(one.currency, ZERO) + amount(one)
+    return [*sums.values()]
+
+
+def _has_conflict(signals: SignalsByType, money: OrderMoney) -> bool:
+    if any(one.captures and (one.rate is None or one.rate_assumed) for one in money.payments):
+        return True
+    rated = {one.currency for one in money.payments}
+    captured = {capture.amount.currency for capture in signals.get(PaymentCaptured, ())}
+    return not captured <= {*rated, money.currency}
+
+
+def _to_void_since(
+    payments: Iterable[PaymentMoney], money: OrderMoney, goods: Goods
+) -> datetime | None:
+    cancelled_at = goods.cancelled_at
+    if cancelled_at is None or not money.is_cancelled:
+        return None
+    found = [max(cancelled_at, one.authorized_at) for one in payments if one.authorized_at]
+    return min(found, default=None)
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, ZERO)
+
+
+def refund_facts(signals: SignalsByType, money: OrderMoney) -> RefundFacts:
+    refunds: list[RefundIssued] = signals.get(RefundIssued, [])
+    requested_at = first_event_time(signals, RefundRequested)
+    return RefundFacts(
+        issued=max([money.given_back, *_unrated(money, lambda one: one.given_back)]),
+        outstanding=max(money.captured - money.given_back - money.disputed, ZERO),
+        answered_at=next(
+            (r.event_time for r in refunds if requested_at and r.event_time >= requested_at), None
+        ),
+        due=money.refund_due,
+        requested_open=money.reserved,
     )

@@ -5,13 +5,15 @@ Facts, the guard of adjustments, approval sums and reconciliation read these fig
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Final
 
 from msgspec import structs
 
 from domain.money import ZERO
+from domain.orders.authorizations import PAYMENT_SIGNALS
 from domain.orders.charges import Costs, OrderCharge, charge_of, costs_of, owed_for, versions_before
 from domain.orders.content import OrderContent
-from domain.orders.disputes import disputes_of
+from domain.orders.disputes import DISPUTE_SIGNALS, disputes_of
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.goods import Goods
 from domain.orders.money_structs import (
@@ -22,15 +24,16 @@ from domain.orders.money_structs import (
     RefundMoney,
     RefundState,
 )
-from domain.orders.notices import Notice
 from domain.orders.payment_signals import PaymentCaptured
 from domain.orders.payments import payments_of
 from domain.orders.refund_shares import Given, Shares
+from domain.orders.refund_statements import REFUND_SIGNALS
 from domain.orders.refunds import in_order, in_payment, is_line_exceeded, refunds_of
 from domain.orders.return_signals import ReturnReceived
 from domain.orders.signal_body import given
 
 __all__ = [
+    "MONEY_FEEDS",
     "Capture",
     "DisputeMoney",
     "OrderMoney",
@@ -39,6 +42,12 @@ __all__ = [
     "RefundState",
     "money_of",
 ]
+
+
+MONEY_FEEDS: Final[frozenset[type]] = frozenset(
+    (*PAYMENT_SIGNALS, *REFUND_SIGNALS, *DISPUTE_SIGNALS)
+)
+"""The signals about money; those about the goods change the money too."""
 
 
 def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
@@ -193,7 +202,7 @@ def _with_balance(
             ),
             ZERO,
         )
-    returned = sum((one.returned for one in goods.lines))
+    returned = sum(one.returned for one in goods.lines)
     fees = _return_fees(signals) if returned else ZERO
     back = money.given_back + money.disputed
     highest = money.highest_charge if money.highest_charge is not None else money.charge

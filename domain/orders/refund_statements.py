@@ -25,6 +25,7 @@ _STATES: Final[dict[type[Any], RefundState]] = {
     RefundIssued: RefundState.ISSUED,
     RefundFailed: RefundState.FAILED,
 }
+REFUND_SIGNALS: Final = (RefundRequested, RefundIssued, RefundFailed)
 _RANKS: Final = {RefundRequested: 0, RefundIssued: 1, RefundFailed: 2}
 
 
