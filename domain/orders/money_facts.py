@@ -154,8 +154,8 @@ def payment_facts(signals: SignalsByType, money: OrderMoney, goods: Goods) -> Pa
         tenders_told=tenders is not None,
         none_chosen=tenders == () and money.charge_before_cancellation != 0,
         complete=is_complete,
-        overpaid=money.overpaid if is_complete and known else None,
-        underpaid=money.underpaid if is_complete and known else None,
+        overpaid=_overpaid(money) if is_complete and known else None,
+        underpaid=_underpaid(money) if is_complete and known else None,
         currency_conflict=_has_conflict(signals, money),
         difference=max(money.overpaid, underpaid) if known else None,
         capture_failed=any(f.stage is PaymentStage.CAPTURE for f in signals.get(PaymentFailed, [])),
@@ -203,6 +203,17 @@ def _has_conflict(signals: SignalsByType, money: OrderMoney) -> bool:
     rated = {one.currency for one in money.payments}
     captured = {capture.amount.currency for capture in signals.get(PaymentCaptured, ())}
     return not captured <= {*rated, money.currency}
+
+
+def _overpaid(money: OrderMoney) -> Decimal:
+    """What is overpaid; negative where less was captured than charged."""
+    return money.overpaid or min(money.captured - (money.highest_charge or ZERO), ZERO)
+
+
+def _underpaid(money: OrderMoney) -> Decimal:
+    """What is underpaid; negative where more was captured than charged."""
+    before = money.charge_before_cancellation or ZERO
+    return money.underpaid or min(before - money.captured, ZERO)
 
 
 def _to_void_since(

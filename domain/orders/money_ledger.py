@@ -103,6 +103,11 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
         exceeded_lines=frozenset(
             id for id in costs.ceilings if is_line_exceeded(id, issued, costs)
         ),
+        exceeded_charges=frozenset(
+            key
+            for key, cost in costs.charge_ceilings.items()
+            if issued.charges.get(key, ZERO) > cost
+        ),
         notices=tuple(dict.fromkeys(notices)),
     )
     return _with_balance(money, signals, goods, costs, issued)

@@ -157,4 +157,5 @@ class OrderMoney(Struct, frozen=True, kw_only=True):
     charge_left: Mapping[str, Decimal] = {}
     exceeded_lines: frozenset[str] = frozenset()
     """The lines for which more was given back than they cost, or for more pieces than they have."""
+    exceeded_charges: frozenset[str] = frozenset()
     notices: tuple[Notice, ...] = ()

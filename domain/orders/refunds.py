@@ -69,16 +69,16 @@ def _refund(
 ) -> tuple[RefundMoney, Shares]:
     own = one.currency or currency
     settles: Money | None = one.last("settles")
-    in_order = in_order(one.value, own, settles, payment, currency)
+    settled = in_order(one.value, own, settles, payment, currency)
     rate = Decimal(1) if own == currency else None
-    if one.value and in_order is not None:
-        rate = in_order / one.value
+    if one.value and settled is not None:
+        rate = settled / one.value
     elif payment is not None and own == payment.currency:
         rate = payment.rate
     shares = share_refund(
         Statement(
             key=one.statements[-1].key,
-            amount=in_order if one.value is not None else None,
+            amount=settled if one.value is not None else None,
             lines=one.last("lines") or (),
             charges=one.last("charges") or (),
             rate=rate,
@@ -88,7 +88,7 @@ def _refund(
         known,
     )
     if one.value is None:
-        in_order = shares.total
+        settled = shares.total
     amount = one.value if one.value is not None else shares.total
     refund = RefundMoney(
         id=one.id,
@@ -106,7 +106,7 @@ def _refund(
         sources=tuple(s.key for s in one.statements),
         assumed=one.assumed,
         of_payment=in_payment(amount, own, settles, payment, currency),
-        settled=in_order,
+        settled=settled,
     )
     return refund, shares
 
