@@ -64,7 +64,7 @@ class PaymentFacts(Struct, frozen=True, gc=False):
     """More than 0 was captured."""
     tenders_told: Annotated[bool, _order]
     """The checkout named the means of payment."""
-    none_chosen: Annotated[bool, _order]
+    none_chosen: Annotated[bool, _cancelled]
     """The checkout reported that no payment was chosen, and the order is not free."""
     complete: Annotated[bool, _paid]
     """All lines are known, and each tender has a payment of which nothing more is to be captured."""

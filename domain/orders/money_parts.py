@@ -12,6 +12,7 @@ from domain.orders.authorizations import PAYMENT_SIGNALS
 from domain.orders.disputes import DISPUTE_SIGNALS
 from domain.orders.fact_metadata import derived_from
 from domain.orders.goods import Goods
+from domain.orders.goods_parts import GOODS_FEEDS
 from domain.orders.money_structs import (
     DisputeMoney,
     OrderMoney,
@@ -32,6 +33,7 @@ _payment = derived_from(*_ORDER, *PAYMENT_SIGNALS)
 _payment_amount = derived_from(*_ORDER, *PAYMENT_SIGNALS, currency=_CURRENCY)
 _refund = derived_from(*_REFUNDS)
 _refund_amount = derived_from(*_REFUNDS, currency=_CURRENCY)
+_void = derived_from(*GOODS_FEEDS, *PAYMENT_SIGNALS)
 _all = derived_from(*_ALL)
 _all_amount = derived_from(*_ALL, currency=_CURRENCY)
 
@@ -77,7 +79,7 @@ class PaymentPart(Struct, frozen=True, gc=False):
     failed_at: Annotated[datetime | None, _payment] = None
     """When its last failure was first stated."""
     failure_open: Annotated[bool | None, _payment] = None
-    to_void_since: Annotated[datetime | None, _all] = None
+    to_void_since: Annotated[datetime | None, _void] = None
     """Since when it is open although the order was cancelled: the later of both."""
     too_much: Annotated[bool | None, _all] = None
     """More was given back of it than was captured."""
