@@ -99,7 +99,7 @@ def test_every_semantic_error_has_its_path(checked: Check, shipped: Policy) -> N
     mismatch["when"]["all"][1]["any"][0]["above"] = "a lot"
     mismatch["when"]["all"][1]["any"][1] = {"fact": "payment.underpaid", "above": 0.5}
     missing["when"] = {"fact": "payment.none_chosen", "is": "yes"}
-    stock["when"] = {"fact": "part.lost", "is": True}
+    stock["when"] = {"fact": "part.lost_open", "is": True}
     ended["when"] = {"all": []}
     handed["when"] = {"fact": "order.cancelled", "is": True, "known": True}
     order["when"] = {

@@ -17,16 +17,16 @@ from domain.policy.amounts import Amount, Rates, parse_amount
 from domain.policy.decision import Verdict
 from domain.policy.differences import describe_value
 from domain.policy.document import Bucket, Severity
-from domain.policy.facts import CaseFacts
+from domain.policy.facts import OWN_FACTS, CaseFacts
 from domain.policy.reader import read_policy
 from tests.domain.parts import compiled, order_of, passes
 from tests.domain.policies import shipped
 from tests.domain.signals import BOUNDED_SETTINGS, captured, line, placed
 
 RATES = Rates("EUR", {"USD": Decimal("0.5"), "BRL": Decimal("0.2")})
-LOST = {"fact": "part.lost", "is": True}
+LOST = {"fact": "part.lost_open", "is": True}
 THREE = order_of(
-    parcel=[ParcelPart("P1", lost=True), ParcelPart("P2", lost=False), ParcelPart("P3")],
+    parcel=[ParcelPart("P1", lost_open=True), ParcelPart("P2", lost_open=False), ParcelPart("P3")],
     line=[LinePart("a", ordered=2), LinePart("b", ordered=3)],
 )
 
@@ -48,13 +48,13 @@ def verdict(plain: dict[str, Any], facts: Any, rates: Rates = RATES) -> Verdict:
 @pytest.mark.parametrize(
     ("condition", "expected"),
     [
-        ({"any": "parcel", "where": LOST}, ("any(parcel where part.lost is true)", "is true", True)),
-        ({"every": "parcel", "where": LOST}, ("every(parcel where part.lost is true)", "is true", False)),
+        ({"any": "parcel", "where": LOST}, ("any(parcel where part.lost_open is true)", "is true", True)),
+        ({"every": "parcel", "where": LOST}, ("every(parcel where part.lost_open is true)", "is true", False)),
         ({"every": "refund", "where": {"fact": "part.id", "known": True}}, ("every(refund where part.id is known)", "is true", False)),
         ({"any": "refund", "where": {"fact": "part.id", "known": True}}, ("any(refund where part.id is known)", "is true", False)),
         ({"count": "parcel", "at_least": 3}, ("count(parcel)", "at_least 3", 3)),
-        ({"count": "parcel", "where": LOST, "at_least": 1}, ("count(parcel where part.lost is true)", "at_least 1", 1)),
-        ({"count": "parcel", "where": {"not": LOST}, "one_of": [2, 4]}, ("count(parcel where not part.lost is true)", "one_of 2, 4", 2)),
+        ({"count": "parcel", "where": LOST, "at_least": 1}, ("count(parcel where part.lost_open is true)", "at_least 1", 1)),
+        ({"count": "parcel", "where": {"not": LOST}, "one_of": [2, 4]}, ("count(parcel where not part.lost_open is true)", "one_of 2, 4", 2)),
         ({"sum": "line.ordered", "above": 4}, ("sum(line.ordered)", "above 4", 5)),
         ({"sum": "line.ordered", "where": {"fact": "part.id", "one_of": ["b", "c"]}, "is": 3}, ("sum(line.ordered where part.id is one of b, c)", "is 3", 3)),
         ({"sum": "payment.captured", "is": "0"}, ("sum(payment.captured)", "is 0", "0")),
@@ -73,7 +73,7 @@ def test_a_question_inside_a_where_reads_its_own_part() -> None:
     facts = order_of(parcel=THREE.parts.parcel, refund=[RefundPart("P2")])
     both = {"all": [LOST, same]}
     assert verdict({"count": "parcel", "where": both, "is": 1}, facts).fact == (
-        "count(parcel where (part.lost is true and any(refund where part.id is P2)))"
+        "count(parcel where (part.lost_open is true and any(refund where part.id is P2)))"
     )
     assert passes({"count": "parcel", "where": both, "is": 1}, facts)
     assert passes({"count": "parcel", "where": same, "is": 3}, facts)
@@ -92,6 +92,8 @@ SUMS = [
     (["10 CHF", "1 CHF"], "is", "11", "11", True),
     (["10 EUR", None], "at_least", "0 EUR", None, False),
     (["10 EUR", "5"], "at_least", "0 EUR", None, False),
+    (["10 EUR", "0 CHF"], "is", "10 EUR", None, False),
+    (["0 EUR", "0 CHF"], "is", "0 EUR", None, False),
     (["10 EUR", "0"], "is", "10 EUR", "10 EUR", True),
     (["0"], "below", "1 EUR", "0", True),
     ([], "below", "1 EUR", "0", True),
@@ -170,10 +172,11 @@ def test_the_value_of_a_personal_fact_is_in_no_test() -> None:
     assert found.test == "is customer.id"
 
 
+PARCEL_FACTS = ", ".join(sorted(OWN_FACTS[PartKind.PARCEL]))
 BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"any": "parcel"}, "/where", "missing: give the condition that any parcel is to fit"),
     ({"every": "line"}, "/where", "missing: give the condition that every line is to fit"),
-    ({"any": "parcel", "where": LOST, "is": True}, "/is", "any(parcel where part.lost is true) is always true or false: remove it"),
+    ({"any": "parcel", "where": LOST, "is": True}, "/is", "any(parcel where part.lost_open is true) is always true or false: remove it"),
     ({"every": "parcel", "where": LOST, "known": True}, "/known", "is always true or false: remove it"),
     ({"count": "parcel"}, "", "give exactly one test of count(parcel); given: none"),
     ({"count": "parcel", "above": 1, "below": 3}, "", "given: above, below"),
@@ -181,16 +184,16 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"count": "parcel", "above": "1"}, "/above", "'1' is not a value of count(parcel), which is a whole number"),
     ({"count": "parcel", "above": True}, "/above", "True is not a value of count(parcel)"),
     ({"count": "parcel", "any": "line", "where": LOST}, "", "exactly one of all, any, not, fact, every, count, sum; given: any and count"),
-    ({"count": "parcel", "where": {"fact": "part.lots", "is": True}, "above": 1}, "/where/fact", "there is no parcel fact part.lots; known are: part.damaged, part.delivered_at, part.id"),
-    ({"count": "parcel", "where": {"fact": "part.lost", "is": "x"}, "above": 1}, "/where/is", "'x' is not a value of part.lost"),
+    ({"count": "parcel", "where": {"fact": "part.lots", "is": True}, "above": 1}, "/where/fact", f"there is no parcel fact part.lots; known are: {PARCEL_FACTS}"),
+    ({"count": "parcel", "where": {"fact": "part.lost_open", "is": "x"}, "above": 1}, "/where/is", "'x' is not a value of part.lost_open"),
     ({"count": "parcel", "where": {"all": [LOST, {}]}, "above": 1}, "/where/all/1", "given: none"),
     ({"any": "line", "where": {"any": "parcel", "where": {"fact": "part.value", "known": True}}}, "/where/where/fact", "there is no parcel fact part.value"),
     ({"fact": "order.placed", "is": True, "where": LOST}, "/where", "needs the parts that it chooses from: add any, every, count or sum"),
     ({"not": {"fact": "order.placed", "is": True}, "where": LOST}, "/where", "add any, every, count or sum"),
-    (LOST, "/fact", "part.lost: only a rule with `each` and a `where` can read facts of a part"),
+    (LOST, "/fact", "part.lost_open: only a rule with `each` and a `where` can read facts of a part"),
     ({"sum": "parcl.lost", "above": 1}, "/sum", "there is no kind of part parcl; known are: charge, dispute, line"),
-    ({"sum": "payment.captred", "above": "1"}, "/sum", "there is no payment fact payment.captred; known are: payment.captured, payment.currency"),
-    ({"sum": "parcel.lost", "above": 1}, "/sum", "parcel.lost is true or false: name an amount or a whole number"),
+    ({"sum": "payment.captred", "above": "1"}, "/sum", "there is no payment fact payment.captred; known are: payment."),
+    ({"sum": "parcel.lost_open", "above": 1}, "/sum", "parcel.lost_open is true or false: name an amount or a whole number"),
     ({"sum": "payment.captured"}, "", "give exactly one test of sum(payment.captured); given: none"),
     ({"sum": "payment.captured", "above": "1 CHF"}, "/above", "there is no rate for CHF: add it to `approvals.rates`, or use one of BRL, EUR, USD"),
     ({"sum": "line.ordered", "above": "1 EUR"}, "/above", "'1 EUR' is not a value of sum(line.ordered), which is a whole number"),
@@ -291,7 +294,7 @@ def test_a_difference_describes_questions_about_parts() -> None:
     lost = {"count": "parcel", "where": LOST, "at_least": 2}
     paid_more = {"fact": "payment.captured", "above": {"fact": "charge.total"}}
     assert describe_value({"any": [lost, paid_more]}) == (
-        "(count(parcel where part.lost is yes) at least 2 or payment.captured above charge.total)"
+        "(count(parcel where part.lost_open is yes) at least 2 or payment.captured above charge.total)"
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from domain.errors import Invalid
 from domain.orders.parts import (
@@ -20,23 +23,24 @@ from domain.orders.parts import (
 )
 from domain.policy.decision import Verdict
 from domain.policy.expectations import TIME_RESOLUTION, Deadline, Watch
-from domain.policy.facts import ORDER_FACTS, PART_FACTS, feeds_of
+from domain.policy.facts import ORDER_FACTS, OWN_FACTS, PART_FACTS, feeds_of
+from domain.policy.reader import read_policy
 from domain.policy.rulebook import Rulebook
 from tests.domain.parts import order_of
-from tests.domain.policies import small_policy
+from tests.domain.policies import shipped, small_policy
 from tests.domain.signals import after, cancelled, placed
 
-LOST = {"fact": "part.lost", "is": True}
-FOUND = {"fact": "part.lost", "is": False}
+LOST = {"fact": "part.lost_open", "is": True}
+FOUND = {"fact": "part.lost_open", "is": False}
 LOSS = {"rule": "parcel-lost", "each": "parcel", "when": LOST}
 LATE = {
     "rule": "parcel-late",
     "each": "parcel",
-    "due": {"by_end_of_day": "part.late_from"},
+    "due": {"by_end_of_day": "part.promised_by"},
     "met_by": "part.delivered_at",
     "void_by": ["milestones.cancelled_at"],
 }
-TWO = order_of(parcel=[ParcelPart("P1", lost=True), ParcelPart("P2", lost=False)])
+TWO = order_of(parcel=[ParcelPart("P1", lost_open=True), ParcelPart("P2", lost_open=False)])
 
 
 def watch_of(**changes: Any) -> Watch:
@@ -73,9 +77,11 @@ def test_a_detection_finds_the_parts_for_which_it_holds() -> None:
     assert rule.holds(TWO)
     assert not rule.holds(order_of(parcel=[ParcelPart("P1")]))
     assert rule.found(order_of()) == ()
-    assert rule.decide(TWO, "parcel:P1").verdicts == (Verdict("part.lost", "is true", True, True),)
+    assert rule.decide(TWO, "parcel:P1").verdicts == (
+        Verdict("part.lost_open", "is true", True, True),
+    )
     assert rule.decide(TWO, "parcel:P2").verdicts == (
-        Verdict("part.lost", "is true", False, False),
+        Verdict("part.lost_open", "is true", False, False),
     )
 
 
@@ -93,7 +99,7 @@ def test_a_rule_on_the_order_finds_the_whole_order() -> None:
     assert (rule.each, rule.found(whole), rule.found(TWO)) == (None, ("",), ())
     assert rule.decide(whole).verdicts == (
         Verdict("order.placed", "is true", True, True),
-        Verdict("any(parcel where part.lost is true)", "is true", True, True),
+        Verdict("any(parcel where part.lost_open is true)", "is true", True, True),
     )
 
 
@@ -118,9 +124,9 @@ def test_an_expectation_of_each_part_has_the_deadlines_of_all_parts() -> None:
     watch = watch_of()
     facts = order_of(
         parcel=[
-            ParcelPart("due", late_from=after(5)),
-            ParcelPart("arrived", late_from=after(5), delivered_at=after(4)),
-            ParcelPart("late", late_from=after(5), delivered_at=after(5)),
+            ParcelPart("due", promised_by=after(5)),
+            ParcelPart("arrived", promised_by=after(5), delivered_at=after(4)),
+            ParcelPart("late", promised_by=after(5), delivered_at=after(5)),
             ParcelPart("never"),
         ]
     )
@@ -134,7 +140,7 @@ def test_an_expectation_of_each_part_has_the_deadlines_of_all_parts() -> None:
     assert not watch.settled(facts, five, "parcel:gone")
     assert watch.decide(facts, five, "parcel:late").verdicts == (
         Verdict(
-            "part.late_from", "ends the day 2018-01-10T17:00:00Z", "2018-01-10T17:00:00Z", True
+            "part.promised_by", "ends the day 2018-01-10T17:00:00Z", "2018-01-10T17:00:00Z", True
         ),
         Verdict("part.delivered_at", "before 2018-01-10T17:00:00Z", "2018-01-10T17:00:00Z", False),
         Verdict("milestones.cancelled_at", "before 2018-01-10T17:00:00Z", None, False),
@@ -147,16 +153,16 @@ def test_an_expectation_of_each_part_has_the_deadlines_of_all_parts() -> None:
 
 def test_conditions_of_an_expectation_read_the_part() -> None:
     watch = watch_of(
-        given={"fact": "part.damaged", "is": False},
+        given={"fact": "part.failure_open", "is": False},
         due={"after": "part.promised_by", "within": "PT2H"},
         met_by=None,
         met_when=FOUND,
     )
     facts = order_of(
         parcel=[
-            ParcelPart("P1", promised_by=after(1), damaged=False, lost=True),
-            ParcelPart("P2", promised_by=after(1), damaged=False, lost=False),
-            ParcelPart("P3", promised_by=after(1), damaged=True),
+            ParcelPart("P1", promised_by=after(1), failure_open=False, lost_open=True),
+            ParcelPart("P2", promised_by=after(1), failure_open=False, lost_open=False),
+            ParcelPart("P3", promised_by=after(1), failure_open=True),
         ]
     )
     three = Deadline(after(3), after(3) + TIME_RESOLUTION)
@@ -186,7 +192,7 @@ def test_a_part_is_cleared_by_its_own_facts() -> None:
     decision = rulebook.cleared("trouble", "parcel-lost", TWO, "parcel:P2")
     assert decision is not None
     assert decision.rule == "trouble.cleared_when"
-    assert decision.verdicts == (Verdict("part.lost", "is false", False, True),)
+    assert decision.verdicts == (Verdict("part.lost_open", "is false", False, True),)
     assert rulebook.cleared("trouble", "parcel-lost", TWO, "parcel:P3") is None
     assert rulebook.cleared("trouble", "parcel-lost", TWO) is None
 
@@ -194,8 +200,8 @@ def test_a_part_is_cleared_by_its_own_facts() -> None:
 def test_a_part_is_cleared_by_what_met_its_expectation() -> None:
     rulebook = clearing_policy()
     parcels = [
-        ParcelPart("P1", late_from=after(5), delivered_at=after(4)),
-        ParcelPart("P2", late_from=after(5), delivered_at=after(6)),
+        ParcelPart("P1", promised_by=after(5), delivered_at=after(4)),
+        ParcelPart("P2", promised_by=after(5), delivered_at=after(6)),
     ]
     facts = order_of(parcel=parcels)
     decision = rulebook.cleared("trouble", "parcel-late", facts, "parcel:P1")
@@ -232,24 +238,25 @@ def test_a_rule_is_fed_by_the_facts_of_its_parts() -> None:
     (summing,) = small_policy(detect=[{"rule": "sums", "when": sums}]).detectors
     assert summing.facts == {
         *("payment[].captured", "payment[].currency", "payment[].id"),
-        *("parcel[].lost", "parcel[].id"),
+        *("parcel[].lost_open", "parcel[].id"),
     }
     assert summing.feeds == parcels | feeds_of(["payment[].id"])
 
 
+PARCEL_FACTS = ", ".join(sorted(OWN_FACTS[PartKind.PARCEL]))
 NEEDS_EACH = "only a rule with `each` and a `where` can read facts of a part"
 
 
 @pytest.mark.parametrize(
     ("change", "pointer", "says"),
     [
-        ({"due": {"at": "part.late_form"}}, "/due/at", "there is no parcel fact part.late_form; known are: part.damaged, part.delivered_at, part.id"),
-        ({"due": {"at": "part.lost"}}, "/due/at", "part.lost is not a time; times are: contact"),
+        ({"due": {"at": "part.promised_yb"}}, "/due/at", f"there is no parcel fact part.promised_yb; known are: {PARCEL_FACTS}"),
+        ({"due": {"at": "part.lost_open"}}, "/due/at", "part.lost_open is not a time; times are: contact"),
         ({"met_by": "part.captured"}, "/met_by", "there is no parcel fact part.captured"),
         ({"void_by": ["part.void"]}, "/void_by/0", "there is no parcel fact part.void"),
         ({"given": {"fact": "part.lots", "is": True}}, "/given/fact", "there is no parcel fact part.lots"),
         ({"met_by": None, "met_when": {"fact": "part.lots", "is": True}}, "/met_when/fact", "there is no parcel fact"),
-        ({"each": None}, "/due/by_end_of_day", f"part.late_from: {NEEDS_EACH}"),
+        ({"each": None}, "/due/by_end_of_day", f"part.promised_by: {NEEDS_EACH}"),
         ({"each": None}, "/met_by", f"part.delivered_at: {NEEDS_EACH}"),
         ({"each": "box"}, "/each", "'box' is not one of: charge, dispute, line, parcel"),
     ],
@@ -263,7 +270,7 @@ def test_a_fact_of_a_part_without_each_is_a_fault() -> None:
     (fault,) = faults_of(detect=[{**LOSS, "each": None}])
     assert fault == (
         "/detect/0/when/fact",
-        f"part.lost: {NEEDS_EACH}: add `each` to the rule, or ask with any, every, count or sum",
+        f"part.lost_open: {NEEDS_EACH}: add `each` to the rule, or ask with any, every, count or sum",
     )
 
 
@@ -278,7 +285,7 @@ def test_a_kind_is_cleared_by_a_fact_that_all_its_parts_have() -> None:
     lines = {"rule": "lines", "each": "line", "when": {"fact": "part.value", "above": "1"}}
     (fault,) = faults_of(detect=[LOSS, lines], cleared_when=FOUND)
     assert fault[0] == "/kinds/trouble/cleared_when/fact"
-    assert fault[1].startswith("there is no line fact part.lost; known are: part.currency")
+    assert fault[1].startswith("there is no line fact part.lost_open; known are: part.")
     shared = small_policy(
         detect=[LOSS, lines], cleared_when={"fact": "part.id", "one_of": ["P1", "a"]}
     )
@@ -302,3 +309,30 @@ def test_routes_and_the_other_order_conditions_ask_about_parts() -> None:
     assert rulebook.detectors[0].decide(facts).verdicts == (
         Verdict("count(payment)", "is 2", 2, True),
     )
+
+
+def test_the_rules_over_parts_of_the_page_on_policy_find_what_the_page_says() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
+    section = page.partition("## Rules over parts\n")[2]
+    (shown, *_) = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    rules = yaml.safe_load(shown)
+    document = shipped()
+    for part, added in rules.items():
+        names = {rule["rule"] for rule in added}
+        document[part] = [*added, *(r for r in document[part] if r["rule"] not in names)]
+    rulebook = read_policy(document)
+    facts = order_of(
+        parcel=[
+            ParcelPart("P1", lost_open=True, promised_by=after(1)),
+            ParcelPart("P2", lost_open=True, promised_by=after(1), delivered_at=after(0)),
+        ],
+        payment=[PaymentPart("p", captured=Decimal(11), left=Decimal(1), currency="EUR")],
+        line=[LinePart("a", ordered=2)],
+    )
+    each, whole = rulebook.detectors[:2]
+    assert each.found(facts) == ("parcel:P1", "parcel:P2")
+    assert whole.found(facts) == ("",)
+    assert [v.read for v in whole.decide(facts).verdicts] == [2, "11 EUR", True]
+    assert rulebook.watches[0].open_deadlines(facts) == [
+        ("parcel:P1", Deadline(after(1), after(1)))
+    ]
