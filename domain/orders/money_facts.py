@@ -146,6 +146,7 @@ def payment_facts(signals: SignalsByType, money: OrderMoney, goods: Goods) -> Pa
     to_void = _to_void_since(open_ones, money, goods)
     waiting = _sum(one.open_authorization * (one.rate or 1) for one in open_ones)
     known = money.charge is not None
+    left = money.captured - money.given_back - money.disputed
     underpaid = max(money.underpaid - waiting, ZERO)
     expiries = [one.expires_at for one in open_ones if one.expires_at is not None]
     return PaymentFacts(
@@ -163,7 +164,7 @@ def payment_facts(signals: SignalsByType, money: OrderMoney, goods: Goods) -> Pa
         failure_open=failure.is_open if failure is not None else None,
         capture_due_at=min(expiries) - CAPTURE_NOTICE if expiries else None,
         disputed=money.disputed,
-        left=money.captured - money.given_back - money.reserved - money.disputed,
+        left=left - min(money.reserved, max(left, ZERO)),
         invoice_due_at=terms.due_at if terms is not None else None,
         open_authorization=waiting,
         on_delivery=bool(tenders) and all(one == CASH_ON_DELIVERY for one in tenders or ()),

@@ -91,13 +91,15 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
         },
         charge_refunds=issued.charges,
         line_left={
-            line.id: costs.ceilings[line.id][1]
-            - issued.amounts.get(line.id, ZERO)
-            - requested.amounts.get(line.id, ZERO)
+            line.id: _left(
+                costs.ceilings[line.id][1],
+                issued.amounts.get(line.id, ZERO),
+                requested.amounts.get(line.id, ZERO),
+            )
             for line in content.lines
         },
         charge_left={
-            key: cost - issued.charges.get(key, ZERO) - requested.charges.get(key, ZERO)
+            key: _left(cost, issued.charges.get(key, ZERO), requested.charges.get(key, ZERO))
             for key, cost in costs.charge_ceilings.items()
         },
         exceeded_lines=frozenset(
@@ -111,6 +113,10 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
         notices=tuple(dict.fromkeys(notices)),
     )
     return _with_balance(money, signals, goods, costs, issued)
+
+
+def _left(whole: Decimal, given_back: Decimal, requested: Decimal) -> Decimal:
+    return whole - given_back - _reserved(whole - given_back, requested)
 
 
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
@@ -161,12 +167,19 @@ def _with_given_back(
     def total(state: RefundState) -> Decimal:
         return _sum(r.of_payment for r in refunds if r.payment == payment.id and r.state is state)
 
+    given_back = total(RefundState.ISSUED)
+    disputed = _sum(d.of_payment for d in disputes if d.payment == payment.id and d.counts)
     return structs.replace(
         payment,
-        given_back=total(RefundState.ISSUED),
-        reserved=total(RefundState.REQUESTED),
-        disputed=_sum(d.of_payment for d in disputes if d.payment == payment.id and d.counts),
+        given_back=given_back,
+        disputed=disputed,
+        reserved=_reserved(payment.captured - given_back - disputed, total(RefundState.REQUESTED)),
     )
+
+
+def _reserved(left: Decimal, requested: Decimal) -> Decimal:
+    """What requested refunds reserve: never more than what is left to give."""
+    return min(requested, max(left, ZERO))
 
 
 def _shares(refunds: Iterable[RefundMoney], state: RefundState) -> Given:
@@ -210,8 +223,8 @@ def _with_balance(
     returned = sum(one.returned for one in goods.lines)
     fees = _return_fees(signals) if returned else ZERO
     back = money.given_back + money.disputed
-    highest = money.highest_charge if money.highest_charge is not None else money.charge
-    overpaid = max(money.captured - highest - back, ZERO)
+    highest = money.highest_charge
+    overpaid = max(money.captured - highest - back, ZERO) if highest is not None else ZERO
     due = money.captured - back - max(owed - gifts, ZERO) - fees
     known = sum((one.settled for one in money.payments if not one.rate_assumed), ZERO)
     return structs.replace(

@@ -51,7 +51,7 @@ class PaymentMoney(Struct, frozen=True, kw_only=True):
     given_back: Decimal = ZERO
     """Refunds that were issued and did not fail."""
     reserved: Decimal = ZERO
-    """Refunds that were requested and not issued."""
+    """Refunds that were requested and not issued, as far as something is left to give."""
     disputed: Decimal = ZERO
     """Disputes that are open or lost."""
     failed_at: datetime | None = None
