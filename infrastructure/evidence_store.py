@@ -58,7 +58,8 @@ class EvidenceStore:
             return False
         path = _path(ref)
         self._create(path + ".erased", b"")
-        obstore.delete(self._store, path)
+        with suppress(FileNotFoundError):  # an interrupted erasure has deleted it
+            obstore.delete(self._store, path)
         return True
 
     def is_erased(self, ref: str) -> bool:

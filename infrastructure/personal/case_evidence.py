@@ -39,5 +39,8 @@ class CaseEvidenceFiles:
             )
             return {ref for (ref,) in rows}
 
+    def not_erased(self, refs: Collection[str]) -> tuple[str, ...]:
+        return tuple(ref for ref in refs if not self._store.is_erased(ref))
+
     def erase(self, refs: Collection[str]) -> int:
         return sum(self._store.erase(ref) for ref in refs)

@@ -289,6 +289,7 @@ def erase_a_customer(server: RunningService, check: ResponseCheck) -> None:
                 "/v1/personal-data/holds/release", json={**who, "hold": 1, "reason": "Settled."}
             ),
             petra.post("/v1/personal-data/find", json=who),
+            petra.get("/v1/personal-data/after-erasure"),
             petra.post("/v1/personal-data/reads", json=who),
             petra.get("/v1/audit/reads", params={"order": order}),
             petra.post("/v1/personal-data/erasures", json={**who, "basis": "objection"}),
