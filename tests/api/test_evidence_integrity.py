@@ -37,9 +37,11 @@ def open_case_by_hand(client: httpx2.Client) -> str:
     return case
 
 
-def attach(client: httpx2.Client, case: str, ref: str, title: str = "") -> None:
+def attach(
+    client: httpx2.Client, case: str, ref: str, title: str = "", kind: str = "photo"
+) -> None:
     headers = {"If-Match": client.get(f"/v1/cases/{case}").headers["ETag"]}
-    body = {"ref": ref, "type": "photo", "title": title}
+    body = {"ref": ref, "type": kind, "title": title}
     done = client.post(f"/v1/cases/{case}/evidence", json=body, headers=headers)
     assert done.status_code == 200, done.text
 
@@ -102,16 +104,16 @@ def test_evidence_kept_elsewhere_is_reported_unchecked_with_its_place(
     server: RunningService, ana: httpx2.Client
 ) -> None:
     case = open_case_by_hand(ana)
-    attach(ana, case, "dhl/pod-1", "Signed [by hand]")
+    attach(ana, case, "dhl/pod-1", "Signed [by hand]", "system_record")
     answer = asked(ana, case)
     (piece,) = answer["pieces"]
     assert answer["unchanged"] is None
     assert answer["says"] == "Pieces of evidence: 1; 1 not checked (kept elsewhere)."
     assert (piece["standing"], piece["where"]) == ("kept_elsewhere", "dhl")
-    assert piece["says"] == "not checked: kept elsewhere, in dhl"
+    assert piece["says"] == "not held here, cannot be checked: kept elsewhere, in dhl"
     status, said = told(server, case)
     assert status == 0
-    assert "not checked: kept elsewhere, in dhl" in said
+    assert "cannot be checked: kept elsewhere, in dhl" in said
     assert "Signed [by hand]" in said
     assert "unchanged:" not in said
 
@@ -150,7 +152,7 @@ def test_one_unchecked_piece_leaves_the_result_undecided(
     case = open_case_by_hand(ana)
     attach(ana, case, upload(ana, uuid4().bytes))
     assert asked(ana, case)["unchanged"] is True
-    attach(ana, case, "dhl/pod-2")
+    attach(ana, case, "dhl/pod-2", kind="system_record")
     answer = asked(ana, case)
     assert answer["unchanged"] is None
     assert answer["says"] == ("Pieces of evidence: 2; 1 unchanged, 1 not checked (kept elsewhere).")
