@@ -155,9 +155,13 @@ class CustomerData(Struct, frozen=True):
 
 
 def load_customer_data(
-    names: Collection[str], orders: Repository[Order], cases: Repository[ExceptionCase]
+    names: Collection[str],
+    orders: Repository[Order],
+    cases: Repository[ExceptionCase],
+    reported: Collection[UUID] = (),
 ) -> CustomerData:
-    """Load the data of a customer with these orders."""
+    """Load the data of a customer with these orders. `reported` are the cases of the orders in the reports:
+    an order does not know the cases that people opened."""
     found = orders.current([order_stream(name) for name in names])
     # The order has the newest case of each kind of problem; its number tells the earlier ones.
     streams = [
@@ -166,4 +170,4 @@ def load_customer_data(
         for kind, ref in order.cases.items()
         for occurrence in range(1, ref.occurrence + 1)
     ]
-    return CustomerData(found, cases.current(streams))
+    return CustomerData(found, cases.current([*dict.fromkeys([*streams, *reported])]))

@@ -244,7 +244,9 @@ class PrivacyDesk:
         return self._records.current([subject]).get(subject) or PrivacyRecord(id=subject)
 
     def _load_customer_data(self, names: Collection[str]) -> CustomerData:
-        return load_customer_data(names, self._orders, self._cases)
+        return load_customer_data(
+            names, self._orders, self._cases, self._files.cases_of(names) if names else ()
+        )
 
     def _act(
         self, whose: DataSubject, by: Caller, decide: Callable[[PrivacyRecord], PrivacyEvent]

@@ -1,4 +1,4 @@
-"""What the privacy desk needs from outside the log: the keys of orders, and evidence files."""
+"""What the privacy desk needs from outside the log: the keys of orders, evidence files and cases."""
 
 from collections.abc import Collection
 from typing import Protocol
@@ -37,7 +37,10 @@ class CustomerKeys(Protocol):
 
 
 class EvidenceFiles(Protocol):
-    """Uploaded evidence files."""
+    """Uploaded evidence files, and the cases of orders."""
+
+    def cases_of(self, orders: Collection[str]) -> Collection[UUID]:
+        """The cases of these orders that the reports know, also those that a person opened."""
 
     def attached_elsewhere(
         self, refs: Collection[str], cases: Collection[UUID]

@@ -17,6 +17,15 @@ class CaseEvidenceFiles:
         self._store = store
 
     @retry_lost_connection
+    def cases_of(self, orders: Collection[str]) -> Collection[UUID]:
+        with self._datastore.get_connection() as connection:
+            # Before the first run of a worker there are no reports.
+            if fetch_rows(connection, "SELECT to_regclass('views.cases') IS NULL") == [(True,)]:
+                return ()
+            query = "SELECT case_id FROM views.cases WHERE order_id = ANY(%s) ORDER BY case_id"
+            return [case for (case,) in fetch_rows(connection, query, [*orders])]
+
+    @retry_lost_connection
     def attached_elsewhere(
         self, refs: Collection[str], cases: Collection[UUID]
     ) -> Collection[str] | None:

@@ -83,7 +83,11 @@ class MemoryKeys:
 class NoFiles:
     def __init__(self, shared: Collection[str] | None = ()) -> None:
         self.shared = shared
+        self.cases: list[UUID] = []
         self.erased: list[str] = []
+
+    def cases_of(self, orders: Collection[str]) -> Collection[UUID]:
+        return self.cases
 
     def attached_elsewhere(
         self, refs: Collection[str], cases: Collection[UUID]

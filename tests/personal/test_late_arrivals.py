@@ -8,12 +8,14 @@ from uuid import UUID
 import pytest
 from msgspec import structs
 
+from domain.cases.work_commands import OpenCase
 from domain.errors import OrderNotFound
 from domain.orders.message_signals import Channel, MessageReceived
 from domain.orders.order import order_stream
 from domain.orders.purchase_signals import Customer
 from domain.orders.signals import Signal
 from domain.personal_data_errors import (
+    CustomerStillServed,
     CustomerUnknown,
     KeyStoreUnavailable,
     NothingToErase,
@@ -248,3 +250,20 @@ def test_orders_with_late_texts_are_listed_without_the_texts() -> None:
     for one in found:
         erase(service, DataSubject(order=one.order))
     assert service.privacy.held_after_erasure("", 10) == []
+
+
+def test_a_case_that_a_person_opened_is_found_and_erased_too() -> None:
+    service = SealedService()
+    service.take(purchase(0), at=after(1))
+    asked = OpenCase(order="o-1", kind="refund_due", note="Erika called.")
+    opened = service.desk.open(asked, caller("ana", after(2))).case
+    service.files.cases = [opened.id]
+    held = service.privacy.held(C1)
+    assert held.cases == [opened.id]
+    assert ["Erika called."] in [one.texts for one in held.texts]
+    with pytest.raises(CustomerStillServed, match=str(opened.id)):
+        service.privacy.erase(C1, BASIS, "", PETRA)
+    service.resolve(opened, after(3))
+    service.privacy.erase(C1, BASIS, "", PETRA)
+    assert service.trail(opened.id)[-1] == "case.data_erased"
+    assert "Erika called." not in repr(service.another_process().log.trail(opened.id))
