@@ -17,6 +17,7 @@ from msgspec import structs
 from api.cli import casetrail
 from api.routes.questions.cases import Stored
 from application.audit.evidence import check_evidence
+from domain.cases.events import Resolved
 from domain.orders.order import order_stream
 from domain.people import Role
 from infrastructure.evidence_store import EvidenceStore
@@ -194,14 +195,32 @@ def test_an_erased_file_is_not_reported_missing(server: RunningService, ana: htt
 
 
 @pytest.mark.parametrize("ref", ["sha256:../../keys", "sha256:", f"sha256:{'AB' * 32}"])
-def test_a_reference_that_is_not_a_digest_reads_no_file(ana: httpx2.Client, ref: str) -> None:
+def test_a_reference_that_is_not_a_digest_is_refused_and_reads_no_file(
+    server: RunningService, ana: httpx2.Client, ref: str
+) -> None:
     case = open_case(ana)
-    for command, body in (("claim", None), ("resolve", {**RESOLUTION, "evidence": [ref]})):
+    answers = []
+    for command, body in (
+        ("claim", None),
+        ("resolve", {**RESOLUTION, "evidence": [ref]}),
+        ("resolve", RESOLUTION),
+    ):
         headers = {"If-Match": ana.get(f"/v1/cases/{case}").headers["ETag"]}
-        done = ana.post(f"/v1/cases/{case}/{command}", json=body, headers=headers)
-        assert done.status_code == 200, done.text
-    by = {one["ref"]: one for one in asked(ana, case)["pieces"]}
-    assert (by[ref]["standing"], by[ref]["sha256"]) == ("missing", None)
+        answers.append(ana.post(f"/v1/cases/{case}/{command}", json=body, headers=headers))
+    assert [answer.status_code for answer in answers] == [200, 422, 200]
+    (error,) = answers[1].json()["errors"]
+    assert error["pointer"] == "/evidence/0"
+    # A log from before this check may cite it.
+    lines = server.service.desks.log.trail(UUID(case))
+    resolved = lines[-1].event
+    assert isinstance(resolved, Resolved)
+    cited = structs.replace(resolved.resolution, evidence=(ref,))
+    older = structs.replace(lines[-1], event=structs.replace(resolved, resolution=cited))
+    with connect(server.dsn) as connection:
+        stored = Stored(EvidenceStore(str(evidence_folder(server))), connection)
+        found = check_evidence([*lines[:-1], older], [], stored)
+    by = {one.ref: one for one in found.pieces}
+    assert (by[ref].standing, by[ref].sha256) == ("missing", None)
 
 
 @pytest.mark.parametrize("suffix", ["", ".erased"])
