@@ -19,6 +19,7 @@ class InMemoryLogRecorder(POPOApplicationRecorder, recorder.LogRecorder):
         self._commands: dict[tuple[str, str], recorder.StoredCommand] = {}
         self._timers: dict[UUID, recorder.Timer] = {}
         self.subjects: list[recorder.SubjectRow] = []
+        self.keys: list[recorder.KeyRow] = []
         self._duties: dict[tuple[UUID, str], Duty] = {}
         self._positions: defaultdict[UUID, list[int]] = defaultdict(list)
 
@@ -39,6 +40,7 @@ class InMemoryLogRecorder(POPOApplicationRecorder, recorder.LogRecorder):
                 raise recorder.VersionTaken(str(error)) from error
             self._duties = duties
             self.subjects += append.subjects
+            self.keys += append.keys
             for timer in append.timers:
                 if timer.due_at is None:
                     self._timers.pop(timer.stream, None)
