@@ -6,7 +6,7 @@ from typing import Final
 from application.log.recorder import ReferenceRow
 from domain.orders.events import SignalRecorded
 from domain.orders.held_signals import HeldSignalJoined, SignalHeld
-from domain.orders.references import SIGNAL, references_of
+from domain.orders.references import SIGNAL, parcels_of, references_of
 from domain.recorded_event import RecordedEvent
 
 HELD: Final = "held"
@@ -23,7 +23,7 @@ def reference_rows(line: RecordedEvent) -> Iterator[ReferenceRow]:
     if name is None:
         return
     if isinstance(event, SignalRecorded | SignalHeld):
-        for kind, value in references_of(event.signal):
+        for kind, value in (*references_of(event.signal), *parcels_of(event.signal)):
             yield ReferenceRow(kind, value, name)
     if isinstance(event, SignalHeld):
         yield ReferenceRow(SIGNAL, event.signal.key, name)

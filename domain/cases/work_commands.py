@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from domain.cases.evidence import EvidenceRef
 from domain.cases.work_events import ErrorReason, Link, Party, Version
 from domain.clock.terms import Dependency
-from domain.orders.signal_body import OrderId
+from domain.orders.signal_body import DEFAULT_SHOP, OrderId, ShopName, order_key
 from domain.people import PersonName
 from domain.policy.document_types import Name
 from domain.texts import Note, RequiredNote
@@ -21,11 +21,18 @@ class CommandRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class OpenCase(CommandRequest, frozen=True, kw_only=True):
     order: OrderId
+    shop: ShopName = DEFAULT_SHOP
+    """The shop in which the order's id is unique."""
     kind: Name
     note: RequiredNote
     """What is wrong, and how it was noticed."""
     queue: Name | None = None
     """Left out, policy routes the case."""
+
+    @property
+    def order_key(self) -> str:
+        """The text that names the order in the log."""
+        return order_key(self.order, self.shop)
 
 
 class HandOff(CommandRequest, frozen=True, kw_only=True):

@@ -69,6 +69,22 @@ def references_in(refs: Refs) -> Iterator[Reference]:
             yield kind, value
 
 
+def parcels_of(signal: Signal) -> Iterator[Reference]:
+    """The parcels that a signal names by tracking code and carrier."""
+    refs = given(signal.refs)
+    if refs is not None and refs.tracking is not None and refs.tracking.carrier:
+        yield TRACKING, parcel_value(refs.tracking.code, refs.tracking.carrier)
+    if TRACKING in _own_fields(type(signal)):
+        code, carrier = given(getattr(signal, TRACKING)), given(getattr(signal, "carrier", ""))
+        if code and carrier:
+            yield TRACKING, parcel_value(code, carrier)
+
+
+def parcel_value(code: str, carrier: str) -> str:
+    """A tracking code with its carrier, as they are compared."""
+    return f"{tracking_value(code)} {_word(carrier)}"
+
+
 @cache
 def _own_fields(kind: type[SignalBody]) -> tuple[str, ...]:
     return tuple(name for name in KINDS if name in kind.__struct_fields__)

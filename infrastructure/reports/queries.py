@@ -29,7 +29,7 @@ BY_DUE: Ordering = (("due_next", False), ("case_id", False))
 BY_TASK: Ordering = (("due_by", False), ("task_id", False))
 BY_ASKED: Ordering = (("asked_at", False), ("break_glass", False))
 BY_HELD: Ordering = (("held_at", False), ("held", False))
-BY_LAST_SIGNAL: Ordering = (("last_signal_at", True), ("order_id", False))
+BY_LAST_SIGNAL: Ordering = (("last_signal_at", True), ("name", False))
 
 
 class OrderFlow(Struct, frozen=True):
