@@ -114,6 +114,11 @@ class EventLog:
         """The lines of each stream, oldest first; streams without lines are left out."""
         return self._by_stream(self.recorder.select_streams(streams))
 
+    def keys_of(self, stream: UUID) -> tuple[str, ...]:
+        """The names of the keys that seal lines of this stream."""
+        lines = (from_state(p, state) for p, state in self.recorder.select_streams([stream]))
+        return tuple(dict.fromkeys(line.sealed.key for line in lines if line.sealed is not None))
+
     def tails(self, known: Mapping[UUID, int]) -> dict[UUID, list[RecordedEvent]]:
         """The lines of each stream after its known version; streams without such lines are left out."""
         return self._by_stream(self.recorder.select_tails([*known.items()]))

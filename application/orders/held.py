@@ -171,9 +171,8 @@ class HeldSignals:
             if not orders or held.joined or self._is_contradicted(signals):
                 return ()
             by = system_caller(held.actor, now, f"signal:{held.signal.key}")
-            joined = by.write(
-                held.stream, HELD, held.version, [HeldSignalJoined(orders=orders)], held.name, None
-            )
+            event = HeldSignalJoined(orders=orders, keys=self._log.keys_of(held.stream))
+            joined = by.write(held.stream, HELD, held.version, [event], held.name, None)
             try:
                 refused = self._record([Arrival(s, now) for s in signals], held.actor, [joined])
             except VersionTaken:

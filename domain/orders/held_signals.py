@@ -33,6 +33,8 @@ class HeldSignalJoined(Struct, frozen=True, kw_only=True, gc=False, tag="held.si
     """The references lead to these orders now: the signal is recorded in each."""
 
     orders: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+    """The names of the keys that seal the held signal. With the keys of an order, they are destroyed."""
 
 
 class HeldReported(Struct, frozen=True, kw_only=True, gc=False, tag="held.reported"):
