@@ -104,7 +104,11 @@ class Desks:
         )
         self.intake = Intake(self.log, orders, cases, lambda: self.policy.current, staff, look_up)
         self.rechecks = RecheckDesk(self.log, self.policy, staff)
-        ticks = {streams.POLICY: self.policy.tick, streams.RECHECK: self.rechecks.tick}
+        ticks = {
+            streams.POLICY: self.policy.tick,
+            streams.RECHECK: self.rechecks.tick,
+            streams.HELD: self.intake.held.tick,
+        }
         self.privacy: PrivacyDesk | None = None
         if self.key_ring is not None and vault is not None:
             files = CaseEvidenceFiles(datastore, vault.evidence)

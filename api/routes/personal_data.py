@@ -16,6 +16,7 @@ from api.composition import Desks
 from api.http.authentication import AuthenticatedRequest
 from api.http.commands import CommandRequest, configure_command_handler
 from api.http.concurrency import get, post, run_and_record_reads
+from api.http.order_names import Shop
 from api.http.query import DEFAULT_LIMIT, Limit, require_known_parameters
 from api.http.responses import CommandResponse
 from api.http.service import Service, ServiceDependency
@@ -25,7 +26,7 @@ from application.privacy.privacy_desk import PrivacyDesk, PrivacyResult
 from domain.errors import Fault, Invalid
 from domain.orders.order import order_stream
 from domain.orders.purchase_signals import CustomerId
-from domain.orders.signal_body import OrderId
+from domain.orders.signal_body import DEFAULT_SHOP, OrderId, order_key, split_order_key
 from domain.permissions import Permission
 from domain.privacy import DataSubject, Erasure, ErasureBasis, LegalHold, Reason, Reference
 from domain.struct_fields import fill
@@ -152,14 +153,17 @@ def find_reads(
 def list_reads(
     request: AuthenticatedRequest,
     service: ServiceDependency,
-    order: Annotated[str | None, QueryParameter(max_length=120)] = None,
+    order: Annotated[str | None, QueryParameter(max_length=200)] = None,
+    shop: Shop = DEFAULT_SHOP,
     person: Annotated[str | None, QueryParameter(max_length=64)] = None,
     after: Annotated[int, QueryParameter(ge=0)] = 0,
     limit: Limit = DEFAULT_LIMIT,
 ) -> ReadsPage:
     """Oldest first. Continue with `next_after` as `after`."""
     require_known_parameters(request)
-    return _reads_page(service, None if order is None else [order], person, after, limit)
+    return _reads_page(
+        service, None if order is None else [order_key(order, shop)], person, after, limit
+    )
 
 
 def _reads_page(
@@ -177,7 +181,7 @@ def explain_no_reads(desks: Desks, orders: Sequence[str] | None, person: str | N
     for order in orders or ():
         # Without decrypting: that would be a read, and recorded.
         if not any(True for _ in desks.recorder.select_streams([order_stream(order)])):
-            return f"No order {order}."
+            return f"No order {split_order_key(order)[0]}."
     if person is not None and desks.people.known(person) is None:
         return f"No person named {person}."
     return "Nobody has read any of it."

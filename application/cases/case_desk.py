@@ -60,16 +60,16 @@ class CaseDesk:
 
         Raises Invalid for a kind or queue that the policy does not have, OrderNotFound.
         """
-        order = self._order(ask.order)
+        order = self._order(ask.order_key)
         if order is not None and not can_read_order(by.authority, order):
             order = None  # out of scope: the same answer as for an order that does not exist
         opening = open_manually(ask, order, self._rulebook(), by.now)
         by = require_may_open(ask, opening, order, by)
         for occurrence in range(1, MOST_OCCURRENCES):
-            case_id = case_stream(ask.order, f"{ask.kind}\nby hand", occurrence)
+            case_id = case_stream(ask.order_key, f"{ask.kind}\nby hand", occurrence)
             if self._cases.cached([case_id]):
                 continue
-            case = ExceptionCase(id=case_id, order=ask.order)
+            case = ExceptionCase(id=case_id, order=ask.order_key)
             try:
                 return self._commands.record(case, opening(occurrence), by)
             except VersionTaken:

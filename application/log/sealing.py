@@ -19,6 +19,7 @@ from application.log.event_codec import from_state, to_stored
 from application.log.recorder import CommandRow, KeyRow, StoredCommand, SubjectRow
 from domain.cases.events import CaseDataErased
 from domain.orders.events import OrderDataErased, SignalRecorded
+from domain.orders.held_signals import HeldSignalJoined
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.signal_body import given
 from domain.personal_data import erase_personal, extract_personal, restore_personal
@@ -90,8 +91,10 @@ class Seals:
         orders = {line.order for line in personal if line.order is not None}
         if command is not None and command.without is not None and command.order is not None:
             orders.add(command.order)
+        joined = [row for line in lines for row in _keys_of_joined(line)]
         if not orders:
-            return SealedAppend([to_stored(line) for line in lines], _seal_answer(command, {}))
+            stored = [to_stored(line) for line in lines]
+            return SealedAppend(stored, _seal_answer(command, {}), joined)
         keys = self._keys.of_orders(orders)
         stored = [
             _seal_line(structs.replace(line, event=event), texts, keys[line.order])
@@ -102,7 +105,7 @@ class Seals:
         return SealedAppend(
             stored,
             _seal_answer(command, keys),
-            [KeyRow(order, key.ref) for order, key in keys.items()],
+            [*(KeyRow(order, key.ref) for order, key in keys.items()), *joined],
             [
                 SubjectRow(self.subject_of(customer), order)
                 for line in personal
@@ -160,6 +163,14 @@ def without_read_tracking() -> Iterator[None]:
     """Personal data that is opened inside the context is not tracked: nobody is shown it."""
     with track_personal_reads():
         yield
+
+
+def _keys_of_joined(line: RecordedEvent) -> Iterator[KeyRow]:
+    """The keys of a held signal become keys of the orders that it joins, so that an erasure finds them."""
+    if isinstance(line.event, HeldSignalJoined):
+        for order in line.event.orders:
+            for key in line.event.keys:
+                yield KeyRow(order, key)
 
 
 def _customer_and_order(line: RecordedEvent) -> Iterator[tuple[str, str]]:
