@@ -12,6 +12,7 @@ from projections.queue import QUEUE
 from projections.reconciliations import RECONCILIATIONS
 from projections.recovery import RECOVERY
 from projections.sla import SLA
+from projections.standard_work import STANDARD_WORK
 from projections.tasks import TASKS
 
 PROJECTIONS: tuple[AnyProjection, ...] = (
@@ -27,4 +28,5 @@ PROJECTIONS: tuple[AnyProjection, ...] = (
     RECONCILIATIONS,
     BREAK_GLASS,
     ATTACHMENTS,
+    STANDARD_WORK,
 )

@@ -17,7 +17,13 @@ from domain.cases.signals import create_signal_joined, find_clearing_evidence, r
 from domain.cases.steps import create_policy_steps
 from domain.cases.timers import apply_due_events
 from domain.cases.timing import RoleMembers
-from domain.orders.events import ExpectationMet, OrderEvent, PassedIntake, ProblemDetected
+from domain.orders.events import (
+    ExpectationMet,
+    OrderEvent,
+    PassedIntake,
+    ProblemDetected,
+    StagesNamed,
+)
 from domain.orders.order import Order
 from domain.orders.signals import Signal, event_time_key
 from domain.policy.decision import Decision
@@ -59,6 +65,8 @@ class CaseDetection:
                 self._add_order_event(recorded)
                 fresh.append(signal)
         if fresh:
+            last = self.order_events[-1]
+            self.order, self.order_events[-1] = self.order.record_stages(last, self._rulebook)
             self._detect(fresh)
             self.tick()
             self._pass_intake()
@@ -71,6 +79,8 @@ class CaseDetection:
         gone by its rules. Resolved cases stay resolved: they were decided on.
         """
         self.tick()
+        if changes := self.order.stage_changes(self._rulebook, named_at=self._now):
+            self._add_order_event(StagesNamed(stages=changes))
         signals = [*self.order.signals.values()]
         known = {*self.order.cases}
         for detector in self._rulebook.detectors:

@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from domain.orders.signals import Signal
+from domain.orders.stage import StageChanges
 from domain.policy.decision import Decision
 
 
@@ -14,6 +15,8 @@ class SignalRecorded(Struct, frozen=True, kw_only=True, gc=False, tag="order.sig
     """A source sent a signal about the order."""
 
     signal: Signal
+    stages: StageChanges | UnsetType = UNSET
+    """The stages that this signal, or its batch, begins, ends or corrects, with their team and due time."""
 
 
 class ProblemDetected(Struct, frozen=True, kw_only=True, gc=False, tag="order.problem_detected"):
@@ -40,6 +43,12 @@ class PassedIntake(Struct, frozen=True, kw_only=True, gc=False, tag="order.passe
     decision: Decision
 
 
+class StagesNamed(Struct, frozen=True, kw_only=True, gc=False, tag="order.stages_named"):
+    """Another policy took effect, and names other stages of standard work."""
+
+    stages: StageChanges
+
+
 class OrderDataErased(Struct, frozen=True, kw_only=True, gc=False, tag="order.data_erased"):
     """The personal data in the order's events so far reads `[erased]`. The customer's privacy
     record `record` says who ordered the erasure, and on what basis."""
@@ -49,5 +58,5 @@ class OrderDataErased(Struct, frozen=True, kw_only=True, gc=False, tag="order.da
 
 
 OrderEvent: TypeAlias = (
-    SignalRecorded | ProblemDetected | ExpectationMet | PassedIntake | OrderDataErased
+    SignalRecorded | ProblemDetected | ExpectationMet | PassedIntake | StagesNamed | OrderDataErased
 )

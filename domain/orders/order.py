@@ -8,12 +8,13 @@ from functools import lru_cache
 from typing import TypeAlias, assert_never
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, structs
 
 from domain.errors import SignalIdReused
 from domain.orders import events
 from domain.orders.facts import OrderFacts, facts_of
 from domain.orders.signals import Signal
+from domain.orders.stage import Passages, StageChanges, find_changes, with_changes
 from domain.personal_data import erase_personal
 from domain.policy.expectations import Deadline, Watch
 from domain.policy.rulebook import Rulebook
@@ -51,6 +52,8 @@ class Order(Struct, frozen=True, kw_only=True):
     """Rule of an expectation -> the deadline that was last decided."""
     passed: bool = False
     """The order passed intake, with no problem until then."""
+    stages: Passages = {}
+    """The recorded stages of standard work."""
     known_facts: OrderFacts | None = None
     known_watches: tuple[Rulebook, OpenWatches] | None = None
     earlier_facts: tuple[OrderFacts, frozenset[type]] | None = None
@@ -69,6 +72,22 @@ class Order(Struct, frozen=True, kw_only=True):
         assert self.known_facts is not None
         return self.known_facts
 
+    @property
+    def began(self) -> datetime:
+        """When the order was placed, or the event time of its first signal."""
+        placed_at = self.facts.milestones.placed_at
+        return placed_at or min(signal.event_time for signal in self.signals.values())
+
+    def passages(self, rulebook: Rulebook, named_at: datetime | None = None) -> Passages:
+        """The stages of standard work, also those that no event has recorded yet."""
+        return rulebook.standard_work.passages(self.facts, self.began, self.stages, named_at)
+
+    def stage_changes(self, rulebook: Rulebook, named_at: datetime | None = None) -> StageChanges:
+        """The stages that are to be recorded. None are, if policy has never named any."""
+        if not self.stages and not rulebook.standard_work.names_stages:
+            return {}
+        return find_changes(self.stages, self.passages(rulebook, named_at))
+
     def record(self, signal: Signal) -> events.SignalRecorded | None:
         """The event that records the signal; None if it is recorded already.
 
@@ -82,6 +101,19 @@ class Order(Struct, frozen=True, kw_only=True):
                 f"signal {signal.key} of order {self.id} is recorded already with other content"
             )
         return None
+
+    def record_stages(
+        self, event: events.OrderEvent, rulebook: Rulebook
+    ) -> tuple[Order, events.OrderEvent]:
+        """The order and the event of its last signal, with the stages that its new signals changed."""
+        changes = self.stage_changes(rulebook)
+        if not changes:
+            return self, event
+        assert isinstance(event, events.SignalRecorded)
+        return (
+            structs.replace(self, stages=with_changes(self.stages, changes)),
+            structs.replace(event, stages=changes),
+        )
 
     def overdue(self, rulebook: Rulebook, now: datetime) -> OpenWatches:
         """The expectations whose deadline has passed at `now`, earliest deadline first."""
@@ -123,10 +155,11 @@ class Order(Struct, frozen=True, kw_only=True):
     def after(self, event: events.OrderEvent) -> Order:
         now = structs.replace(self, version=self.version + 1, known_watches=None)
         match event:
-            case events.SignalRecorded(signal=signal):
+            case events.SignalRecorded(signal=signal, stages=changes):
                 return structs.replace(
                     now,
                     signals={**self.signals, signal.key: signal},
+                    stages=self.stages if changes is UNSET else with_changes(self.stages, changes),
                     known_facts=None,
                     earlier_facts=self._facts_before(type(signal)),
                     earlier_deadlines=self._deadlines_before(signal.type),
@@ -139,6 +172,8 @@ class Order(Struct, frozen=True, kw_only=True):
                     if event.deadline
                     else self.concluded,
                 )
+            case events.StagesNamed(stages=changes):
+                return structs.replace(now, stages=with_changes(self.stages, changes))
             case events.PassedIntake():
                 return structs.replace(now, passed=True)
             case events.OrderDataErased():

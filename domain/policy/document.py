@@ -18,9 +18,11 @@ from domain.cases.reasons import ResolutionReason
 from domain.clock.calendars import BusinessCalendar
 from domain.clock.terms import Dependency, Measure
 from domain.orders.parts import PartKind
+from domain.orders.stage import Stage
 from domain.policy import document_types as types
 from domain.policy.amounts import Amount, parse_amount
 from domain.policy.approval_parts import Approvals
+from domain.policy.stages import StageService
 from domain.texts import lines
 
 
@@ -260,6 +262,8 @@ class PolicyDocument(types.Part, frozen=True, kw_only=True):
     priorities: Priorities
     calendars: dict[types.Name, BusinessCalendar] = field(default_factory=dict)
     services: tuple[Service, ...] = ()
+    stages: dict[Stage, StageService] | None = None
+    """Who sees to orders in each stage, with or without a case; by default nobody is named."""
     ladders: dict[types.Name, Ladder] = field(default_factory=dict)
     resolving_requires: dict[ResolutionReason, tuple[EvidenceType, ...]] = field(
         default_factory=dict
