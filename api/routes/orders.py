@@ -14,6 +14,7 @@ from api.http.concurrency import get
 from api.http.query import ListQuery, Page, Sort, given_filters, require_known_parameters
 from api.http.service import Service, ServiceDependency
 from api.routes.case import AsOf, KnownAt, require_time_limits
+from api.routes.standard_work import OrderOwner, owner_of
 from application.people.scope import can_read_order
 from domain.authority import Authority
 from domain.cases.packet import PacketFact, packet_of
@@ -21,6 +22,7 @@ from domain.errors import OrderNotFound
 from domain.orders.events import ProblemDetected
 from domain.orders.order import Order, order_stream
 from domain.orders.signals import Signal, event_time_key
+from domain.orders.stage import Stage
 from domain.permissions import Permission
 from domain.recorded_event import RecordedEvent
 from infrastructure.reports.scope_sql import orders_in_scope
@@ -30,10 +32,12 @@ BY_LAST_SIGNAL: Sort = {"last_signal_at": datetime, "order_id": str}
 
 
 class OrderView(Struct, frozen=True):
-    """An order: its facts with the signals they come from, its signals, and its cases by kind."""
+    """An order: its facts with the signals they come from, its signals, and its cases by kind. `owner` is
+    null for a closed order."""
 
     id: str
     version: int
+    owner: OrderOwner | None
     facts: Sequence[PacketFact]
     signals: Sequence[Signal]
     cases: Mapping[str, UUID]
@@ -49,10 +53,12 @@ def list_orders(
     listing: ListQuery,
     service: ServiceDependency,
     tier: Annotated[str | None, QueryParameter()] = None,
+    stage: Annotated[Stage | None, QueryParameter()] = None,
+    owner_team: Annotated[str | None, QueryParameter()] = None,
 ) -> Response[Page[OrderRow]]:
     """The order with the latest signal first."""
     listing.wait_for("orders")
-    where = given_filters(tier=tier)
+    where = given_filters(tier=tier, stage=stage, owner_team=owner_team)
     reach = orders_in_scope(listing.authority, Permission.READ_ORDERS)
     return listing.page(
         BY_LAST_SIGNAL, lambda after, limit: service.reports.orders(where, after, limit, reach)
@@ -79,6 +85,7 @@ def get_order(
     return OrderView(
         id=order.id,
         version=order.version,
+        owner=owner_of(order, service.desks.policy.current(), service.desks.clock()),
         facts=packet_of(order),
         signals=sorted(order.signals.values(), key=event_time_key),
         cases={kind: ref.case for kind, ref in order.cases.items() if ref.case in readable},
