@@ -79,13 +79,14 @@ def get_order(
     order = _order(service, order_id, request.user.authority)
     if as_of is not None or known_at is not None:
         order, _ = service.desks.order_at(order_id, *require_time_limits(as_of, known_at))
+    at = min((t for t in (as_of, known_at) if t is not None), default=service.desks.clock())
     readable = _cases_in_scope(
         service, [ref.case for ref in order.cases.values()], request.user.authority
     )
     return OrderView(
         id=order.id,
         version=order.version,
-        owner=owner_of(order, service.desks.policy.current(), service.desks.clock()),
+        owner=owner_of(order, service.desks.policy.current, at),
         facts=packet_of(order),
         signals=sorted(order.signals.values(), key=event_time_key),
         cases={kind: ref.case for kind, ref in order.cases.items() if ref.case in readable},

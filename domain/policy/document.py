@@ -18,7 +18,6 @@ from domain.cases.reasons import ResolutionReason
 from domain.clock.calendars import BusinessCalendar
 from domain.clock.terms import Dependency, Measure
 from domain.orders.parts import PartKind
-from domain.orders.stage import Stage
 from domain.policy import document_types as types
 from domain.policy.amounts import Amount, parse_amount
 from domain.policy.approval_parts import Approvals
@@ -262,7 +261,7 @@ class PolicyDocument(types.Part, frozen=True, kw_only=True):
     priorities: Priorities
     calendars: dict[types.Name, BusinessCalendar] = field(default_factory=dict)
     services: tuple[Service, ...] = ()
-    stages: dict[Stage, StageService] | None = None
+    stages: dict[types.Name, StageService] | None = None
     """Who sees to orders in each stage, with or without a case; by default nobody is named."""
     ladders: dict[types.Name, Ladder] = field(default_factory=dict)
     resolving_requires: dict[ResolutionReason, tuple[EvidenceType, ...]] = field(

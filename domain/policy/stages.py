@@ -32,12 +32,13 @@ class StandardWork:
 
     def __init__(
         self,
-        stages: Mapping[Stage, StageService] | None,
+        stages: Mapping[str, StageService] | None,
         calendars: Mapping[str, BusinessCalendar],
         version: str,
     ) -> None:
         self.names_stages = bool(stages)
         self._stages = stages or {}
+        self._named = tuple(stage for stage in Stage if not stages or stage in stages)
         self._calendars = calendars
         self._version = version
 
@@ -54,7 +55,7 @@ class StandardWork:
         effect that names more stages: their time runs from then, and nobody had those that were over.
         """
         found = {}
-        for span in find_spans(facts, began, self._stages or tuple(Stage)):
+        for span in find_spans(facts, began, self._named):
             stage, since, until = span
             known = recorded.get(stage)
             if known is not None and known.since == since:
@@ -87,7 +88,7 @@ def _due_at(calendar: BusinessCalendar, since: datetime, within: timedelta) -> d
 
 
 def compile_stages(
-    stages: Mapping[Stage, StageService] | None,
+    stages: Mapping[str, StageService] | None,
     calendars: Mapping[str, BusinessCalendar],
     version: str,
     faults: list[Fault],
@@ -98,6 +99,8 @@ def compile_stages(
         faults += [Fault("/stages", f"name the stage {stage}, too") for stage in missing]
     for stage, service in (stages or {}).items():
         place, calendar = f"/stages/{stage}", calendars.get(service.calendar)
+        if stage not in [*Stage]:
+            faults.append(unknown_name(place, "stage", stage, Stage))
         if calendar is None:
             pointer = f"{place}/calendar"
             faults.append(unknown_name(pointer, "calendar", service.calendar, calendars))

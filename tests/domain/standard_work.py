@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain.policy.rulebook import Rulebook
-from tests.domain.policies import with_version
+from tests.domain.policies import shipped, with_version
 
 STAGES: dict[str, dict[str, str]] = {
     "intake": {"owner_team": "order_desk", "within": "PT4H", "calendar": "always"},
@@ -21,7 +21,5 @@ ALWAYS = {"time_zone": "UTC", "always_open": True}
 
 def with_stages(version: str = "stages", stages: Any = STAGES, **parts: Any) -> Rulebook:
     """The shipped policy with stages of standard work."""
-    from tests.domain.policies import shipped
-
     calendars = {**shipped()["calendars"], "always": ALWAYS}
     return with_version(version, stages=stages, calendars=calendars, **parts)
