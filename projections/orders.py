@@ -128,6 +128,6 @@ ORDERS = Projection(
     fold=fold,
     indexes=(
         "(last_signal_at DESC, order_id)",
-        "(owner_team, last_signal_at DESC, order_id) WHERE stage IS NOT NULL",
+        "(owner_team, last_signal_at DESC, order_id) WHERE owner_team IS NOT NULL",
     ),
 )
