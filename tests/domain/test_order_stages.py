@@ -51,7 +51,7 @@ def spans_of(*signals, named=tuple(Stage)):
 @pytest.mark.parametrize(
     ("signals", "last"),
     [
-        ((scanned(1),), ("intake", 1, None)),
+        ((scanned(1),), ("delivery", 1, None)),
         ((approved(1),), ("intake", 1, None)),
         ((placed(),), ("payment", 0, None)),
         ((placed(lines=(), lines_complete=False),), ("payment", 0, None)),
