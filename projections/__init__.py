@@ -27,6 +27,6 @@ PROJECTIONS: tuple[AnyProjection, ...] = (
     ADJUSTMENTS,
     RECONCILIATIONS,
     BREAK_GLASS,
-    ATTACHMENTS,
     STANDARD_WORK,
+    ATTACHMENTS,
 )
