@@ -75,6 +75,8 @@ STATUS: Mapping[type[CasetrailError], int] = {
     m.AdjustmentsOpen: 409,
     m.DigestDiffers: 409,
     m.MoreThanPaid: 409,
+    m.MoreThanLine: 409,
+    m.MoreThanCharge: 409,
     m.NothingMayBeGiven: 409,
     m.NoPaymentToRefund: 409,
     c.CaseNotOpen: 409,

@@ -212,8 +212,9 @@ def _decide_order(
     # Arrivals at one moment are decided on together; later ones see what the earlier ones led to.
     for received_at, places in group_by_time(unit):
         response = CaseDetection(order, own, rulebook, received_at, staff)
-        sent = [unit.arrivals[n].signal for n in places]
-        fresh, refused = split_accepted(sent, looked_up.about(sent), order)
+        sent = [unit.arrivals[n].signal for n in places if not unit.arrivals[n].is_own]
+        own_signals = [unit.arrivals[n].signal for n in places if unit.arrivals[n].is_own]
+        fresh, refused = split_accepted(sent, [*looked_up.about(sent), *own_signals], order)
         recorded = {signal.key for signal in response.take(fresh)}
         for n in places:
             signal = unit.arrivals[n].signal

@@ -61,14 +61,23 @@ class ApprovalMatrix:
 
     def counted(self, amount: Money, pointer: str = "/amount/currency") -> Decimal:
         """The amount in the matrix's currency. Raises Invalid for a currency without a rate."""
+        return self.converted(amount.value, amount.currency, pointer)
+
+    def has_rate(self, currency: str) -> bool:
+        return currency == self.approvals.currency or currency in self.approvals.rates
+
+    def converted(
+        self, value: Decimal, currency: str, pointer: str = "/amount/currency"
+    ) -> Decimal:
+        """A value in the matrix's currency. Raises Invalid for a currency without a rate."""
         matrix = self.approvals
-        if amount.currency == matrix.currency:
-            return amount.value
-        rate = matrix.rates.get(amount.currency)
+        if currency == matrix.currency:
+            return value
+        rate = matrix.rates.get(currency)
         if rate is None:
             what, known = "rate in the approval matrix for", {matrix.currency, *matrix.rates}
-            raise Invalid([unknown_name(pointer, what, amount.currency, known)], "the adjustment")
-        return amount.value * rate
+            raise Invalid([unknown_name(pointer, what, currency, known)], "the adjustment")
+        return value * rate
 
     def requirement(
         self, adjustment: ProposedAdjustment, sums: CumulativeAmounts, facts: OrderFacts

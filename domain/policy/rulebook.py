@@ -16,6 +16,7 @@ from domain.policy.conditions import CompiledCondition, compile_condition, compi
 from domain.policy.decision import Decision, Verdict
 from domain.policy.document import Kind, Ladder, PolicyDocument, Route, digest_of
 from domain.policy.expectations import Watch, compile_watch
+from domain.policy.fact_paths import find_fact_paths
 from domain.policy.facts import ROUTING_FACTS, CaseFacts, RoutingFacts, feeds_of
 from domain.policy.service_levels import compile_terms
 
@@ -115,6 +116,14 @@ class Rulebook:
             if condition is not None:
                 fed[name] = fed.get(name, frozenset()) | feeds_of(condition.facts)
         return fed
+
+    def facts_read_by(self, kind: str) -> frozenset[str]:
+        """The facts that the rules of this kind and the bands of the approval matrix read."""
+        document, own = self.document, (*self.document.detect, *self.document.expect)
+        rules: list[object] = [rule for rule in own if rule.kind == kind]
+        rules += [known.cleared_when for name, known in document.kinds.items() if name == kind]
+        rules += [band.when for band in document.approvals.bands] if document.approvals else []
+        return frozenset(find_fact_paths(rules))
 
     def detectors_for(self, types: frozenset[str]) -> tuple[Detector, ...]:
         """The detectors that read one of these signal types, in the order of the document."""
