@@ -4,7 +4,8 @@ Money that we paid ourselves changes none of them, nor does a system that repeat
 without these statements.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final
 
 from msgspec import UnsetType
 
@@ -15,20 +16,32 @@ from domain.adjustments.told_refunds import find_own_statements
 from domain.cases.packet import packet_digest, packet_of
 from domain.orders.facts import OrderFacts, facts_of
 from domain.orders.order import Order
+from domain.orders.parts import PartKind
 from domain.personal_data import ERASED, PERSONAL_FACTS
 from domain.policy.decision import to_fact_value
-from domain.policy.facts import ORDER_FACTS
+from domain.policy.facts import ORDER_FACTS, OWN_FACTS, Fact, contexts_of
 from domain.policy.rulebook import Rulebook
 
+_FACTS_OF_PARTS: Final[Mapping[str, tuple[PartKind, Fact]]] = {
+    name: (kind, fact)
+    for kind, facts in OWN_FACTS.items()
+    for fact in facts.values()
+    for name in fact.reads
+}
 PROPOSAL_FACTS = frozenset(
     {"charge.currency", "charge.total", "customer.tier", "payment.captured", "refund.issued"}
 )
 """The facts that every proposal reads."""
 
 
-def bound_facts(order: Order, kind: str, rulebook: Rulebook) -> tuple[BoundFact, ...]:
-    """The facts that a proposal in a case of this kind rests on, with their values now."""
-    return tuple(_read(order, PROPOSAL_FACTS | rulebook.facts_read_by(kind)))
+def bound_facts(
+    order: Order, kind: str, parts: Collection[str], rulebook: Rulebook
+) -> tuple[BoundFact, ...]:
+    """The facts that a proposal in a case of this kind rests on, with their values now.
+
+    Facts of parts are those of the named parts, or of all where none is named.
+    """
+    return tuple(_read(order, PROPOSAL_FACTS | rulebook.facts_read_by(kind), parts))
 
 
 def find_changed_facts(
@@ -37,7 +50,8 @@ def find_changed_facts(
     """The facts that changed since the proposal, before and now; None if it is bound to the packet."""
     if isinstance(adjustment.facts, UnsetType):
         return None
-    now = {one.fact: one for one in _read(order, (one.fact for one in adjustment.facts))}
+    parts = () if isinstance(adjustment.parts, UnsetType) else adjustment.parts
+    now = {one.fact: one for one in _read(order, (one.fact for one in adjustment.facts), parts)}
     return [
         (was, now[was.fact])
         for was in adjustment.facts
@@ -66,11 +80,19 @@ def find_outdated(adjustments: Adjustments, order: Order, policy: str) -> list[A
     return [lapse for lapse in found if lapse is not None]
 
 
-def _read(order: Order, paths: Iterable[str]) -> Iterator[BoundFact]:
+def _read(order: Order, names: Iterable[str], parts: Collection[str]) -> Iterator[BoundFact]:
     facts = _facts_without_own_payments(order)
-    for path in sorted(paths):
-        if (known := ORDER_FACTS.get(path)) is not None:
-            yield BoundFact(path, to_fact_value(known.read(facts)))
+    for name in sorted(names):
+        if (known := ORDER_FACTS.get(name)) is not None:
+            yield BoundFact(name, to_fact_value(known.read(facts)))
+        elif (found := _FACTS_OF_PARTS.get(name)) is not None:
+            kind, of_part = found
+            values = {
+                key: to_fact_value(of_part.read(context))
+                for key, context in contexts_of(kind, facts)
+                if not parts or key in parts
+            }
+            yield BoundFact(name, ", ".join(f"{key}={read}" for key, read in values.items()))
 
 
 def _facts_without_own_payments(order: Order) -> OrderFacts:

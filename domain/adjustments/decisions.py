@@ -249,7 +249,9 @@ def _require_unchanged(
     """Require that the adjustment, and all that it rests on, are the ones that were decided on."""
     _require_digest(adjustment, digest)
     if drift := find_drift(adjustment, order, rulebook.digest):
-        what = {"facts": drift.was, "packet": "the packet", "policy": "the policy"}[drift.cause.value]
+        what = {"facts": drift.was, "packet": "the packet", "policy": "the policy"}[
+            drift.cause.value
+        ]
         raise errors.AdjustmentDrifted(
             f"changed since adjustment {adjustment.id} was proposed: {what}",
             cause=drift.cause.value,

@@ -108,9 +108,7 @@ def cumulative_amounts(
         return CumulativeAmounts(of_order=total(of_order.entries) + of_this, of_customer=None)
     recent = total(entry for entry in of_customer.entries if entry.at >= since)
     told = sum((_sum_told(one, known, matrix, since) for one in (order, *others)), ZERO)
-    return CumulativeAmounts(
-        of_order=total(of_order.entries) + of_this, of_customer=recent + told
-    )
+    return CumulativeAmounts(of_order=total(of_order.entries) + of_this, of_customer=recent + told)
 
 
 def _sum_told(

@@ -122,9 +122,7 @@ class MoneyLeft(Struct, frozen=True):
         return [line for line in self.content.lines if line.line.sku == asked.sku]
 
 
-def money_left(
-    order: Order, given: Iterable[Adjustment], besides: UUID | None = None
-) -> MoneyLeft:
+def money_left(order: Order, given: Iterable[Adjustment], besides: UUID | None = None) -> MoneyLeft:
     """What is left; `given` are our adjustments in all cases of the order, without `besides`."""
     money = order.facts.money
     ours = [one for one in given if one.state in COUNTED_STATES and one.id != besides]

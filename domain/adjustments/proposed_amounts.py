@@ -41,7 +41,7 @@ def propose_amounts(request: ProposeAdjustment, order: str, left: MoneyLeft) -> 
     filled = _Filled(request, left, faults)
     lines, charges = filled.lines(), filled.charges()
     _raise(faults)
-    total = sum((_value(part) for part in (*lines, *charges)), ZERO)
+    total = sum(map(_value, lines), ZERO) + sum(map(_value, charges), ZERO)
     amount, settles = _amounts(request, total, payment, left, faults)
     _raise(faults)
     return ProposedAmounts(

@@ -50,9 +50,7 @@ def find_own_statements(money: OrderMoney) -> frozenset[str]:
     return frozenset(key for refund in money.refunds if is_own(refund) for key in refund.sources)
 
 
-def find_refunds_of_others(
-    money: OrderMoney, ours: Iterable[Adjustment]
-) -> Sequence[RefundMoney]:
+def find_refunds_of_others(money: OrderMoney, ours: Iterable[Adjustment]) -> Sequence[RefundMoney]:
     """The told refunds that are none of our adjustments."""
     told = {refund.id for one in ours if (refund := find_told_refund(one, money)) is not None}
     return [refund for refund in money.refunds if refund.id not in told and not is_own(refund)]

@@ -2,8 +2,7 @@
 
 `facts_of` is a function of the *set* of signals: it sorts them by event time and identity, never by
 arrival. A fact marked `LASTING`, `GROWING` or `ONCE_KNOWN` can only move one way as more signals
-arrive. A detection rule may use only such facts, in that direction. So the same signals open the
-same cases, in any order of arrival.
+arrive.
 
 Where sources contradict each other, a lasting fact takes the worst case over all the signals:
 `payment.overpaid` compares the largest reading of the payments with the smallest of the charge.
@@ -23,6 +22,7 @@ from domain.orders.disagreement_facts import DisagreementFacts, disagreement_fac
 from domain.orders.fact_metadata import SignalsByType, derived_from, lasting
 from domain.orders.milestone_facts import Milestones, milestones
 from domain.orders.parcel_facts import IncidentFacts, ParcelFacts, incident_facts, parcel_facts
+from domain.orders.parts import OrderParts
 from domain.orders.promise_facts import PromiseFacts, promise_facts
 from domain.orders.purchase_signals import DuplicateSuspected, OrderCancelled, OrderPlaced
 from domain.orders.return_facts import ReturnFacts, return_facts
@@ -70,6 +70,8 @@ class OrderFacts(Struct, frozen=True, gc=False):
     returns: ReturnFacts
     disagreement: DisagreementFacts
     contact: ContactFacts
+    parts: OrderParts = OrderParts()
+    """The parts of the order. They are no group: a rule with `each` reads the facts of one part."""
 
 
 def _flags(signals: SignalsByType, _: money_facts.ChargeFacts) -> OrderFlags:
@@ -130,6 +132,7 @@ def _find_group_feeds() -> Mapping[str, frozenset[type]]:
             for signal in (meta.extra or {}).get("feeds", ())
         )
         for name, kind in get_type_hints(OrderFacts).items()
+        if kind is not OrderParts
     }
     charge_feeds = found["charge"]
     return {

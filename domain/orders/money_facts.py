@@ -27,12 +27,14 @@ from domain.orders.payment_signals import (
 )
 from domain.orders.purchase_signals import OrderPlaced, PriceFlagged
 
+_CURRENCY: Final = "charge.currency"
+"""The fact that has the currency of these amounts."""
 CAPTURE_NOTICE: Final = timedelta(hours=24)
 """A capture is due this long before its authorization expires."""
 
 
 class ChargeFacts(Struct, frozen=True, gc=False):
-    total: Annotated[Decimal | None, derived_from(OrderPlaced)]
+    total: Annotated[Decimal | None, derived_from(OrderPlaced, currency=_CURRENCY)]
     """Price and freight of all lines; None while lines are missing."""
     currency: Annotated[str | None, derived_from(OrderPlaced)]
     below_usual_percent: Annotated[Decimal | None, growing(PriceFlagged)]
@@ -46,7 +48,7 @@ _PAYMENT_FEEDS = (OrderPlaced, PaymentCaptured)
 class PaymentFacts(Struct, frozen=True, gc=False):
     """Amounts are in the currency of the charge."""
 
-    captured: Annotated[Decimal, growing(*_PAYMENT_FEEDS)]
+    captured: Annotated[Decimal, growing(*_PAYMENT_FEEDS, currency=_CURRENCY)]
     """The sum of the captured payments."""
     received: Annotated[bool, lasting(PaymentCaptured)]
     """More than 0 was captured."""
@@ -56,13 +58,13 @@ class PaymentFacts(Struct, frozen=True, gc=False):
     """The checkout reported that no payment was chosen."""
     complete: Annotated[bool, lasting(*_PAYMENT_FEEDS)]
     """All lines are known, and each tender has a payment."""
-    overpaid: Annotated[Decimal | None, growing(*_PAYMENT_FEEDS)]
+    overpaid: Annotated[Decimal | None, growing(*_PAYMENT_FEEDS, currency=_CURRENCY)]
     """The amount paid above the charge, once complete."""
-    underpaid: Annotated[Decimal | None, growing(*_PAYMENT_FEEDS)]
+    underpaid: Annotated[Decimal | None, growing(*_PAYMENT_FEEDS, currency=_CURRENCY)]
     """The amount charged above the payments, once complete."""
     currency_conflict: Annotated[bool, lasting(*_PAYMENT_FEEDS)]
     """Charge and payments are in several currencies."""
-    difference: Annotated[Decimal | None, derived_from(*_PAYMENT_FEEDS)]
+    difference: Annotated[Decimal | None, derived_from(*_PAYMENT_FEEDS, currency=_CURRENCY)]
     """|captured − charge| now; None while the charge is not known."""
     capture_failed: Annotated[bool, lasting(PaymentFailed)]
     failed_at: Annotated[datetime | None, derived_from(PaymentFailed)]
@@ -76,8 +78,10 @@ class PaymentFacts(Struct, frozen=True, gc=False):
 
 
 class RefundFacts(Struct, frozen=True, gc=False):
-    issued: Annotated[Decimal, growing(RefundIssued)]
-    outstanding: Annotated[Decimal, derived_from(PaymentCaptured, RefundIssued, OrderPlaced)]
+    issued: Annotated[Decimal, growing(RefundIssued, currency=_CURRENCY)]
+    outstanding: Annotated[
+        Decimal, derived_from(PaymentCaptured, RefundIssued, OrderPlaced, currency=_CURRENCY)
+    ]
     """The amount captured and not refunded."""
     answered_at: Annotated[datetime | None, derived_from(RefundRequested, RefundIssued)]
     """When the first refund after a request was issued."""

@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from domain.money import ZERO
 from domain.orders.fact_metadata import SignalsByType
-from domain.orders.goods import Goods, Notice
+from domain.orders.goods import Goods
+from domain.orders.notices import Notice
 
 
 class Capture(Struct, frozen=True, kw_only=True):

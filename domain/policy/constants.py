@@ -1,10 +1,11 @@
 """Converts the values in a policy to the types of the facts."""
 
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from domain.errors import Fault
+from domain.policy.amounts import parse_amount
 from domain.policy.document_types import Value
 from domain.policy.facts import Fact
 
@@ -19,15 +20,15 @@ def to_fact_type(value: Value, fact: Fact, pointer: str, faults: list[Fault]) ->
             return value
         if issubclass(kind, str) and isinstance(value, str):
             return kind(value)
-        if kind is Decimal and isinstance(value, str) and Decimal(value).is_finite():
-            return Decimal(value)
+        if kind is Decimal and isinstance(value, str):
+            return parse_amount(value).value
         if kind is datetime and isinstance(value, str):
             moment = datetime.fromisoformat(value)
             if moment.tzinfo is not None:
                 return moment
         elif kind is date and isinstance(value, str):
             return date.fromisoformat(value)
-    except (ValueError, InvalidOperation):
+    except ValueError:
         pass
     allowed = ""
     if issubclass(kind, str) and kind is not str:
