@@ -130,6 +130,7 @@ class Desks:
             staff,
             provider.name if provider is not None else None,
             self.people,
+            self.intake,
         )
         self.who_could = EligibilityCheck(self.people, self.policy.matrix)
         reports = MoneyReports(datastore)
@@ -143,7 +144,7 @@ class Desks:
         )
         self.provider = provider.name if provider is not None else None
         self.payer = (
-            Payer(self.log, cases, provider, reports.ordered_payments)
+            Payer(self.log, cases, provider, reports.ordered_payments, self.intake)
             if provider is not None
             else None
         )

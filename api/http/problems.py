@@ -85,6 +85,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     c.CaseNotResolved: 409,
     c.CaseNotWaiting: 409,
     c.EvidenceMissing: 409,
+    c.NotDoneYet: 409,
     c.TaskNotOpen: 409,
     b.ActionNotOpen: 409,
     c.HoldNotOurs: 409,

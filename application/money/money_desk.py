@@ -13,10 +13,12 @@ from application.log.recorder import VersionTaken
 from application.log.repository import Repository
 from application.log.streams import LEDGER, ORDER
 from application.money.given_money import Given, GivenMoney, entered_in
+from application.money.own_statements import state_own_refund
+from application.orders.intake import Intake
 from application.people.people_desk import PeopleDesk
 from domain.access_errors import NotInScope
 from domain.adjustments import decisions
-from domain.adjustments.adjustment import Adjustment
+from domain.adjustments.adjustment import Adjustment, AdjustmentState
 from domain.adjustments.commands import (
     ApproveAdjustment,
     ExecuteAdjustment,
@@ -26,15 +28,17 @@ from domain.adjustments.commands import (
 )
 from domain.adjustments.decisions import ActingPerson
 from domain.adjustments.errors import Refusal
-from domain.adjustments.events import AdjustmentProposed
+from domain.adjustments.events import AdjustmentExecuted, AdjustmentProposed
 from domain.adjustments.ledger import AdjustmentEntered, Ledger
 from domain.adjustments.money_left import money_left
+from domain.adjustments.own_statement import STATED_KINDS, own_statement
 from domain.adjustments.proposal import propose
 from domain.authority import authority_of
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import RoleMembers
 from domain.errors import TooContended
+from domain.money import PositiveMoney
 from domain.orders.order import Order, order_stream
 from domain.permissions import Permission
 from domain.policy.rulebook import Rulebook
@@ -60,6 +64,7 @@ class MoneyDesk:
         staff: RoleMembers,
         provider: str | None,
         people: PeopleDesk | None = None,
+        intake: Intake | None = None,
     ) -> None:
         self._commands = CaseCommands(log, cases, staff)
         self._given = GivenMoney(log, orders, cases, ledgers)
@@ -67,6 +72,7 @@ class MoneyDesk:
         self._rulebook = rulebook
         self._provider = provider
         self._people = people
+        self._intake = intake
 
     def propose(
         self, case_id: UUID, expected: int, ask: ProposeAdjustment, by: Caller
@@ -138,7 +144,24 @@ class MoneyDesk:
                 case, found, ask, person, order, rulebook, left, self._provider
             )
 
-        return self._act_on_order(case_id, expected, adjustment, by, EXECUTE, decide)
+        done = self._act_on_order(case_id, expected, adjustment, by, EXECUTE, decide)
+        self._state_execution(done.case, adjustment, by)
+        return done
+
+    def _state_execution(self, case: ExceptionCase, adjustment: UUID, by: Caller) -> None:
+        """State to the order what another system carried out; the payer states what it pays."""
+        found = case.adjustments.get(adjustment)
+        if found.state is not AdjustmentState.EXECUTED or found.kind not in STATED_KINDS:
+            return
+        executed = AdjustmentExecuted(
+            adjustment=adjustment,
+            provider=found.provider or "",
+            reference=found.reference or "",
+            amount=PositiveMoney(found.amount.amount, found.amount.currency),
+        )
+        if self._intake is not None:
+            statement = own_statement(case.order, found, executed, by.now)
+            state_own_refund(self._intake, statement, by.now)
 
     def reconcile(
         self, case_id: UUID, expected: int, adjustment: UUID, statement: str, by: Caller

@@ -12,7 +12,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 from domain.adjustments import events
 from domain.adjustments.errors import AdjustmentNotFound
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, LapseCause
-from domain.money import Money
+from domain.money import Money, PositiveMoney
 from domain.people import Actor
 from domain.struct_fields import fill
 from domain.texts import Note
@@ -75,7 +75,7 @@ class Adjustment(Struct, frozen=True, kw_only=True):
     given: Money | None = None
     """The amount that the provider paid, if it is not the ordered one."""
     charges: tuple[events.AdjustedCharge, ...] | UnsetType = UNSET
-    settles: Money | UnsetType = UNSET
+    settles: PositiveMoney | UnsetType = UNSET
     """The amount in the order's currency, where the payment was captured in another."""
     parts: tuple[str, ...] | UnsetType = UNSET
     facts: tuple[events.BoundFact, ...] | UnsetType = UNSET

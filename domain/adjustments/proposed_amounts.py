@@ -14,6 +14,7 @@ from domain.errors import Fault, Invalid
 from domain.money import ZERO, Money, PositiveMoney, smallest_unit
 from domain.orders.content import OrderLine, charge_key
 from domain.orders.money_ledger import PaymentMoney
+from domain.orders.parts import split_part_key
 
 
 class ProposedAmounts(Struct, frozen=True, kw_only=True):
@@ -36,6 +37,11 @@ def propose_amounts(request: ProposeAdjustment, order: str, left: MoneyLeft) -> 
         pointer = "/lines" if request.lines else "/charges"
         detail = f"an {request.kind} is a bare amount: leave it out, or propose a price_adjustment"
         faults.append(Fault(pointer, detail))
+    for n, part in enumerate(request.parts):
+        try:
+            split_part_key(part)
+        except ValueError as wrong:
+            faults.append(Fault(f"/parts/{n}", str(wrong)))
     _raise(faults)
     payment = _find_payment(request, order, left) if request.kind in PROVIDER_PAID_KINDS else None
     filled = _Filled(request, left, faults)

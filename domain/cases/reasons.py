@@ -22,6 +22,7 @@ class ResolutionReason(StrEnum):
     OPERATIONAL_ERROR = "operational_error"
     POLICY_EXCEPTION_GRANTED = "policy_exception_granted"
     NO_FAULT_FOUND = "no_fault_found"
+    STORE_CREDIT = "store_credit"
 
 
 class RootCause(StrEnum):

@@ -85,6 +85,7 @@ class MoneyService(InMemoryService):
             lambda: self.rulebook,
             staff,
             "local",
+            intake=self.intake,
         )
         if recorder is None and price is not None:
             self.buy("o-1", price)

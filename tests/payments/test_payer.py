@@ -61,7 +61,9 @@ def payers(service: PayableOrders) -> Iterator[Payers]:
     made: list[Payer] = []
 
     def payer(provider: PaymentProvider, ordered: object = service.ordered) -> Payer:
-        made.append(Payer(service.log, service.cases, provider, ordered))  # type: ignore[arg-type]
+        made.append(
+            Payer(service.log, service.cases, provider, ordered, service.intake)  # type: ignore[arg-type]
+        )
         return made[-1]
 
     yield payer
