@@ -48,7 +48,9 @@ RETURN_SIGNALS: Final = (
 )
 _content = derived_from(*CONTENT_FEEDS)
 _goods = derived_from(*GOODS_FEEDS)
-_refunds = derived_from(*CONTENT_FEEDS, RefundIssued, RefundRequested, RefundFailed)
+_money_feeds = (*CONTENT_FEEDS, RefundIssued, RefundRequested, RefundFailed)
+_refunds = derived_from(*_money_feeds)
+_refunded = derived_from(*_money_feeds, currency="part.currency")
 _parcel = derived_from(*PARCEL_SIGNALS, *CONTENT_FEEDS)
 _claims = derived_from(CustomerClaimed, *CONTENT_FEEDS)
 _return = derived_from(*RETURN_SIGNALS)
@@ -82,11 +84,11 @@ class LinePart(Struct, frozen=True, gc=False):
     shipped_at: Annotated[datetime | None, _goods] = None
     """When its last unshipped piece was handed over; unknown while some are not."""
     currency: Annotated[str | None, _content] = None
-    value: Annotated[Decimal | None, _content] = None
-    refunded: Annotated[Decimal | None, _refunds] = None
+    value: Annotated[Decimal | None, derived_from(*CONTENT_FEEDS, currency="part.currency")] = None
+    refunded: Annotated[Decimal | None, _refunded] = None
     """The amount that was given back for it."""
     refunded_pieces: Annotated[int | None, _refunds] = None
-    left: Annotated[Decimal | None, _refunds] = None
+    left: Annotated[Decimal | None, _refunded] = None
     """Its value that may still be given back."""
     claimed_missing: Annotated[bool | None, _claims] = None
     claimed_wrong: Annotated[bool | None, _claims] = None

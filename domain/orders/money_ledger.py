@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
 from domain.money import ZERO
+from domain.orders import payment_signals as payments
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.goods import Goods
 from domain.orders.notices import Notice
@@ -132,6 +134,26 @@ class OrderMoney(Struct, frozen=True, kw_only=True):
     notices: tuple[Notice, ...] = ()
 
 
+MONEY_FEEDS: Final[frozenset[type]] = frozenset(
+    [
+        payments.PaymentPending,
+        payments.PaymentAuthorized,
+        payments.PaymentCaptured,
+        payments.PaymentVoided,
+        payments.PaymentExpired,
+        payments.PaymentFailed,
+        payments.RefundRequested,
+        payments.RefundIssued,
+        payments.RefundFailed,
+        payments.DisputeOpened,
+        payments.DisputeEvidenceSent,
+        payments.DisputeClosed,
+        payments.FraudWarned,
+    ]
+)
+"""The signals about money; those about the goods change the money too."""
+
+
 def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
     """The money of the order, by the statements that count."""
-    raise NotImplementedError
+    return OrderMoney(currency=goods.content.currency, charge=goods.content.parts_total)

@@ -1,31 +1,16 @@
 """The parts of an order (lines, charges, parcels, payments …) and the facts of each."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 from msgspec import Struct
 
-from domain.orders.fact_metadata import derived_from
-from domain.orders.payment_signals import (
-    PaymentAuthorized,
-    PaymentCaptured,
-    PaymentFailed,
-    RefundIssued,
-    RefundRequested,
-)
-from domain.orders.purchase_signals import OrderPlaced
-from domain.orders.return_signals import ReturnAuthorized, ReturnReceived, ReturnRequested
-from domain.orders.shipment_signals import (
-    DamageReported,
-    Delivered,
-    DeliveryFailed,
-    HandedOver,
-    LabelCreated,
-    Scanned,
-)
+from domain.orders.content import NO_CONTENT
+from domain.orders.goods import Goods
+from domain.orders.goods_parts import LinePart, ParcelPart, ReturnPart
+from domain.orders.money_ledger import OrderMoney
+from domain.orders.money_parts import ChargePart, DisputePart, PaymentPart, RefundPart
 
 
 class PartKind(StrEnum):
@@ -40,72 +25,6 @@ class PartKind(StrEnum):
     RETURN = "return"
 
 
-_PARCEL: Final = (OrderPlaced, LabelCreated, HandedOver, Scanned, Delivered)
-_PAYMENT: Final = (PaymentAuthorized, PaymentCaptured, PaymentFailed)
-_REFUND: Final = (RefundRequested, RefundIssued)
-_RETURN: Final = (ReturnRequested, ReturnAuthorized, ReturnReceived)
-
-
-class LinePart(Struct, frozen=True, gc=False):
-    id: Annotated[str, derived_from(OrderPlaced)]
-    ordered: Annotated[int | None, derived_from(OrderPlaced)] = None
-    """The number of its pieces."""
-    value: Annotated[Decimal | None, derived_from(OrderPlaced, currency="part.currency")] = None
-    currency: Annotated[str | None, derived_from(OrderPlaced)] = None
-
-
-class ChargePart(Struct, frozen=True, gc=False):
-    id: Annotated[str, derived_from(OrderPlaced)]
-    charged: Annotated[Decimal | None, derived_from(OrderPlaced, currency="part.currency")] = None
-    currency: Annotated[str | None, derived_from(OrderPlaced)] = None
-
-
-class ParcelPart(Struct, frozen=True, gc=False):
-    id: Annotated[str, derived_from(*_PARCEL)]
-    promised_by: Annotated[datetime | None, derived_from(OrderPlaced)] = None
-    late_from: Annotated[datetime | None, derived_from(OrderPlaced)] = None
-    """The first moment at which it is late."""
-    delivered_at: Annotated[datetime | None, derived_from(Delivered)] = None
-    lost: Annotated[bool | None, derived_from(Scanned, Delivered)] = None
-    damaged: Annotated[bool | None, derived_from(DamageReported, DeliveryFailed)] = None
-
-
-class PaymentPart(Struct, frozen=True, gc=False):
-    id: Annotated[str, derived_from(*_PAYMENT)]
-    captured: Annotated[Decimal | None, derived_from(PaymentCaptured, currency="part.currency")] = (
-        None
-    )
-    refunded: Annotated[Decimal | None, derived_from(RefundIssued, currency="part.currency")] = None
-    left: Annotated[
-        Decimal | None, derived_from(PaymentCaptured, RefundIssued, currency="part.currency")
-    ] = None
-    """Captured and not refunded."""
-    currency: Annotated[str | None, derived_from(*_PAYMENT)] = None
-
-
-class RefundPart(Struct, frozen=True, gc=False):
-    id: Annotated[str, derived_from(*_REFUND)]
-    amount: Annotated[Decimal | None, derived_from(*_REFUND, currency="part.currency")] = None
-    currency: Annotated[str | None, derived_from(*_REFUND)] = None
-    issued_at: Annotated[datetime | None, derived_from(RefundIssued)] = None
-
-
-class DisputePart(Struct, frozen=True, gc=False):
-    id: Annotated[str, derived_from(PaymentCaptured)]
-    open: Annotated[bool | None, derived_from(PaymentCaptured)] = None
-    respond_by: Annotated[datetime | None, derived_from(PaymentCaptured)] = None
-    amount: Annotated[Decimal | None, derived_from(PaymentCaptured, currency="part.currency")] = (
-        None
-    )
-    currency: Annotated[str | None, derived_from(PaymentCaptured)] = None
-
-
-class ReturnPart(Struct, frozen=True, gc=False):
-    id: Annotated[str, derived_from(*_RETURN)]
-    requested_at: Annotated[datetime | None, derived_from(ReturnRequested)] = None
-    received_at: Annotated[datetime | None, derived_from(ReturnReceived)] = None
-
-
 PART_TYPES: Final[dict[PartKind, type[Struct]]] = {
     PartKind.LINE: LinePart,
     PartKind.CHARGE: ChargePart,
@@ -117,7 +36,11 @@ PART_TYPES: Final[dict[PartKind, type[Struct]]] = {
 }
 
 
-class OrderParts(Struct, frozen=True, gc=False):
+NO_GOODS: Final = Goods(content=NO_CONTENT)
+NO_MONEY: Final = OrderMoney()
+
+
+class OrderParts(Struct, frozen=True):
     """The parts of an order, by kind; each kind in a fixed order."""
 
     line: tuple[LinePart, ...] = ()
@@ -127,6 +50,10 @@ class OrderParts(Struct, frozen=True, gc=False):
     refund: tuple[RefundPart, ...] = ()
     dispute: tuple[DisputePart, ...] = ()
     return_: tuple[ReturnPart, ...] = ()
+    goods: Goods = NO_GOODS
+    """Where the pieces are; the facts of lines and parcels are read from it."""
+    money: OrderMoney = NO_MONEY
+    """The one truth about the money; every figure about money is read from it."""
 
     def of(self, kind: PartKind) -> Sequence[Any]:
         """The parts of one kind."""
