@@ -17,11 +17,9 @@ from domain.adjustments.events import AdjustedCharge, AdjustedLine
 from domain.adjustments.kinds import PART_OF_A_PIECE_KINDS, PROVIDER_PAID_KINDS
 from domain.adjustments.told_refunds import find_told_refund
 from domain.money import ZERO, Money, round_money
-from domain.orders.content import NO_CONTENT, OrderContent, OrderLine, charge_key, content_of
-from domain.orders.fact_metadata import SignalsByType
+from domain.orders.content import OrderContent, OrderLine, charge_key
 from domain.orders.money_ledger import OrderMoney, PaymentMoney, RefundState
 from domain.orders.order import Order
-from domain.orders.standing import standing
 
 
 class PaymentFigures(Struct, frozen=True):
@@ -135,15 +133,7 @@ def money_left(order: Order, given: Iterable[Adjustment], besides: UUID | None =
         and refund.state is not RefundState.FAILED
         and not (refund.lines or refund.charges)
     ]
-    return MoneyLeft(money, content_of_order(order), untold, [*untold, *partless])
-
-
-def content_of_order(order: Order) -> OrderContent:
-    by_type: dict[type, list[object]] = {}
-    for signal in standing(order.signals.values()):
-        by_type.setdefault(type(signal), []).append(signal)
-    found: SignalsByType = by_type
-    return content_of(found) if found else NO_CONTENT
+    return MoneyLeft(money, order.facts.goods.content, untold, [*untold, *partless])
 
 
 def key_of(charge: AdjustedCharge) -> str:

@@ -7,15 +7,13 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from application.money.own_statements import state_own_refund
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.adjustment import AdjustmentState as State
 from domain.adjustments.commands import ProposeAdjustment
 from domain.adjustments.errors import MoreThanCharge, MoreThanLine, MoreThanPaid, NoPaymentToRefund
-from domain.adjustments.events import AdjustedCharge, AdjustedLine, AdjustmentExecuted
+from domain.adjustments.events import AdjustedCharge, AdjustedLine
 from domain.adjustments.kinds import AdjustmentKind as Kind
 from domain.adjustments.kinds import AdjustmentReason
-from domain.adjustments.own_statement import own_statement
 from domain.cases.evidence import Evidence, EvidenceType
 from domain.errors import Invalid
 from domain.money import PositiveMoney
@@ -60,15 +58,6 @@ class Shop(MoneyService):
 
     def told(self, amount: str, hours: float = 6, id: str = "refunded", **more: Any) -> None:
         self.take(refunded(hours, amount, "EUR", id, **more), at=after(hours))
-
-    def pay(self, one: Adjustment, reference: str = "re_1", hours: float = 8) -> None:
-        """What the payer does: the statement, then the outcome."""
-        executed = AdjustmentExecuted(
-            adjustment=one.id, provider="local", reference=reference, amount=eur(one.amount.amount)
-        )
-        statement = own_statement("o-1", one, executed, after(hours))
-        state_own_refund(self.intake, statement, after(hours))
-        self.record_outcome(executed, "o-1", hours)
 
 
 def kettles(quantity: int, **more: Any) -> tuple[AdjustedLine, ...]:
@@ -227,7 +216,7 @@ def test_a_payment_in_another_currency_is_refunded_in_it_or_by_its_own_rate() ->
 def test_our_own_refund_that_is_told_again_counts_once_and_lapses_nothing(shop: Shop) -> None:
     one = shop.execute(shop.approve(shop.give(lines=kettles(2)), "tia"), "fay")
     two = shop.give(amount="10.00", at=7)
-    shop.pay(one)
+    shop.paid(one, "re_1")
     shop.told("60.00", 9, "webhook", payment="captured", refund="re_1")
     assert shop.of().adjustments.get(two.id).state is State.PROPOSED
     three = shop.give(lines=kettles(1), at=10)
@@ -244,7 +233,7 @@ def test_refunds_by_others_count_in_the_approval_bands(shop: Shop) -> None:
 
 def test_a_refund_that_failed_is_owed_again(shop: Shop) -> None:
     one = shop.execute(shop.approve(shop.give(lines=kettles(3)), "tia"), "fay")
-    shop.pay(one)
+    shop.paid(one, "re_1")
     failed = RefundFailed(
         amount=eur("90.00"), payment="captured", refund="re_1", **signal_fields(9, "failed")
     )
