@@ -4,8 +4,7 @@ Money that we paid ourselves changes none of them, nor does a system that repeat
 without these statements.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Final
+from collections.abc import Collection, Iterable, Iterator
 
 from msgspec import UnsetType
 
@@ -19,15 +18,9 @@ from domain.orders.order import Order
 from domain.orders.parts import PartKind
 from domain.personal_data import ERASED, PERSONAL_FACTS
 from domain.policy.decision import to_fact_value
-from domain.policy.facts import ORDER_FACTS, OWN_FACTS, Fact, contexts_of
+from domain.policy.facts import ORDER_FACTS, OWN_FACTS, context_of, contexts_of
 from domain.policy.rulebook import Rulebook
 
-_FACTS_OF_PARTS: Final[Mapping[str, tuple[PartKind, Fact]]] = {
-    name: (kind, fact)
-    for kind, facts in OWN_FACTS.items()
-    for fact in facts.values()
-    for name in fact.reads
-}
 PROPOSAL_FACTS = frozenset(
     {"charge.currency", "charge.total", "customer.tier", "payment.captured", "refund.issued"}
 )
@@ -39,9 +32,10 @@ def bound_facts(
 ) -> tuple[BoundFact, ...]:
     """The facts that a proposal in a case of this kind rests on, with their values now.
 
-    Facts of parts are those of the named parts, or of all where none is named.
+    Facts of parts are those of the given parts, or of all of a kind where none of it is given.
     """
-    return tuple(_read(order, PROPOSAL_FACTS | rulebook.facts_read_by(kind), parts))
+    names = PROPOSAL_FACTS | rulebook.facts_read_by(kind)
+    return tuple(_read(order, (one for name in names for one in _expand(name, order, parts))))
 
 
 def find_changed_facts(
@@ -50,8 +44,7 @@ def find_changed_facts(
     """The facts that changed since the proposal, before and now; None if it is bound to the packet."""
     if isinstance(adjustment.facts, UnsetType):
         return None
-    parts = () if isinstance(adjustment.parts, UnsetType) else adjustment.parts
-    now = {one.fact: one for one in _read(order, (one.fact for one in adjustment.facts), parts)}
+    now = {one.fact: one for one in _read(order, (one.fact for one in adjustment.facts))}
     return [
         (was, now[was.fact])
         for was in adjustment.facts
@@ -80,19 +73,27 @@ def find_outdated(adjustments: Adjustments, order: Order, policy: str) -> list[A
     return [lapse for lapse in found if lapse is not None]
 
 
-def _read(order: Order, names: Iterable[str], parts: Collection[str]) -> Iterator[BoundFact]:
+def _expand(name: str, order: Order, parts: Collection[str]) -> Iterable[str]:
+    """The name itself, or for a fact of parts such as `parcel[].lost` one for each: `parcel:P1.lost`."""
+    kind, of_parts, field = name.partition("[].")
+    if not of_parts:
+        return [name]
+    keys = [key for key in parts if key.partition(":")[0] == kind]
+    keys = keys or [key for key, _ in contexts_of(PartKind(kind), order.facts)]
+    return [f"{key}.{field}" for key in keys]
+
+
+def _read(order: Order, names: Iterable[str]) -> Iterator[BoundFact]:
     facts = _facts_without_own_payments(order)
-    for name in sorted(names):
-        if (known := ORDER_FACTS.get(name)) is not None:
-            yield BoundFact(name, to_fact_value(known.read(facts)))
-        elif (found := _FACTS_OF_PARTS.get(name)) is not None:
-            kind, of_part = found
-            values = {
-                key: to_fact_value(of_part.read(context))
-                for key, context in contexts_of(kind, facts)
-                if not parts or key in parts
-            }
-            yield BoundFact(name, ", ".join(f"{key}={read}" for key, read in values.items()))
+    for name in sorted({*names}):
+        key, _, field = name.rpartition(".")
+        known, context = ORDER_FACTS.get(name), facts
+        if ":" in key:
+            kind = PartKind(key.partition(":")[0])
+            known, context = OWN_FACTS[kind].get(f"part.{field}"), context_of(kind, facts, key)
+        if known is not None:
+            value = None if context is None else to_fact_value(known.read(context))
+            yield BoundFact(name, value)
 
 
 def _facts_without_own_payments(order: Order) -> OrderFacts:

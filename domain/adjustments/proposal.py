@@ -65,7 +65,7 @@ def propose(
         amounts,
         request,
         parts=request.parts or UNSET,
-        facts=bound_facts(order, case.kind, request.parts, rulebook),
+        facts=bound_facts(order, case.kind, request.parts or case.parts, rulebook),
         adjustment=adjustment_id(case.id, number),
         packet=enriched.digest,
         digest="",

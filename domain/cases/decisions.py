@@ -15,7 +15,7 @@ from domain.cases.opening import create_enriched
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.step_events import Held, HoldReleased, TaskCreated, TaskDone, TaskDropped
 from domain.cases.timing import RoleMembers, next_rung
-from domain.cases.truthful import require_truthful
+from domain.cases.truthful import require_truthful_resolution
 from domain.cases.work_commands import DeclareError, HandOff, LinkCase, StartWait
 from domain.clock.clock import Clock, ClockChange, ClockChangeKind
 from domain.clock.terms import Measure
@@ -225,7 +225,7 @@ def resolve(
     require_evidence(
         case, required, f"to resolve case {case.id} as {resolution.reason}", resolution.evidence
     )
-    require_truthful(resolution.reason, case, order)
+    require_truthful_resolution(resolution, case, order)
     enriched = create_enriched(order)
     resolved = Resolved(resolution=resolution, packet=enriched.digest)
     return [resolved] if enriched.digest == case.packet else [enriched, resolved]

@@ -8,6 +8,7 @@ from domain.adjustments.refusals import AttemptRefused
 from domain.cases import events
 from domain.cases import step_events as steps
 from domain.cases import work_events as work
+from domain.cases.part_events import PartCleared, PartJoined
 from domain.policy.decision import Decision
 
 
@@ -32,6 +33,11 @@ def describe_event(event: events.CaseEvent | AttemptRefused) -> str:
             return f"Routed to the queue {queue} ({team}) with priority {priority}."
         case events.SignalJoined():
             return _describe_joined(event)
+        case PartJoined(part=part, decision=decision):
+            return f"{part} has the problem too, by the rule {decision.rule}."
+        case PartCleared(part=part, signal=signal):
+            how = "was never so" if event.corrected is True else "is gone"
+            return f"The problem of {part} {how}: {signal}."
         case events.Resolved(resolution=resolution):
             how = "Resolved by policy" if event.clearing else "Resolved"
             note = f" {resolution.note}" if resolution.note else ""

@@ -11,18 +11,19 @@ class ResolutionReason(StrEnum):
     REFUNDED = "refunded"
     PARTIALLY_REFUNDED = "partially_refunded"
     APPEASED = "appeased"
+    STORE_CREDIT = "store_credit"
     SUBSTITUTED = "substituted"
     CANCELLED = "cancelled"
     RETURNED = "returned"
     FALSE_POSITIVE = "false_positive"
     DUPLICATE = "duplicate"
     SOURCE_CLEARED = "source_cleared"
+    SOURCE_CORRECTED = "source_corrected"
     CUSTOMER_CONFIRMED = "customer_confirmed"
     INSUFFICIENT_INFORMATION = "insufficient_information"
     OPERATIONAL_ERROR = "operational_error"
     POLICY_EXCEPTION_GRANTED = "policy_exception_granted"
     NO_FAULT_FOUND = "no_fault_found"
-    STORE_CREDIT = "store_credit"
 
 
 class RootCause(StrEnum):

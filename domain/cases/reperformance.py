@@ -18,9 +18,9 @@ from domain.adjustments.events import (
 )
 from domain.adjustments.proposal import approval_digest
 from domain.cases import events
-from domain.cases.exception_case import ExceptionCase
-from domain.cases.opening import MANUAL_RULE, create_routed
-from domain.cases.packet import packet_digest, packet_of
+from domain.cases.exception_case import MANUAL_RULE, ExceptionCase
+from domain.cases.opening import create_routed
+from domain.cases.packet import READING, packet_digest, packet_of
 from domain.cases.work_events import Retermed
 from domain.orders.events import ExpectationMet, PassedIntake
 from domain.orders.order import Order
@@ -127,14 +127,24 @@ def compare_case_decision(
 
 
 def compare_packet(event: events.Enriched, order: Order) -> Iterator[DecisionDifference]:
-    """Compute the packet again, without any policy. Facts that were erased since are skipped."""
+    """Compute the packet again, without any policy. Facts that were erased since are skipped.
+
+    Of a packet of an earlier reading, the values of its facts are compared: the present reading knows
+    more facts, and reads some from more signals.
+    """
     erased = {fact.fact for fact in event.packet if fact.value == ERASED}
     before = {fact.fact: fact for fact in event.packet}
     again = {fact.fact: fact for fact in packet_of(order)}
-    for name in [*before, *(name for name in again if name not in before)]:
-        if name not in erased and before.get(name) != again.get(name):
-            recorded, came_out = (str(facts.get(name, NOTHING)) for facts in (before, again))
-            yield DecisionDifference(f"packet, {name}", recorded, came_out)
+    is_earlier = event.reading != READING
+    for name in [*before, *(name for name in again if name not in before and not is_earlier)]:
+        recorded, came_out = before.get(name), again.get(name)
+        if name in erased or recorded == came_out:
+            continue
+        if is_earlier and recorded and came_out and recorded.value == came_out.value:
+            continue
+        yield DecisionDifference(
+            f"packet, {name}", str(recorded or NOTHING), str(came_out or NOTHING)
+        )
     if not erased and packet_digest(event.packet) != event.digest:
         yield DecisionDifference("packet, digest", event.digest, packet_digest(event.packet))
 

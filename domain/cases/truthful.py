@@ -9,6 +9,7 @@ from domain.adjustments.adjustment import PAID_STATES
 from domain.adjustments.kinds import AdjustmentKind as Kind
 from domain.adjustments.told_refunds import find_told_refund
 from domain.cases.errors import NotDoneYet
+from domain.cases.events import Resolution
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.reasons import ResolutionReason as Reason
 from domain.orders.money_ledger import OrderMoney, RefundMoney, RefundState
@@ -17,6 +18,7 @@ from domain.orders.parts import PartKind, split_part_key
 from domain.orders.purchase_signals import OrderCancelled, OrderRelated
 from domain.orders.return_signals import ReturnReceived
 from domain.orders.shipment_signals import HandedOver, LabelCreated
+from domain.orders.signal_body import given
 from domain.orders.signals import Signal
 from domain.orders.standing import standing
 
@@ -38,6 +40,21 @@ _MISSING: Final = {
     Reason.CANCELLED: "no system has stated that the order was cancelled (order.cancelled)",
     Reason.RETURNED: "no system has stated that a return was received (return.received)",
 }
+
+
+def require_truthful_resolution(
+    resolution: Resolution, case: ExceptionCase, order: Order | None
+) -> None:
+    """Raises NotDoneYet if the reason is not true, for each part that it is the outcome of."""
+    own = {one.part: one.reason for one in given(resolution.parts) or ()}
+    others = [
+        key
+        for key, part in case.parts.items()
+        if key and key not in own and part.outcome is None and not part.is_cleared
+    ]
+    require_truthful(resolution.reason, case, order, others)
+    for key, reason in own.items():
+        require_truthful(reason, case, order, (key,))
 
 
 def require_truthful(
@@ -67,7 +84,7 @@ def _shown(reason: Reason, case: ExceptionCase, order: Order | None, part: str) 
         if one.kind not in ADJUSTMENTS.get(reason, ()) or one.state not in PAID_STATES:
             continue
         told = find_told_refund(one, money)
-        named = {str(given.line) for given in one.lines if not isinstance(given.line, UnsetType)}
+        named = {str(of.line) for of in one.lines if not isinstance(of.line, UnsetType)}
         own = () if isinstance(one.parts, UnsetType) else one.parts
         fits = part in own if own and part else _fits(named, lines)
         yield fits and (told is None or told.state is not RefundState.FAILED)

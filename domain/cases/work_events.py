@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated, TypeAlias
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from domain.cases.evidence import Evidence, EvidenceRef
 from domain.cases.step_events import StepEvent, TaskOverdue
@@ -29,6 +29,8 @@ class Opened(Struct, frozen=True, kw_only=True, gc=False, tag="case.opened"):
     automation: Automation
     occurrence: int
     note: RequiredNote
+    parts: tuple[str, ...] | UnsetType = UNSET
+    """The parts of the order that it is about, by their keys; left out for the whole order."""
 
 
 class Claimed(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="case.claimed"):

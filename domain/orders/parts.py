@@ -79,6 +79,6 @@ def split_part_key(key: str) -> tuple[PartKind, str] | None:
     if not key:
         return None
     kind, colon, id = key.partition(":")
-    if not colon:
+    if not colon or kind not in [*PartKind]:
         raise ValueError(f"{key!r} is not the key of a part, such as parcel:P1")
     return PartKind(kind), id

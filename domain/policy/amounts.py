@@ -35,6 +35,11 @@ def parse_amount(text: str) -> Amount:
     return Amount(value, currency or None)
 
 
+def check_amount(value: object) -> None:
+    """Raises ValueError for a value that is no amount."""
+    parse_amount(str(value))
+
+
 class Rates(Struct, frozen=True):
     """The rates of a policy's approval matrix; without a matrix there are none."""
 

@@ -24,7 +24,7 @@ def describe_condition(condition: Mapping[str, Any], describe_value: Callable[[A
 
     parts, subjects = [], []
     for name, word in (("all", " and "), ("any", " or ")):
-        if isinstance(condition.get(name), list):
+        if isinstance(condition.get(name), list | tuple):
             parts.append(f"({word.join(map(describe, condition[name]))})")
     if "not" in condition:
         parts.append(f"not {describe(condition['not'])}")

@@ -19,7 +19,7 @@ from domain.clock.calendars import BusinessCalendar
 from domain.clock.terms import Dependency, Measure
 from domain.orders.parts import PartKind
 from domain.policy import document_types as types
-from domain.policy.amounts import Amount, parse_amount
+from domain.policy.amounts import Amount, check_amount, parse_amount
 from domain.policy.approval_parts import Approvals
 from domain.texts import lines
 
@@ -195,7 +195,7 @@ class Route(types.Part, frozen=True, kw_only=True):
 class ValueBand(types.Part, frozen=True, kw_only=True):
     """The weight of an order of at least this charge: `"200 EUR"`, or `"200"` in any currency."""
 
-    at_least: Annotated[str, Meta(extra={"check": parse_amount})] | int | float
+    at_least: Annotated[str, Meta(extra={"check": check_amount})] | int | float
     adds: types.Weight
 
     def __post_init__(self) -> None:

@@ -104,7 +104,7 @@ def sum_up(
         converted = ZERO
         for value, code in found:
             rate = rates.rate(code)
-            if rate is None and value:
+            if rate is None and (value or code is not None):
                 return None, None
             converted += value * (rate or ZERO)
         return converted, rates.currency

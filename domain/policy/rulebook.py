@@ -3,6 +3,7 @@
 It is compiled once from a document and is pure: facts and a time in, decisions out.
 """
 
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -203,6 +204,19 @@ class Rulebook:
         if watch is None or deadline is None or not watch.settled(facts, deadline, part):
             return None
         return watch.decide(facts, deadline, part)
+
+    def no_longer(self, rule: str, facts: OrderFacts, part: str = "") -> Decision:
+        """The decision that a rule does not find its problem any more, with what it reads now."""
+        detector = next((one for one in self.detectors if one.rule == rule), None)
+        watch = self.watch(rule)
+        with suppress(LookupError):
+            if detector is not None:
+                return detector.decide(facts, part)
+            deadline = watch.deadline_of(facts, part) if watch is not None else None
+            if watch is not None and deadline is not None:
+                return watch.decide(facts, deadline, part)
+        # The part is gone, or what the deadline was counted from.
+        return Decision(policy=self.version, rule=rule, verdicts=())
 
     def paused(self, facts: OrderFacts) -> Decision | None:
         """The decision that no case of this order resolves itself now; None if cases may."""

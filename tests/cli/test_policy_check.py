@@ -99,10 +99,12 @@ def test_every_semantic_error_has_its_path(checked: Check, shipped: Policy) -> N
     mismatch["when"]["all"][1]["any"][0]["above"] = "a lot"
     mismatch["when"]["all"][1]["any"][1] = {"fact": "payment.underpaid", "above": 0.5}
     missing["when"] = {"fact": "payment.none_chosen", "is": "yes"}
-    stock["when"] = {"fact": "order.unavailable", "is": False}
+    stock["when"] = {"fact": "part.lost_open", "is": True}
     ended["when"] = {"all": []}
     handed["when"] = {"fact": "order.cancelled", "is": True, "known": True}
-    order["when"] = {"not": {"fact": "milestones.out_of_order", "is": True}}
+    order["when"] = {
+        "not": {"count": "parcel", "where": {"fact": "part.lots", "is": True}, "is": 0}
+    }
     order["kind"] = "confusion"
     shipped["expect"][0]["met_by"] = "customer.tier"
     shipped["expect"][1]["due"] = {"at": "promise.ship_by", "after": "milestones.placed_at"}
@@ -121,10 +123,10 @@ def test_every_semantic_error_has_its_path(checked: Check, shipped: Policy) -> N
         "/detect/0/when/all/1/any/0/above",
         "/detect/0/when/all/1/any/1/above",
         "/detect/1/when/is",
-        "/detect/2/when/is",
+        "/detect/2/when/fact",
         "/detect/3/when/all",
         "/detect/4/when",
-        "/detect/5/when/not",
+        "/detect/5/when/not/where/fact",
         "/detect/5/kind",
         "/expect/0/met_by",
         "/expect/1/due",
