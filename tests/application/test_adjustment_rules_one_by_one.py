@@ -39,7 +39,7 @@ from domain.people import OPERATOR_ACTOR, Actor, Grant, Role
 from domain.policy.rulebook import Rulebook
 from tests.application.in_memory_service import UNTIMED_RULEBOOK, caller, staff
 from tests.application.money_service import FINANCE, MoneyService, caller_with_roles
-from tests.domain.signals import after, refunded, scanned
+from tests.domain.signals import after, handed_over, refunded
 from tests.proofs.branching_recorder import WithoutDuties
 
 NEXT_POLICY = Rulebook(structs.replace(UNTIMED_RULEBOOK.document, version="next"))
@@ -180,7 +180,7 @@ def test_no_decision_on_changed_facts_or_a_changed_policy(
         request.rulebook = NEXT_POLICY
     elif cause == "packet":  # a proposal of an earlier version is bound to all that was known
         request.one = structs.replace(request.one, facts=UNSET)
-        service.take(structs.replace(scanned(), order="o-1"), at=after(7))
+        service.take(structs.replace(handed_over(6), order="o-1"), at=after(7))
         request.order = service.order("o-1")
     else:
         told = refunded(6, "1.00", "EUR")
