@@ -10,6 +10,7 @@ from domain.adjustments.errors import NoPaymentToRefund
 from domain.adjustments.events import AdjustedCharge, AdjustedLine
 from domain.adjustments.kinds import GOODWILL_KINDS, PROVIDER_PAID_KINDS
 from domain.adjustments.money_left import MoneyLeft, to_payment_currency
+from domain.adjustments.refund_limits import require_left_of_lines
 from domain.errors import Fault, Invalid
 from domain.money import ZERO, Money, PositiveMoney, smallest_unit
 from domain.orders.content import OrderLine, charge_key
@@ -28,7 +29,8 @@ class ProposedAmounts(Struct, frozen=True, kw_only=True):
 
 
 def propose_amounts(request: ProposeAdjustment, order: str, left: MoneyLeft) -> ProposedAmounts:
-    """The amounts in full, each line with its identity. Raises Invalid, NoPaymentToRefund."""
+    """The amounts in full, each line with its identity. Raises Invalid, NoPaymentToRefund,
+    MoreThanLine."""
     faults: list[Fault] = []
     asked = request.amount
     if not isinstance(asked, UnsetType) and asked.value <= 0:
@@ -47,6 +49,7 @@ def propose_amounts(request: ProposeAdjustment, order: str, left: MoneyLeft) -> 
     filled = _Filled(request, left, faults)
     lines, charges = filled.lines(), filled.charges()
     _raise(faults)
+    require_left_of_lines(request.kind, lines, left)
     total = sum(map(_value, lines), ZERO) + sum(map(_value, charges), ZERO)
     amount, settles = _amounts(request, total, payment, left, faults)
     _raise(faults)

@@ -1,13 +1,13 @@
 """Limits of an adjustment: no payment, line or charge gives more than is left of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import UnsetType
 
 from domain.adjustments import errors
 from domain.adjustments.adjustment import Adjustment
-from domain.adjustments.events import AdjustmentProposed
-from domain.adjustments.kinds import PART_OF_A_PIECE_KINDS, PROVIDER_PAID_KINDS
+from domain.adjustments.events import AdjustedLine, AdjustmentProposed
+from domain.adjustments.kinds import PART_OF_A_PIECE_KINDS, PROVIDER_PAID_KINDS, AdjustmentKind
 from domain.adjustments.money_left import MoneyLeft, PaymentFigures, key_of
 from domain.money import ZERO, Money
 from domain.orders.content import OrderLine
@@ -17,7 +17,7 @@ def require_left(one: AdjustmentProposed | Adjustment, left: MoneyLeft) -> None:
     """Raises MoreThanPaid, MoreThanLine, MoreThanCharge if it gives more than is left."""
     if one.kind in PROVIDER_PAID_KINDS:
         _require_left_of_payment(one, left)
-    _require_left_of_lines(one, left)
+    require_left_of_lines(one.kind, one.lines, left)
     for charge in () if isinstance(one.charges, UnsetType) else one.charges:
         found = next((c for c in left.content.charges if c[0] == key_of(charge)), None)
         if found is None or isinstance(charge.amount, UnsetType):
@@ -59,10 +59,13 @@ def _more_than_paid(amount: Money, what: str, figures: PaymentFigures) -> errors
     )
 
 
-def _require_left_of_lines(one: AdjustmentProposed | Adjustment, left: MoneyLeft) -> None:
-    whole = one.kind not in PART_OF_A_PIECE_KINDS
-    for line in _lines_of(one, left):
-        mine = [given for given in one.lines if left.find_line(given) is line]
+def require_left_of_lines(
+    kind: AdjustmentKind, lines: Sequence[AdjustedLine], left: MoneyLeft
+) -> None:
+    """Raises MoreThanLine if these pieces are more than their lines have left."""
+    whole = kind not in PART_OF_A_PIECE_KINDS
+    for line in _lines_of(lines, left):
+        mine = [given for given in lines if left.find_line(given) is line]
         figures = left.line(line)
         pieces = sum(given.quantity for given in mine)
         amount = sum(
@@ -83,6 +86,6 @@ def _require_left_of_lines(one: AdjustmentProposed | Adjustment, left: MoneyLeft
             )
 
 
-def _lines_of(one: AdjustmentProposed | Adjustment, left: MoneyLeft) -> Iterable[OrderLine]:
-    found = {line.id: line for given in one.lines if (line := left.find_line(given)) is not None}
+def _lines_of(lines: Sequence[AdjustedLine], left: MoneyLeft) -> Iterable[OrderLine]:
+    found = {line.id: line for given in lines if (line := left.find_line(given)) is not None}
     return found.values()
