@@ -31,6 +31,7 @@ from domain.orders.milestone_facts import Milestones, milestones
 from domain.orders.money_ledger import MONEY_FEEDS, OrderMoney, money_of
 from domain.orders.money_parts import charge_parts, dispute_parts, payment_parts, refund_parts
 from domain.orders.parcel_facts import IncidentFacts, ParcelFacts, incident_facts, parcel_facts
+from domain.orders.parcels import PARCEL_SIGNALS
 from domain.orders.parts import OrderParts
 from domain.orders.promise_facts import PromiseFacts, promise_facts
 from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced, OrderRelated
@@ -47,11 +48,11 @@ from domain.personal_data import ERASED
 class OrderFlags(Struct, frozen=True, gc=False):
     placed: Annotated[bool, lasting(OrderPlaced)]
     """The storefront sent the order."""
-    cancelled: Annotated[bool, derived_from(*GOODS_FEEDS)]
+    cancelled: Annotated[bool, derived_from(*CONTENT_FEEDS)]
     """It was cancelled as a whole, or piece by piece."""
     unavailable: Annotated[bool, lasting(StockUnavailable)]
     """A source reported that stock is not available."""
-    handed_over: Annotated[bool, derived_from(*GOODS_FEEDS)]
+    handed_over: Annotated[bool, derived_from(*PARCEL_SIGNALS)]
     """A parcel was handed to its carrier."""
     duplicate_suspected: Annotated[bool, derived_from(DuplicateSuspected, OrderRelated)]
     """A system suspects that it duplicates another order, which it is not related to."""

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from domain.money import UnitPrice
 from domain.orders.payment_signals import RefundedCharge
-from domain.orders.purchase_signals import ChargeKind, Line, OrderDiscount
+from domain.orders.purchase_signals import ChargeKind, Line, OrderCancelled, OrderDiscount, Terms
 from domain.orders.return_signals import ReturnedPieces, ReturnFee, ReturnReceived
 from domain.orders.shipment_signals import Delivered, HandedOver
 from domain.orders.signal_body import LinePieces
@@ -152,21 +153,19 @@ def test_discounts_and_freight_go_with_the_pieces() -> None:
     )
     discounts = (OrderDiscount(amount=eur("4")),)
     story = [bought(lines=lines, discounts=discounts), capture(1, "39", "cap")]
-    one = said(dropped().__class__, 24, "one", "test", lines=(LinePieces(line="a", quantity=1),))
+    one = said(OrderCancelled, 24, "one", "test", lines=(LinePieces(line="a", quantity=1),))
     assert balance(*story, one) == (10, 0, 0)  # 9 of 27, and 1 of 3
 
 
 @pytest.mark.parametrize("price", ["0.0868", "0.09"])
 def test_a_discount_of_a_whole_line_makes_its_total(price) -> None:
     more = {"discount": eur("0.46")} if price == "0.09" else {}
-    from domain.money import UnitPrice
 
     lines = (Line(sku="screws", quantity=144, price=UnitPrice(price, "EUR"), **more),)
     assert balance(bought(lines=lines), capture(1, "12.50", "cap")) == (0, 0, 0)
 
 
 def test_a_quantity_of_zero_and_a_negative_price_are_charged_as_they_are() -> None:
-    from domain.money import UnitPrice
 
     lines = (
         Line(id="a", price=eur("10")),
@@ -177,7 +176,6 @@ def test_a_quantity_of_zero_and_a_negative_price_are_charged_as_they_are() -> No
 
 
 def test_an_invoice_says_when_it_is_due() -> None:
-    from domain.orders.purchase_signals import Terms
 
     due = PAID[0].event_time
     assert facts(bought("60", terms=Terms(due_at=due))).payment.invoice_due_at == due

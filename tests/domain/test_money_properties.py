@@ -46,8 +46,10 @@ def statements(draw: st.DrawFn, n: int) -> Signal:
     if kind == "refund":
         of = draw(
             st.sampled_from(
-                [payments.RefundIssued, payments.RefundIssued, payments.RefundRequested]
-                + [payments.RefundFailed]
+                [
+                    *(payments.RefundIssued, payments.RefundIssued),
+                    *(payments.RefundRequested, payments.RefundFailed),
+                ]
             )
         )
         line = payments.RefundedPieces(
