@@ -12,12 +12,12 @@ from uuid import UUID
 
 from msgspec import UNSET
 
+from domain.adjustments.bound_facts import find_outdated
 from domain.cases.case_parts import WHOLE_ORDER
 from domain.cases.clearing import find_gone, signals_about
 from domain.cases.events import CaseEvent, Reopened
 from domain.cases.exception_case import ExceptionCase, case_stream
 from domain.cases.opening import create_routed, open_by_rule
-from domain.cases.packet import packet_digest, packet_of
 from domain.cases.part_events import PartCleared, PartJoined
 from domain.cases.signals import create_signal_joined, find_clearing_evidence, resolve_cleared_case
 from domain.cases.steps import create_policy_steps
@@ -158,13 +158,10 @@ class CaseDetection:
             self._record_problem(kind, found, ())
 
     def _lapse_outdated_adjustments(self) -> None:
-        """Let adjustments lapse whose packet or policy has changed."""
-        bound = [case for case in self.cases.values() if case.adjustments.unexecuted]
-        if bound:
-            packet = packet_digest(packet_of(self.order))
-            for case in bound:
-                for lapsed in case.adjustments.find_outdated(packet, self._rulebook.digest):
-                    self._add_case_event(case.id, lapsed)
+        """Let adjustments lapse that rest on facts or a policy that have changed."""
+        for case in [*self.cases.values()]:
+            for lapsed in find_outdated(case.adjustments, self.order, self._rulebook.digest):
+                self._add_case_event(case.id, lapsed)
 
     def _detect(self, fresh: Sequence[Signal]) -> None:
         corrects = any(named_statement(signal) is not None for signal in fresh)

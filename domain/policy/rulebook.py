@@ -158,6 +158,14 @@ class Rulebook:
                 fed[name] = fed.get(name, frozenset()) | feeds_of(condition.facts)
         return fed
 
+    def facts_read_by(self, kind: str) -> frozenset[str]:
+        """The names of the facts that the rules of this kind and the approval matrix read."""
+        rules: tuple[Detector | Watch, ...] = (*self.detectors, *self.watches)
+        names = [rule.facts for rule in rules if rule.kind == kind]
+        names += [condition.facts for condition in self._clearing.get(kind, {}).values()]
+        names += [self.approvals.facts] if self.approvals is not None else []
+        return frozenset().union(*names)
+
     def detectors_for(self, types: frozenset[str]) -> tuple[Detector, ...]:
         """The detectors that read one of these signal types, in the order of the document."""
         found = self._fed_detectors.get(types)
