@@ -14,6 +14,7 @@ from msgspec import UNSET
 from domain.adjustments.bound_facts import find_outdated
 from domain.cases.case_parts import WHOLE_ORDER
 from domain.cases.exception_case import ExceptionCase
+from domain.cases.packet import READING
 from domain.cases.problem_cases import FoundPart, ProblemCases
 from domain.orders.events import ExpectationMet, PassedIntake, StagesNamed
 from domain.orders.signals import Signal, event_time_key
@@ -84,7 +85,7 @@ class CaseDetection(ProblemCases):
             return
         decision = self._rulebook.passes(self.order.facts)
         if decision is not None:
-            self._add_order_event(PassedIntake(decision=decision))
+            self._add_order_event(PassedIntake(decision=decision, reading=READING))
 
     def tick(self) -> None:
         """Do what is due by now: expectations that are missed or met, signals that begin to count, and
@@ -113,7 +114,9 @@ class CaseDetection(ProblemCases):
             decision = watch.decide(facts, deadline, part)
             if watch.is_checked_when_due and watch.met_when_due(facts, part):
                 self._add_order_event(
-                    ExpectationMet(deadline=deadline.at, decision=decision, part=part or UNSET)
+                    ExpectationMet(
+                        deadline=deadline.at, decision=decision, part=part or UNSET, reading=READING
+                    )
                 )
                 continue
             key = deadline.at, watch.kind

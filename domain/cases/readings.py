@@ -9,9 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-_EDITS = (
-    "follows the latest revision of the order; before, the first signal that placed the order counted"
-)
+_EDITS = "follows the latest revision of the order; before, the first signal that placed the order counted"
 _PIECES = "counts pieces: what was cancelled or is not delivered does not need a parcel any more"
 _PARCELS = "follows each parcel: every scan and every report about it counts, by its latest state"
 _MONEY = (
@@ -100,7 +98,7 @@ READING_CHANGES: Final[Mapping[int, ReadingChange]] = {
                 "claim.not_as_described_of_order",
             )
         ),
-    ),
+    )
 }
 """The readings after the first one."""
 
