@@ -79,6 +79,8 @@ class CaseView(Struct, frozen=True):
     hand_offs: int
     escalations: int
     evidence: Sequence[Evidence]
+    unknown_evidence: Sequence[str]
+    """Refs that were cited and named no signal of the order and no stored file at that time."""
     tasks: Sequence[Task]
     """Tasks, each with an owner and a due time."""
     holds: Sequence[Hold]

@@ -65,7 +65,8 @@ def send_signals(
     body: RawBody,
     key: IdempotencyKey = None,
 ) -> Response[SignalResults]:
-    """One signal, or a batch of up to 1,000 as an array or NDJSON.
+    """One signal, or a batch of up to 1,000 as an array or NDJSON, in UTF-8, or in UTF-16 with a byte order
+    mark. With `Content-Encoding: gzip`, the body is packed; its limit of 1 MiB applies unpacked, too.
 
     A signal is recorded once, however often it is sent. A signal that is refused does not stop the
     others of its batch. A single signal is answered with its result or its problem.

@@ -17,7 +17,8 @@ from msgspec import Struct, structs
 
 from application.log.event_codec import from_state, to_stored
 from application.log.recorder import CommandRow, KeyRow, StoredCommand, SubjectRow
-from domain.orders.events import SignalRecorded
+from domain.cases.events import CaseDataErased
+from domain.orders.events import OrderDataErased, SignalRecorded
 from domain.orders.held_signals import HeldSignalJoined
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.signal_body import given
@@ -55,6 +56,9 @@ class DataKeys(Protocol):
 
     def find(self, refs: Iterable[str]) -> Mapping[str, DataKey]:
         """Those of the keys that still exist, by name. Raises KeyStoreUnavailable."""
+
+    def renew(self, order: str) -> None:
+        """Seal the next text of the order with a new key: the keys so far are destroyed."""
 
 
 class SealedAnswer(Struct, frozen=True, tag_field="kept", tag="sealed"):
@@ -121,6 +125,11 @@ class Seals:
             line = from_state(position, state)
             if line.sealed is not None:
                 closed.append((len(lines), state))
+            elif (
+                isinstance(line.event, OrderDataErased | CaseDataErased) and line.order is not None
+            ):
+                # Each process reads this line before it appends to the order or case again.
+                self._keys.renew(line.order)
             lines.append(line)
         if closed:
             keys = self._keys.find({_sealed_part(lines[n]).key for n, _ in closed})

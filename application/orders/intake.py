@@ -239,7 +239,7 @@ def _find_new_orders(
         if not any(isinstance(arrival.signal, OrderPlaced) for arrival in unit.arrivals):
             continue
         order = orders.get(order_stream(unit.order))
-        known = set(order.signals) if order is not None else set()
+        known = {*order.signals, *order.ahead} if order is not None else set()
         for received_at, places in group_by_time(unit):
             for n in places:
                 signal = unit.arrivals[n].signal

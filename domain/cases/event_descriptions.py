@@ -3,16 +3,25 @@
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from msgspec import UNSET
+
 from domain.adjustments import events as money
 from domain.adjustments.refusals import AttemptRefused
 from domain.cases import events
 from domain.cases import step_events as steps
 from domain.cases import work_events as work
+from domain.cases.part_events import PartCleared, PartJoined
 from domain.policy.decision import Decision
 
 
 def describe_event(event: events.CaseEvent | AttemptRefused) -> str:
     """What happened. The reader shows actor, time and rule next to it."""
+    unknown = getattr(event, "unknown_evidence", UNSET)
+    cites = f" It cites evidence that is not known: {_format_list(unknown)}." if unknown else ""
+    return _end_sentence(_describe(event)) + cites if cites else _describe(event)
+
+
+def _describe(event: events.CaseEvent | AttemptRefused) -> str:
     match event:
         case events.CaseDataErased():
             return "Erased the personal data in the trail so far."
@@ -32,6 +41,11 @@ def describe_event(event: events.CaseEvent | AttemptRefused) -> str:
             return f"Routed to the queue {queue} ({team}) with priority {priority}."
         case events.SignalJoined():
             return _describe_joined(event)
+        case PartJoined(part=part, decision=decision):
+            return f"{part} has the problem too, by the rule {decision.rule}."
+        case PartCleared(part=part, signal=signal):
+            how = "was never so" if event.corrected is True else "is gone"
+            return f"The problem of {part} {how}: {signal}."
         case events.Resolved(resolution=resolution):
             how = "Resolved by policy" if event.clearing else "Resolved"
             note = f" {resolution.note}" if resolution.note else ""

@@ -10,14 +10,27 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from domain.adjustments.events import AdjustmentEvent, DutiesConflicted
-from domain.cases.evidence import EvidenceRef
+from domain.cases.evidence import EvidenceRef, UnknownEvidence
 from domain.cases.packet import PacketFact
+from domain.cases.part_events import PartEvent
 from domain.cases.reasons import ResolutionReason, RootCause
 from domain.cases.work_events import WorkEvent
 from domain.clock.terms import ServiceTerms
 from domain.policy.decision import Decision
 from domain.policy.document import Automation, Bucket, Ladder, Severity
-from domain.texts import Note
+from domain.texts import Note, one_line
+
+
+class PartOutcome(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """The outcome of one part of the case."""
+
+    part: Annotated[str, one_line(300, least=1)]
+    """The part's key, such as `parcel:P1`."""
+    reason: ResolutionReason
+    evidence: Annotated[tuple[EvidenceRef, ...], Meta(max_length=50)] = ()
+    note: Note = ""
 
 
 class Resolution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,6 +40,8 @@ class Resolution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     root_cause: RootCause
     evidence: Annotated[tuple[EvidenceRef, ...], Meta(min_length=1, max_length=50)]
     note: Note = ""
+    parts: Annotated[tuple[PartOutcome, ...], Meta(max_length=1000)] | UnsetType = UNSET
+    """The outcome of parts for which it differs; the reason above is that of every other part."""
 
 
 class Detected(Struct, frozen=True, kw_only=True, gc=False, tag="case.detected"):
@@ -43,6 +58,8 @@ class Detected(Struct, frozen=True, kw_only=True, gc=False, tag="case.detected")
     deadline: datetime | None = None
     signals: tuple[str, ...] = ()
     recurrence_of: UUID | None = None
+    part: str | UnsetType = UNSET
+    """The first part of the order that has the problem; left out for the whole order."""
 
 
 class Enriched(Struct, frozen=True, kw_only=True, gc=False, tag="case.enriched"):
@@ -50,6 +67,8 @@ class Enriched(Struct, frozen=True, kw_only=True, gc=False, tag="case.enriched")
 
     packet: tuple[PacketFact, ...]
     digest: str
+    reading: int | UnsetType = UNSET
+    """The version of the rules by which facts are read from signals; left out for the first one."""
 
 
 class Routed(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="case.routed"):
@@ -84,6 +103,8 @@ class SignalJoined(Struct, frozen=True, kw_only=True, gc=False, tag="case.signal
     decision: Decision | None = None
     paused: Decision | UnsetType = UNSET
     """Left out if nothing was paused, as in logs from before pauses existed."""
+    corrected: bool | UnsetType = UNSET
+    """True if the signal retracts or replaces the statement that had opened the case."""
 
 
 class Resolved(
@@ -95,6 +116,7 @@ class Resolved(
     resolution: Resolution
     clearing: Decision | None = None
     packet: str | None = None
+    unknown_evidence: UnknownEvidence = UNSET
 
 
 class Reopened(Struct, frozen=True, kw_only=True, gc=False, tag="case.reopened"):
@@ -104,6 +126,8 @@ class Reopened(Struct, frozen=True, kw_only=True, gc=False, tag="case.reopened")
     signals: tuple[str, ...] = ()
     deadline: datetime | None = None
     decision: Decision | None = None
+    part: str | UnsetType = UNSET
+    """The part that has the problem again, or has it now."""
 
 
 class CaseDataErased(Struct, frozen=True, kw_only=True, gc=False, tag="case.data_erased"):
@@ -121,6 +145,7 @@ CaseEvent: TypeAlias = (
     | SignalJoined
     | Resolved
     | Reopened
+    | PartEvent
     | WorkEvent
     | AdjustmentEvent
     | DutiesConflicted

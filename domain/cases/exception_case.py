@@ -12,23 +12,33 @@ from functools import cached_property
 from typing import assert_never
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, structs
 
 from domain.adjustments.adjustment import Adjustments
 from domain.adjustments.events import AdjustmentEvent, DutiesConflicted
 from domain.cases import events
 from domain.cases import work_events as work
+from domain.cases.case_parts import (
+    WHOLE_ORDER,
+    CasePart,
+    CaseParts,
+    found_part,
+    parts_after,
+    with_every,
+)
 from domain.cases.duties import Duties, duties_after
 from domain.cases.evidence import Evidence
 from domain.cases.ownership import Ownership, OwnershipEvent
+from domain.cases.part_events import PartCleared, PartJoined
 from domain.cases.step_events import StepEvent
 from domain.cases.steps import Steps
 from domain.cases.timing import Timing
 from domain.people import POLICY_ACTOR, Actor
 from domain.personal_data import ERASED, PERSONAL_FACTS, erase_personal
-from domain.policy.decision import FactValue
 from domain.policy.document import Automation
 
+MANUAL_RULE = "by-hand"
+"""The rule name of a case that a person opened."""
 CASES_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:cases")
 
 
@@ -64,6 +74,8 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
     signals_joined: int = 0
     escalations: int = 0
     evidence: tuple[Evidence, ...] = ()
+    unknown_evidence: tuple[str, ...] = ()
+    """What was cited and named nothing known at that time."""
     steps: Steps = Steps()
     """The tasks and holds of the case."""
     links: Mapping[UUID, work.Link] = {}
@@ -72,12 +84,11 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
     reopened: int = 0
     resolved_at: datetime | None = None
     resolution: events.Resolution | None = None
-    cleared: bool = False
+    parts: CaseParts = {}
+    """The parts of the order that it is about; `""` is the whole order."""
     packet: str = ""
     """Digest of the latest order packet in the trail."""
     timing: Timing = Timing()
-    readings: tuple[tuple[str, FactValue | None], ...] = ()
-    """The facts that the policy read when it last found the problem."""
     adjustments: Adjustments = Adjustments()
     duties: Duties = {}
     """Each person's duty, over the whole history."""
@@ -91,6 +102,16 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
     @property
     def is_resolved(self) -> bool:
         return self.resolved_at is not None
+
+    @property
+    def cleared(self) -> bool:
+        """Whether the problem of every part is gone."""
+        return bool(self.parts) and all(part.is_cleared for part in self.parts.values())
+
+    @property
+    def is_worked(self) -> bool:
+        """Whether a person did something about it."""
+        return bool(self.duties)
 
     @property
     def state(self) -> CaseState:
@@ -165,6 +186,9 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
             self, version=version, timing=timing, duties=duties, ownership=ownership
         )
         now = now._after(event, order, recorded_at, by)
+        if unknown := getattr(event, "unknown_evidence", UNSET):
+            known = dict.fromkeys((*self.unknown_evidence, *unknown))
+            now = structs.replace(now, unknown_evidence=tuple(known))
         if self.adjustments.is_pending or now.adjustments.is_pending:
             return _adjust_lease_for_approval(now, recorded_at)
         return now
@@ -180,25 +204,30 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
                 return structs.replace(now, packet=digest)
             case events.Routed():
                 return structs.replace(now, routed=event)
-            case events.SignalJoined(clearing=clearing, decision=decision):
+            case events.SignalJoined():
                 return structs.replace(
                     now,
                     signals_joined=self.signals_joined + 1,
-                    cleared=clearing is not None,
-                    readings=decision.readings if decision is not None else self.readings,
+                    parts=_parts_after_signal(self.parts, event),
                 )
+            case PartJoined() | PartCleared():
+                return structs.replace(now, parts=parts_after(self.parts, event, recorded_at))
             case events.Resolved(resolution=resolution):
-                return structs.replace(now, resolved_at=recorded_at, resolution=resolution)
+                return structs.replace(
+                    now,
+                    resolved_at=recorded_at,
+                    resolution=resolution,
+                    parts=_with_outcomes(self.parts, resolution),
+                )
             case events.Reopened(decision=decision):
                 return structs.replace(
                     now,
                     reopened=self.reopened + 1,
                     resolved_at=None,
                     resolution=None,
-                    cleared=False,
                     rule=decision.rule if decision else self.rule,
                     deadline=event.deadline or self.deadline,
-                    readings=decision.readings if decision is not None else self.readings,
+                    parts=_parts_after_reopening(self.parts, event, recorded_at),
                 )
             case events.CaseDataErased():
                 return _erase_case_data(now)
@@ -233,11 +262,52 @@ def _erase_case_data(case: ExceptionCase) -> ExceptionCase:
         resolution=erase_personal(case.resolution),
         ownership=erase_personal(case.ownership),
         adjustments=erase_personal(case.adjustments),
+        parts={key: _erase_part(part) for key, part in case.parts.items()},
+    )
+
+
+def _erase_part(part: CasePart) -> CasePart:
+    return structs.replace(
+        part,
         readings=tuple(
             (fact, ERASED if read and fact in PERSONAL_FACTS else read)
-            for fact, read in case.readings
+            for fact, read in part.readings
         ),
     )
+
+
+def _parts_after_signal(parts: CaseParts, event: events.SignalJoined) -> CaseParts:
+    """A clearing signal clears every part; one without shows that the whole order has the problem."""
+    if event.clearing is not None:
+        corrected = event.corrected is True
+        return {
+            key: part
+            if part.is_cleared and key != WHOLE_ORDER
+            else structs.replace(part, cleared_by=event.signal, corrected=corrected)
+            for key, part in parts.items()
+        }
+    whole = parts.get(WHOLE_ORDER)
+    if whole is None:
+        return parts
+    readings = event.decision.readings if event.decision is not None else whole.readings
+    return {**parts, WHOLE_ORDER: structs.replace(whole, cleared_by=None, readings=readings)}
+
+
+def _with_outcomes(parts: CaseParts, resolution: events.Resolution) -> CaseParts:
+    """The parts with their outcomes; a part that had one before a reopening keeps it."""
+    own = {one.part: one.reason for one in resolution.parts or ()}
+    return {
+        key: structs.replace(part, outcome=own.get(key, part.outcome or resolution.reason))
+        for key, part in parts.items()
+    }
+
+
+def _parts_after_reopening(parts: CaseParts, event: events.Reopened, at: datetime) -> CaseParts:
+    """A person reopens every part, a rule the one that has the problem again."""
+    if event.decision is None:
+        return with_every(parts, outcome=None, cleared_by=None)
+    found = found_part(event.decision, at, event.deadline, event.signals)
+    return {**parts, event.part or WHOLE_ORDER: found}
 
 
 def _start_case(
@@ -253,14 +323,16 @@ def _start_case(
         opened_at=recorded_at,
     )
     if isinstance(event, work.Opened):
-        return case
+        part = CasePart(rule=MANUAL_RULE, since=recorded_at)
+        return structs.replace(case, parts=dict.fromkeys(event.parts or (WHOLE_ORDER,), part))
+    first = found_part(event.decision, event.detected_at, event.deadline, event.signals)
     return structs.replace(
         case,
+        parts={event.part or WHOLE_ORDER: first},
         rule=event.decision.rule,
         deadline=event.deadline,
         detected_at=event.detected_at,
         recurrence_of=event.recurrence_of,
-        readings=event.decision.readings,
     )
 
 

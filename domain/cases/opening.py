@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from domain.cases.events import CaseEvent, Detected, Enriched, Routed
-from domain.cases.packet import packet_digest, packet_of
+from domain.cases.exception_case import MANUAL_RULE
+from domain.cases.packet import READING, packet_digest, packet_of
 from domain.cases.steps import Steps, create_policy_steps
 from domain.cases.work_commands import OpenCase
 from domain.cases.work_events import Opened
@@ -20,15 +21,13 @@ from domain.policy.facts import CaseFacts
 from domain.policy.rulebook import Routing, Rulebook
 from domain.struct_fields import fill
 
-MANUAL_RULE = "by-hand"
-"""The rule name of a case that a person opened."""
 OpeningEventsBuilder = Callable[[int], list[CaseEvent]]
 """Builds the events that open a case, from the number of its occurrence."""
 
 
 def create_enriched(order: Order | None) -> Enriched:
     packet = packet_of(order) if order is not None else ()
-    return Enriched(packet=packet, digest=packet_digest(packet))
+    return Enriched(packet=packet, digest=packet_digest(packet), reading=READING)
 
 
 def open_by_rule(
@@ -40,6 +39,7 @@ def open_by_rule(
     rulebook: Rulebook,
     now: datetime,
     recurrence_of: UUID | None,
+    part: str = "",
 ) -> OpeningEventsBuilder:
     """Open a case for a problem that a rule found. Routing follows, on the case's state."""
     rules = rulebook.kind(kind)
@@ -56,6 +56,7 @@ def open_by_rule(
             deadline=deadline,
             signals=tuple(signal.key for signal in shown_by),
             recurrence_of=recurrence_of,
+            part=part or UNSET,
         ),
         enriched,
     ]
@@ -104,6 +105,7 @@ def open_manually(
             automation=kind.automation,
             occurrence=occurrence,
             note=request.note,
+            parts=request.parts or UNSET,
         ),
         *rest,
     ]
@@ -123,7 +125,7 @@ def create_routed(
         severity=kind.severity,
         tier=tier,
         service=service[0] if service else None,
-        terms=service[1] if service else None,
+        terms=service[1].pinned() if service else None,
         ladder=rulebook.ladder(routing.queue),
         region=order.facts.address.region if order is not None else None,
     )

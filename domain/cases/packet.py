@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Struct
@@ -12,6 +12,10 @@ from domain.orders.signals import event_time_key
 from domain.personal_data import PERSONAL_IF_FACT_IS
 from domain.policy.decision import FactValue, to_fact_value
 from domain.policy.facts import ORDER_FACTS
+
+READING: Final = 2
+"""The version of the rules by which facts are read from signals. Raise it when a fact is added, or reads
+other signals: then a packet of an earlier reading is compared by the facts that it has."""
 
 
 class PacketFact(Struct, frozen=True, gc=False):

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import zip_longest
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.events import (
@@ -18,9 +18,9 @@ from domain.adjustments.events import (
 )
 from domain.adjustments.proposal import approval_digest
 from domain.cases import events
-from domain.cases.exception_case import ExceptionCase
-from domain.cases.opening import MANUAL_RULE, create_routed
-from domain.cases.packet import packet_digest, packet_of
+from domain.cases.exception_case import MANUAL_RULE, ExceptionCase
+from domain.cases.opening import create_routed
+from domain.cases.packet import READING, packet_digest, packet_of
 from domain.cases.work_events import Retermed
 from domain.orders.events import ExpectationMet, PassedIntake
 from domain.orders.order import Order
@@ -120,21 +120,31 @@ def compare_case_decision(
             )
         case Retermed(service=service, terms=terms):
             found = on.rulebook.service(case.routed.work_type, case.tier) if case.routed else None
-            if found != (service, terms):
+            if found != (service, terms.as_in_policy()):
                 yield DecisionDifference("service", service, found[0] if found else NOTHING)
         case _:
             raise TypeError(f"{type(event).__name__} is not a decision of policy")
 
 
 def compare_packet(event: events.Enriched, order: Order) -> Iterator[DecisionDifference]:
-    """Compute the packet again, without any policy. Facts that were erased since are skipped."""
+    """Compute the packet again, without any policy. Facts that were erased since are skipped.
+
+    Of a packet of an earlier reading, the values of its facts are compared: the present reading knows
+    more facts, and reads some from more signals.
+    """
     erased = {fact.fact for fact in event.packet if fact.value == ERASED}
     before = {fact.fact: fact for fact in event.packet}
     again = {fact.fact: fact for fact in packet_of(order)}
-    for name in [*before, *(name for name in again if name not in before)]:
-        if name not in erased and before.get(name) != again.get(name):
-            recorded, came_out = (str(facts.get(name, NOTHING)) for facts in (before, again))
-            yield DecisionDifference(f"packet, {name}", recorded, came_out)
+    is_earlier = event.reading != READING
+    for name in [*before, *(name for name in again if name not in before and not is_earlier)]:
+        recorded, came_out = before.get(name), again.get(name)
+        if name in erased or recorded == came_out:
+            continue
+        if is_earlier and recorded and came_out and recorded.value == came_out.value:
+            continue
+        yield DecisionDifference(
+            f"packet, {name}", str(recorded or NOTHING), str(came_out or NOTHING)
+        )
     if not erased and packet_digest(event.packet) != event.digest:
         yield DecisionDifference("packet, digest", event.digest, packet_digest(event.packet))
 
@@ -210,6 +220,12 @@ def _compare_routing(
     routing = on.rulebook.route(facts, on.order.facts)
     yield from _compare_decisions("decision", event.decision, routing.decision)
     again = create_routed(routing, case.kind, kind, on.rulebook, on.order)
+    if event.terms is not None and again.terms is not None:
+        # Older terms have cut-offs outside of the opening hours, too.
+        cut_offs = event.terms.cut_offs_while_open
+        again = structs.replace(
+            again, terms=structs.replace(again.terms, cut_offs_while_open=cut_offs)
+        )
     for field in ROUTED_FIELDS:
         if getattr(event, field) != getattr(again, field):
             yield DecisionDifference(field, str(getattr(event, field)), str(getattr(again, field)))

@@ -1,9 +1,11 @@
 """Signals of an open case: how one joins it, which one clears it, and the resolution that follows."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from msgspec import UNSET
 
+from domain.cases.clearing import find_gone
 from domain.cases.events import CaseEvent, Resolution, Resolved, SignalJoined
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.reasons import ResolutionReason, RootCause
@@ -20,6 +22,8 @@ def create_signal_joined(
     clearing: Decision | None,
     decision: Decision | None,
     paused: Decision | None = None,
+    *,
+    corrected: bool = False,
 ) -> SignalJoined:
     return SignalJoined(
         signal=signal.key,
@@ -28,39 +32,43 @@ def create_signal_joined(
         clearing=clearing,
         decision=decision,
         paused=paused if paused is not None else UNSET,
+        corrected=True if corrected else UNSET,
     )
 
 
 def find_clearing_evidence(
     case: ExceptionCase,
+    part: str,
     candidates: Sequence[Signal],
     earlier: Sequence[Signal],
     before: Order,
     rulebook: Rulebook,
+    now: datetime,
 ) -> Signal:
-    """The first signal after which the problem was gone.
+    """The first signal after which the problem of the part was gone.
 
     It is one of the new `candidates`, or one of the `earlier` signals if those had cleared the problem.
     """
     order = before
-    if rulebook.cleared(case.kind, case.rule, order.facts) is not None:
+    if find_gone(case, part, order.facts, rulebook, now) is not None:
         candidates = earlier or candidates
         order = Order(id=order.id)
     for signal in candidates[:-1]:
         order = order.after(SignalRecorded(signal=signal))
-        if rulebook.cleared(case.kind, case.rule, order.facts) is not None:
+        if find_gone(case, part, order.facts, rulebook, now) is not None:
             return signal
     return candidates[-1]
 
 
 def resolve_cleared_case(
-    case: ExceptionCase, evidence: Signal, clearing: Decision
+    case: ExceptionCase, evidence: Signal, clearing: Decision, *, corrected: bool = False
 ) -> list[CaseEvent]:
     """Resolve a case whose problem is gone, and close its open tasks and holds."""
+    cleared, why = ResolutionReason.SOURCE_CLEARED, "The problem is gone."
+    if corrected:
+        cleared, why = ResolutionReason.SOURCE_CORRECTED, "The source took its statement back."
     resolution = Resolution(
-        reason=ResolutionReason.SOURCE_CLEARED,
-        root_cause=RootCause.UPSTREAM_DATA,
-        evidence=(evidence.key,),
+        reason=cleared, root_cause=RootCause.UPSTREAM_DATA, evidence=(evidence.key,)
     )
-    steps = close_open_steps(case.steps, "The problem is gone.")
+    steps = close_open_steps(case.steps, why)
     return [*steps, Resolved(resolution=resolution, clearing=clearing)]

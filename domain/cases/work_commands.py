@@ -12,7 +12,9 @@ from domain.clock.terms import Dependency
 from domain.orders.signal_body import DEFAULT_SHOP, OrderId, ShopName, order_key
 from domain.people import PersonName
 from domain.policy.document_types import Name
-from domain.texts import Note, RequiredNote
+from domain.texts import Note, RequiredNote, one_line
+
+PartKey = Annotated[str, one_line(300, least=1)]
 
 
 class CommandRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,6 +30,8 @@ class OpenCase(CommandRequest, frozen=True, kw_only=True):
     """What is wrong, and how it was noticed."""
     queue: Name | None = None
     """Left out, policy routes the case."""
+    parts: Annotated[tuple[PartKey, ...], Meta(max_length=1000)] = ()
+    """The parts of the order that it is about, such as `parcel:P1`; left out, the whole order."""
 
     @property
     def order_key(self) -> str:

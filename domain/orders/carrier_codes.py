@@ -1,38 +1,26 @@
-"""Maps the status codes of four carrier vocabularies to our scan status and incident reason.
+"""Maps carriers' status codes to our scan status and incident reason.
 
 The raw code is kept beside the result, with the mapping's name and version, since mappings can be
-wrong. A code that is not listed maps to `unknown`. Raise a mapping's version when you change it.
-Where a vocabulary names no party at fault, the mapping names none.
+wrong. A code that is not listed maps to `unknown`.
 """
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
 
+from domain.orders.carrier_mapping import CarrierMapping, split
+from domain.orders.carrier_own_codes import OTHER_NAMES, OWN
+from domain.orders.carrier_vocabularies import AFTERSHIP, EASYPOST, KARRIO, SHIPENGINE
 from domain.orders.scan_status import IncidentReason as Why
 from domain.orders.scan_status import ScanStatus
 
-_Meaning = ScanStatus | tuple[ScanStatus, Why]
+__all__ = ["AFTERSHIP", "EASYPOST", "KARRIO", "MAPPINGS", "SHIPENGINE"]
 
-_UNKNOWN: Final = ScanStatus.UNKNOWN
-_PRE: Final = ScanStatus.PRE_TRANSIT
-_MOVING: Final = ScanStatus.IN_TRANSIT
-_OUT: Final = ScanStatus.OUT_FOR_DELIVERY
-_DONE: Final = ScanStatus.DELIVERED
-_WAITING: Final = ScanStatus.AVAILABLE_FOR_PICKUP
-_BACK: Final = ScanStatus.RETURN_TO_SENDER
-_FAILED: Final = ScanStatus.FAILURE
-_ERROR: Final = ScanStatus.ERROR
-
-
-class CarrierMapping(Struct, frozen=True):
-    name: str
-    version: str
-    codes: Mapping[str, _Meaning]
-    reasons: Mapping[str, Why] = MappingProxyType({})
-    """For vocabularies that give the reason of an incident in a code of its own."""
+LESS_EXACT: Final = {ScanStatus.UNKNOWN, ScanStatus.ERROR, ScanStatus.IN_TRANSIT}
+"""Statuses that give way to the status of a detail: `EX/RETURN_TO_SENDER` is on its way back."""
 
 
 class CodeMeaning(Struct, frozen=True):
@@ -45,96 +33,28 @@ class CodeMeaning(Struct, frozen=True):
     mapping_version: str
 
 
-EASYPOST: Final = CarrierMapping(
-    name="easypost", version="1", codes={status.value: status for status in ScanStatus}
-)
-
-AFTERSHIP: Final = CarrierMapping(
-    name="aftership",
-    version="1",
-    codes={
-        "Pending": _UNKNOWN,
-        "InfoReceived": _PRE,
-        "InTransit": _MOVING,
-        "OutForDelivery": _OUT,
-        "AttemptFail": _FAILED,
-        "Delivered": _DONE,
-        "AvailableForPickup": _WAITING,
-        "Exception": _ERROR,
-        # Thirty days without a scan: nothing is known; the tracking-gap rule finds it.
-        "Expired": _UNKNOWN,
-        "Exception_001": _ERROR,
-        "Exception_002": (_ERROR, Why.CONSIGNEE_INCORRECT_ADDRESS),
-        "Exception_003": (_ERROR, Why.CONSIGNEE_REFUSED),
-        "Exception_004": (_ERROR, Why.CUSTOMS_DELAY),
-        "Exception_005": (_ERROR, Why.FORCE_MAJEURE),
-        "Exception_006": (_ERROR, Why.CUSTOMS_DUTIES_UNPAID),
-        "Exception_007": (_ERROR, Why.CONSIGNEE_INCORRECT_ADDRESS),
-        "Exception_008": (_ERROR, Why.CONSIGNEE_NOT_AVAILABLE),
-        # Rejected by the carrier: the parcel, the data or the carrier may be at fault.
-        "Exception_009": (_ERROR, Why.UNKNOWN),
-        "Exception_010": _BACK,
-        "Exception_011": _BACK,
-        "Exception_012": (_ERROR, Why.CARRIER_DAMAGED_PARCEL),
-        "Exception_013": (_ERROR, Why.CARRIER_PARCEL_LOST),
-        "Exception_016": (_ERROR, Why.UNKNOWN),
-        "Exception_017": (_ERROR, Why.WEATHER_DELAY),
-        "Exception_018": (_ERROR, Why.CUSTOMS_DOCUMENTATION),
-    },
-)
-
-SHIPENGINE: Final = CarrierMapping(
-    name="shipengine",
-    version="1",
-    codes={
-        "UN": _UNKNOWN,
-        "AC": _MOVING,
-        "IT": _MOVING,
-        "DE": _DONE,
-        "EX": _ERROR,
-        "AT": _FAILED,
-        "NY": _PRE,
-        "SP": _WAITING,
-        # Values of status_detail_code, which is more exact than status_code where it is given.
-        "CUSTOMS_PROCESSING": _MOVING,
-        "DROPPED_OFF": _MOVING,
-        "CARRIER_STATUS_NOT_MAPPED": _UNKNOWN,
-    },
-)
-
-KARRIO: Final = CarrierMapping(
-    name="karrio",
-    version="1",
-    codes={
-        "pending": _PRE,
-        "picked_up": _MOVING,
-        "on_hold": (_ERROR, Why.UNKNOWN),
-        "in_transit": _MOVING,
-        "out_for_delivery": _OUT,
-        "ready_for_pickup": _WAITING,
-        "delivered": _DONE,
-        "delivery_failed": _FAILED,
-        "delivery_delayed": (_MOVING, Why.UNKNOWN),
-        "return_to_sender": _BACK,
-        "cancelled": ScanStatus.CANCELLED,
-        "unknown": _UNKNOWN,
-    },
-    reasons={reason.value: reason for reason in Why},
-)
-
 MAPPINGS: Final[Mapping[str, CarrierMapping]] = MappingProxyType(
     {mapping.name: mapping for mapping in (EASYPOST, AFTERSHIP, SHIPENGINE, KARRIO)}
 )
 
 
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.casefold())
+
+
+_BY_NAME: Final = {
+    **OTHER_NAMES,
+    **{_plain(mapping.name): mapping for mapping in (*OWN, *MAPPINGS.values())},
+}
+
+
 def map_carrier_code(mapping: CarrierMapping, code: str, reason: str = "") -> CodeMeaning:
     """Map a carrier's code, and its reason code where the vocabulary has one."""
-    meaning = mapping.codes.get(code, _UNKNOWN)
-    status, incident = meaning if isinstance(meaning, tuple) else (meaning, None)
+    status, incident = split(mapping.meaning(code))
     if reason:
-        incident = mapping.reasons.get(reason, Why.UNKNOWN)
+        incident = split(mapping.meaning(reason))[1] or Why.UNKNOWN
     return CodeMeaning(
-        status=status,
+        status=status or (ScanStatus.ERROR if incident and not reason else ScanStatus.UNKNOWN),
         incident=incident,
         code=f"{code}/{reason}" if reason else code,
         mapping=mapping.name,
@@ -142,13 +62,27 @@ def map_carrier_code(mapping: CarrierMapping, code: str, reason: str = "") -> Co
     )
 
 
+def find_mapping(mapping: str, carrier: str) -> CarrierMapping | None:
+    """The mapping of this name; without a name, the carrier's own."""
+    return _BY_NAME.get(_plain(mapping or carrier))
+
+
 def read_code(mapping: str, carrier: str, code: str) -> tuple[ScanStatus, Why | None, str] | None:
     """Status, incident and mapping version of a code; None if no mapping reads it.
 
-    The mapping is named, else it is the carrier's own.
+    A code may have a detail behind a slash, such as `in_transit/weather_delay`.
     """
-    known = MAPPINGS.get((mapping or carrier).lower())
-    if known is None or code not in known.codes:
+    known = find_mapping(mapping, carrier)
+    if known is None:
         return None
-    read = map_carrier_code(known, code)
-    return read.status, read.incident, read.mapping_version
+    meaning, detail = known.meaning(code), None
+    if meaning is None:
+        first, _, second = code.partition("/")
+        meaning, detail = known.meaning(first), known.meaning(second)
+    if meaning is None:
+        return None
+    (status, incident), (closer, why) = split(meaning), split(detail)
+    status = status or ScanStatus.ERROR
+    if status in LESS_EXACT and closer not in (None, status, ScanStatus.UNKNOWN):
+        return closer, why, known.version
+    return status, why or incident, known.version

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from domain.orders.signals import Signal
 from domain.policy.decision import Decision
@@ -14,6 +14,15 @@ class SignalRecorded(Struct, frozen=True, kw_only=True, gc=False, tag="order.sig
     """A source sent a signal about the order."""
 
     signal: Signal
+    ahead: bool | UnsetType = UNSET
+    """True if its event time was still to come: it counts from then on (`order.signal_time_came`)."""
+
+
+class SignalTimeCame(Struct, frozen=True, kw_only=True, gc=False, tag="order.signal_time_came"):
+    """The event time of a signal that was recorded ahead of it came: it counts now."""
+
+    signal: str
+    """The signal's key, `source/id`."""
 
 
 class ProblemDetected(Struct, frozen=True, kw_only=True, gc=False, tag="order.problem_detected"):
@@ -25,6 +34,8 @@ class ProblemDetected(Struct, frozen=True, kw_only=True, gc=False, tag="order.pr
     rule: str
     deadline: datetime | None = None
     """The deadline of the missed expectation; None where a signal showed the problem."""
+    part: str | UnsetType = UNSET
+    """The part that has the problem, such as `parcel:P1`; left out for the whole order."""
 
 
 class ExpectationMet(Struct, frozen=True, kw_only=True, gc=False, tag="order.expectation_met"):
@@ -32,6 +43,7 @@ class ExpectationMet(Struct, frozen=True, kw_only=True, gc=False, tag="order.exp
 
     deadline: datetime
     decision: Decision
+    part: str | UnsetType = UNSET
 
 
 class PassedIntake(Struct, frozen=True, kw_only=True, gc=False, tag="order.passed_intake"):
@@ -49,5 +61,10 @@ class OrderDataErased(Struct, frozen=True, kw_only=True, gc=False, tag="order.da
 
 
 OrderEvent: TypeAlias = (
-    SignalRecorded | ProblemDetected | ExpectationMet | PassedIntake | OrderDataErased
+    SignalRecorded
+    | SignalTimeCame
+    | ProblemDetected
+    | ExpectationMet
+    | PassedIntake
+    | OrderDataErased
 )

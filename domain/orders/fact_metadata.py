@@ -15,20 +15,27 @@ SignalsByType: TypeAlias = Mapping[type[Any], list[Any]]
 
 
 def lasting(*feeds: type[Struct]) -> Meta:
-    return Meta(extra={"moves": LASTING, "feeds": feeds})
+    return _meta(LASTING, feeds)
 
 
-def growing(*feeds: type[Struct]) -> Meta:
-    return Meta(extra={"moves": GROWING, "feeds": feeds})
+def growing(*feeds: type[Struct], currency: str = "") -> Meta:
+    return _meta(GROWING, feeds, currency)
 
 
 def once_known(*feeds: type[Struct]) -> Meta:
-    return Meta(extra={"moves": ONCE_KNOWN, "feeds": feeds})
+    return _meta(ONCE_KNOWN, feeds)
 
 
-def derived_from(*feeds: type[Struct]) -> Meta:
-    """Metadata of a fact that may move either way."""
-    return Meta(extra={"moves": "", "feeds": feeds})
+def derived_from(*feeds: type[Struct], currency: str = "") -> Meta:
+    """Metadata of a fact that may move either way.
+
+    `currency` is the path of the fact that has the currency of an amount.
+    """
+    return _meta("", feeds, currency)
+
+
+def _meta(moves: str, feeds: tuple[type[Struct], ...], currency: str = "") -> Meta:
+    return Meta(extra={"moves": moves, "feeds": feeds, "currency": currency})
 
 
 def first_event_time(signals: SignalsByType, kind: type[Any]) -> datetime | None:

@@ -1,14 +1,9 @@
-"""Facts: the values derived from an order's signals; the order of arrival does not matter.
+"""Facts: the values derived from the statements of an order that count.
 
-`facts_of` is a function of the *set* of signals: it sorts them by event time and identity, never by
-arrival. A fact marked `LASTING`, `GROWING` or `ONCE_KNOWN` can only move one way as more signals
-arrive. A detection rule may use only such facts, in that direction. So the same signals open the
-same cases, in any order of arrival.
-
-Where sources contradict each other, a lasting fact takes the worst case over all the signals:
-`payment.overpaid` compares the largest reading of the payments with the smallest of the charge.
-Many lasting facts have a second fact that may change back (`…_open`, `…_now`): it follows the latest
-signal. The lasting fact opens a case; the second one clears it.
+`facts_of` is a function of the *set* of signals: it leaves out what was replaced or retracted, and
+sorts the rest by event time and identity, never by arrival. So the same signals give the same facts,
+in any order of arrival. What may turn back while signals are still on their way belongs into an
+expectation, which is decided when it is due.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,17 +13,33 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 from msgspec import Struct, structs
 
 from domain.orders import money_facts
+from domain.orders.claim_facts import NO_CLAIM, ClaimFacts, claim_facts
 from domain.orders.contact_facts import ContactFacts, contact_facts
+from domain.orders.content import content_of
 from domain.orders.disagreement_facts import DisagreementFacts, disagreement_facts
 from domain.orders.fact_metadata import SignalsByType, derived_from, lasting
+from domain.orders.goods import Goods, goods_of
+from domain.orders.goods_parts import (
+    CONTENT_FEEDS,
+    GOODS_FEEDS,
+    RETURN_SIGNALS,
+    line_parts,
+    parcel_parts,
+    return_parts,
+)
 from domain.orders.milestone_facts import Milestones, milestones
+from domain.orders.money_ledger import MONEY_FEEDS, OrderMoney, money_of
+from domain.orders.money_parts import charge_parts, dispute_parts, payment_parts, refund_parts
 from domain.orders.parcel_facts import IncidentFacts, ParcelFacts, incident_facts, parcel_facts
+from domain.orders.parcels import PARCEL_SIGNALS
+from domain.orders.parts import OrderParts
 from domain.orders.promise_facts import PromiseFacts, promise_facts
-from domain.orders.purchase_signals import DuplicateSuspected, OrderCancelled, OrderPlaced
+from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced, OrderRelated
 from domain.orders.return_facts import ReturnFacts, return_facts
 from domain.orders.screening_facts import AddressFacts, FraudFacts, address_facts, fraud_facts
-from domain.orders.shipment_signals import HandedOver
-from domain.orders.signals import Signal, event_time_key
+from domain.orders.shipment_signals import CustomerClaimed
+from domain.orders.signals import Signal
+from domain.orders.standing import standing
 from domain.orders.stock_facts import StockFacts, stock_facts
 from domain.orders.stock_signals import StockUnavailable
 from domain.personal_data import ERASED
@@ -37,19 +48,25 @@ from domain.personal_data import ERASED
 class OrderFlags(Struct, frozen=True, gc=False):
     placed: Annotated[bool, lasting(OrderPlaced)]
     """The storefront sent the order."""
-    cancelled: Annotated[bool, lasting(OrderCancelled)]
+    cancelled: Annotated[bool, derived_from(*CONTENT_FEEDS)]
+    """It was cancelled as a whole, or piece by piece."""
     unavailable: Annotated[bool, lasting(StockUnavailable)]
     """A source reported that stock is not available."""
-    handed_over: Annotated[bool, lasting(HandedOver)]
-    duplicate_suspected: Annotated[bool, lasting(DuplicateSuspected)]
-    """A system suspects that it duplicates another order."""
-    duplicate_of: Annotated[str | None, derived_from(DuplicateSuspected)]
+    handed_over: Annotated[bool, derived_from(*PARCEL_SIGNALS)]
+    """A parcel was handed to its carrier."""
+    duplicate_suspected: Annotated[bool, derived_from(DuplicateSuspected, OrderRelated)]
+    """A system suspects that it duplicates another order, which it is not related to."""
+    duplicate_of: Annotated[str | None, derived_from(DuplicateSuspected, OrderRelated)]
     """The other order, by the latest such signal."""
+    partly_cancelled: Annotated[bool, derived_from(*GOODS_FEEDS)] = False
+    """Some pieces were cancelled, and others were not."""
+    shippable: Annotated[bool | None, derived_from(*GOODS_FEEDS)] = None
+    """Pieces are to be delivered in parcels; unknown while no line is known."""
 
 
 class CustomerFacts(Struct, frozen=True, gc=False):
-    id: Annotated[str | None, derived_from(OrderPlaced)]
-    tier: Annotated[str | None, derived_from(OrderPlaced)]
+    id: Annotated[str | None, derived_from(*CONTENT_FEEDS)]
+    tier: Annotated[str | None, derived_from(*CONTENT_FEEDS)]
 
 
 class OrderFacts(Struct, frozen=True, gc=False):
@@ -70,49 +87,73 @@ class OrderFacts(Struct, frozen=True, gc=False):
     returns: ReturnFacts
     disagreement: DisagreementFacts
     contact: ContactFacts
+    claim: ClaimFacts = NO_CLAIM
+    parts: OrderParts = OrderParts()
+    """The parts of the order. They are no group: a rule with `each` reads the facts of one part."""
+
+    @property
+    def money(self) -> OrderMoney:
+        return self.parts.money
+
+    @property
+    def goods(self) -> Goods:
+        return self.parts.goods
 
 
-def _flags(signals: SignalsByType, _: money_facts.ChargeFacts) -> OrderFlags:
-    suspicions: list[DuplicateSuspected] = signals.get(DuplicateSuspected, [])
+class _Basis(Struct, frozen=True):
+    """What the groups are computed from: the signals by type, the goods and the money."""
+
+    signals: SignalsByType
+    goods: Goods
+    money: OrderMoney
+
+
+def _flags(basis: _Basis) -> OrderFlags:
+    signals, goods = basis.signals, basis.goods
+    related = {s.other for s in signals.get(OrderRelated, ())}
+    suspicions: list[DuplicateSuspected] = [
+        s for s in signals.get(DuplicateSuspected, ()) if s.other not in related
+    ]
+    shipped = [line for line in goods.lines if line.line.is_shipped and line.kept]
     return OrderFlags(
         placed=OrderPlaced in signals,
-        cancelled=OrderCancelled in signals,
+        cancelled=goods.cancelled_at is not None,
         unavailable=StockUnavailable in signals,
-        handed_over=HandedOver in signals,
+        handed_over=any(parcel.is_handed_over for parcel in goods.outbound),
         duplicate_suspected=bool(suspicions),
         duplicate_of=suspicions[-1].other if suspicions else None,
+        partly_cancelled=goods.cancelled_at is None and any(line.cancelled for line in goods.lines),
+        shippable=bool(shipped) if goods.lines else None,
     )
 
 
-def _customer(signals: SignalsByType, _: money_facts.ChargeFacts) -> CustomerFacts:
-    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
-    if not placed:
-        return CustomerFacts(id=None, tier=None)
-    customer = placed[0].customer
+def _customer(basis: _Basis) -> CustomerFacts:
+    current = basis.goods.content.current
+    customer = current.customer if current is not None else None
     if customer is None:
         return CustomerFacts(id=None, tier=None)
     # Erased customers have no id: they are not all the same customer.
     return CustomerFacts(id=customer.id if customer.id != ERASED else None, tier=customer.tier)
 
 
-_GROUPS: Mapping[str, Callable[[SignalsByType, money_facts.ChargeFacts], Any]] = {
+_GROUPS: Mapping[str, Callable[[_Basis], Any]] = {
     "order": _flags,
     "customer": _customer,
-    "promise": lambda signals, _: promise_facts(signals),
-    "milestones": lambda signals, _: milestones(signals),
-    "charge": lambda _, charge: charge,
-    "payment": money_facts.payment_facts,
-    "refund": money_facts.refund_facts,
-    "stock": lambda signals, _: stock_facts(signals),
-    "fraud": lambda signals, _: fraud_facts(signals),
-    "address": lambda signals, _: address_facts(signals),
-    "parcel": lambda signals, _: parcel_facts(signals),
-    "incident": lambda signals, _: incident_facts(signals),
-    "returns": lambda signals, _: return_facts(signals),
-    "disagreement": lambda signals, _: disagreement_facts(signals),
-    "contact": lambda signals, _: contact_facts(signals),
+    "promise": lambda basis: promise_facts(basis.signals, basis.goods),
+    "milestones": lambda basis: milestones(basis.signals, basis.goods),
+    "charge": lambda basis: money_facts.charge_facts(basis.signals, basis.money),
+    "payment": lambda basis: money_facts.payment_facts(basis.signals, basis.money, basis.goods),
+    "refund": lambda basis: money_facts.refund_facts(basis.signals, basis.money),
+    "stock": lambda basis: stock_facts(basis.signals, basis.goods),
+    "fraud": lambda basis: fraud_facts(basis.signals),
+    "address": lambda basis: address_facts(basis.signals, basis.goods.content),
+    "parcel": lambda basis: parcel_facts(basis.signals, basis.goods),
+    "incident": lambda basis: incident_facts(basis.signals),
+    "returns": lambda basis: return_facts(basis.signals),
+    "disagreement": lambda basis: disagreement_facts(basis.signals),
+    "contact": lambda basis: contact_facts(basis.signals),
+    "claim": lambda basis: claim_facts(basis.signals),
 }
-"""Computes each group from the signals; payments and refunds are compared with the charge."""
 
 
 @cache
@@ -130,15 +171,15 @@ def _find_group_feeds() -> Mapping[str, frozenset[type]]:
             for signal in (meta.extra or {}).get("feeds", ())
         )
         for name, kind in get_type_hints(OrderFacts).items()
+        if kind is not OrderParts
     }
-    charge_feeds = found["charge"]
-    return {
-        name: feeds | charge_feeds if name in ("payment", "refund") else feeds
-        for name, feeds in found.items()
-    }
+    return found
 
 
 _GROUP_FEEDS: Final = _find_group_feeds()
+_CONTENT: Final = frozenset(CONTENT_FEEDS)
+_GOODS: Final = frozenset(GOODS_FEEDS) | frozenset((CustomerClaimed,))
+_RETURNS: Final = frozenset(RETURN_SIGNALS)
 
 
 def facts_of(
@@ -149,14 +190,42 @@ def facts_of(
     """The facts derived from a set of signals.
 
     `earlier` are the facts without the newest signals, `fresh` the types of these: then only the
-    groups that they can change are computed.
+    groups that they can change are computed. It must be None if one of these replaces or retracts.
     """
     by_type: dict[type[Any], list[Any]] = {}
-    for signal in sorted(signals, key=event_time_key):
+    for signal in standing(signals):
         by_type.setdefault(type(signal), []).append(signal)
+    parts = _parts(by_type, earlier.parts if earlier is not None else None, fresh)
+    basis = _Basis(by_type, parts.goods, parts.money)
     if earlier is None:
-        charge = money_facts.charge_facts(by_type)
-        return OrderFacts(**{name: group(by_type, charge) for name, group in _GROUPS.items()})
-    names = _affected_groups(fresh)
-    charge = money_facts.charge_facts(by_type) if "charge" in names else earlier.charge
-    return structs.replace(earlier, **{name: _GROUPS[name](by_type, charge) for name in names})
+        return OrderFacts(**{name: group(basis) for name, group in _GROUPS.items()}, parts=parts)
+    changed = {name: _GROUPS[name](basis) for name in _affected_groups(fresh)}
+    return structs.replace(earlier, **changed, parts=parts)
+
+
+def _parts(
+    signals: SignalsByType, earlier: OrderParts | None, fresh: frozenset[type]
+) -> OrderParts:
+    """The parts; those that the new signals cannot change are taken from the earlier ones."""
+    known = earlier if earlier is not None else OrderParts()
+    content, goods, money = known.goods.content, known.goods, known.money
+    if earlier is None or fresh & _CONTENT:
+        content = content_of(signals)
+    goods_change = earlier is None or bool(fresh & _GOODS)
+    if goods_change:
+        goods = goods_of(signals, content)
+    money_change = goods_change or bool(fresh & MONEY_FEEDS)
+    if money_change:
+        money = money_of(signals, goods)
+    changes: dict[str, Any] = {"goods": goods, "money": money}
+    if goods_change:
+        changes["parcel"] = parcel_parts(goods)
+    if money_change:
+        changes["line"] = line_parts(signals, goods, money)
+        changes["charge"] = charge_parts(goods, money)
+        changes["payment"] = payment_parts(goods, money)
+        changes["refund"] = refund_parts(money)
+        changes["dispute"] = dispute_parts(money)
+    if earlier is None or fresh & _RETURNS:
+        changes["return_"] = return_parts(signals)
+    return structs.replace(known, **changes)

@@ -1,21 +1,23 @@
-"""Where the pieces of an order are: in lines, in parcels, with the customer, back with us."""
+"""Where the pieces of an order are: waiting, in parcels, with the customer, back with us.
 
-from collections.abc import Mapping
+Pieces are conserved: what was ordered and not cancelled is always the sum of the places.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 
 from msgspec import Struct
 
 from domain.orders.content import OrderContent, OrderLine
-
-
-class Notice(Struct, frozen=True, kw_only=True):
-    """Something odd about a statement that is kept: what, where, and what to do."""
-
-    signal: str
-    """The statement's key, `source/id`."""
-    pointer: str
-    """The JSON Pointer of the field."""
-    detail: str
+from domain.orders.fact_metadata import SignalsByType
+from domain.orders.notices import Notice
+from domain.orders.parcels import Parcel, parcels_of
+from domain.orders.pieces import PieceCount, count_pieces, count_stated, spread_piece
+from domain.orders.purchase_signals import OrderCancelled
+from domain.orders.return_signals import ReturnReceived
+from domain.orders.signal_body import LinePieces, given
+from domain.orders.stock_places import StockPlaces, stock_places
 
 
 class LineGoods(Struct, frozen=True, kw_only=True):
@@ -46,21 +48,257 @@ class LineGoods(Struct, frozen=True, kw_only=True):
     def is_cancelled(self) -> bool:
         return self.line.quantity > 0 and not self.kept
 
-
-class Parcel(Struct, frozen=True, kw_only=True):
-    """A parcel, by all statements about it."""
-
-    id: str
-    """The shipment's id, else carrier and tracking code; empty for the only parcel without either."""
-    pieces: Mapping[str, int] | None = None
-    """Pieces by line; None if they are not known."""
-    delivered_at: datetime | None = None
+    @property
+    def unshipped(self) -> int:
+        """To be sent, and in no parcel yet."""
+        return self.waiting + self.allocated + self.backordered if self.line.is_shipped else 0
 
 
-class Goods(Struct, frozen=True, kw_only=True):
+class Goods(Struct, frozen=True, kw_only=True, dict=True):
     content: OrderContent
     lines: tuple[LineGoods, ...] = ()
     parcels: tuple[Parcel, ...] = ()
+    pieces: Mapping[str, Mapping[str, int]] = {}
+    """By parcel: its pieces by line; parcels whose pieces are not known are left out."""
     cancelled_at: datetime | None = None
-    """When the last piece was cancelled, or the order as a whole."""
+    """When the order as a whole was cancelled, or its last piece."""
+    delivered_at: datetime | None = None
+    """When all pieces that are to be delivered were."""
     notices: tuple[Notice, ...] = ()
+
+    @cached_property
+    def outbound(self) -> tuple[Parcel, ...]:
+        """The parcels on their way to the customer, or with the customer."""
+        return tuple(parcel for parcel in self.parcels if parcel.goes_out)
+
+    def line(self, id: str) -> LineGoods | None:
+        return next((line for line in self.lines if line.line.id == id), None)
+
+
+def goods_of(signals: SignalsByType, content: OrderContent) -> Goods:
+    """Where the pieces are, by the statements that count."""
+    parcels = parcels_of(signals)
+    outbound = [parcel for parcel in parcels if parcel.goes_out]
+    notices: list[Notice] = []
+    told = {p.id: count_pieces(p.told, content) for p in outbound if p.told is not None}
+    unknown = [parcel for parcel in outbound if parcel.told is None]
+    cancelled, cancelled_at = _cancellations(signals, content, outbound, told, unknown, notices)
+    received = _received(signals, content)
+    stock = stock_places(signals, content, notices)
+    parts = _Parts(outbound, told, unknown)
+    lines = tuple(
+        _line(line, cancelled.get(line.id, 0), parts, received.get(line.id, 0), stock)
+        for line in content.lines
+    )
+    for parcel in outbound:
+        notices += _piece_notices(parcel, content, signals)
+    rest = _rest_of_unknown(lines, told, unknown, content)
+    return Goods(
+        content=content,
+        lines=lines,
+        parcels=parcels,
+        pieces={id: count.whole_lines(content) for id, count in told.items()} | rest,
+        cancelled_at=cancelled_at,
+        delivered_at=_delivered_at(lines, outbound, told, unknown),
+        notices=tuple(notices),
+    )
+
+
+class _Parts(Struct, frozen=True):
+    """The outbound parcels, with the pieces that each is known to hold."""
+
+    parcels: Sequence[Parcel]
+    told: Mapping[str, PieceCount]
+    unknown: Sequence[Parcel]
+
+    def count(self, line: OrderLine, kept: int, holds: Callable[[Parcel], bool]) -> int:
+        """How many pieces of a line are in the parcels for which `holds`.
+
+        Parcels without lines hold what is in no other parcel; of several, only when all of them do.
+        """
+        known = count_stated(line, (self.told[p.id] for p in self.parcels if p.id in self.told))
+        found = count_stated(
+            line, (self.told[p.id] for p in self.parcels if p.id in self.told and holds(p))
+        )
+        if self.unknown and line.is_shipped and all(holds(p) for p in self.unknown):
+            found += max(kept - known, 0)
+        return min(found, kept)
+
+
+def _line(
+    line: OrderLine, cancelled: int, parts: _Parts, received: int, stock: StockPlaces
+) -> LineGoods:
+    """Each piece counts for the furthest place that it reached."""
+    kept = line.quantity - cancelled
+    arrived = parts.count(line, kept, lambda p: p.delivered_at is not None)
+    back = parts.count(line, kept, lambda p: p.delivered_at is not None or p.back_at is not None)
+    back -= arrived
+    gone = parts.count(line, kept, lambda p: _is_gone(p) or p.back_at is not None) - arrived - back
+    moving = parts.count(line, kept, lambda p: p.is_handed_over or p.lost_at is not None)
+    moving -= arrived + back + gone
+    packed = parts.count(line, kept, lambda _: True) - arrived - back - gone - moving
+    in_stock = kept - arrived - back - gone - moving - packed
+    returned = min(received, arrived)
+    unavailable, backordered, allocated = stock.unsent(line.id, in_stock, line.quantity, cancelled)
+    return LineGoods(
+        line=line,
+        cancelled=cancelled,
+        waiting=in_stock - unavailable - backordered - allocated,
+        allocated=allocated,
+        backordered=backordered,
+        unavailable=unavailable,
+        in_parcels=packed,
+        on_the_way=moving,
+        delivered=arrived - returned,
+        returned=returned + back,
+        lost=gone,
+    )
+
+
+def _is_gone(parcel: Parcel) -> bool:
+    return parcel.delivered_at is not None or parcel.lost_at is not None
+
+
+def _cancellations(
+    signals: SignalsByType,
+    content: OrderContent,
+    outbound: Sequence[Parcel],
+    told: Mapping[str, PieceCount],
+    unknown: Sequence[Parcel],
+    notices: list[Notice],
+) -> tuple[dict[str, int], datetime | None]:
+    """The pieces cancelled since the lines were stated, by line; and when nothing was left.
+
+    A cancellation without lines is of what was not delivered by then; where all was, of everything.
+    """
+    stated: list[OrderCancelled] = signals.get(OrderCancelled, [])
+    if not stated:
+        return {}, None
+    found: dict[str, int] = {line.id: 0 for line in content.lines}
+    parts = _Parts(outbound, told, unknown)
+    whole_at = next((s.event_time for s in stated if not given(s.lines)), None)
+    ended_at: datetime | None = None
+    for signal in stated:
+        if content.lines_at is not None and signal.event_time <= content.lines_at:
+            continue  # the lines are stated net of it
+        if pieces := given(signal.lines):
+            for n, piece in enumerate(pieces):
+                _cancel(found, content, piece, signal.key, f"/lines/{n}", notices)
+        else:
+            _cancel_rest(found, content, parts, signal.event_time)
+        if ended_at is None and found and all(found[ln.id] >= ln.quantity for ln in content.lines):
+            ended_at = signal.event_time
+    return found, whole_at if whole_at is not None else ended_at
+
+
+def _cancel_rest(found: dict[str, int], content: OrderContent, parts: _Parts, at: datetime) -> None:
+    left = {}
+    for line in content.lines:
+        kept = line.quantity - found[line.id]
+        arrived = parts.count(
+            line, kept, lambda p: p.delivered_at is not None and p.delivered_at <= at
+        )
+        left[line.id] = kept - arrived
+    if not any(left.values()):
+        left = {line.id: line.quantity - found[line.id] for line in content.lines}
+    for id, pieces in left.items():
+        found[id] += pieces
+
+
+def _cancel(
+    found: dict[str, int],
+    content: OrderContent,
+    piece: LinePieces,
+    key: str,
+    pointer: str,
+    notices: list[Notice],
+) -> None:
+    for line, quantity, excess in spread_piece(piece, content, found):
+        if line is None:
+            notices.append(Notice.unknown_line(key, pointer, piece, content))
+        else:
+            found[line.id] += quantity
+            if excess:
+                notices.append(Notice.too_many(key, pointer, line.id, excess))
+
+
+def _received(signals: SignalsByType, content: OrderContent) -> dict[str, int]:
+    """The pieces that came back, by line."""
+    found: dict[str, int] = {}
+    for signal in signals.get(ReturnReceived, ()):
+        for piece in given(signal.lines) or ():
+            counts = count_pieces((piece,), content).whole_lines(content)
+            for id, quantity in counts.items():
+                found[id] = found.get(id, 0) + quantity
+    return found
+
+
+def _rest_of_unknown(
+    lines: Iterable[LineGoods],
+    told: Mapping[str, PieceCount],
+    unknown: Sequence[Parcel],
+    content: OrderContent,
+) -> dict[str, dict[str, int]]:
+    """The pieces of the only parcel without lines: all that are nowhere else."""
+    if len(unknown) != 1 or not content.lines_known:
+        return {}
+    rest = {}
+    for one in lines:
+        left = one.kept - min(count_stated(one.line, told.values()), one.kept)
+        if left and one.line.is_shipped:
+            rest[one.line.id] = left
+    return {unknown[0].id: rest}
+
+
+def _piece_notices(
+    parcel: Parcel, content: OrderContent, signals: SignalsByType
+) -> Iterable[Notice]:
+    if not content.lines_known:
+        return
+    key = next(
+        (
+            s.key
+            for kind in signals
+            for s in signals[kind]
+            if getattr(s, "lines", None) is parcel.told
+        ),
+        "",
+    )
+    for n, piece in enumerate(parcel.told or ()):
+        counted = count_pieces((piece,), content)
+        if counted.unknown:
+            yield Notice.unknown_line(key, f"/lines/{n}", piece, content)
+            continue
+        for id, quantity in counted.whole_lines(content).items():
+            line = content.line(id)
+            if line is not None and quantity > line.quantity:
+                yield Notice.too_many(key, f"/lines/{n}", id, quantity - line.quantity)
+
+
+def _delivered_at(
+    lines: Sequence[LineGoods],
+    outbound: Sequence[Parcel],
+    told: Mapping[str, PieceCount],
+    unknown: Sequence[Parcel],
+) -> datetime | None:
+    """When the last piece that is to be delivered was; parcels alone count where no line is known."""
+    arrived = sorted(
+        (p for p in outbound if p.delivered_at is not None), key=lambda p: (p.delivered_at, p.id)
+    )
+    if not arrived:
+        return None
+    due = [
+        one for one in lines if one.line.is_shipped and one.kept - one.unavailable - one.lost > 0
+    ]
+    if not lines:
+        return arrived[-1].delivered_at if len(arrived) == len(outbound) else None
+    for n in range(1, len(arrived) + 1):
+        here = {parcel.id for parcel in arrived[:n]}
+        parts = _Parts(outbound, told, unknown)
+        if all(
+            parts.count(one.line, one.kept, lambda p: p.id in here)  # noqa: B023
+            >= one.kept - one.unavailable - one.lost
+            for one in due
+        ):
+            return arrived[n - 1].delivered_at
+    return None

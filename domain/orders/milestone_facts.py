@@ -1,6 +1,6 @@
 """Facts about time: when each step first happened, and whether the steps are in order."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, get_type_hints
 
 from msgspec import Struct
@@ -14,31 +14,40 @@ from domain.orders.fact_metadata import (
     lasting,
     once_known,
 )
+from domain.orders.goods import Goods
+from domain.orders.goods_parts import CONTENT_FEEDS, GOODS_FEEDS
+from domain.orders.parcels import PARCEL_SIGNALS
 from domain.orders.payment_signals import (
     PaymentAuthorized,
     PaymentCaptured,
     RefundIssued,
     RefundRequested,
 )
-from domain.orders.purchase_signals import OrderCancelled, OrderPlaced
+from domain.orders.purchase_signals import OrderPlaced
 from domain.orders.screening_facts import fraud_facts
 from domain.orders.screening_signals import FraudDecided, FraudScreened
 from domain.orders.shipment_signals import Delivered, HandedOver
 from domain.orders.signals import Signal
 from domain.orders.stock_signals import Released, StockAllocated, StockUnavailable
 
+CLOCKS_AGREE_WITHIN: Final = timedelta(minutes=5)
+
 
 class Milestones(Struct, frozen=True, gc=False):
     """When each step first happened, by event time."""
 
     placed_at: Annotated[datetime | None, once_known(OrderPlaced)]
-    approved_at: Annotated[datetime | None, once_known(PaymentAuthorized)]
+    approved_at: Annotated[datetime | None, derived_from(PaymentAuthorized, PaymentCaptured)]
+    """When a payment was first authorized or captured."""
     paid_at: Annotated[datetime | None, once_known(PaymentCaptured)]
     allocated_at: Annotated[datetime | None, once_known(StockAllocated)]
     released_at: Annotated[datetime | None, once_known(Released)]
-    handed_over_at: Annotated[datetime | None, once_known(HandedOver)]
-    delivered_at: Annotated[datetime | None, once_known(Delivered)]
-    cancelled_at: Annotated[datetime | None, once_known(OrderCancelled)]
+    handed_over_at: Annotated[datetime | None, derived_from(*PARCEL_SIGNALS)]
+    """When the first parcel was handed over, or was first scanned on its way."""
+    delivered_at: Annotated[datetime | None, derived_from(*GOODS_FEEDS)]
+    """When the last piece that is to be delivered was."""
+    cancelled_at: Annotated[datetime | None, derived_from(*CONTENT_FEEDS)]
+    """When the order was cancelled as a whole, or its last piece was."""
     unavailable_at: Annotated[datetime | None, once_known(StockUnavailable)]
     return_requested_at: Annotated[datetime | None, once_known(return_signals.ReturnRequested)]
     return_received_at: Annotated[datetime | None, once_known(return_signals.ReturnReceived)]
@@ -70,20 +79,28 @@ def _find_step_signals() -> dict[str, type[Any]]:
 _STEP_SIGNALS: Final = _find_step_signals()
 
 
-def milestones(signals: SignalsByType) -> Milestones:
+def milestones(signals: SignalsByType, goods: Goods) -> Milestones:
     return Milestones(
         **{name: first_event_time(signals, kind) for name, kind in _STEP_SIGNALS.items()},
+        approved_at=_earliest(
+            first_event_time(signals, PaymentAuthorized), first_event_time(signals, PaymentCaptured)
+        ),
+        handed_over_at=_earliest(*(parcel.handed_over_at for parcel in goods.outbound)),
+        delivered_at=goods.delivered_at,
+        cancelled_at=goods.cancelled_at,
         ready_for_release_at=_ready_for_release_at(signals),
         out_of_order=bool(find_out_of_order_pairs(signals)),
     )
 
 
+def _earliest(*times: datetime | None) -> datetime | None:
+    return min((at for at in times if at is not None), default=None)
+
+
 def _ready_for_release_at(signals: SignalsByType) -> datetime | None:
-    secured = [
-        first_event_time(signals, PaymentAuthorized),
-        first_event_time(signals, PaymentCaptured),
-    ]
-    paid = min((at for at in secured if at is not None), default=None)
+    paid = _earliest(
+        first_event_time(signals, PaymentAuthorized), first_event_time(signals, PaymentCaptured)
+    )
     needed = [first_event_time(signals, StockAllocated), paid]
     if FraudScreened in signals or FraudDecided in signals:
         needed.append(fraud_facts(signals).accepted_at)
@@ -94,19 +111,33 @@ def _ready_for_release_at(signals: SignalsByType) -> datetime | None:
 def find_out_of_order_pairs(signals: SignalsByType) -> list[tuple[Signal, Signal]]:
     """Pairs of signals in the wrong order: (the one that should come first, the one after it).
 
-    Signals about different shipments are not compared.
+    Signals about different shipments are not compared. Systems' clocks differ, so signals of two
+    sources within five minutes are in order. A payment may come before the order was written down,
+    and only its first authorization must come before the goods leave.
     """
-    in_order = [signals.get(k, []) for k in (OrderPlaced, PaymentAuthorized, HandedOver, Delivered)]
+    in_order: list[list[Signal]] = [
+        signals.get(OrderPlaced, [])[:1],
+        signals.get(PaymentAuthorized, [])[:1],
+        signals.get(HandedOver, []),
+        signals.get(Delivered, []),
+    ]
     found: list[tuple[Signal, Signal]] = []
     for n, before in enumerate(in_order):
         for after in in_order[n + 1 :]:
-            if not before or not after or before[-1].event_time <= after[0].event_time:
+            if (n == 0 and after is in_order[1]) or not before or not after:
+                continue
+            if before[-1].event_time <= after[0].event_time:
                 continue
             for late in before:
                 for early in after:
-                    if late.event_time > early.event_time and _same_shipment(late, early):
+                    if _is_out_of_order(late, early) and _same_shipment(late, early):
                         found.append((late, early))
     return found
+
+
+def _is_out_of_order(late: Signal, early: Signal) -> bool:
+    tolerated = CLOCKS_AGREE_WITHIN if late.source != early.source else timedelta()
+    return late.event_time - early.event_time > tolerated
 
 
 def _same_shipment(one: Signal, other: Signal) -> bool:

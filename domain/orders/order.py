@@ -8,12 +8,14 @@ from functools import lru_cache
 from typing import TypeAlias, assert_never
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, structs
 
 from domain.errors import SignalIdReused
 from domain.orders import events
 from domain.orders.facts import OrderFacts, facts_of
-from domain.orders.signals import Signal
+from domain.orders.same_values import values_of
+from domain.orders.signals import Signal, event_time_key
+from domain.orders.standing import named_statement
 from domain.personal_data import erase_personal
 from domain.policy.expectations import Deadline, Watch
 from domain.policy.rulebook import Rulebook
@@ -21,7 +23,11 @@ from domain.policy.rulebook import Rulebook
 ORDERS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:orders")
 
 
-OpenWatches: TypeAlias = Sequence[tuple[Watch, Deadline]]
+OpenWatches: TypeAlias = Sequence[tuple[Watch, str, Deadline]]
+"""Each open expectation, with the part that it is about (`""` for the order) and its deadline."""
+_Deadlines: TypeAlias = Sequence[Sequence[tuple[str, Deadline]]]
+"""The open deadlines of each watch, by part."""
+_Concluded: TypeAlias = Mapping[tuple[str, str], datetime]
 
 
 @lru_cache(maxsize=10_000)
@@ -31,8 +37,11 @@ def order_stream(order_id: str) -> UUID:
 
 
 def is_same_signal(recorded: Signal, sent: Signal) -> bool:
-    """Whether the sent signal is the recorded one; its personal data may have been erased since."""
-    return recorded == sent or recorded == erase_personal(sent)
+    """Whether the sent signal is the recorded one, also if it is written differently. Its personal data may
+    have been erased since."""
+    if recorded == sent or recorded == (erased := erase_personal(sent)):
+        return True
+    return values_of(recorded) in (values_of(sent), values_of(erased))
 
 
 class CaseRef(Struct, frozen=True, gc=False):
@@ -47,15 +56,21 @@ class Order(Struct, frozen=True, kw_only=True):
     version: int = 0
     signals: Mapping[str, Signal] = {}
     cases: Mapping[str, CaseRef] = {}
-    concluded: Mapping[str, datetime] = {}
-    """Rule of an expectation -> the deadline that was last decided."""
+    ahead: Mapping[str, Signal] = {}
+    """Signals whose event time is still to come: they do not count yet."""
+    missed: _Concluded = {}
+    """Rule of an expectation and part -> the deadline that was last missed."""
+    met: _Concluded = {}
+    """Rule of an expectation and part -> the deadline that was last met."""
+    is_corrected: bool = False
+    """A signal names another one that it retracts or replaces."""
     passed: bool = False
     """The order passed intake, with no problem until then."""
     known_facts: OrderFacts | None = None
     known_watches: tuple[Rulebook, OpenWatches] | None = None
     earlier_facts: tuple[OrderFacts, frozenset[type]] | None = None
     """The facts of an earlier state, and the types of the signals since. Most facts have not changed."""
-    earlier_deadlines: tuple[Rulebook, Sequence[Deadline | None], frozenset[str]] | None = None
+    earlier_deadlines: tuple[Rulebook, _Deadlines, frozenset[str]] | None = None
     """The deadlines of an earlier state, in the order of the rulebook's watches, and the signal types since."""
 
     @property
@@ -69,92 +84,130 @@ class Order(Struct, frozen=True, kw_only=True):
         assert self.known_facts is not None
         return self.known_facts
 
-    def record(self, signal: Signal) -> events.SignalRecorded | None:
+    def recorded(self, key: str) -> Signal | None:
+        """The recorded signal with this identity, whether it counts already or not."""
+        return self.signals.get(key) or self.ahead.get(key)
+
+    def record(self, signal: Signal, now: datetime | None = None) -> events.SignalRecorded | None:
         """The event that records the signal; None if it is recorded already.
+
+        A signal whose event time is after `now` counts when that time has come.
 
         Raises SignalIdReused if the recorded signal with this identity has other content.
         """
-        recorded = self.signals.get(signal.key)
+        recorded = self.recorded(signal.key)
         if recorded is None:
-            return events.SignalRecorded(signal=signal)
+            ahead = now is not None and signal.event_time > now
+            return events.SignalRecorded(signal=signal, ahead=True if ahead else UNSET)
         if not is_same_signal(recorded, signal):
             raise SignalIdReused(
                 f"signal {signal.key} of order {self.id} is recorded already with other content"
             )
         return None
 
+    def find_time_come(self, now: datetime) -> list[events.SignalTimeCame]:
+        """The signals that count from now on, earliest event time first."""
+        come = [signal for signal in self.ahead.values() if signal.event_time <= now]
+        return [events.SignalTimeCame(signal=s.key) for s in sorted(come, key=event_time_key)]
+
     def overdue(self, rulebook: Rulebook, now: datetime) -> OpenWatches:
         """The expectations whose deadline has passed at `now`, earliest deadline first."""
-        found = [(w, d) for w, d in self._open_watches(rulebook) if d.missed_from <= now]
-        return sorted(found, key=lambda pair: (pair[1].at, pair[0].rule)) if found else ()
+        found = [one for one in self._open_watches(rulebook) if one[2].missed_from <= now]
+        return sorted(found, key=lambda one: (one[2].at, one[0].rule, one[1])) if found else ()
 
     def has_timer_from(self, rulebook: Rulebook) -> bool:
         """Whether this state computed its timer with this rulebook."""
         return self.known_watches is not None and self.known_watches[0] is rulebook
 
     def next_due(self, rulebook: Rulebook) -> datetime | None:
-        """When the next expectation is missed if no signal arrives; None if none is open."""
-        return min((d.missed_from for _, d in self._open_watches(rulebook)), default=None)
+        """When the next expectation is missed if no signal arrives, or a signal begins to count."""
+        times = [deadline.missed_from for _, _, deadline in self._open_watches(rulebook)]
+        times += [signal.event_time for signal in self.ahead.values()]
+        return min(times, default=None)
 
     def _open_watches(self, rulebook: Rulebook) -> OpenWatches:
         """The open expectations of this order; computed once per state and rulebook."""
         if self.known_watches is None or self.known_watches[0] is not rulebook:
             found = [
-                (watch, deadline)
-                for watch, deadline in zip(rulebook.watches, self._deadlines(rulebook), strict=True)
-                if deadline is not None and self.concluded.get(watch.rule) != deadline.at
+                (watch, part, deadline)
+                for watch, deadlines in zip(
+                    rulebook.watches, self._deadlines(rulebook), strict=True
+                )
+                for part, deadline in deadlines
+                if self.missed.get((watch.rule, part)) != deadline.at
+                and self.met.get((watch.rule, part)) != deadline.at
             ]
             structs.force_setattr(self, "known_watches", (rulebook, found))
         assert self.known_watches is not None
         return self.known_watches[1]
 
-    def _deadlines(self, rulebook: Rulebook) -> Sequence[Deadline | None]:
-        """The deadline of each watch; None where the facts show it met or void."""
+    def _deadlines(self, rulebook: Rulebook) -> _Deadlines:
+        """The deadlines of each watch that the facts do not show met or void."""
         facts, earlier = self.facts, self.earlier_deadlines
         if earlier is None or earlier[0] is not rulebook:
-            found = [watch.open_deadline(facts) for watch in rulebook.watches]
+            found = [watch.open_deadlines(facts) for watch in rulebook.watches]
         else:
             found = [*earlier[1]]
             for n in rulebook.watch_indexes_for(earlier[2]) if earlier[2] else ():
-                found[n] = rulebook.watches[n].open_deadline(facts)
+                found[n] = rulebook.watches[n].open_deadlines(facts)
         structs.force_setattr(self, "earlier_deadlines", (rulebook, found, frozenset()))
         return found
 
     def after(self, event: events.OrderEvent) -> Order:
         now = structs.replace(self, version=self.version + 1, known_watches=None)
         match event:
+            case events.SignalRecorded(signal=signal, ahead=True):
+                return structs.replace(now, ahead={**self.ahead, signal.key: signal})
             case events.SignalRecorded(signal=signal):
-                return structs.replace(
-                    now,
-                    signals={**self.signals, signal.key: signal},
-                    known_facts=None,
-                    earlier_facts=self._facts_before(type(signal)),
-                    earlier_deadlines=self._deadlines_before(signal.type),
-                )
+                return self._with_signal(now, signal)
+            case events.SignalTimeCame(signal=key):
+                rest = {name: one for name, one in self.ahead.items() if name != key}
+                return self._with_signal(structs.replace(now, ahead=rest), self.ahead[key])
             case events.ProblemDetected(kind=kind, case=case, occurrence=occurrence):
+                missed = self.missed
+                if event.deadline is not None:
+                    missed = {**missed, (event.rule, event.part or ""): event.deadline}
                 return structs.replace(
-                    now,
-                    cases={**self.cases, kind: CaseRef(case, occurrence)},
-                    concluded={**self.concluded, event.rule: event.deadline}
-                    if event.deadline
-                    else self.concluded,
+                    now, cases={**self.cases, kind: CaseRef(case, occurrence)}, missed=missed
                 )
             case events.PassedIntake():
                 return structs.replace(now, passed=True)
             case events.OrderDataErased():
-                signals = {key: erase_personal(signal) for key, signal in self.signals.items()}
                 return structs.replace(
                     now,
-                    signals=signals,
+                    signals={key: erase_personal(one) for key, one in self.signals.items()},
+                    ahead={key: erase_personal(one) for key, one in self.ahead.items()},
                     known_facts=None,
                     earlier_facts=None,
                     earlier_deadlines=None,
                 )
             case events.ExpectationMet(decision=decision, deadline=deadline):
-                concluded = {**self.concluded, decision.rule: deadline}
-                return structs.replace(now, concluded=concluded)
+                met = {**self.met, (decision.rule, event.part or ""): deadline}
+                return structs.replace(now, met=met)
             case _:
                 assert_never(event)
+
+    def _with_signal(self, now: Order, signal: Signal) -> Order:
+        """`now` with one more signal that counts."""
+        signals = {**self.signals, signal.key: signal}
+        if self.is_corrected or named_statement(signal) is not None:
+            # A correction may change any fact, and what was met before it may be missed now.
+            return structs.replace(
+                now,
+                signals=signals,
+                is_corrected=True,
+                met={} if named_statement(signal) is not None else self.met,
+                known_facts=None,
+                earlier_facts=None,
+                earlier_deadlines=None,
+            )
+        return structs.replace(
+            now,
+            signals=signals,
+            known_facts=None,
+            earlier_facts=self._facts_before(type(signal)),
+            earlier_deadlines=self._deadlines_before(signal.type),
+        )
 
     def _facts_before(self, kind: type) -> tuple[OrderFacts, frozenset[type]] | None:
         if self.known_facts is not None:
@@ -162,8 +215,6 @@ class Order(Struct, frozen=True, kw_only=True):
         earlier = self.earlier_facts
         return (earlier[0], earlier[1] | {kind}) if earlier is not None else None
 
-    def _deadlines_before(
-        self, kind: str
-    ) -> tuple[Rulebook, Sequence[Deadline | None], frozenset[str]] | None:
+    def _deadlines_before(self, kind: str) -> tuple[Rulebook, _Deadlines, frozenset[str]] | None:
         earlier = self.earlier_deadlines
         return (earlier[0], earlier[1], earlier[2] | {kind}) if earlier is not None else None

@@ -10,7 +10,7 @@ from domain.orders.signal_body import LinePieces, ReasonText, SignalBody
 from domain.texts import Text
 
 
-class Condition(StrEnum):
+class GoodsCondition(StrEnum):
     SELLABLE = "sellable"
     DAMAGED = "damaged"
     INCOMPLETE = "incomplete"
@@ -27,7 +27,7 @@ class ReturnFee(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fiel
 class ReturnedPieces(LinePieces, frozen=True, kw_only=True, omit_defaults=True):
     """Pieces of a return, with the condition of these pieces where it differs."""
 
-    condition: Condition | None = None
+    condition: GoodsCondition | None = None
 
 
 ReturnedLines = Annotated[tuple[ReturnedPieces, ...], Meta(max_length=1000)]
@@ -40,7 +40,7 @@ class ReturnRequested(SignalBody, frozen=True, kw_only=True, tag="return.request
     rma: Text = ""
     reason: ReasonText = ""
     lines: ReturnedLines | UnsetType = UNSET
-    condition: Condition | UnsetType = UNSET
+    condition: GoodsCondition | UnsetType = UNSET
     fees: Fees | UnsetType = UNSET
 
 
@@ -49,7 +49,7 @@ class ReturnAuthorized(SignalBody, frozen=True, kw_only=True, tag="return.author
 
     rma: Text = ""
     lines: ReturnedLines | UnsetType = UNSET
-    condition: Condition | UnsetType = UNSET
+    condition: GoodsCondition | UnsetType = UNSET
     fees: Fees | UnsetType = UNSET
     reason: ReasonText | UnsetType = UNSET
 
@@ -60,7 +60,7 @@ class ReturnRefused(SignalBody, frozen=True, kw_only=True, tag="return.refused")
     rma: Text = ""
     reason: ReasonText = ""
     lines: ReturnedLines | UnsetType = UNSET
-    condition: Condition | UnsetType = UNSET
+    condition: GoodsCondition | UnsetType = UNSET
     fees: Fees | UnsetType = UNSET
 
 
@@ -88,7 +88,7 @@ class ReturnReceived(SignalBody, frozen=True, kw_only=True, tag="return.received
 
     rma: Text = ""
     lines: ReturnedLines | UnsetType = UNSET
-    condition: Condition | UnsetType = UNSET
+    condition: GoodsCondition | UnsetType = UNSET
     fees: Fees | UnsetType = UNSET
     reason: ReasonText | UnsetType = UNSET
 
@@ -107,5 +107,5 @@ class ReturnClosed(SignalBody, frozen=True, kw_only=True, tag="return.closed"):
     rma: Text = ""
     reason: ReasonText = ""
     lines: ReturnedLines | UnsetType = UNSET
-    condition: Condition | UnsetType = UNSET
+    condition: GoodsCondition | UnsetType = UNSET
     fees: Fees | UnsetType = UNSET

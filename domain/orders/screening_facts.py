@@ -5,8 +5,9 @@ from typing import Annotated, Final
 
 from msgspec import Struct
 
+from domain.orders.content import OrderContent
 from domain.orders.fact_metadata import SignalsByType, derived_from, lasting, once_known
-from domain.orders.purchase_signals import OrderPlaced
+from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.screening_signals import (
     AddressChecked,
     AddressVerdict,
@@ -34,7 +35,7 @@ class AddressFacts(Struct, frozen=True, gc=False):
     """The last check found the address undeliverable."""
     verdict: Annotated[str | None, derived_from(AddressChecked)] = None
     """The result of the last check."""
-    region: Annotated[str | None, derived_from(OrderPlaced)] = None
+    region: Annotated[str | None, derived_from(OrderPlaced, OrderEdited)] = None
     """The country of delivery (ISO 3166-1), with its subdivision where that has a code (ISO 3166-2)."""
 
 
@@ -59,9 +60,9 @@ def fraud_facts(signals: SignalsByType) -> FraudFacts:
     )
 
 
-def address_facts(signals: SignalsByType) -> AddressFacts:
+def address_facts(signals: SignalsByType, content: OrderContent) -> AddressFacts:
     checks: list[AddressChecked] = signals.get(AddressChecked, [])
-    region = _region(signals)
+    region = _region(content)
     if not checks:
         return NOT_CHECKED if region is None else AddressFacts(region=region)
     return AddressFacts(
@@ -72,7 +73,6 @@ def address_facts(signals: SignalsByType) -> AddressFacts:
     )
 
 
-def _region(signals: SignalsByType) -> str | None:
-    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
-    to = placed[0].ship_to if placed else None
+def _region(content: OrderContent) -> str | None:
+    to = content.current.ship_to if content.current is not None else None
     return region_of(to.country_code, to.country_area) if to is not None else None

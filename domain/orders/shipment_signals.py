@@ -10,7 +10,7 @@ from typing import Annotated
 
 from msgspec import UNSET, UnsetType, structs
 
-from domain.orders.carrier_codes import read_code
+from domain.orders.carrier_codes import find_mapping, read_code
 from domain.orders.scan_status import IncidentReason, ScanStatus
 from domain.orders.signal_body import (
     Moment,
@@ -193,9 +193,11 @@ class CustomerClaimed(ParcelSignal, frozen=True, kw_only=True, tag="customer.cla
 def _read_code(signal: Scanned | DeliveryFailed) -> None:
     """Fill in what the mapping reads from the carrier's code; a code that none reads is `unknown`."""
     carrier = signal.carrier if isinstance(signal.carrier, str) else ""
+    known = find_mapping(signal.mapping, carrier)
     read = read_code(signal.mapping, carrier, signal.code)
-    if read is not None:
+    if read is not None and known is not None:
         _, incident, version = read
+        structs.force_setattr(signal, "mapping", signal.mapping or known.name)
         structs.force_setattr(signal, "mapping_version", version)
         if signal.incident is None:
             structs.force_setattr(signal, "incident", incident)

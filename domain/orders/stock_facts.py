@@ -5,8 +5,11 @@ from typing import Annotated, Final, TypeVar
 
 from msgspec import Struct
 
+from domain.orders.content import OrderContent
 from domain.orders.fact_metadata import SignalsByType, derived_from, last_event_time, lasting
-from domain.orders.purchase_signals import OrderPlaced
+from domain.orders.goods import Goods
+from domain.orders.purchase_signals import OrderEdited, OrderPlaced
+from domain.orders.signal_body import given
 from domain.orders.stock_signals import (
     AllocationFailed,
     Backordered,
@@ -26,7 +29,7 @@ class StockFacts(Struct, frozen=True, gc=False):
     backorder_breaks_promise: Annotated[bool | None, lasting(Backordered, OrderPlaced)] = None
     """Goods are expected after a promised day, or on an unknown day."""
     backorder_open: Annotated[
-        bool | None, derived_from(Backordered, OrderPlaced, StockAllocated)
+        bool | None, derived_from(Backordered, OrderPlaced, OrderEdited, StockAllocated)
     ] = None
     """The last backorder breaks the promise, and nothing was allocated since."""
     substitution_proposed: Annotated[bool, lasting(SubstitutionProposed)] = False
@@ -53,7 +56,7 @@ _SOURCE_SIGNALS: Final = frozenset(
 )
 
 
-def stock_facts(signals: SignalsByType) -> StockFacts:
+def stock_facts(signals: SignalsByType, goods: Goods) -> StockFacts:
     if _SOURCE_SIGNALS.isdisjoint(signals):
         return NO_STOCK_FACTS
     failures: list[AllocationFailed] = signals.get(AllocationFailed, [])
@@ -64,11 +67,13 @@ def stock_facts(signals: SignalsByType) -> StockFacts:
     allocations: list[StockAllocated] = signals.get(StockAllocated, [])
     return StockFacts(
         allocation_failed=bool(failures),
-        allocation_open=any(not _is_reallocated(f, allocations) for f in failures)
+        allocation_open=any(
+            not _is_reallocated(failure, allocations, goods.content) for failure in failures
+        )
         if failures
         else None,
         backorder_breaks_promise=_breaks_earliest_promise(signals),
-        backorder_open=_breaks_promise_now(signals),
+        backorder_open=_breaks_promise_now(signals, goods),
         substitution_proposed=bool(proposals),
         substitution_open=any(not _is_decided(p, decisions) for p in proposals)
         if proposals
@@ -84,20 +89,32 @@ def stock_facts(signals: SignalsByType) -> StockFacts:
     )
 
 
-def _is_reallocated(failure: AllocationFailed, allocations: Iterable[StockAllocated]) -> bool:
+def _is_reallocated(
+    failure: AllocationFailed, allocations: Iterable[StockAllocated], content: OrderContent
+) -> bool:
     """Whether a later allocation covers a failure.
 
     An allocation that names no product covers all; a failure that names none is covered by any.
     """
     since = [a for a in allocations if a.event_time >= failure.event_time]
-    if any(not allocation.skus for allocation in since):
+    if any(not _products_of(allocation, content) for allocation in since):
         return True
-    found = {sku for allocation in since for sku in allocation.skus}
-    return bool(found) and found.issuperset(failure.skus)
+    found = {name for allocation in since for name in _products_of(allocation, content)}
+    return bool(found) and found.issuperset(_products_of(failure, content))
+
+
+def _products_of(signal: AllocationFailed | StockAllocated, content: OrderContent) -> set[str]:
+    """The products that a statement names, itself or by the lines of the order."""
+    names = {*signal.skus}
+    for piece in given(signal.lines) or ():
+        line = content.line(piece.line)
+        sku = piece.sku or (line.line.sku if line is not None else None)
+        names.add(sku or piece.line or "")
+    return names
 
 
 def _breaks_earliest_promise(signals: SignalsByType) -> bool | None:
-    """By the earliest day that any signal promised, so that a later signal cannot undo it."""
+    """By the earliest day that any order.placed promised."""
     backorders: list[Backordered] = signals.get(Backordered, [])
     if not backorders:
         return None
@@ -108,12 +125,11 @@ def _breaks_earliest_promise(signals: SignalsByType) -> bool | None:
     )
 
 
-def _breaks_promise_now(signals: SignalsByType) -> bool | None:
+def _breaks_promise_now(signals: SignalsByType, goods: Goods) -> bool | None:
     backorders: list[Backordered] = signals.get(Backordered, [])
     if not backorders:
         return None
-    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
-    promise = placed[0].promise if placed else None
+    promise = goods.content.promise
     newest, allocated_at = backorders[-1], last_event_time(signals, StockAllocated)
     if promise is None or (allocated_at is not None and allocated_at >= newest.event_time):
         return False

@@ -17,6 +17,7 @@ from domain.errors import Fault, Invalid
 from domain.money import Money
 from domain.orders.facts import OrderFacts
 from domain.people import Role
+from domain.policy.amounts import Rates
 from domain.policy.approval_parts import ApprovalBand, Approvals
 from domain.policy.checks import duration_faults, unknown_name
 from domain.policy.conditions import CompiledCondition, compile_order_condition
@@ -53,8 +54,14 @@ class ApprovalMatrix:
         self.approvals = approvals
         self._version = version
         self._digest = digest
+        rates = Rates(approvals.currency, approvals.rates)
         self._bands: list[tuple[ApprovalBand, CompiledCondition | None]] = [
-            (band, compile_order_condition(band.when, f"/approvals/bands/{n}/when", faults))
+            (
+                band,
+                compile_order_condition(
+                    band.when, f"/approvals/bands/{n}/when", faults, rates=rates
+                ),
+            )
             for n, band in enumerate(approvals.bands)
         ]
         faults += _approval_faults(approvals)

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from domain.policy.checks import describe_duration
+from domain.policy.condition_texts import FORMS, describe_condition
 from domain.policy.document import PolicyDocument, canonical_json
 
 _SINGULAR: Final = {
@@ -30,14 +31,6 @@ _SINGULAR: Final = {
 """The name of one part of a section."""
 _NAME_FIELDS: Final = ("rule", "title", "at_least")
 """Fields that may name the parts of a list, if every part has its own."""
-_TEST_WORDS: Final = {
-    "is": "is",
-    "one_of": "is one of",
-    "above": "above",
-    "at_least": "at least",
-    "below": "below",
-    "at_most": "at most",
-}
 _ABSENT: Final = object()
 
 
@@ -153,7 +146,7 @@ def _is_same_value(one: Any, other: Any) -> bool:
 
 
 def _is_condition(*parts: Mapping[str, Any]) -> bool:
-    return any({"all", "any", "not", "fact"} & part.keys() for part in parts)
+    return any(part.keys() & FORMS for part in parts)
 
 
 def describe_value(value: Any) -> str:
@@ -166,7 +159,7 @@ def describe_value(value: Any) -> str:
         case str():
             return _describe_duration(value) or (value if value.strip() else json.dumps(value))
         case dict() if _is_condition(value):
-            return _describe_condition(value)
+            return describe_condition(value, describe_value)
         case dict() if not value:
             return "nothing"
         case dict():
@@ -178,26 +171,6 @@ def describe_value(value: Any) -> str:
             return "; ".join(map(describe_value, value)) if value else "none"
         case _:
             return str(value)
-
-
-def _describe_condition(condition: Mapping[str, Any]) -> str:
-    """A condition in words, with `all` and `any` in brackets."""
-    parts = []
-    for name, word in (("all", " and "), ("any", " or ")):
-        if name in condition:
-            parts.append(f"({word.join(map(_describe_condition, condition[name]))})")
-    if "not" in condition:
-        parts.append(f"not {_describe_condition(condition['not'])}")
-    if "fact" in condition:
-        tests = [
-            f"{words} {describe_value(condition[test])}"
-            for test, words in _TEST_WORDS.items()
-            if test in condition
-        ]
-        if "known" in condition:
-            tests.append("is known" if condition["known"] else "is not known")
-        parts.append(f"{condition['fact']} {' and '.join(tests)}".strip())
-    return " and ".join(parts)
 
 
 def _describe_duration(text: str) -> str | None:

@@ -6,7 +6,6 @@ rule; `rulebook.py` decides with them.
 
 import hashlib
 from datetime import timedelta
-from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
@@ -18,7 +17,9 @@ from domain.cases.next_steps import HoldOn, HoldReason, NextAction
 from domain.cases.reasons import ResolutionReason
 from domain.clock.calendars import BusinessCalendar
 from domain.clock.terms import Dependency, Measure
+from domain.orders.parts import PartKind
 from domain.policy import document_types as types
+from domain.policy.amounts import Amount, check_amount, parse_amount
 from domain.policy.approval_parts import Approvals
 from domain.texts import lines
 
@@ -88,6 +89,8 @@ class Detection(types.Part, frozen=True, kw_only=True):
 
     rule: types.RuleName
     kind: types.Name
+    each: PartKind | None = None
+    """It looks at each part of this kind, whose facts are `part.…`; by default at the whole order."""
     when: types.Condition
 
 
@@ -106,6 +109,8 @@ class Expectation(types.Part, frozen=True, kw_only=True):
 
     rule: types.RuleName
     kind: types.Name
+    each: PartKind | None = None
+    """It is expected of each part of this kind; by default of the whole order."""
     due: Due
     met_by: types.FactPath | None = None
     """The milestone that meets it in time."""
@@ -188,10 +193,17 @@ class Route(types.Part, frozen=True, kw_only=True):
 
 
 class ValueBand(types.Part, frozen=True, kw_only=True):
-    """The weight of an order of at least this charge, in any currency."""
+    """The weight of an order of at least this charge: `"200 EUR"`, or `"200"` in any currency."""
 
-    at_least: Decimal
+    at_least: Annotated[str, Meta(extra={"check": check_amount})] | int | float
     adds: types.Weight
+
+    def __post_init__(self) -> None:
+        structs.force_setattr(self, "at_least", str(parse_amount(str(self.at_least))))
+
+    @property
+    def amount(self) -> Amount:
+        return parse_amount(str(self.at_least))
 
 
 class ClockBands(types.Part, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from domain.orders.parts import PartKind
 from domain.texts import form, one_line
 
 Name = Annotated[
@@ -31,20 +32,34 @@ class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     """Base of every part of a policy document: strict, immutable, and without defaults when written."""
 
 
-class Condition(Part, frozen=True, kw_only=True, rename={"not_": "not", "is_": "is"}):
-    """`all` / `any` / `not` over conditions, or one test of one fact.
+class FactReference(Part, frozen=True, kw_only=True):
+    """Another fact, which a fact is compared with."""
 
-    An unknown fact passes only the test `known: false`.
+    fact: FactPath
+
+
+Constant = Value | FactReference
+
+
+class Condition(Part, frozen=True, kw_only=True, rename={"not_": "not", "is_": "is"}):
+    """`all` / `any` / `not` over conditions, one test of one fact, or a question about the parts.
+
+    `any` and `every` say whether parts of a kind fit `where`, `count` and `sum` are compared with a
+    value. An unknown fact passes only the test `known: false`.
     """
 
     all: tuple[Condition, ...] | None = None
-    any: tuple[Condition, ...] | None = None
+    any: tuple[Condition, ...] | PartKind | None = None
     not_: Condition | None = None
     fact: FactPath | None = None
-    is_: Value | None = None
+    every: PartKind | None = None
+    count: PartKind | None = None
+    sum: FactPath | None = None
+    where: Condition | None = None
+    is_: Constant | None = None
     one_of: tuple[Value, ...] | None = None
-    above: Value | None = None
-    at_least: Value | None = None
-    below: Value | None = None
-    at_most: Value | None = None
+    above: Constant | None = None
+    at_least: Constant | None = None
+    below: Constant | None = None
+    at_most: Constant | None = None
     known: bool | None = None

@@ -111,7 +111,7 @@ def _find_unknown_names(
 ) -> Iterator[Fault]:
     """Tests of a route that can never be true: they compare with an unknown name."""
     for name, parts in (("all", condition.all), ("any", condition.any)):
-        for n, part in enumerate(parts or ()):
+        for n, part in enumerate(parts if isinstance(parts, tuple) else ()):
             yield from _find_unknown_names(part, names, f"{pointer}/{name}/{n}")
     if condition.not_ is not None:
         yield from _find_unknown_names(condition.not_, names, f"{pointer}/not")

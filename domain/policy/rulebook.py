@@ -3,20 +3,34 @@
 It is compiled once from a document and is pure: facts and a time in, decisions out.
 """
 
-from decimal import Decimal
+from contextlib import suppress
 from functools import cached_property
+from typing import Any
 
 from msgspec import Struct
 
 from domain.clock.terms import ServiceTerms
 from domain.errors import Fault, Invalid
 from domain.orders.facts import OrderFacts
+from domain.orders.money_facts import ChargeFacts
+from domain.orders.parts import split_part_key
+from domain.policy.amounts import NO_RATES, Rates
 from domain.policy.approvals import ApprovalMatrix
+from domain.policy.clearing import compile_clearing
 from domain.policy.conditions import CompiledCondition, compile_condition, compile_order_condition
 from domain.policy.decision import Decision, Verdict
-from domain.policy.document import Kind, Ladder, PolicyDocument, Route, digest_of
+from domain.policy.document import Detection, Kind, Ladder, PolicyDocument, Route, digest_of
 from domain.policy.expectations import Watch, compile_watch
-from domain.policy.facts import ROUTING_FACTS, CaseFacts, RoutingFacts, feeds_of
+from domain.policy.facts import (
+    ROUTING_FACTS,
+    CaseFacts,
+    RoutingFacts,
+    context_of,
+    context_to_decide,
+    contexts_of,
+    feeds_of,
+    part_fact_name,
+)
 from domain.policy.service_levels import compile_terms
 
 
@@ -30,18 +44,36 @@ class Routing(Struct, frozen=True, kw_only=True):
 
 
 class Detector:
-    """One detection rule."""
+    """One detection rule, about the whole order or about `each` part of a kind.
 
-    def __init__(self, rule: str, kind: str, condition: CompiledCondition, version: str) -> None:
-        self.rule = rule
-        self.kind = kind
-        self.feeds = feeds_of(condition.facts)
-        self.holds = condition.holds
+    A part is named by its key, such as `parcel:P1`; the key of the whole order is empty.
+    """
+
+    def __init__(self, rule: Detection, condition: CompiledCondition, version: str) -> None:
+        self.rule = rule.rule
+        self.kind = rule.kind
+        self.each = rule.each
+        self.facts = condition.facts
+        if self.each is not None:
+            self.facts |= {part_fact_name(self.each, "part.id")}
+        self.feeds = feeds_of(self.facts)
+        self._test = condition.holds
+        self.holds = condition.holds if self.each is None else self._holds_for_a_part
+        """Whether the rule holds for the order, or for at least one part."""
         self._explain = condition.explain
         self._version = version
 
-    def decide(self, facts: OrderFacts) -> Decision:
-        return Decision(policy=self._version, rule=self.rule, verdicts=self._explain(facts))
+    def _holds_for_a_part(self, facts: OrderFacts) -> bool:
+        return bool(self.found(facts))
+
+    def found(self, facts: OrderFacts) -> tuple[str, ...]:
+        """The keys of the parts for which it holds."""
+        return tuple(key for key, at in contexts_of(self.each, facts) if self._test(at))
+
+    def decide(self, facts: OrderFacts, part: str = "") -> Decision:
+        """The decision about one part. Raises LookupError for a part that is not there."""
+        context = context_to_decide(self.rule, self.each, facts, part)
+        return Decision(policy=self._version, rule=self.rule, verdicts=self._explain(context))
 
 
 class Rulebook:
@@ -52,35 +84,36 @@ class Rulebook:
         self.document = document
         self.version = document.version
         self.digest = digest_of(document)
+        approvals = document.approvals
+        rates = Rates(approvals.currency, approvals.rates) if approvals is not None else NO_RATES
+        self._rates = rates
         self.detectors: tuple[Detector, ...] = tuple(
-            Detector(d.rule, d.kind, compiled, document.version)
+            Detector(d, compiled, document.version)
             for n, d in enumerate(document.detect)
             if (
                 compiled := compile_order_condition(
-                    d.when, f"/detect/{n}/when", faults, lasting=True
+                    d.when, f"/detect/{n}/when", faults, each=d.each, rates=rates
                 )
             )
         )
         self.watches: tuple[Watch, ...] = tuple(
             watch
-            for n, expectation in enumerate(document.expect)
-            if (watch := compile_watch(expectation, f"/expect/{n}", document.version, faults))
+            for n, rule in enumerate(document.expect)
+            if (watch := compile_watch(rule, f"/expect/{n}", document.version, faults, rates))
         )
-        self._clearing = {
-            name: compile_order_condition(kind.cleared_when, f"/kinds/{name}/cleared_when", faults)
-            for name, kind in document.kinds.items()
-            if kind.cleared_when is not None
-        }
+        self._clearing = compile_clearing(document, rates, faults)
         self._passing = compile_order_condition(
-            document.standard_flow_when, "/standard_flow_when", faults
+            document.standard_flow_when, "/standard_flow_when", faults, rates=rates
         )
         self._pausing = compile_order_condition(
-            document.automation_pauses_when, "/automation_pauses_when", faults
+            document.automation_pauses_when, "/automation_pauses_when", faults, rates=rates
         )
         self._routes: list[tuple[Route, CompiledCondition | None]] = [
             (
                 route,
-                compile_condition(route.when, ROUTING_FACTS, f"/route/{n}/when", faults)
+                compile_condition(
+                    route.when, ROUTING_FACTS, f"/route/{n}/when", faults, rates=rates
+                )
                 if route.when is not None
                 else None,
             )
@@ -94,6 +127,11 @@ class Rulebook:
             if document.approvals is not None
             else None
         )
+        faults += [
+            Fault(f"/priorities/value/{n}/at_least", missing)
+            for n, band in enumerate(document.priorities.value)
+            if (missing := rates.missing(band.amount.currency))
+        ]
         if faults:
             raise Invalid(faults, f"policy {document.policy} {document.version}")
 
@@ -111,8 +149,8 @@ class Rulebook:
         rules: tuple[Detector | Watch, ...] = (*self.detectors, *self.watches)
         for rule in rules:
             fed[rule.kind] = fed.get(rule.kind, frozenset()) | rule.feeds
-        for name, condition in self._clearing.items():
-            if condition is not None:
+        for name, conditions in self._clearing.items():
+            for condition in conditions.values():
                 fed[name] = fed.get(name, frozenset()) | feeds_of(condition.facts)
         return fed
 
@@ -135,27 +173,49 @@ class Rulebook:
     def watch(self, rule: str) -> Watch | None:
         return next((watch for watch in self.watches if watch.rule == rule), None)
 
-    def cleared(self, kind: str, rule: str, facts: OrderFacts) -> Decision | None:
-        """The decision that the problem is gone; None if it is not.
+    def cleared(self, kind: str, rule: str, facts: OrderFacts, part: str = "") -> Decision | None:
+        """The decision that the problem of a part, or of the order, is gone; None if it is not.
 
         It is gone if the kind's `cleared_when` holds, or if a late signal shows that the expectation
-        was met or void in time, by the deadline as known now.
+        was met or void in time, by the deadline as known now. It is not gone with its part.
         """
-        decision = self._decide(self._clearing.get(kind), f"{kind}.cleared_when", facts)
+        named = split_part_key(part)
+        each = named[0] if named is not None else None
+        context = context_of(each, facts, part)
+        if context is None:
+            return None
+        conditions = self._clearing.get(kind, {})
+        condition = conditions.get(each)
+        if condition is None:  # The rules of the kind may have changed since its case opened.
+            condition, context = conditions.get(None), facts
+        decision = self._decide(condition, f"{kind}.cleared_when", context)
         if decision is not None:
             return decision
         watch = self.watch(rule)
-        deadline = watch.deadline(facts) if watch is not None else None
-        if watch is None or deadline is None or not watch.settled(facts, deadline):
+        deadline = watch.deadline_of(facts, part) if watch is not None else None
+        if watch is None or deadline is None or not watch.settled(facts, deadline, part):
             return None
-        return watch.decide(facts, deadline)
+        return watch.decide(facts, deadline, part)
+
+    def no_longer(self, rule: str, facts: OrderFacts, part: str = "") -> Decision:
+        """The decision that a rule does not find its problem any more, with what it reads now."""
+        detector = next((one for one in self.detectors if one.rule == rule), None)
+        watch = self.watch(rule)
+        with suppress(LookupError):
+            if detector is not None:
+                return detector.decide(facts, part)
+            deadline = watch.deadline_of(facts, part) if watch is not None else None
+            if watch is not None and deadline is not None:
+                return watch.decide(facts, deadline, part)
+        # The part is gone, or what the deadline was counted from.
+        return Decision(policy=self.version, rule=rule, verdicts=())
 
     def paused(self, facts: OrderFacts) -> Decision | None:
         """The decision that no case of this order resolves itself now; None if cases may."""
         return self._decide(self._pausing, "automation_pauses_when", facts)
 
     def _decide(
-        self, condition: CompiledCondition | None, rule: str, facts: OrderFacts
+        self, condition: CompiledCondition | None, rule: str, facts: Any
     ) -> Decision | None:
         if condition is None or not condition.holds(facts):
             return None
@@ -184,12 +244,16 @@ class Rulebook:
                 return self._routing(route, case, facts, tuple(verdicts))
         raise AssertionError("a valid policy ends with a route that fits every case")
 
-    def _value_weight(self, charge: Decimal | None) -> int:
+    def _value_weight(self, charge: ChargeFacts) -> int:
         """The weight of the highest band that a charge reaches."""
-        bands = [
-            b for b in self.document.priorities.value if charge is not None and b.at_least <= charge
-        ]
-        return max(bands, key=lambda band: band.at_least).adds if bands else 0
+        if charge.total is None:
+            return 0
+        shares = []
+        for band in self.document.priorities.value:
+            pair = self._rates.in_one(charge.total, charge.currency, band.amount)
+            if pair is not None and pair[1] <= pair[0]:
+                shares.append((pair[1] / pair[0] if pair[0] else pair[1], band.adds))
+        return max(shares, key=lambda one: one[0])[1] if shares else 0
 
     def _routing(
         self, route: Route, case: CaseFacts, facts: OrderFacts, verdicts: tuple[Verdict, ...]
@@ -203,6 +267,6 @@ class Rulebook:
             priority=route.priority
             + weights.severity.get(case.severity, 0)
             + weights.tier.get(facts.customer.tier or "", 0)
-            + self._value_weight(facts.charge.total),
+            + self._value_weight(facts.charge),
             decision=Decision(policy=self.version, rule=route.rule, verdicts=verdicts),
         )

@@ -44,7 +44,7 @@ def compile_terms(document: PolicyDocument, faults: list[Fault]) -> dict[str, Se
             f"/priorities/value/{n}/at_least", f"must be an amount, 0 or more, not {band.at_least}"
         )
         for n, band in enumerate(document.priorities.value)
-        if not (band.at_least.is_finite() and band.at_least >= 0)
+        if band.amount.value < 0
     ]
     return compiled
 

@@ -20,6 +20,7 @@ class InMemoryLogRecorder(POPOApplicationRecorder, recorder.LogRecorder):
         self._timers: dict[UUID, recorder.Timer] = {}
         self.subjects: list[recorder.SubjectRow] = []
         self.references: set[recorder.ReferenceRow] = set()
+        self.keys: list[recorder.KeyRow] = []
         self._duties: dict[tuple[UUID, str], Duty] = {}
         self._positions: defaultdict[UUID, list[int]] = defaultdict(list)
 
@@ -41,6 +42,7 @@ class InMemoryLogRecorder(POPOApplicationRecorder, recorder.LogRecorder):
             self._duties = duties
             self.subjects += append.subjects
             self.references.update(append.references)
+            self.keys += append.keys
             for timer in append.timers:
                 if timer.due_at is None:
                     self._timers.pop(timer.stream, None)

@@ -36,7 +36,7 @@ TABLES: Final[Mapping[str, Sequence[Right]]] = {
         Right(PROJECTOR, "INSERT", ("size", "signed_by", "line")),
     ),
     "key_store": (_READER_SELECT, Right(WRITER, "INSERT", ("id",))),
-    "order_keys": (_READER_SELECT, Right(WRITER, "UPDATE", ("destroyed_at",))),
+    "order_keys": (_READER_SELECT, Right(WRITER, "UPDATE", ("destroyed_at", "destroyed_by"))),
     "order_subjects": (_READER_SELECT, Right(WRITER, "DELETE")),
     "order_references": (_READER_SELECT,),
     "personal_reads": (

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.orders.promise_facts import end_of_day
+from domain.orders.promise_days import end_of_day
 from domain.orders.signal_body import LATEST, time_zone
 from tests.domain.signals import BOUNDED_SETTINGS
 

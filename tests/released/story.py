@@ -23,7 +23,7 @@ from domain.audit import AuditAsked
 from domain.orders.purchase_signals import Customer
 from domain.orders.signals import Signal
 from domain.people import OPERATOR_ACTOR, Role, TokenIssued, token_stream
-from domain.privacy import ErasureBasis
+from domain.privacy import DataSubject, ErasureBasis
 from infrastructure.payments.local import LocalProvider
 from infrastructure.personal.vault import vault_of
 from infrastructure.postgres.datastore import connect
@@ -54,6 +54,7 @@ from tests.event_store.sample_lines import SIGNALS
 from tests.projections.folding import (
     act_for_others,
     break_the_glass,
+    hold_signals,
     people_join_and_leave,
     recover_queues,
     work_on_case,
@@ -167,6 +168,7 @@ class Story:
         house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(267))
         house.tick(after(600))
         house.take(delivered(268), at=after(601))
+        hold_signals(house)
         recover_queues(house)
         house.adjusted("o-money", 604)
         flawless = (placed(600), approved(600.5), allocated(601))
@@ -188,9 +190,9 @@ class Story:
             house.resolve(case, after(653))
         desk, by = house.working.privacy, caller("petra", after(654))
         assert desk is not None
-        desk.hold("c-gone", "A claim is pending.", "", by)
-        desk.release("c-gone", 1, "It was settled.", by)
-        desk.erase("c-gone", ErasureBasis.CONSENT_WITHDRAWN, "", by)
+        desk.hold(DataSubject(customer="c-gone"), "A claim is pending.", "", by)
+        desk.release(DataSubject(customer="c-gone"), 1, "It was settled.", by)
+        desk.erase(DataSubject(customer="c-gone"), ErasureBasis.CONSENT_WITHDRAWN, "", by)
 
     def _over_http(self) -> None:
         """Send a customer's order; ana works on its case, with a key for each command."""

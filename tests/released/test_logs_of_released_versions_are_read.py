@@ -117,6 +117,9 @@ def test_every_decision_is_the_same_when_repeated(home: Home) -> None:
             for one in some
             if one.position <= home.release.head
         ]
+    for one in redone:
+        for d in one.differs:
+            print("DIFF", one.type, d)
     assert [one for one in redone if one.differs] == []
     assert len(redone) == home.release.decisions
 

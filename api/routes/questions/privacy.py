@@ -96,7 +96,15 @@ PRIVACY_QUESTIONS = (
     Question(
         number=20,
         answer=what_is_held,
-        routes=("POST /v1/personal-data/find", "POST /v1/personal-data/erasures"),
-        commands=("casetrail personal-data show", "casetrail personal-data erase"),
+        routes=(
+            "POST /v1/personal-data/find",
+            "GET /v1/personal-data/after-erasure",
+            "POST /v1/personal-data/erasures",
+        ),
+        commands=(
+            "casetrail personal-data show",
+            "casetrail personal-data after-erasure",
+            "casetrail personal-data erase",
+        ),
     ),
 )

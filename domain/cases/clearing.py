@@ -1,0 +1,64 @@
+"""When the problem of a part is gone, and which signals are about it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from domain.cases.exception_case import MANUAL_RULE, ExceptionCase
+from domain.orders.facts import OrderFacts
+from domain.orders.order import Order
+from domain.orders.signals import Signal, event_time_key
+from domain.orders.standing import named_statement
+from domain.policy.decision import Decision
+from domain.policy.rulebook import Rulebook
+
+
+def find_gone(
+    case: ExceptionCase, part: str, facts: OrderFacts, rulebook: Rulebook, now: datetime
+) -> Decision | None:
+    """The decision that the problem of a part is gone; None if it is not.
+
+    It is gone if policy says so (`cleared_when`, or the expectation was met in time after all), if no
+    rule finds it any more, or if its deadline is no longer over.
+    """
+    rule = case.parts[part].rule
+    decision = rulebook.cleared(case.kind, rule, facts, part)
+    if decision is not None or rule == MANUAL_RULE:
+        return decision
+    detectors = [one for one in rulebook.detectors if one.kind == case.kind]
+    if any(one.rule == rule for one in detectors):
+        if any(part in one.found(facts) for one in detectors):
+            return None
+        return rulebook.no_longer(rule, facts, part)
+    watch = rulebook.watch(rule)
+    if watch is None:
+        return None
+    deadline = watch.deadline_of(facts, part)
+    if deadline is not None and deadline.missed_from <= now:
+        return None
+    return rulebook.no_longer(rule, facts, part)
+
+
+def signals_about(
+    fresh: Sequence[Signal], kind: str, order: Order, rulebook: Rulebook
+) -> list[Signal]:
+    """The signals that feed this kind of problem, in time order; corrections of such signals too."""
+    feeds = rulebook.signal_types_by_kind.get(kind, frozenset())
+    return sorted(
+        (signal for signal in fresh if signal.type in feeds or _corrects(signal, feeds, order)),
+        key=event_time_key,
+    )
+
+
+def _corrects(signal: Signal, feeds: frozenset[str], order: Order) -> bool:
+    """Whether a signal names, directly or through others, one that feeds the problem."""
+    seen: set[str] = set()
+    target = named_statement(signal)
+    while target is not None and target not in seen:
+        seen.add(target)
+        named = order.signals.get(target)
+        if named is None:
+            return False
+        if named.type in feeds:
+            return True
+        target = named_statement(named)
+    return False

@@ -1,0 +1,284 @@
+"""The facts of each line, each parcel and each return."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final
+
+from msgspec import Struct
+
+from domain.orders import return_signals as returns
+from domain.orders.fact_metadata import SignalsByType, derived_from
+from domain.orders.goods import Goods, LineGoods
+from domain.orders.money_ledger import OrderMoney
+from domain.orders.parcels import PARCEL_SIGNALS, Parcel
+from domain.orders.payment_signals import RefundFailed, RefundIssued, RefundRequested
+from domain.orders.promise_days import end_of_promise
+from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPlaced
+from domain.orders.shipment_signals import ClaimKind, CustomerClaimed
+from domain.orders.signal_body import given
+from domain.orders.stock_signals import (
+    AllocationFailed,
+    Backordered,
+    FulfilmentRejected,
+    StockAllocated,
+    StockUnavailable,
+)
+
+CONTENT_FEEDS: Final = (OrderPlaced, OrderEdited, OrderCancelled)
+GOODS_FEEDS: Final = (
+    *CONTENT_FEEDS,
+    *PARCEL_SIGNALS,
+    StockAllocated,
+    StockUnavailable,
+    Backordered,
+    AllocationFailed,
+    FulfilmentRejected,
+    returns.ReturnReceived,
+)
+RETURN_SIGNALS: Final = (
+    returns.ReturnRequested,
+    returns.ReturnAuthorized,
+    returns.ReturnRefused,
+    returns.ReturnLabelCreated,
+    returns.ReturnLabelFailed,
+    returns.ReturnReceived,
+    returns.ReturnCancelled,
+    returns.ReturnClosed,
+)
+_content = derived_from(*CONTENT_FEEDS)
+_goods = derived_from(*GOODS_FEEDS)
+_money_feeds = (*CONTENT_FEEDS, RefundIssued, RefundRequested, RefundFailed)
+_refunds = derived_from(*_money_feeds)
+_refunded = derived_from(*_money_feeds, currency="part.currency")
+_parcel = derived_from(*PARCEL_SIGNALS, *CONTENT_FEEDS)
+_claims = derived_from(CustomerClaimed, *CONTENT_FEEDS)
+_return = derived_from(*RETURN_SIGNALS)
+
+Pieces = Annotated[int | None, _goods]
+
+
+class LinePart(Struct, frozen=True, gc=False):
+    """A line: its pieces are always the sum of the places from `waiting` to `lost`, and `cancelled`."""
+
+    id: Annotated[str, _content]
+    sku: Annotated[str | None, _content] = None
+    seller: Annotated[str | None, _content] = None
+    ordered: Pieces = None
+    """Pieces by the last statement of the lines."""
+    cancelled: Pieces = None
+    waiting: Pieces = None
+    allocated: Pieces = None
+    backordered: Pieces = None
+    unavailable: Pieces = None
+    in_parcels: Pieces = None
+    on_the_way: Pieces = None
+    delivered: Pieces = None
+    returned: Pieces = None
+    lost: Pieces = None
+    unshipped: Pieces = None
+    """Pieces that are to be sent, and are in no parcel."""
+    promised_by: Annotated[datetime | None, _content] = None
+    """The first moment after the promised day: the line's, else the order's."""
+    ship_by: Annotated[datetime | None, _content] = None
+    shipped_at: Annotated[datetime | None, _goods] = None
+    """When its last unshipped piece was handed over; unknown while some are not."""
+    currency: Annotated[str | None, _content] = None
+    value: Annotated[Decimal | None, derived_from(*CONTENT_FEEDS, currency="part.currency")] = None
+    refunded: Annotated[Decimal | None, _refunded] = None
+    """The amount that was given back for it."""
+    refunded_pieces: Annotated[int | None, _refunds] = None
+    left: Annotated[Decimal | None, _refunded] = None
+    """Its value that may still be given back."""
+    claimed_missing: Annotated[bool | None, _claims] = None
+    claimed_wrong: Annotated[bool | None, _claims] = None
+    claimed_not_as_described: Annotated[bool | None, _claims] = None
+    refunded_too_much: Annotated[bool | None, _refunds] = None
+    """More was given back than its value."""
+
+
+class ParcelPart(Struct, frozen=True, gc=False):
+    """A parcel on its way to the customer."""
+
+    id: Annotated[str, _parcel]
+    carrier: Annotated[str | None, _parcel] = None
+    tracking: Annotated[str | None, _parcel] = None
+    pieces: Annotated[int | None, _goods] = None
+    """How many pieces it holds, as far as that is known."""
+    promised_by: Annotated[datetime | None, _parcel] = None
+    """The first moment after the promised day: the parcel's, else its lines', else the order's."""
+    ship_by: Annotated[datetime | None, _parcel] = None
+    labelled_at: Annotated[datetime | None, _parcel] = None
+    handed_over_at: Annotated[datetime | None, _parcel] = None
+    last_heard_at: Annotated[datetime | None, _parcel] = None
+    """The last hand-over or scan while it is on its way; unknown without a tracking code."""
+    delivered_at: Annotated[datetime | None, _parcel] = None
+    failed_at: Annotated[datetime | None, _parcel] = None
+    failure_open: Annotated[bool | None, _parcel] = None
+    """A delivery was tried and failed, and it was not delivered since."""
+    lost_at: Annotated[datetime | None, _parcel] = None
+    lost_open: Annotated[bool | None, _parcel] = None
+    """It was reported lost, and not delivered since."""
+    damaged_at: Annotated[datetime | None, _parcel] = None
+    returning_since: Annotated[datetime | None, _parcel] = None
+    back_at: Annotated[datetime | None, _parcel] = None
+    """When it was back with us."""
+    waiting_since: Annotated[datetime | None, _parcel] = None
+    collect_by: Annotated[datetime | None, _parcel] = None
+    contradicted_now: Annotated[bool | None, _parcel] = None
+    claimed_not_received_at: Annotated[datetime | None, derived_from(CustomerClaimed)] = None
+    unread_code: Annotated[str | None, _parcel] = None
+    """The code of its last scan, if no mapping reads it."""
+
+
+class ReturnPart(Struct, frozen=True, gc=False):
+    """A return: when each of its steps first happened."""
+
+    id: Annotated[str, _return]
+    requested_at: Annotated[datetime | None, _return] = None
+    authorized_at: Annotated[datetime | None, _return] = None
+    refused_at: Annotated[datetime | None, _return] = None
+    label_at: Annotated[datetime | None, _return] = None
+    label_failed: Annotated[bool | None, _return] = None
+    has_label: Annotated[bool | None, _return] = None
+    """A label was created, and none failed since."""
+    received_at: Annotated[datetime | None, _return] = None
+    ended_at: Annotated[datetime | None, _return] = None
+    """When it was cancelled, closed or refused."""
+
+
+def line_parts(signals: SignalsByType, goods: Goods, money: OrderMoney) -> tuple[LinePart, ...]:
+    claims = _claimed_lines(signals.get(CustomerClaimed, []), goods)
+    return tuple(
+        _line_part(one, goods, money, claims.get(one.line.id, set())) for one in goods.lines
+    )
+
+
+def _line_part(
+    one: LineGoods, goods: Goods, money: OrderMoney, claimed: set[ClaimKind]
+) -> LinePart:
+    line, content = one.line, goods.content
+    pieces, amount = money.line_refunds.get(line.id, (0, Decimal(0)))
+    promise = given(line.line.promise) or content.promise
+    ship_by = line.line.ship_by
+    if ship_by is None and content.current is not None:
+        ship_by = given(content.current.ship_by)
+    left = money.line_left.get(line.id)
+    return LinePart(
+        id=line.id,
+        sku=line.line.sku,
+        seller=line.line.seller,
+        ordered=line.quantity,
+        cancelled=one.cancelled,
+        waiting=one.waiting,
+        allocated=one.allocated,
+        backordered=one.backordered,
+        unavailable=one.unavailable,
+        in_parcels=one.in_parcels,
+        on_the_way=one.on_the_way,
+        delivered=one.delivered,
+        returned=one.returned,
+        lost=one.lost,
+        unshipped=one.unshipped,
+        promised_by=end_of_promise(promise),
+        ship_by=ship_by,
+        shipped_at=_shipped_at(one, goods),
+        currency=line.line.price.currency,
+        value=line.value,
+        refunded=amount,
+        refunded_pieces=pieces,
+        left=left,
+        claimed_missing=ClaimKind.MISSING_ITEM in claimed,
+        claimed_wrong=ClaimKind.WRONG_ITEM in claimed,
+        claimed_not_as_described=ClaimKind.NOT_AS_DESCRIBED in claimed,
+        refunded_too_much=line.id in money.exceeded_lines,
+    )
+
+
+def _shipped_at(one: LineGoods, goods: Goods) -> datetime | None:
+    if one.unshipped or one.in_parcels:
+        return None
+    times = [
+        parcel.handed_over_at
+        for parcel in goods.outbound
+        if parcel.handed_over_at is not None
+        and (parcel.id not in goods.pieces or one.line.id in goods.pieces[parcel.id])
+    ]
+    return max(times, default=None)
+
+
+def _claimed_lines(claims: Sequence[CustomerClaimed], goods: Goods) -> dict[str, set[ClaimKind]]:
+    found: dict[str, set[ClaimKind]] = {}
+    for claim in claims:
+        for piece in given(claim.lines) or ():
+            line = goods.content.line(piece.line)
+            lines = [line] if line else goods.content.lines_of_sku(piece.sku or piece.line or "")
+            for one in lines:
+                found.setdefault(one.id, set()).add(claim.kind)
+    return found
+
+
+def parcel_parts(goods: Goods) -> tuple[ParcelPart, ...]:
+    return tuple(_parcel_part(parcel, goods) for parcel in goods.outbound)
+
+
+def _parcel_part(parcel: Parcel, goods: Goods) -> ParcelPart:
+    content = goods.content
+    held = goods.pieces.get(parcel.id)
+    lines = [line for line in content.lines if held is None or line.id in held]
+    days = [day for line in lines if (day := end_of_promise(given(line.line.promise)))]
+    limits = [line.line.ship_by for line in lines if line.line.ship_by is not None]
+    order_ship_by = given(content.current.ship_by) if content.current is not None else None
+    came = parcel.delivered_at
+    is_moving = bool(parcel.heard_at) and not parcel.has_ended
+    return ParcelPart(
+        id=parcel.id,
+        carrier=parcel.carrier,
+        tracking=parcel.tracking,
+        pieces=sum(held.values()) if held is not None else None,
+        promised_by=parcel.promised_by or min(days, default=end_of_promise(content.promise)),
+        ship_by=parcel.ship_by or max(limits, default=order_ship_by),
+        labelled_at=parcel.labelled_at,
+        handed_over_at=parcel.handed_over_at,
+        last_heard_at=parcel.heard_at[-1] if is_moving else None,
+        delivered_at=came,
+        failed_at=parcel.failed_at,
+        failure_open=parcel.failed_at is not None and (came is None or came < parcel.failed_at),
+        lost_at=parcel.lost_at,
+        lost_open=parcel.lost_at is not None and (came is None or came < parcel.lost_at),
+        damaged_at=parcel.damaged_at,
+        returning_since=parcel.returning_since,
+        back_at=parcel.back_at,
+        waiting_since=parcel.waiting_since,
+        collect_by=parcel.collect_by,
+        contradicted_now=parcel.contradicted_now,
+        claimed_not_received_at=parcel.not_received_at,
+        unread_code=parcel.unread_code,
+    )
+
+
+def return_parts(signals: SignalsByType) -> tuple[ReturnPart, ...]:
+    stated: dict[str, list[Any]] = {}
+    for kind in RETURN_SIGNALS:
+        for signal in signals.get(kind, ()):
+            stated.setdefault(signal.rma, []).append(signal)
+    return tuple(_return_part(rma, found) for rma, found in sorted(stated.items()))
+
+
+def _return_part(rma: str, stated: Sequence[Any]) -> ReturnPart:
+    def first(*kinds: type[Any]) -> datetime | None:
+        return min((s.event_time for s in stated if isinstance(s, kinds)), default=None)
+
+    labels = [s.event_time for s in stated if isinstance(s, returns.ReturnLabelCreated)]
+    failures = [s.event_time for s in stated if isinstance(s, returns.ReturnLabelFailed)]
+    return ReturnPart(
+        id=rma,
+        requested_at=first(returns.ReturnRequested),
+        authorized_at=first(returns.ReturnAuthorized),
+        refused_at=first(returns.ReturnRefused),
+        label_at=first(returns.ReturnLabelCreated),
+        label_failed=bool(failures),
+        has_label=bool(labels) and (not failures or max(labels) >= max(failures)),
+        received_at=first(returns.ReturnReceived),
+        ended_at=first(returns.ReturnCancelled, returns.ReturnClosed, returns.ReturnRefused),
+    )
