@@ -10,6 +10,7 @@ from msgspec import Struct
 from api.composition import Desks
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
+from api.http.order_names import order_name
 from api.http.service import ServiceDependency
 from api.routes.trail_page import CSV, HTML, render_csv, render_page
 from application.cases.trail import TrailLine, describe_line, describe_lines

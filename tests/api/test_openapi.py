@@ -328,7 +328,15 @@ def test_real_responses_match_the_document(server: RunningService, document: Jso
         ana.get(f"/v1/orders/{order}")
         ana.get(f"/v1/orders/{order}/timeline")
         head = {"Casetrail-Min-Position": str(ana.get("/v1/events?limit=200").json()["head"])}
-        for address in ("/v1/cases", "/v1/orders", "/v1/queues", "/v1/queues/refund_validation"):
+        unmatched = {"order": "", "refs": {"payment": "pi_unmatched"}}
+        ana.post("/v1/signals", json={**captured(order, "9.00"), **unmatched})
+        for address in (
+            "/v1/held",
+            "/v1/cases",
+            "/v1/orders",
+            "/v1/queues",
+            "/v1/queues/refund_validation",
+        ):
             ana.get(address, headers=head)
         for case in ana.get(f"/v1/orders/{order}").json()["cases"].values():
             for of in ("", "/trail", "/diff?from=1", "/reperformance", "/packet"):
