@@ -10,6 +10,7 @@ from functools import partial
 from eventsourcing.persistence import PersistenceError
 
 from application.cases.case_desk import CaseDesk
+from application.cases.cited_evidence import assume_stored
 from application.cases.history import order_of
 from application.cases.recovery_desk import RecoveryDesk
 from application.log import streams
@@ -21,6 +22,7 @@ from application.money.money_desk import MoneyDesk
 from application.money.payer import Payer
 from application.money.provider import PaymentProvider
 from application.money.reconciliation import ReconciliationDesk
+from application.money.told_refunds import ToldRefunds
 from application.orders.intake import Intake
 from application.orders.look_ups import LookUp
 from application.people.break_glass_desk import BreakGlassDesk
@@ -101,9 +103,22 @@ class Desks:
         self.break_glass = BreakGlassDesk(
             self.log, streams.break_glasses(self.log), self.people, lambda: self.policy.current
         )
-        self.intake = Intake(self.log, orders, cases, lambda: self.policy.current, staff, look_up)
+        ledgers = streams.ledgers(self.log)
+        self.intake = Intake(
+            self.log,
+            orders,
+            cases,
+            lambda: self.policy.current,
+            staff,
+            look_up,
+            ToldRefunds(self.log, ledgers).writes,
+        )
         self.rechecks = RecheckDesk(self.log, self.policy, staff)
-        ticks = {streams.POLICY: self.policy.tick, streams.RECHECK: self.rechecks.tick}
+        ticks = {
+            streams.POLICY: self.policy.tick,
+            streams.RECHECK: self.rechecks.tick,
+            streams.HELD: self.intake.held.tick,
+        }
         self.privacy: PrivacyDesk | None = None
         if self.key_ring is not None and vault is not None:
             files = CaseEvidenceFiles(datastore, vault.evidence)
@@ -112,8 +127,10 @@ class Desks:
         self.timekeeper = Timekeeper(
             self.log, orders, cases, lambda: self.policy.current, staff, ticks
         )
+        has_file = vault.has_file if vault is not None else assume_stored
+        authority = self.people.authority_of
         self.cases = CaseDesk(
-            self.log, orders, cases, lambda: self.policy.current, staff, self.people.authority_of
+            self.log, orders, cases, lambda: self.policy.current, staff, authority, has_file
         )
         self.recovery = RecoveryDesk(
             self.log,
@@ -125,12 +142,13 @@ class Desks:
             self.log,
             orders,
             cases,
-            streams.ledgers(self.log),
+            ledgers,
             lambda: self.policy.current,
             staff,
             provider.name if provider is not None else None,
             self.people,
             self.intake,
+            has_file,
         )
         self.who_could = EligibilityCheck(self.people, self.policy.matrix)
         reports = MoneyReports(datastore)

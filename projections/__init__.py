@@ -4,6 +4,7 @@ from projections.adjustments import ADJUSTMENTS
 from projections.attachments import ATTACHMENTS
 from projections.break_glass import BREAK_GLASS
 from projections.cases import CASES
+from projections.held import HELD
 from projections.orders import ORDERS
 from projections.people import PEOPLE
 from projections.principals import PRINCIPALS
@@ -12,6 +13,7 @@ from projections.queue import QUEUE
 from projections.reconciliations import RECONCILIATIONS
 from projections.recovery import RECOVERY
 from projections.sla import SLA
+from projections.standard_work import STANDARD_WORK
 from projections.tasks import TASKS
 
 PROJECTIONS: tuple[AnyProjection, ...] = (
@@ -26,5 +28,7 @@ PROJECTIONS: tuple[AnyProjection, ...] = (
     ADJUSTMENTS,
     RECONCILIATIONS,
     BREAK_GLASS,
+    STANDARD_WORK,
     ATTACHMENTS,
+    HELD,
 )

@@ -107,6 +107,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     p.PolicyVersionReused: 409,
     y.UnderLegalHold: 409,
     y.CustomerStillServed: 409,
+    y.NothingToErase: 409,
     y.StoredInTheClear: 409,
     e.IdempotencyKeyInFlight: 409,
     c.EvidenceErased: 410,

@@ -8,9 +8,9 @@ import msgspec
 
 from api.http.errors import MalformedBody, TooLarge
 from api.http.json_keys import find_repeated_keys, may_repeat_a_key
-from domain.errors import CasetrailError, Fault, Invalid
+from domain.errors import CasetrailError, Invalid
+from domain.orders.reading import read_signal
 from domain.orders.signals import Signal
-from domain.validation import faults_of
 from infrastructure.encoded_text import UnreadableText, describe_undecodable, to_utf8
 
 NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
@@ -78,13 +78,17 @@ def _decode(raw: bytes | msgspec.Raw, *, strict: bool = False) -> Item:
         if may_repeat_a_key(raw) and (repeated := find_repeated_keys(raw)):
             return Invalid(repeated, "signal")
         return signal
-    except msgspec.ValidationError as error:
+    except msgspec.ValidationError:
         try:
-            found = [*faults_of(msgspec.json.decode(raw), Signal), *find_repeated_keys(raw)]
+            document = msgspec.json.decode(raw)
+            repeated = find_repeated_keys(raw)
+            signal = read_signal(document)
+        except Invalid as invalid:
+            return Invalid([*invalid.faults, *repeated], "signal") if repeated else invalid
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
             # Report the syntax error, not the faults before it: it must be corrected first.
             return _malformed(malformed, strict)
-        return Invalid(found or [Fault("", str(error))], "signal")
+        return Invalid(repeated, "signal") if repeated else signal
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _malformed(error, strict)
 

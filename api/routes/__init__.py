@@ -14,6 +14,7 @@ from api.routes.eligibility import who_could
 from api.routes.events import get_events
 from api.routes.evidence import download_evidence, upload_evidence
 from api.routes.health import livez, readyz
+from api.routes.held import list_held
 from api.routes.me import get_me
 from api.routes.orders import get_order, get_timeline, list_orders
 from api.routes.packets import get_decided_packet, get_packet
@@ -29,6 +30,7 @@ from api.routes.reconciliations import list_reconciliations, reconcile
 from api.routes.recovery import RECOVERY_COMMANDS, get_recovery, list_recoveries
 from api.routes.signals import send_signals
 from api.routes.simulations import simulate_policy
+from api.routes.standard_work import get_standard_work
 from api.routes.tasks import get_tasks
 from api.routes.trail import get_trail
 from api.routes.views import get_clock, get_flow, get_sla, stream_view
@@ -64,6 +66,7 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     list_orders,
     get_order,
     get_timeline,
+    list_held,
     get_events,
     get_checkpoint,
     prove_inclusion,
@@ -72,6 +75,7 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     *AUDIT_LISTS,
     get_sla,
     get_flow,
+    get_standard_work,
     get_tasks,
     get_clock,
     stream_view,

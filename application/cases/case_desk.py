@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from application.cases.case_commands import CaseCommands, CommandResult
+from application.cases.cited_evidence import CitedEvidence, FileLookup, assume_stored
 from application.log.caller import Caller
 from application.log.event_log import EventLog
 from application.log.recorder import VersionTaken
@@ -42,9 +43,10 @@ class CaseDesk:
         rulebook: Callable[[], Rulebook],
         staff: RoleMembers,
         authority_of: AuthorityLookup = lambda person, now: FULL_AUTHORITY,
+        is_file_stored: FileLookup = assume_stored,
     ) -> None:
         self._authority_of = authority_of
-        self._commands = CaseCommands(log, cases, staff)
+        self._commands = CaseCommands(log, cases, staff, CitedEvidence(orders, is_file_stored))
         self._act = self._commands.act
         self.case = self._commands.case
         self.trail = self._commands.trail
@@ -58,16 +60,16 @@ class CaseDesk:
 
         Raises Invalid for a kind or queue that the policy does not have, OrderNotFound.
         """
-        order = self._order(ask.order)
+        order = self._order(ask.order_key)
         if order is not None and not can_read_order(by.authority, order):
             order = None  # out of scope: the same answer as for an order that does not exist
         opening = open_manually(ask, order, self._rulebook(), by.now)
         by = require_may_open(ask, opening, order, by)
         for occurrence in range(1, MOST_OCCURRENCES):
-            case_id = case_stream(ask.order, f"{ask.kind}\nby hand", occurrence)
+            case_id = case_stream(ask.order_key, f"{ask.kind}\nby hand", occurrence)
             if self._cases.cached([case_id]):
                 continue
-            case = ExceptionCase(id=case_id, order=ask.order)
+            case = ExceptionCase(id=case_id, order=ask.order_key)
             try:
                 return self._commands.record(case, opening(occurrence), by)
             except VersionTaken:

@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import structs
 
 from application.cases.case_commands import CaseCommands, CommandResult
+from application.cases.cited_evidence import CitedEvidence, FileLookup, assume_stored
 from application.log.caller import Caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
@@ -65,8 +66,9 @@ class MoneyDesk:
         provider: str | None,
         people: PeopleDesk | None = None,
         intake: Intake | None = None,
+        is_file_stored: FileLookup = assume_stored,
     ) -> None:
-        self._commands = CaseCommands(log, cases, staff)
+        self._commands = CaseCommands(log, cases, staff, CitedEvidence(orders, is_file_stored))
         self._given = GivenMoney(log, orders, cases, ledgers)
         self._cases = cases
         self._rulebook = rulebook

@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 from domain.adjustments import events
 from domain.adjustments.errors import AdjustmentNotFound
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, LapseCause
+from domain.cases.evidence import UnknownEvidence
 from domain.money import Money, PositiveMoney
 from domain.people import Actor
 from domain.struct_fields import fill
@@ -81,6 +82,7 @@ class Adjustment(Struct, frozen=True, kw_only=True):
     facts: tuple[events.BoundFact, ...] | UnsetType = UNSET
     ended: str | None = None
     """Why it ended unpaid: the reason of the rejection or withdrawal, the lapse cause or the failure."""
+    unknown_evidence: UnknownEvidence = UNSET
 
     @property
     def is_pending(self) -> bool:

@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty, LapseCause
-from domain.cases.evidence import EvidenceRef
+from domain.cases.evidence import EvidenceRef, UnknownEvidence
 from domain.money import PositiveMoney
 from domain.orders.purchase_signals import ChargeKind
 from domain.orders.signal_body import SourceId
@@ -102,6 +102,7 @@ class AdjustmentProposed(
     evidence: tuple[EvidenceRef, ...] = ()
     payment: PaymentId | None = None
     note: Note = ""
+    unknown_evidence: UnknownEvidence = UNSET
     charges: tuple[AdjustedCharge, ...] | UnsetType = UNSET
     settles: PositiveMoney | UnsetType = UNSET
     """The amount in the order's currency, where the payment was captured in another."""

@@ -23,7 +23,13 @@ from domain.cases.signals import create_signal_joined, find_clearing_evidence, r
 from domain.cases.steps import create_policy_steps
 from domain.cases.timers import apply_due_events
 from domain.cases.timing import RoleMembers
-from domain.orders.events import ExpectationMet, OrderEvent, PassedIntake, ProblemDetected
+from domain.orders.events import (
+    ExpectationMet,
+    OrderEvent,
+    PassedIntake,
+    ProblemDetected,
+    StagesNamed,
+)
 from domain.orders.order import Order
 from domain.orders.signals import Signal, event_time_key
 from domain.orders.standing import named_statement
@@ -76,6 +82,8 @@ class CaseDetection:
     def _act_on(self, counted: Sequence[Signal]) -> None:
         """Act on signals that count from now on."""
         if counted:
+            last = self.order_events[-1]
+            self.order, self.order_events[-1] = self.order.record_stages(last, self._rulebook)
             self._detect(counted)
             self._miss_overdue()
             self._lapse_outdated_adjustments()
@@ -88,6 +96,8 @@ class CaseDetection:
         gone by its rules. Resolved cases stay resolved: they were decided on.
         """
         self.tick()
+        if changes := self.order.stage_changes(self._rulebook, named_at=self._now):
+            self._add_order_event(StagesNamed(stages=changes))
         signals = [*self.order.signals.values()]
         known = {*self.order.cases}
         for kind, parts in self._found(self._rulebook.detectors).items():

@@ -21,6 +21,7 @@ from domain.orders.parts import PartKind
 from domain.policy import document_types as types
 from domain.policy.amounts import Amount, check_amount, parse_amount
 from domain.policy.approval_parts import Approvals
+from domain.policy.stages import StageService
 from domain.texts import lines
 
 
@@ -249,6 +250,13 @@ class LookUps(types.Part, frozen=True, kw_only=True):
     addresses: bool = False
 
 
+class References(types.Part, frozen=True, kw_only=True):
+    """Signals whose references lead to no order yet."""
+
+    held_at_most: timedelta
+    """A signal that is held for longer is an exception of its own."""
+
+
 class PolicyDocument(types.Part, frozen=True, kw_only=True):
     policy: types.Name
     version: types.Version
@@ -260,6 +268,8 @@ class PolicyDocument(types.Part, frozen=True, kw_only=True):
     priorities: Priorities
     calendars: dict[types.Name, BusinessCalendar] = field(default_factory=dict)
     services: tuple[Service, ...] = ()
+    stages: dict[types.Name, StageService] | None = None
+    """Who sees to orders in each stage, with or without a case; by default nobody is named."""
     ladders: dict[types.Name, Ladder] = field(default_factory=dict)
     resolving_requires: dict[ResolutionReason, tuple[EvidenceType, ...]] = field(
         default_factory=dict
@@ -268,6 +278,7 @@ class PolicyDocument(types.Part, frozen=True, kw_only=True):
     automation_pauses_when: types.Condition | None = None
     """While this holds for an order, none of its cases resolves itself: a person decides."""
     look_ups: LookUps | None = None
+    references: References | None = None
     approvals: Approvals | None = None
     standard_flow_when: types.Condition | None = None
     """An order without a case for which this holds has passed intake: it needs no person."""

@@ -32,6 +32,7 @@ from domain.policy.facts import (
     part_fact_name,
 )
 from domain.policy.service_levels import compile_terms
+from domain.policy.stages import compile_stages
 
 
 class Routing(Struct, frozen=True, kw_only=True):
@@ -122,6 +123,9 @@ class Rulebook:
         self._fed_detectors: dict[frozenset[str], tuple[Detector, ...]] = {}
         self._fed_watches: dict[frozenset[str], tuple[int, ...]] = {}
         self._terms = compile_terms(document, faults)
+        self.standard_work = compile_stages(
+            document.stages, document.calendars, document.version, faults
+        )
         self.approvals = (
             ApprovalMatrix(document.approvals, document.version, self.digest, faults)
             if document.approvals is not None

@@ -79,7 +79,9 @@ from domain.orders.events import (
     PassedIntake,
     ProblemDetected,
     SignalRecorded,
+    StagesNamed,
 )
+from domain.orders.held_signals import HeldReported, HeldSignalJoined, SignalHeld
 from domain.orders.message_signals import Channel, MessageReceived, MessageSent, WarehouseNoted
 from domain.orders.payment_signals import (
     PaymentAuthorized,
@@ -98,6 +100,7 @@ from domain.orders.purchase_signals import (
     OrderPlaced,
     PriceFlagged,
 )
+from domain.orders.references import HeldReason
 from domain.orders.return_signals import (
     ReturnAuthorized,
     ReturnLabelCreated,
@@ -123,8 +126,9 @@ from domain.orders.shipment_signals import (
     LabelCreated,
     Scanned,
 )
-from domain.orders.signal_body import Promise
+from domain.orders.signal_body import Promise, Refs, TrackingRef
 from domain.orders.signals import Signal
+from domain.orders.stage import Stage, StageChanges, StagePassage
 from domain.orders.stock_signals import (
     AllocationFailed,
     Backordered,
@@ -549,14 +553,41 @@ PRIVACY: tuple[Event, ...] = (
     CaseDataErased(record=CASE, erasure=1),
 )
 
+_REFERRING = Delivered(
+    source="carrier",
+    id=UNUSUAL_TEXT,
+    event_time=NOON,
+    shop="fr",
+    refs=Refs(payment=UNUSUAL_TEXT, tracking=TrackingRef(code="J 1", carrier="dhl")),
+)
+HELD: tuple[Event, ...] = (
+    SignalHeld(signal=_REFERRING, why=HeldReason.UNKNOWN),
+    SignalHeld(signal=_REFERRING, why=HeldReason.AMBIGUOUS, orders=("A-1", "A-1\x1ffr")),
+    HeldSignalJoined(orders=("A-1",)),
+    HeldReported(held_at=NOON),
+)
+
+
+STAGES: StageChanges = {
+    Stage.PAYMENT: StagePassage(
+        since=NOON, until=NOON, team="payments_desk", due_at=NOON, policy="5"
+    ),
+    Stage.RELEASE: StagePassage(since=NOON),
+    Stage.RETURN: None,
+}
+
 EVENTS: tuple[Event, ...] = (
     *PRIVACY,
+    *HELD,
     *RECOVERY,
     *(SignalRecorded(signal=signal) for signal in SIGNALS),
     ProblemDetected(kind="refund_due", case=CASE, occurrence=1, rule="refund-due"),
     ProblemDetected(kind="delivery_late", case=CASE, occurrence=2, rule="late", deadline=NOON),
     ExpectationMet(deadline=NOON, decision=DECISION),
     PassedIntake(decision=DECISION),
+    SignalRecorded(signal=SIGNALS[0], stages={}),
+    SignalRecorded(signal=SIGNALS[0], stages=STAGES),
+    StagesNamed(stages=STAGES),
     Detected(
         kind="refund_due",
         bucket=Bucket.PAYMENT_MISMATCH,
