@@ -21,6 +21,8 @@ class Arrival(Struct, frozen=True):
 
     signal: Signal
     received_at: datetime
+    is_own: bool = False
+    """Whether the service states it itself, under its own source name."""
 
 
 class OrderBatch(Struct, frozen=True):

@@ -9,12 +9,13 @@ from domain.adjustments.errors import AdjustmentsOpen
 from domain.cases import errors, steps
 from domain.cases import work_events as work
 from domain.cases.events import CaseEvent, Reopened, Resolution, Resolved
-from domain.cases.evidence import Evidence, EvidenceRef, EvidenceType
+from domain.cases.evidence import Evidence, EvidenceRef, EvidenceType, evidence_types_of
 from domain.cases.exception_case import CaseState, ExceptionCase
 from domain.cases.opening import create_enriched
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.step_events import Held, HoldReleased, TaskCreated, TaskDone, TaskDropped
 from domain.cases.timing import RoleMembers, next_rung
+from domain.cases.truthful import require_truthful_resolution
 from domain.cases.work_commands import DeclareError, HandOff, LinkCase, StartWait
 from domain.clock.clock import Clock, ClockChange, ClockChangeKind
 from domain.clock.terms import Measure
@@ -214,7 +215,7 @@ def resolve(
     """Resolve the case on the order's current packet; the trail shows the packet first if it is new.
 
     The evidence that policy requires for the reason must be attached and named. Raises
-    CaseAlreadyResolved, CaseNotYours, StepsOpen, AdjustmentsOpen, EvidenceMissing.
+    CaseAlreadyResolved, CaseNotYours, StepsOpen, AdjustmentsOpen, EvidenceMissing, NotDoneYet.
     """
     require_claimed_by(case, person)
     steps.require_no_open_steps(case.steps)
@@ -222,8 +223,13 @@ def resolve(
         adjustments = [{"id": str(one.id), "state": one.state.value} for one in live]
         raise AdjustmentsOpen(f"case {case.id} has {len(live)} unfinished", adjustments=adjustments)
     require_evidence(
-        case, required, f"to resolve case {case.id} as {resolution.reason}", resolution.evidence
+        case,
+        required,
+        f"to resolve case {case.id} as {resolution.reason}",
+        [*resolution.evidence, *(ref for one in resolution.parts or () for ref in one.evidence)],
+        order,
     )
+    require_truthful_resolution(resolution, case, order)
     enriched = create_enriched(order)
     resolved = Resolved(resolution=resolution, packet=enriched.digest)
     return [resolved] if enriched.digest == case.packet else [enriched, resolved]
@@ -267,8 +273,15 @@ def require_evidence(
     required: Collection[EvidenceType],
     what: str,
     named: Collection[EvidenceRef] | None = None,
+    order: Order | None = None,
 ) -> None:
-    """Raises EvidenceMissing if a required type is not attached (and named, where `named` is given)."""
+    """Raises EvidenceMissing if a required type is not attached (and named, where `named` is given).
+
+    A signal of the order that is named is evidence of its own types: nobody attaches it again.
+    """
     attached = {one.type for one in case.evidence if named is None or one.ref in named}
+    for ref in named or ():
+        if order is not None and (signal := order.signals.get(ref)) is not None:
+            attached.update(evidence_types_of(signal.type))
     if missing := [str(kind) for kind in required if kind not in attached]:
         raise errors.EvidenceMissing(f"{what}, attach: {', '.join(missing)}", missing=missing)

@@ -12,18 +12,24 @@ from uuid import UUID
 
 from msgspec import UNSET
 
+from domain.adjustments.bound_facts import find_outdated
 from domain.cases.case_parts import WHOLE_ORDER
 from domain.cases.clearing import find_gone, signals_about
 from domain.cases.events import CaseEvent, Reopened
 from domain.cases.exception_case import ExceptionCase, case_stream
 from domain.cases.opening import create_routed, open_by_rule
-from domain.cases.packet import packet_digest, packet_of
 from domain.cases.part_events import PartCleared, PartJoined
 from domain.cases.signals import create_signal_joined, find_clearing_evidence, resolve_cleared_case
 from domain.cases.steps import create_policy_steps
 from domain.cases.timers import apply_due_events
 from domain.cases.timing import RoleMembers
-from domain.orders.events import ExpectationMet, OrderEvent, PassedIntake, ProblemDetected
+from domain.orders.events import (
+    ExpectationMet,
+    OrderEvent,
+    PassedIntake,
+    ProblemDetected,
+    StagesNamed,
+)
 from domain.orders.order import Order
 from domain.orders.signals import Signal, event_time_key
 from domain.orders.standing import named_statement
@@ -76,6 +82,8 @@ class CaseDetection:
     def _act_on(self, counted: Sequence[Signal]) -> None:
         """Act on signals that count from now on."""
         if counted:
+            last = self.order_events[-1]
+            self.order, self.order_events[-1] = self.order.record_stages(last, self._rulebook)
             self._detect(counted)
             self._miss_overdue()
             self._lapse_outdated_adjustments()
@@ -88,6 +96,8 @@ class CaseDetection:
         gone by its rules. Resolved cases stay resolved: they were decided on.
         """
         self.tick()
+        if changes := self.order.stage_changes(self._rulebook, named_at=self._now):
+            self._add_order_event(StagesNamed(stages=changes))
         signals = [*self.order.signals.values()]
         known = {*self.order.cases}
         for kind, parts in self._found(self._rulebook.detectors).items():
@@ -148,13 +158,10 @@ class CaseDetection:
             self._record_problem(kind, found, ())
 
     def _lapse_outdated_adjustments(self) -> None:
-        """Let adjustments lapse whose packet or policy has changed."""
-        bound = [case for case in self.cases.values() if case.adjustments.unexecuted]
-        if bound:
-            packet = packet_digest(packet_of(self.order))
-            for case in bound:
-                for lapsed in case.adjustments.find_outdated(packet, self._rulebook.digest):
-                    self._add_case_event(case.id, lapsed)
+        """Let adjustments lapse that rest on facts or a policy that have changed."""
+        for case in [*self.cases.values()]:
+            for lapsed in find_outdated(case.adjustments, self.order, self._rulebook.digest):
+                self._add_case_event(case.id, lapsed)
 
     def _detect(self, fresh: Sequence[Signal]) -> None:
         corrects = any(named_statement(signal) is not None for signal in fresh)
@@ -282,7 +289,7 @@ class CaseDetection:
             kind=case.kind, bucket=kind.bucket, severity=kind.severity, rule=case.rule
         )
         routing = self._rulebook.route(facts, self.order.facts)
-        routed = create_routed(routing, case.kind, kind, self._rulebook, self.order)
+        routed = create_routed(routing, case.kind, kind, self._rulebook, self.order, self._now)
         self._add_case_event(case_id, routed)
         terms = self.cases[case_id].timing.clock.terms
         for step in create_policy_steps(

@@ -1,7 +1,8 @@
 """The events that open a case, found by a rule or by a person, and route it to its queue."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from msgspec import UNSET, structs
@@ -12,15 +13,19 @@ from domain.cases.packet import READING, packet_digest, packet_of
 from domain.cases.steps import Steps, create_policy_steps
 from domain.cases.work_commands import OpenCase
 from domain.cases.work_events import Opened
+from domain.clock.calendars import BusinessCalendar
 from domain.errors import Fault, Invalid, OrderNotFound
 from domain.orders.order import Order
 from domain.orders.signals import Signal
 from domain.policy.decision import Decision
-from domain.policy.document import Kind
-from domain.policy.facts import CaseFacts
+from domain.policy.document import Kind, Severity
+from domain.policy.facts import ORDER_FACTS, CaseFacts
 from domain.policy.rulebook import Routing, Rulebook
 from domain.struct_fields import fill
 
+SHORTEST_TIME: Final = timedelta(minutes=1)
+"""What a case has at least, where its time is over when it opens."""
+ALWAYS_OPEN: Final = BusinessCalendar(time_zone="UTC", always_open=True)
 OpeningEventsBuilder = Callable[[int], list[CaseEvent]]
 """Builds the events that open a case, from the number of its occurrence."""
 
@@ -91,7 +96,7 @@ def open_manually(
             owner_team=queues[queue].owner_team,
             decision=Decision(policy=rulebook.version, rule=MANUAL_RULE, verdicts=()),
         )
-    routed = create_routed(routing, name, kind, rulebook, order)
+    routed = create_routed(routing, name, kind, rulebook, order, now)
     rest: tuple[CaseEvent, ...] = (
         create_enriched(order),
         routed,
@@ -112,20 +117,38 @@ def open_manually(
 
 
 def create_routed(
-    routing: Routing, name: str, kind: Kind, rulebook: Rulebook, order: Order | None
+    routing: Routing, name: str, kind: Kind, rulebook: Rulebook, order: Order | None, now: datetime
 ) -> Routed:
     """The event of a routing, with the terms that apply from here on."""
     tier = order.facts.customer.tier if order is not None else None
     service = rulebook.service(routing.work_type, tier)
+    terms = service[1].pinned() if service else None
+    severity, due_at = kind.severity, None
+    if kind.due_at is not None and order is not None:
+        due_at = ORDER_FACTS[kind.due_at].read(order.facts)
+    if due_at is not None:
+        left = max(due_at - now, SHORTEST_TIME)
+        if terms is not None:
+            # Others decide at that time, whether our desks are open or not.
+            terms = structs.replace(
+                terms,
+                calendar=ALWAYS_OPEN,
+                resolution=left,
+                by_cut_off=UNSET,
+                cut_offs_while_open=UNSET,
+                pauses_on=(),
+            )
+        if kind.critical_within is not None and left <= kind.critical_within:
+            severity = Severity.CRITICAL
     return fill(
         Routed,
         routing,
         kind=name,
         bucket=kind.bucket,
-        severity=kind.severity,
+        severity=severity,
         tier=tier,
         service=service[0] if service else None,
-        terms=service[1].pinned() if service else None,
+        terms=terms,
         ladder=rulebook.ladder(routing.queue),
         region=order.facts.address.region if order is not None else None,
     )

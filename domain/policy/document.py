@@ -21,6 +21,7 @@ from domain.orders.parts import PartKind
 from domain.policy import document_types as types
 from domain.policy.amounts import Amount, check_amount, parse_amount
 from domain.policy.approval_parts import Approvals
+from domain.policy.stages import StageService
 from domain.texts import lines
 
 
@@ -82,6 +83,10 @@ class Kind(types.Part, frozen=True, kw_only=True):
     """The holds that are placed when a case opens."""
     next_steps: Annotated[tuple[NextStep, ...], Meta(max_length=20)] = ()
     """The tasks of its case."""
+    due_at: types.FactPath | None = None
+    """A time by which the case must be resolved whatever its service level says: others decide then."""
+    critical_within: timedelta | None = None
+    """A case whose `due_at` is as near as this is critical."""
 
 
 class Detection(types.Part, frozen=True, kw_only=True):
@@ -267,6 +272,8 @@ class PolicyDocument(types.Part, frozen=True, kw_only=True):
     priorities: Priorities
     calendars: dict[types.Name, BusinessCalendar] = field(default_factory=dict)
     services: tuple[Service, ...] = ()
+    stages: dict[types.Name, StageService] | None = None
+    """Who sees to orders in each stage, with or without a case; by default nobody is named."""
     ladders: dict[types.Name, Ladder] = field(default_factory=dict)
     resolving_requires: dict[ResolutionReason, tuple[EvidenceType, ...]] = field(
         default_factory=dict

@@ -30,8 +30,10 @@ from domain.policy.facts import (
     contexts_of,
     feeds_of,
     part_fact_name,
+    triggers_of,
 )
 from domain.policy.service_levels import compile_terms
+from domain.policy.stages import compile_stages
 
 
 class Routing(Struct, frozen=True, kw_only=True):
@@ -57,6 +59,7 @@ class Detector:
         if self.each is not None:
             self.facts |= {part_fact_name(self.each, "part.id")}
         self.feeds = feeds_of(self.facts)
+        self.triggers = triggers_of(self.facts)
         self._test = condition.holds
         self.holds = condition.holds if self.each is None else self._holds_for_a_part
         """Whether the rule holds for the order, or for at least one part."""
@@ -122,6 +125,9 @@ class Rulebook:
         self._fed_detectors: dict[frozenset[str], tuple[Detector, ...]] = {}
         self._fed_watches: dict[frozenset[str], tuple[int, ...]] = {}
         self._terms = compile_terms(document, faults)
+        self.standard_work = compile_stages(
+            document.stages, document.calendars, document.version, faults
+        )
         self.approvals = (
             ApprovalMatrix(document.approvals, document.version, self.digest, faults)
             if document.approvals is not None
@@ -154,11 +160,19 @@ class Rulebook:
                 fed[name] = fed.get(name, frozenset()) | feeds_of(condition.facts)
         return fed
 
+    def facts_read_by(self, kind: str) -> frozenset[str]:
+        """The names of the facts that the rules of this kind and the approval matrix read."""
+        rules: tuple[Detector | Watch, ...] = (*self.detectors, *self.watches)
+        names = [rule.facts for rule in rules if rule.kind == kind]
+        names += [condition.facts for condition in self._clearing.get(kind, {}).values()]
+        names += [self.approvals.facts] if self.approvals is not None else []
+        return frozenset().union(*names)
+
     def detectors_for(self, types: frozenset[str]) -> tuple[Detector, ...]:
         """The detectors that read one of these signal types, in the order of the document."""
         found = self._fed_detectors.get(types)
         if found is None:
-            found = tuple(detector for detector in self.detectors if types & detector.feeds)
+            found = tuple(detector for detector in self.detectors if types & detector.triggers)
             self._fed_detectors[types] = found
         return found
 
@@ -166,7 +180,7 @@ class Rulebook:
         """The indexes of the watches that read one of these signal types."""
         found = self._fed_watches.get(types)
         if found is None:
-            found = tuple(n for n, watch in enumerate(self.watches) if types & watch.feeds)
+            found = tuple(n for n, watch in enumerate(self.watches) if types & watch.triggers)
             self._fed_watches[types] = found
         return found
 

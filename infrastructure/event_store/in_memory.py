@@ -19,8 +19,8 @@ class InMemoryLogRecorder(POPOApplicationRecorder, recorder.LogRecorder):
         self._commands: dict[tuple[str, str], recorder.StoredCommand] = {}
         self._timers: dict[UUID, recorder.Timer] = {}
         self.subjects: list[recorder.SubjectRow] = []
-        self.references: set[recorder.ReferenceRow] = set()
         self.keys: list[recorder.KeyRow] = []
+        self.references: set[recorder.ReferenceRow] = set()
         self._duties: dict[tuple[UUID, str], Duty] = {}
         self._positions: defaultdict[UUID, list[int]] = defaultdict(list)
 
@@ -41,8 +41,8 @@ class InMemoryLogRecorder(POPOApplicationRecorder, recorder.LogRecorder):
                 raise recorder.VersionTaken(str(error)) from error
             self._duties = duties
             self.subjects += append.subjects
-            self.references.update(append.references)
             self.keys += append.keys
+            self.references.update(append.references)
             for timer in append.timers:
                 if timer.due_at is None:
                     self._timers.pop(timer.stream, None)
