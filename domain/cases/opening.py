@@ -7,8 +7,8 @@ from uuid import UUID
 
 from msgspec import UNSET, structs
 
+from domain.cases.case_parts import MANUAL_RULE
 from domain.cases.events import CaseEvent, Detected, Enriched, Routed
-from domain.cases.exception_case import MANUAL_RULE
 from domain.cases.packet import READING, packet_digest, packet_of
 from domain.cases.steps import Steps, create_policy_steps
 from domain.cases.work_commands import OpenCase
