@@ -28,6 +28,8 @@ class CasePart(Struct, frozen=True, kw_only=True):
     corrected: bool = False
     """That signal retracts or replaces an earlier one."""
     outcome: ResolutionReason | None = None
+    clear_at_opening: bool = False
+    """Its kind's `cleared_when` held already when a person named it: that it holds is no news."""
 
     @property
     def is_cleared(self) -> bool:
@@ -51,6 +53,12 @@ def parts_after(parts: CaseParts, event: PartJoined | PartCleared, at: datetime)
     match event:
         case PartJoined(part=key):
             joined = found_part(event.decision, at, event.deadline, event.signals)
+            known = parts.get(key)
+            joined = structs.replace(
+                joined,
+                since=at if known is None or known.is_cleared else known.since,
+                clear_at_opening=event.clear_at_opening is True,
+            )
             return {**parts, key: joined}
         case PartCleared(part=key):
             cleared = structs.replace(

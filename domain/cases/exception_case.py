@@ -318,8 +318,12 @@ def _start_case(
         opened_at=recorded_at,
     )
     if isinstance(event, work.Opened):
-        part = CasePart(rule=MANUAL_RULE, since=recorded_at)
-        return structs.replace(case, parts=dict.fromkeys(event.parts or (WHOLE_ORDER,), part))
+        was_clear = event.clear_at_opening or ()
+        parts = {
+            key: CasePart(rule=MANUAL_RULE, since=recorded_at, clear_at_opening=key in was_clear)
+            for key in event.parts or (WHOLE_ORDER,)
+        }
+        return structs.replace(case, parts=parts)
     first = found_part(event.decision, event.detected_at, event.deadline, event.signals)
     return structs.replace(
         case,

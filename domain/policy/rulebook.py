@@ -30,6 +30,7 @@ from domain.policy.facts import (
     contexts_of,
     feeds_of,
     part_fact_name,
+    read_facts,
 )
 from domain.policy.service_levels import compile_terms
 
@@ -153,6 +154,13 @@ class Rulebook:
             for condition in conditions.values():
                 fed[name] = fed.get(name, frozenset()) | feeds_of(condition.facts)
         return fed
+
+    def readings(self, kind: str, facts: OrderFacts) -> tuple[Any, ...]:
+        """The values of all facts that the rules of a kind read."""
+        rules: tuple[Detector | Watch, ...] = (*self.detectors, *self.watches)
+        names = [rule.facts for rule in rules if rule.kind == kind]
+        names += [condition.facts for condition in self._clearing.get(kind, {}).values()]
+        return read_facts(frozenset().union(*names), facts)
 
     def detectors_for(self, types: frozenset[str]) -> tuple[Detector, ...]:
         """The detectors that read one of these signal types, in the order of the document."""
