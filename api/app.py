@@ -5,6 +5,7 @@ from litestar.di import Provide
 from litestar.routes import HTTPRoute
 
 from api.http.authentication import Authentication
+from api.http.body_encoding import BodyUnpacking
 from api.http.compression import Application
 from api.http.concurrency import NEEDS, PUBLIC
 from api.http.errors import RouteUnguarded
@@ -37,7 +38,7 @@ def create_app(
         ],
         dependencies={"service": Provide(lambda: service, sync_to_thread=False, use_cache=True)},
         exception_handlers=EXCEPTION_HANDLERS,
-        middleware=[Authentication(), *forwarding],
+        middleware=[Authentication(), BodyUnpacking(), *forwarding],
         request_max_body_size=LARGEST_BODY_BYTES,
         openapi_config=None,  # openapi.py makes the document; pages.py serves it
         debug=False,

@@ -10,6 +10,7 @@ from functools import partial
 from eventsourcing.persistence import PersistenceError
 
 from application.cases.case_desk import CaseDesk
+from application.cases.cited_evidence import assume_stored
 from application.cases.history import order_of
 from application.cases.recovery_desk import RecoveryDesk
 from application.log import streams
@@ -103,7 +104,11 @@ class Desks:
         )
         self.intake = Intake(self.log, orders, cases, lambda: self.policy.current, staff, look_up)
         self.rechecks = RecheckDesk(self.log, self.policy, staff)
-        ticks = {streams.POLICY: self.policy.tick, streams.RECHECK: self.rechecks.tick}
+        ticks = {
+            streams.POLICY: self.policy.tick,
+            streams.RECHECK: self.rechecks.tick,
+            streams.HELD: self.intake.held.tick,
+        }
         self.privacy: PrivacyDesk | None = None
         if self.key_ring is not None and vault is not None:
             files = CaseEvidenceFiles(datastore, vault.evidence)
@@ -112,8 +117,10 @@ class Desks:
         self.timekeeper = Timekeeper(
             self.log, orders, cases, lambda: self.policy.current, staff, ticks
         )
+        has_file = vault.has_file if vault is not None else assume_stored
+        authority = self.people.authority_of
         self.cases = CaseDesk(
-            self.log, orders, cases, lambda: self.policy.current, staff, self.people.authority_of
+            self.log, orders, cases, lambda: self.policy.current, staff, authority, has_file
         )
         self.recovery = RecoveryDesk(
             self.log,
@@ -130,6 +137,7 @@ class Desks:
             staff,
             provider.name if provider is not None else None,
             self.people,
+            has_file,
         )
         self.who_could = EligibilityCheck(self.people, self.policy.matrix)
         reports = MoneyReports(datastore)

@@ -74,6 +74,8 @@ def events() -> str:
             "",
             '- Amounts are text in quotes (`"44.50"`), never JSON numbers.',
             "- A time is ISO 8601 with its offset (`2026-11-25T10:00:00Z`), a date `2026-11-25`, a duration `PT8H`.",
+            "- A body is UTF-8, or UTF-16 with a byte order mark. It may be packed (`Content-Encoding: gzip`). A line of NDJSON",
+            "  ends with a line feed. `casetrail signals FILE` reads the same in files.",
             "- A batch is answered with 200 even if some or all of its signals are refused. Read the `outcome` of each item:",
             "  `recorded`, `duplicate` or `refused`, with the `problem`. Only a single signal is answered with its error status.",
             "",

@@ -36,6 +36,12 @@ class CustomerUnknown(CasetrailError):
     explanation = "Give the shop's customer id exactly as the shop writes it."
 
 
+class NothingToErase(CasetrailError):
+    """No personal data is held of this order."""
+
+    explanation = "It was erased already, or none was ever stored. Nothing needs to be done."
+
+
 class NoSuchHold(CasetrailError):
     """There is no such active legal hold."""
 

@@ -1,7 +1,7 @@
-"""The privacy record of a customer: legal holds and erasures.
+"""The privacy record of a customer, or of an order whose customer is not known: legal holds and erasures.
 
-Its stream's id is a digest of the customer's id under a secret that is not in the database. Nothing in
-the stream says who the customer is.
+The id of a customer's stream is a digest of the customer's id under a secret that is not in the database.
+Nothing in the stream says who the customer is.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, TypeAlias, assert_never
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Struct, structs
 
@@ -23,6 +23,29 @@ Reason = Annotated[str, lines(2000, least=1)]
 """Kept for ever, so it must not name the customer."""
 Reference = Annotated[str, one_line(120)]
 """The number of a request, a proceeding or a ticket."""
+
+
+_ORDERS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:privacy-records-of-orders")
+
+
+def record_of_order(order: str) -> UUID:
+    """The stream of the holds and erasures of an order whose customer is not known."""
+    return uuid5(_ORDERS_NAMESPACE, order)
+
+
+def erasure_id(record: UUID, erasure: int) -> UUID:
+    """Names one erasure of one record."""
+    return uuid5(record, str(erasure))
+
+
+class DataSubject(Struct, frozen=True, kw_only=True):
+    """Whose data: a customer's, or that of one order. Exactly one is set."""
+
+    customer: str | None = None
+    order: str | None = None
+
+    def __str__(self) -> str:
+        return f"Customer {self.customer}" if self.order is None else f"Order {self.order}"
 
 
 class ErasureBasis(StrEnum):

@@ -19,6 +19,7 @@ from domain.builds import BuildStarted
 from domain.cases.events import CaseEvent
 from domain.look_ups.events import LookUpEvent
 from domain.orders.events import OrderEvent
+from domain.orders.held_signals import HeldEvent
 from domain.people import Actor, PersonEvent
 from domain.policy.events import PolicyEvent
 from domain.principals import PrincipalEvent
@@ -26,6 +27,7 @@ from domain.privacy import PrivacyEvent
 
 Event: TypeAlias = (
     OrderEvent
+    | HeldEvent
     | CaseEvent
     | PolicyEvent
     | PersonEvent

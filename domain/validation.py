@@ -69,13 +69,20 @@ def _extra_check(kind: Any) -> Callable[[Any], object] | None:
     return None
 
 
+def _checked_type(kind: Any) -> Any:
+    """The member of a union that `_extra_check` checks."""
+    return next(member for member in _union_members(kind) if _extra_check(member) is not None)
+
+
 def _fault_of_check(
     raw: object, kind: Any, check: Callable[[Any], object], pointer: str
 ) -> list[Fault]:
-    value = msgspec.convert(raw, kind)
     try:
-        if value is not None:
-            check(value)
+        value = msgspec.convert(raw, _checked_type(kind))
+    except ValidationError:
+        return []  # of another type of the union, such as null
+    try:
+        check(value)
     except ValueError as error:
         return [Fault(pointer, str(error))]
     return []

@@ -5,13 +5,13 @@ the rest of the file.
 """
 
 import csv
-import gzip
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 from msgspec import Struct
+
+from infrastructure.encoded_text import UnreadableText, open_text
 
 MOST_REFUSALS_KEPT: Final = 1_000
 
@@ -52,12 +52,12 @@ class RejectedRow(Struct, frozen=True):
 
 
 def read_rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
-    """The rows of a file (`.csv` or `.csv.gz`) whose header has these columns. Raises
-    UnreadableTable for a missing column or a truncated file."""
+    """The rows of a file whose header has these columns. Raises UnreadableTable for a missing column, and
+    for a file that is truncated or in an encoding that is not read."""
     try:
-        with _open(file) as text:
+        with open_text(file, packed=file.suffix == ".gz") as text:
             try:
-                header = _split_fields(next(text, "").removeprefix("\ufeff"))
+                header = _split_fields(next(text, ""))
             except csv.Error as error:
                 what = f"its first line is not a header ({error})"
                 raise UnreadableTable(f"{file.name}: {what}") from None
@@ -67,15 +67,8 @@ def read_rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
             for number, line in enumerate(text, start=2):
                 if line.strip():
                     yield _parse_row(number, line, header)
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, UnreadableText) as error:
         raise UnreadableTable(f"{file.name}: {error}") from None
-
-
-def _open(file: Path) -> TextIO:
-    # Bytes that are not UTF-8 become surrogates, and are reported with their line.
-    if file.suffix == ".gz":
-        return gzip.open(file, "rt", encoding="utf-8", errors="surrogateescape")
-    return file.open(encoding="utf-8", errors="surrogateescape")
 
 
 def _parse_row(number: int, line: str, header: Sequence[str]) -> Row:

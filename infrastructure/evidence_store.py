@@ -51,6 +51,13 @@ class EvidenceStore:
         content = self._read(ref, ".json")
         return msgspec.json.decode(content, type=StoredFile) if content is not None else None
 
+    def may_have(self, ref: str) -> bool:
+        """Whether the file was ever stored; true also if the store cannot be read now."""
+        try:
+            return self.about(ref) is not None
+        except (OSError, BaseError):
+            return True
+
     def erase(self, ref: str) -> bool:
         """Delete a file's bytes; return whether there was such a file. Its description stays, and the file
         is not accepted again."""
@@ -58,7 +65,8 @@ class EvidenceStore:
             return False
         path = _path(ref)
         self._create(path + ".erased", b"")
-        obstore.delete(self._store, path)
+        with suppress(FileNotFoundError):  # an interrupted erasure has deleted it
+            obstore.delete(self._store, path)
         return True
 
     def is_erased(self, ref: str) -> bool:

@@ -4,6 +4,7 @@ from projections.adjustments import ADJUSTMENTS
 from projections.attachments import ATTACHMENTS
 from projections.break_glass import BREAK_GLASS
 from projections.cases import CASES
+from projections.held import HELD
 from projections.orders import ORDERS
 from projections.people import PEOPLE
 from projections.principals import PRINCIPALS
@@ -27,4 +28,5 @@ PROJECTIONS: tuple[AnyProjection, ...] = (
     RECONCILIATIONS,
     BREAK_GLASS,
     ATTACHMENTS,
+    HELD,
 )

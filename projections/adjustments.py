@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from domain.adjustments import events as adjustments
 from domain.adjustments.adjustment import AdjustmentState as State
 from domain.recorded_event import RecordedEvent
-from projections.projection import Projection
+from projections.projection import Projection, order_columns
 
 
 class AdjustmentRow(Struct, frozen=True):
@@ -47,6 +47,7 @@ class AdjustmentRow(Struct, frozen=True):
     reconciled_at: datetime | None = None
     ended: str | None = None
     ended_at: datetime | None = None
+    shop: str = "default"
 
 
 def key(line: RecordedEvent) -> UUID | None:
@@ -112,7 +113,7 @@ def _start_row(line: RecordedEvent, event: adjustments.AdjustmentProposed) -> Ad
     return AdjustmentRow(
         adjustment_id=event.adjustment,
         case_id=line.stream,
-        order_id=line.order or "",
+        **order_columns(line),
         kind=event.kind.value,
         reason=event.reason.value,
         amount=event.amount.value,
@@ -133,7 +134,7 @@ def _start_row(line: RecordedEvent, event: adjustments.AdjustmentProposed) -> Ad
 
 ADJUSTMENTS = Projection(
     name="adjustments",
-    version=2,
+    version=3,
     row=AdjustmentRow,
     key=key,
     fold=fold,

@@ -10,7 +10,7 @@ from domain.adjustments.pending_approvals import pending_after
 from domain.cases import work_events as work
 from domain.cases.events import Detected, Reopened, Resolved, Routed, SignalJoined
 from domain.recorded_event import RecordedEvent
-from projections.projection import Projection, case_key
+from projections.projection import Projection, case_key, order_columns
 
 
 class CaseRow(Struct, frozen=True):
@@ -50,6 +50,7 @@ class CaseRow(Struct, frozen=True):
     """Ids of the adjustments that wait for approval."""
     region: str | None = None
     """Where the order ships to, if it was known when the case was routed."""
+    shop: str = "default"
 
 
 def fold(row: CaseRow | None, line: RecordedEvent) -> CaseRow | None:
@@ -150,7 +151,7 @@ def _start_row(line: RecordedEvent, event: Detected | work.Opened) -> CaseRow:
     return CaseRow(
         case_id=line.stream,
         version=line.version,
-        order_id=line.order or "",
+        **order_columns(line),
         kind=event.kind,
         bucket=event.bucket,
         severity=event.severity,
@@ -166,7 +167,7 @@ def _start_row(line: RecordedEvent, event: Detected | work.Opened) -> CaseRow:
 
 CASES = Projection(
     name="cases",
-    version=3,
+    version=4,
     row=CaseRow,
     key=case_key,
     fold=fold,

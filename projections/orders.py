@@ -15,10 +15,12 @@ from domain.orders.signals import Signal
 from domain.orders.stock_signals import StockUnavailable
 from domain.recorded_event import RecordedEvent
 from domain.regions import region_of
-from projections.projection import Projection
+from projections.projection import Projection, order_columns
 
 
 class OrderRow(Struct, frozen=True):
+    name: str
+    """The text that names the order in the log."""
     order_id: str
     first_signal_at: datetime
     last_signal_at: datetime
@@ -38,6 +40,9 @@ class OrderRow(Struct, frozen=True):
     """When it passed intake as standard flow."""
     region: str | None = None
     """Where the order ships to."""
+    shop: str = "default"
+    position: int = 0
+    """The position of the last change."""
 
 
 def key(line: RecordedEvent) -> str | None:
@@ -46,7 +51,10 @@ def key(line: RecordedEvent) -> str | None:
 
 def fold(row: OrderRow | None, line: RecordedEvent) -> OrderRow | None:
     at = line.recorded_at
-    row = row or OrderRow(order_id=line.order or "", first_signal_at=at, last_signal_at=at)
+    row = row or OrderRow(
+        name=line.order or "", **order_columns(line), first_signal_at=at, last_signal_at=at
+    )
+    row = replace(row, position=line.position)
     match line.event:
         case Detected():
             return replace(row, cases=row.cases + 1)
@@ -96,9 +104,9 @@ def _earliest(known: datetime | None, new: datetime) -> datetime:
 
 ORDERS = Projection(
     name="orders",
-    version=3,
+    version=4,
     row=OrderRow,
     key=key,
     fold=fold,
-    indexes=("(last_signal_at DESC, order_id)",),
+    indexes=("(last_signal_at DESC, name)", "(position)", "(order_id)"),
 )

@@ -7,10 +7,11 @@ table, and holds back a single stream whose event cannot be folded.
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypedDict, TypeVar
 
 from msgspec import Struct
 
+from domain.orders.signal_body import split_order_key
 from domain.recorded_event import RecordedEvent
 
 Row = TypeVar("Row", bound=Struct)
@@ -43,6 +44,17 @@ AnyProjection = Projection[Any]
 def keyed_by_stream(tags: str) -> Callable[[RecordedEvent], object | None]:
     """The key function of a report with a row for each stream of events whose tags start so."""
     return lambda line: line.stream if line.type.startswith(tags) else None
+
+
+class OrderColumns(TypedDict):
+    order_id: str
+    shop: str
+
+
+def order_columns(line: RecordedEvent) -> OrderColumns:
+    """The columns `order_id` and `shop` of the line's order."""
+    order, shop = split_order_key(line.order or "")
+    return {"order_id": order, "shop": shop}
 
 
 case_key = keyed_by_stream("case.")

@@ -11,7 +11,7 @@ from domain.cases import work_events as work
 from domain.cases.events import Resolved, Routed
 from domain.cases.step_events import TaskDone
 from domain.recorded_event import RecordedEvent
-from projections.projection import Projection, case_key
+from projections.projection import Projection, case_key, order_columns
 
 
 class QueueRow(Struct, frozen=True):
@@ -42,6 +42,7 @@ class QueueRow(Struct, frozen=True):
     pending_approvals: list[str] = []
     """Ids of the adjustments that wait for approval; nobody can claim the case then."""
     region: str | None = None
+    shop: str = "default"
 
 
 def fold(row: QueueRow | None, line: RecordedEvent) -> QueueRow | None:
@@ -63,7 +64,7 @@ def _apply_event(row: QueueRow | None, line: RecordedEvent) -> QueueRow | None:
         case Routed() as routed:
             return QueueRow(
                 case_id=line.stream,
-                order_id=line.order or "",
+                **order_columns(line),
                 kind=routed.kind,
                 bucket=routed.bucket,
                 severity=routed.severity,
@@ -132,7 +133,7 @@ def _with_renewed_lease(row: QueueRow, line: RecordedEvent) -> QueueRow:
 
 QUEUE = Projection(
     name="queue",
-    version=4,
+    version=5,
     row=QueueRow,
     key=case_key,
     fold=fold,

@@ -14,7 +14,7 @@ from domain.cases.work_events import AtRisk, Breached, CaseReleased, Claimed, Cl
 from domain.clock.clock import Clock
 from domain.clock.terms import Measure
 from domain.recorded_event import RecordedEvent
-from projections.projection import NEVER, Projection, case_key
+from projections.projection import NEVER, Projection, case_key, order_columns
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Clock).decode
@@ -46,6 +46,7 @@ class SlaRow(Struct, frozen=True):
     waits_for: str | None = None
     spent: dict[str, int] = {}
     """Seconds up to the last event, by place: `queue`, `work`, `wait:category/party`."""
+    shop: str = "default"
 
 
 def fold(row: SlaRow | None, line: RecordedEvent) -> SlaRow | None:
@@ -80,7 +81,7 @@ def _apply_routing(row: SlaRow | None, line: RecordedEvent, routed: Routed) -> S
         return replace(row, queue=routed.queue, owner=team, owner_team=team)
     return SlaRow(
         case_id=line.stream,
-        order_id=line.order or "",
+        **order_columns(line),
         kind=routed.kind,
         queue=routed.queue,
         work_type=routed.work_type,
@@ -120,7 +121,7 @@ def _update_clock(row: SlaRow, line: RecordedEvent) -> SlaRow:
 
 SLA = Projection(
     name="sla",
-    version=2,
+    version=3,
     row=SlaRow,
     key=case_key,
     fold=fold,

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from domain.cases.step_events import TaskCreated, TaskDone, TaskDropped, TaskOverdue
 from domain.recorded_event import RecordedEvent
-from projections.projection import NEVER, Projection
+from projections.projection import NEVER, Projection, order_columns
 
 
 class TaskRow(Struct, frozen=True):
@@ -24,6 +24,7 @@ class TaskRow(Struct, frozen=True):
     due_by: datetime
     """The year 9999 if the task has no due time."""
     overdue: bool = False
+    shop: str = "default"
 
 
 def key(line: RecordedEvent) -> object | None:
@@ -41,7 +42,7 @@ def fold(row: TaskRow | None, line: RecordedEvent) -> TaskRow | None:
                 task_id=f"{line.stream}/{created.task}",
                 case_id=line.stream,
                 task=created.task,
-                order_id=line.order or "",
+                **order_columns(line),
                 title=created.title,
                 action=created.action,
                 owner=created.owner,
@@ -58,7 +59,7 @@ def fold(row: TaskRow | None, line: RecordedEvent) -> TaskRow | None:
 
 TASKS = Projection(
     name="tasks",
-    version=1,
+    version=2,
     row=TaskRow,
     key=key,
     fold=fold,

@@ -23,6 +23,8 @@ COMMANDS: Mapping[str, str] = {
     "audit": "audit",
     "verify": "verify",
     "witness": "witness",
+    "held": "held",
+    "references": "references",
     "people": "people",
     "personal-data": "personal_data",
     "policy": "policy",

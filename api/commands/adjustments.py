@@ -127,7 +127,7 @@ def _print_reconciliations(done: list[dict[str, Any]]) -> None:
     for one in done:
         for found in one["discrepancies"]:
             about = found.get("key") or ", ".join(found.get("references", ()))
-            click.echo(f"{found['kind']}: {about}: {found['detail']}")
+            click.echo(": ".join(filter(None, (found["kind"], about, found["detail"]))))
     counts = sum((Counter(one["counts"]) for one in done), Counter[str]())
     text = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
     click.echo(text or "nothing differs")

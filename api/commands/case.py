@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.commands.case_ids import CASE_ID, CASE_ID_HELP, find_case
-from api.commands.options import AS_JSON
+from api.commands.options import AS_JSON, SHOP
 from api.commands.personal_data import record_personal_reads
 from api.composition import migrated_desks
 from api.routes.case import case_diff_of, parse_point
@@ -26,6 +26,7 @@ def case() -> None:
 
 @case.command(epilog=CASE_ID_HELP)
 @CASE_ID
+@SHOP
 @click.option(
     "--at",
     "--as-of",
@@ -35,11 +36,11 @@ def case() -> None:
 )
 @AS_JSON
 @click.pass_obj
-def show(settings: Settings, case_id: str, at: str | None, as_json: bool) -> None:
+def show(settings: Settings, case_id: str, shop: str, at: str | None, as_json: bool) -> None:
     """Show a case as it is, or as it was at a version or time."""
     point = parse_point("--at", at) if at is not None else None
     with migrated_desks(settings) as desks, record_personal_reads(desks, "casetrail case"):
-        found = find_case(desks, case_id)
+        found = find_case(desks, case_id, shop)
         if point is None:
             view = view_of(desks.cases.case(found))
         else:
@@ -55,11 +56,14 @@ def show(settings: Settings, case_id: str, at: str | None, as_json: bool) -> Non
 
 @case.command(epilog=CASE_ID_HELP)
 @CASE_ID
+@SHOP
 @click.argument("since", metavar="FROM")
 @click.argument("until", metavar="[TO]", required=False)
 @AS_JSON
 @click.pass_obj
-def diff(settings: Settings, case_id: str, since: str, until: str | None, as_json: bool) -> None:
+def diff(
+    settings: Settings, case_id: str, shop: str, since: str, until: str | None, as_json: bool
+) -> None:
     """Show what changed in a case and in its packet, from FROM to TO [now].
 
     FROM and TO are versions or times.
@@ -67,7 +71,7 @@ def diff(settings: Settings, case_id: str, since: str, until: str | None, as_jso
     before = parse_point("FROM", since)
     after = parse_point("TO", until) if until is not None else None
     with migrated_desks(settings) as desks, record_personal_reads(desks, "casetrail case"):
-        identity = find_case(desks, case_id)
+        identity = find_case(desks, case_id, shop)
         lines = desks.cases.trail(identity)
         at_last = lines_until(lines, after) if after is not None else lines
         found = case_diff_of(lines_until(lines, before), at_last)
@@ -83,15 +87,16 @@ def diff(settings: Settings, case_id: str, since: str, until: str | None, as_jso
 
 @case.command(epilog=CASE_ID_HELP)
 @CASE_ID
+@SHOP
 @AS_JSON
 @click.option("--csv", "as_table", is_flag=True, help="Print CSV for spreadsheets.")
 @click.pass_obj
-def trail(settings: Settings, case_id: str, as_json: bool, as_table: bool) -> None:
+def trail(settings: Settings, case_id: str, shop: str, as_json: bool, as_table: bool) -> None:
     """List every event of a case: who, when, what, why, and on what evidence."""
     if as_json and as_table:
         raise click.UsageError("Use one of --json and --csv.")
     with migrated_desks(settings) as desks, record_personal_reads(desks, "casetrail case"):
-        found = trail_of(desks, find_case(desks, case_id))
+        found = trail_of(desks, find_case(desks, case_id, shop))
     if as_json:
         click.echo(msgspec.json.encode(found))
     elif as_table:

@@ -7,18 +7,19 @@ import click
 from api.composition import Desks
 from domain.cases.exception_case import case_stream
 from domain.orders.order import order_stream
+from domain.orders.signal_body import order_key
 
 CASE_ID = click.argument("case_id")
 CASE_ID_HELP = "CASE_ID is the id of a case, or of an order that has exactly one case."
 
 
-def find_case(desks: Desks, text: str) -> UUID:
+def find_case(desks: Desks, text: str, shop: str) -> UUID:
     """The id of the case that the argument names. Raises ClickException, with the cases of the order."""
     try:
         return UUID(text)
     except ValueError:
         pass
-    order = desks.orders.current([stream := order_stream(text)]).get(stream)
+    order = desks.orders.current([stream := order_stream(order_key(text, shop))]).get(stream)
     if order is None:
         raise click.UsageError(f"{text} is neither a case id (a UUID) nor the id of a known order.")
     cases = [

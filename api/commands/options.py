@@ -9,12 +9,19 @@ from typing import Final
 import click
 
 from api.http.times import parse_time
+from domain.orders.signal_body import DEFAULT_SHOP
 
 EXISTING_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 DIRECTORY: Final = click.Path(file_okay=False, path_type=Path)
 FILE = click.argument("file", type=EXISTING_FILE)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+SHOP = click.option(
+    "--shop",
+    default=DEFAULT_SHOP,
+    show_default=True,
+    help="The shop in which the order's id is unique.",
+)
 REASON = click.option("--reason", required=True, help="Why. It is recorded and shown to auditors.")
 
 

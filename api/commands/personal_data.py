@@ -1,9 +1,10 @@
-"""casetrail personal-data show | hold | release | erase"""
+"""casetrail personal-data show | after-erasure | hold | release | erase"""
 
 import getpass
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 import msgspec
@@ -18,15 +19,20 @@ from application.log.sealing import track_personal_reads
 from application.privacy.privacy_desk import PrivacyDesk
 from domain.errors import Invalid
 from domain.orders.purchase_signals import CustomerId
-from domain.privacy import ErasureBasis, PrivacyRecord
+from domain.orders.signal_body import OrderId
+from domain.privacy import DataSubject, ErasureBasis, PrivacyRecord
 from domain.validation import faults_of
 from infrastructure.settings import Settings
 
-CUSTOMER = click.argument("customer")
+CUSTOMER = click.argument("customer", required=False)
+ORDER = click.option(
+    "--order", metavar="ORDER", help="Only this order, instead of all orders of CUSTOMER."
+)
 CUSTOMER_HELP = (
     "CUSTOMER is the shop's id of the customer; `-` reads it from standard input, so that no list of "
-    "processes shows it."
+    "processes shows it. For a guest, or an order of which only a message is known, give --order."
 )
+MOST_LISTED = 1_000
 HOLD_REASON = click.option(
     "--reason", required=True, help="Why. It is kept for ever and readable: name nobody."
 )
@@ -34,20 +40,22 @@ HOLD_REASON = click.option(
 
 @click.group(name="personal-data")
 def personal_data() -> None:
-    """Show or erase a customer's personal data, or place a legal hold on it."""
+    """Show or erase the personal data of a customer or an order, or place a legal hold on it."""
 
 
 @personal_data.command(epilog=CUSTOMER_HELP)
 @CUSTOMER
+@ORDER
 @AS_JSON
 @click.pass_obj
-def show(settings: Settings, customer: str, as_json: bool) -> None:
-    """List every event with personal data of a customer. This read is recorded."""
+def show(settings: Settings, customer: str | None, order: str | None, as_json: bool) -> None:
+    """List every event with personal data of a customer or of an order. This read is recorded."""
+    whose = _parse_subject(customer, order)
     with (
         migrated_desks(settings) as desks,
         record_personal_reads(desks, "casetrail personal-data show"),
     ):
-        held = _desk(desks).held(_parse_customer_id(customer))
+        held = _desk(desks).held(whose)
     if as_json:
         click.echo(msgspec.json.encode(held))
         return
@@ -63,35 +71,64 @@ def show(settings: Settings, customer: str, as_json: bool) -> None:
             escape(" · ".join(one.texts)),
         )
     console.print(table)
+    if held.note is not None:
+        console.print(held.note, markup=False)
     _print_record(console, held.record)
 
 
+@personal_data.command(name="after-erasure")
+@AS_JSON
+@click.pass_obj
+def after_erasure(settings: Settings, as_json: bool) -> None:
+    """List the orders with personal data that arrived after their erasure. It shows no text."""
+    with migrated_desks(settings) as desks:
+        found = _desk(desks).held_after_erasure("", MOST_LISTED)
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+        return
+    if not found:
+        click.echo("No personal data arrived after an erasure.")
+        return
+    table = Table("order", "what arrived")
+    for one in found:
+        table.add_row(escape(one.order), escape(one.note))
+    Console(highlight=False).print(table)
+    click.echo("Erase each with `casetrail personal-data erase --order ORDER --basis …`.")
+
+
 @personal_data.command(epilog=CUSTOMER_HELP)
 @CUSTOMER
+@ORDER
 @HOLD_REASON
 @click.option("--reference", default="", help="Number of the proceeding [none].")
 @click.pass_obj
-def hold(settings: Settings, customer: str, reason: str, reference: str) -> None:
-    """Place a legal hold: it prevents erasure of the customer's data until it is released."""
-    _run_command(
-        settings, customer, lambda desk, whose, by: desk.hold(whose, reason, reference, by).record
-    )
+def hold(
+    settings: Settings, customer: str | None, order: str | None, reason: str, reference: str
+) -> None:
+    """Place a legal hold: it prevents erasure of the data until it is released."""
+    whose = _parse_subject(customer, order)
+    _run_command(settings, lambda desk, by: desk.hold(whose, reason, reference, by).record)
 
 
 @personal_data.command(epilog=CUSTOMER_HELP)
-@CUSTOMER
-@click.argument("number", metavar="HOLD", type=click.IntRange(1))
+@click.argument("words", metavar="[CUSTOMER] HOLD", nargs=-1, required=True)
+@ORDER
 @HOLD_REASON
 @click.pass_obj
-def release(settings: Settings, customer: str, number: int, reason: str) -> None:
+def release(settings: Settings, words: tuple[str, ...], order: str | None, reason: str) -> None:
     """Release a legal hold, by the number that `show` lists."""
-    _run_command(
-        settings, customer, lambda desk, whose, by: desk.release(whose, number, reason, by).record
-    )
+    *customers, last = words
+    if len(customers) > 1:
+        raise click.UsageError(f"Got unexpected extra argument ({last})")
+    if not last.isdecimal() or int(last) < 1:
+        raise click.BadParameter(f"{last} is not the number of a hold", param_hint="HOLD")
+    whose = _parse_subject(customers[0] if customers else None, order)
+    _run_command(settings, lambda desk, by: desk.release(whose, int(last), reason, by).record)
 
 
 @personal_data.command(epilog=CUSTOMER_HELP)
 @CUSTOMER
+@ORDER
 @click.option(
     "--basis",
     required=True,
@@ -101,30 +138,36 @@ def release(settings: Settings, customer: str, number: int, reason: str) -> None
 @click.option("--reference", default="", help="Number of the request [none].")
 @click.option("--yes", is_flag=True, help="Erase without asking for confirmation.")
 @click.pass_obj
-def erase(settings: Settings, customer: str, basis: str, reference: str, yes: bool) -> None:
-    """Erase a customer's personal data for ever. Decisions and proofs stay."""
+def erase(
+    settings: Settings,
+    customer: str | None,
+    order: str | None,
+    basis: str,
+    reference: str,
+    yes: bool,
+) -> None:
+    """Erase the personal data of a customer or of an order for ever. Decisions and proofs stay."""
+    whose = _parse_subject(customer, order)
 
-    def act(desk: PrivacyDesk, whose: str, by: Caller) -> PrivacyRecord:
+    def act(desk: PrivacyDesk, by: Caller) -> PrivacyRecord:
         if not yes:
             found = desk.preview_erasure(whose)
             click.confirm(
-                f"Customer {whose}: {len(found.orders)} orders and {len(found.cases)} cases are affected. "
+                f"{whose}: "
+                f"{len(found.orders)} orders and {len(found.cases)} cases are affected. "
                 "Erased data cannot be restored. Erase it?",
                 abort=True,
             )
         ordered = desk.erase(whose, ErasureBasis(basis), reference, by).record
         return desk.record(ordered.id)  # it may be carried out by now
 
-    _run_command(settings, customer, act)
+    _run_command(settings, act)
 
 
-def _run_command(
-    settings: Settings, customer: str, act: Callable[[PrivacyDesk, str, Caller], PrivacyRecord]
-) -> None:
-    """Carry out a command as the operator and print the customer's record."""
+def _run_command(settings: Settings, act: Callable[[PrivacyDesk, Caller], PrivacyRecord]) -> None:
+    """Carry out a command as the operator and print the record."""
     with migrated_desks(settings) as desks:
-        by = operator_caller(desks.clock())
-        record = act(_desk(desks), _parse_customer_id(customer), by)
+        record = act(_desk(desks), operator_caller(desks.clock()))
     _print_record(Console(highlight=False), record)
 
 
@@ -137,13 +180,21 @@ def record_personal_reads(desks: Desks, what: str) -> Iterator[None]:
         desks.reads.note(desks.clock(), f"cli:{getpass.getuser()}", None, what, orders)
 
 
-def _parse_customer_id(customer: str) -> str:
-    """The argument, or standard input's first line for `-`. Raises Invalid."""
+def _parse_subject(customer: str | None, order: str | None) -> DataSubject:
+    """The customer, from standard input's first line for `-`, or the order. Raises Invalid."""
+    if (customer is None) == (order is None):
+        raise click.UsageError("Give either CUSTOMER or --order.")
+    if order is not None:
+        return DataSubject(order=_parse(order, OrderId, "ORDER"))
     text = sys.stdin.readline().rstrip("\n") if customer == "-" else customer
+    return DataSubject(customer=_parse(text, CustomerId, "CUSTOMER"))
+
+
+def _parse(text: str | None, kind: Any, name: str) -> str:
     try:
-        return msgspec.convert(text, CustomerId)
+        return str(msgspec.convert(text, kind))
     except msgspec.ValidationError:
-        raise Invalid(faults_of(text, CustomerId), "CUSTOMER") from None
+        raise Invalid(faults_of(text, kind), name) from None
 
 
 def _desk(desks: Desks) -> PrivacyDesk:

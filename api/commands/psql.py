@@ -1,6 +1,5 @@
 """casetrail psql"""
 
-import csv
 import getopt
 import os
 import shutil
@@ -22,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.composition import prepare_database
+from infrastructure.csv_cells import write_rows
 from infrastructure.postgres.databases import open_database
 from infrastructure.postgres.datastore import connect
 from infrastructure.postgres.roles import READER, dsn_for_role
@@ -189,7 +189,7 @@ def _run_queries(address: str, queries: Sequence[str], as_csv: bool) -> None:
 def _show(columns: Sequence[str], rows: Sequence[Sequence[object]], as_csv: bool) -> None:
     texts = [["" if value is None else str(value) for value in row] for row in rows]
     if as_csv:
-        csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *texts])
+        write_rows(sys.stdout, columns, texts, line_end="\n")
         return
     table = Table(*columns)
     for row in texts:

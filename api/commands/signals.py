@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from application.orders.batches import Arrival
 from application.orders.intake import SignalOutcome
 from domain.errors import CasetrailError, Invalid
 from domain.people import OPERATOR_ACTOR
+from infrastructure.encoded_text import UnreadableText, open_text
 from infrastructure.settings import Settings
 
 
@@ -26,6 +28,7 @@ from infrastructure.settings import Settings
 def signals(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
     """Read signals from files, one JSON object per line (NDJSON).
 
+    Files are UTF-8, or UTF-16 with a byte order mark, plain or packed by gzip.
     Rejected lines are listed with file and line number; the other lines are stored. The exit
     status is 1 if a line was rejected.
     """
@@ -45,12 +48,7 @@ def signals(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
     counts["refused"] = len(refusals)
     for place, error in refusals:
         faults = error.faults if isinstance(error, Invalid) else ()
-        text = (
-            f"the line is not valid JSON: {error}"
-            if isinstance(error, MalformedBody)
-            else str(error)
-        )
-        for line in [f"{f.pointer or '/'}: {f.detail}" for f in faults] or [text]:
+        for line in [f"{f.pointer or '/'}: {f.detail}" for f in faults] or [str(error)]:
             click.echo(f"{place}: {line}", err=True)
     if as_json:
         listed = [{"place": place, "problem": problem_of(error)} for place, error in refusals]
@@ -62,17 +60,34 @@ def signals(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
 
 
 def _batches(files: tuple[Path, ...]) -> Iterator[list[tuple[str, Item]]]:
-    batch: list[tuple[str, Item]] = []
-    for file in files:
-        # Text mode reads the line ends of every system. A line that is no UTF-8 is rejected by itself.
-        with file.open(encoding="utf-8", errors="surrogateescape") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    raw = line.strip().encode(errors="surrogateescape")
-                    (item,), _ = parse_items(raw, "application/x-ndjson")
-                    batch.append((f"{file}:{number}", item))
-                if len(batch) == MAX_SIGNALS:
-                    yield batch
-                    batch = []
-    if batch:
+    items = (item for file in files for item in _items(file))
+    while batch := list(islice(items, MAX_SIGNALS)):
         yield batch
+
+
+def _items(file: Path) -> Iterator[tuple[str, Item]]:
+    """Each line with its place. A file that cannot be read to its end is rejected from there on."""
+    number = 0
+    try:
+        # Only a line feed ends a line. A line that is no UTF-8 is rejected by itself.
+        with open_text(file, newline="\n") as lines:
+            for number, line in enumerate(lines, start=1):
+                for item in _parse_line(line.encode(errors="surrogateescape")):
+                    yield f"{file}:{number}", item
+    except UnreadableText as error:
+        place = f"{file}:{number + 1}" if number else str(file)
+        yield (
+            place,
+            MalformedBody(f"cannot be read from here on: {error}" if number else str(error)),
+        )
+
+
+def _parse_line(line: bytes) -> Iterator[Item]:
+    """The signal of a line, or its error; nothing for an empty line."""
+    try:
+        items, _ = parse_items(line, "application/x-ndjson")
+    except MalformedBody as error:
+        items = [error]
+    for item in items:
+        is_malformed = isinstance(item, MalformedBody)
+        yield MalformedBody(f"the line is not valid JSON: {item}") if is_malformed else item

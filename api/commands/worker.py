@@ -38,6 +38,8 @@ BACKLOG_SECONDS = 5.0
 CHECKPOINT_SECONDS = 3.0
 KEYS_SECONDS = 3600.0
 """How often keys that were destroyed and restored are destroyed again."""
+MOST_NAMED = 10
+"""How many orders one line of the process log names."""
 NOTICE_SECONDS = 86_400.0
 """How often notices to the owner of the policy are logged."""
 OUTSIDE_PAUSE_SECONDS = 5.0
@@ -145,7 +147,8 @@ def run_payer(working: composition.Desks, stop: threading.Event) -> None:
 
 
 def run_key_destruction(working: composition.Desks, stop: threading.Event) -> None:
-    """Destroy keys that a restored backup brought back, until `stop` is set."""
+    """Destroy keys that a restored backup brought back, and name the orders of which something arrived after
+    their erasure, until `stop` is set."""
     ring = working.key_ring
     assert ring is not None
 
@@ -158,6 +161,12 @@ def run_key_destruction(working: composition.Desks, stop: threading.Event) -> No
             if found:
                 _logger.warning(
                     "destroyed %d keys again: they had come back, as from a backup", found
+                )
+            if later := ring.held_after_erasure(None, "", MOST_NAMED):
+                _logger.warning(
+                    "personal data arrived after the erasure of these orders: %s. "
+                    "`casetrail personal-data after-erasure` lists all.",
+                    ", ".join(later),
                 )
         return False
 

@@ -13,6 +13,7 @@ from litestar import Litestar
 from litestar.enums import ScopeType
 from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 
+from api.http.encoded_orders import keep_encoded_slashes
 from infrastructure.event_loops import THREADS
 
 SMALLEST_BYTES: Final = 1_000
@@ -25,7 +26,8 @@ _STREAMED: Final = b"text/event-stream"
 
 
 class Application(Litestar):
-    """Litestar with all its answers compressed and marked, also those it sends before middleware."""
+    """Litestar with all its answers compressed and marked, also those it sends before middleware, and
+    with encoded slashes in the ids of orders."""
 
     async def __call__(
         self,
@@ -34,6 +36,7 @@ class Application(Litestar):
         send: Send | LifeSpanSend,
     ) -> None:
         if scope["type"] == ScopeType.HTTP:
+            keep_encoded_slashes(scope)
             send = cast(Send, _Outgoing(cast(Scope, scope), cast(Send, send)))
         await super().__call__(scope, receive, send)
 

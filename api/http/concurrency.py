@@ -7,6 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 import litestar
 from litestar.handlers import HTTPRouteHandler
 
+from api.http.encoded_orders import shown_path
 from api.http.parameter_objects import with_parameter_objects
 from application.log.sealing import track_personal_reads
 from domain.permissions import Permission
@@ -48,7 +49,7 @@ def run_and_record_reads(work: Callable[[], R], request: Any, service: Any) -> R
         result = work()
     if orders:
         who = request.user
-        what = f"{request.method} {request.scope['path']}"
+        what = f"{request.method} {shown_path(request.scope['path'])}"
         now = service.desks.clock()
         service.desks.reads.note(now, who.actor.principal, who.person, what, orders)
     return result

@@ -9,6 +9,12 @@ class MalformedBody(CasetrailError):
     explanation = "The body is not what its Content-Type says. `detail` says where."
 
 
+class EncodingNotSupported(CasetrailError):
+    """The body has a Content-Encoding that is not supported."""
+
+    explanation = "Send the body as it is, or packed by gzip with `Content-Encoding: gzip`."
+
+
 class MalformedParameter(CasetrailError):
     """A parameter of the request is not valid."""
 

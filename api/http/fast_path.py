@@ -15,9 +15,10 @@ from litestar import Request, Response
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.params import RawBody
-from litestar.types import ASGIApp, HTTPReceiveMessage, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
+from api.http.body_encoding import replay_message
 from api.http.commands import CommandRequest
 from api.http.query import KEY_PATTERN
 from api.http.responses import JSON_MEDIA_TYPE
@@ -50,7 +51,7 @@ class FastPath(ASGIMiddleware):
         plain = _read_plain_request(scope, message)
         call = self._call(scope, plain) if plain is not None else None
         if call is None:
-            await next_app(scope, _replay_message(message, receive), send)
+            await next_app(scope, replay_message(message, receive), send)
         else:
             await _send_response(await run_in_greenlet(call), send)
 
@@ -96,17 +97,6 @@ def _read_plain_request(scope: Scope, message: Any) -> PlainRequest | None:
         if_match.decode("latin-1") if if_match is not None else None,
         key.decode("latin-1") if key is not None else None,
     )
-
-
-def _replay_message(message: Any, receive: Receive) -> Receive:
-    """A `receive` that starts with the message that was received already."""
-    waiting = [message]
-
-    async def replay() -> HTTPReceiveMessage:
-        found: Any = waiting.pop() if waiting else await receive()
-        return cast(HTTPReceiveMessage, found)
-
-    return cast(Receive, replay)
 
 
 async def _send_response(response: Response[Any], send: Send) -> None:

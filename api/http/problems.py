@@ -105,12 +105,14 @@ STATUS: Mapping[type[CasetrailError], int] = {
     p.PolicyVersionReused: 409,
     y.UnderLegalHold: 409,
     y.CustomerStillServed: 409,
+    y.NothingToErase: 409,
     y.StoredInTheClear: 409,
     e.IdempotencyKeyInFlight: 409,
     c.EvidenceErased: 410,
     c.CaseChanged: 412,
     b.RecoveryChanged: 412,
     e.TooLarge: 413,
+    e.EncodingNotSupported: 415,
     d.Invalid: 422,
     d.SignalIdReused: 422,
     d.SourceReserved: 422,
@@ -169,6 +171,8 @@ def respond(error: CasetrailError, headers: Mapping[str, str] | None = None) -> 
     extra = dict(headers or {})
     if isinstance(error, e.NotAuthenticated):
         extra["WWW-Authenticate"] = error.challenge
+    if isinstance(error, e.EncodingNotSupported):
+        extra["Accept-Encoding"] = "gzip"
     if document["status"] == 503 or isinstance(error, e.IdempotencyKeyInFlight):
         extra["Retry-After"] = "1"
     if isinstance(error, c.CaseChanged | b.RecoveryChanged):

@@ -15,6 +15,7 @@ from api.http.errors import IdempotencyKeyInFlight, IdempotencyKeyReused
 from application.log.event_log import EventLog
 from application.log.recorder import CommandRepeated, CommandRow, StoredCommand
 from domain.errors import CasetrailError
+from domain.orders.signal_body import DEFAULT_SHOP, order_key
 from domain.personal_data import erase_personal
 
 POSITION_HEADER = "Casetrail-Position"
@@ -79,8 +80,13 @@ class KeyedRequest(Struct, frozen=True):
             return None
         whole, without = answer.encoded()
         # The order whose customer's data the answer contains.
-        order = getattr(answer.body, "order", None) if without is not None else None
+        order = _order_key_of(answer.body) if without is not None else None
         return CommandRow(self.who.person, self.key, self.digest, whole, order, without)
+
+
+def _order_key_of(body: object) -> str | None:
+    order = getattr(body, "order", None)
+    return order_key(order, getattr(body, "shop", DEFAULT_SHOP)) if isinstance(order, str) else None
 
 
 def keyed_request_of(

@@ -19,7 +19,8 @@ from litestar.types import (
     Send,
 )
 
-from api.http.errors import TooLarge, Unavailable
+from api.http.body_encoding import read_body
+from api.http.errors import Unavailable
 
 SIGNALS_PATH: Final = "/v1/signals"
 PATIENCE_SECONDS: Final = 120.0
@@ -47,7 +48,7 @@ class SignalForwarding(ASGIMiddleware):
         self._largest_bytes = largest_bytes
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        body = await _read_body(receive, self._largest_bytes)
+        body = await read_body(receive, self._largest_bytes)
         query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
         try:
             answer = await self._client.request(
@@ -80,18 +81,3 @@ class SignalForwarding(ASGIMiddleware):
 def _end_to_end_headers(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
     """The headers of the message, without those of the connection (RFC 9110, 7.6.1)."""
     return ((name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP_HEADERS)
-
-
-async def _read_body(receive: Receive, largest: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return b""  # the client has disconnected
-        parts.append(message["body"])
-        size += len(parts[-1])
-        if size > largest:
-            raise TooLarge(f"more than {largest} bytes")
-        if not message["more_body"]:
-            return b"".join(parts)

@@ -14,6 +14,7 @@ from api.routes.eligibility import who_could
 from api.routes.events import get_events
 from api.routes.evidence import download_evidence, upload_evidence
 from api.routes.health import livez, readyz
+from api.routes.held import list_held
 from api.routes.me import get_me
 from api.routes.orders import get_order, get_timeline, list_orders
 from api.routes.packets import get_decided_packet, get_packet
@@ -64,6 +65,7 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     list_orders,
     get_order,
     get_timeline,
+    list_held,
     get_events,
     get_checkpoint,
     prove_inclusion,

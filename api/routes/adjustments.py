@@ -34,6 +34,7 @@ class AdjustmentLine(Struct, frozen=True):
     id: UUID
     case: UUID
     order: str
+    shop: str
     kind: str
     reason: str
     amount: Money

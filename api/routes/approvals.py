@@ -12,6 +12,7 @@ from msgspec import Meta, Struct, structs
 from api.http.commands import CommandRequest, caller_of
 from api.http.concurrency import get, post
 from api.http.json_keys import require_unique_keys
+from api.http.order_names import order_name
 from api.http.problems import problem_of
 from api.http.query import ListQuery, Page
 from api.http.responses import CommandResponse, KeyedRequest, keyed_request_of
@@ -36,6 +37,7 @@ class ApprovalView(Struct, frozen=True):
     case: UUID
     case_version: int
     order: str
+    shop: str
     queue: str
     adjustment: Adjustment
     missing_approvals: int
@@ -66,11 +68,13 @@ def _no_response(_: Any) -> CommandResponse:
 
 def _view(service: Service, row: AdjustmentRow, case: ExceptionCase, by: Caller) -> ApprovalView:
     adjustment = case.adjustments.get(row.adjustment_id)
+    name = order_name(case.order)
     refusals = service.desks.money.why_not(case, adjustment, by) if adjustment.is_pending else []
     return ApprovalView(
         case=case.id,
         case_version=case.version,
-        order=case.order,
+        order=name.order,
+        shop=name.shop,
         queue=case.queue,
         adjustment=adjustment,
         missing_approvals=adjustment.missing_approvals,

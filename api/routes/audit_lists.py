@@ -27,7 +27,7 @@ from api.routes.trail_page import CSV, write_csv
 from application.audit.access import AccessReview
 from application.audit.access_rows import COLUMNS, review_rows
 from application.audit.provider_statement import StatementComparison, compare_statement
-from domain.adjustments.errors import StatementNotWhole
+from domain.adjustments.provider_statement import statement_period
 from domain.permissions import Permission
 
 ACCESS_QUESTION: Question = next(question for question in QUESTIONS if question.number == 21)
@@ -68,8 +68,7 @@ class StatementParameters(QuestionParameters, frozen=True, kw_only=True):
 def statement_question(body: bytes, provider: str) -> tuple[Question, StatementParameters]:
     """Question 18 about a file. Raises MalformedBody, StatementNotWhole."""
     lines = decode_statement(body)
-    if not lines:
-        raise StatementNotWhole("it has no lines, and so no period")
+    statement_period(lines)
 
     def compare(sources: AnswerSources, given: StatementParameters) -> StatementComparison:
         return compare_statement(sources.reading, given.provider, lines)

@@ -22,7 +22,7 @@ from application.cases.case_desk import CaseDesk
 from application.log.caller import Caller
 from domain.cases.errors import EvidenceErased, EvidenceNotFound
 from domain.cases.events import Resolution
-from domain.cases.evidence import Evidence
+from domain.cases.evidence import Evidence, require_file_names
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.work_commands import DeclareError, HandOff, LinkCase, OpenCase, StartWait
 from domain.permissions import Permission
@@ -84,6 +84,7 @@ def _require_stored_file(service: Service, evidence: Evidence) -> Evidence:
     """The evidence with the type and size of its file. Raises EvidenceNotFound, EvidenceErased."""
     if not evidence.ref.startswith(PREFIX):
         return evidence
+    require_file_names([evidence.ref], "/ref")
     if service.evidence.is_erased(evidence.ref):
         raise EvidenceErased(f"file {evidence.ref}")
     file = service.evidence.about(evidence.ref)

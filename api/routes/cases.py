@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from api.http.commands import CommandRequest
 from api.http.concurrency import get
+from api.http.order_names import SHOP, order_name
 from api.http.query import ListQuery, Page, Sort, etag, given_filters
 from api.http.responses import CommandResponse
 from api.http.service import ServiceDependency
@@ -24,6 +25,7 @@ from domain.cases.evidence import Evidence
 from domain.cases.exception_case import CaseState, ExceptionCase
 from domain.cases.steps import Hold, Task
 from domain.cases.work_events import Link, WaitStarted
+from domain.orders.signal_body import DEFAULT_SHOP
 from domain.permissions import Permission
 from domain.policy.document import Bucket, Severity
 from domain.struct_fields import fill
@@ -45,6 +47,8 @@ class CaseView(Struct, frozen=True):
     id: UUID
     version: int
     order: str
+    shop: str
+    """The shop in which the order's id is unique."""
     kind: str
     bucket: str | None
     """Null, like the queue and the other results of routing, in a past before the routing."""
@@ -75,6 +79,8 @@ class CaseView(Struct, frozen=True):
     hand_offs: int
     escalations: int
     evidence: Sequence[Evidence]
+    unknown_evidence: Sequence[str]
+    """Refs that were cited and named no signal of the order and no stored file at that time."""
     tasks: Sequence[Task]
     """Tasks, each with an owner and a due time."""
     holds: Sequence[Hold]
@@ -95,6 +101,7 @@ def view_of(case: ExceptionCase) -> CaseView:
     assert case.opened_at is not None
     return fill(
         CaseView,
+        order_name(case.order),
         case,
         bucket=routed.bucket if routed else None,
         severity=routed.severity if routed else None,
@@ -134,7 +141,10 @@ def list_cases(
     owner: Annotated[
         str | None, QueryParameter(description="The person or team that owns the case.")
     ] = None,
-    order: Annotated[str | None, QueryParameter()] = None,
+    order: Annotated[
+        str | None, QueryParameter(description="The id of an order; `shop` names its shop.")
+    ] = None,
+    shop: Annotated[str | None, QueryParameter(description=SHOP)] = None,
     due: Annotated[
         datetime | None,
         QueryParameter(description="Something is due by then, or overdue: an RFC 3339 time."),
@@ -153,6 +163,7 @@ def list_cases(
         severity=severity,
         owner=owner,
         order_id=order,
+        shop=shop or (DEFAULT_SHOP if order is not None else None),
     )
     reach = cases_in_scope(listing.authority, Permission.READ_CASES)
     return listing.page(

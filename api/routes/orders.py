@@ -1,7 +1,7 @@
 """Orders: the facts known about each, and its timeline."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -11,6 +11,9 @@ from msgspec import Struct
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
+from api.http.encoded_orders import read_order_id
+from api.http.errors import MalformedParameter
+from api.http.order_names import Shop, key_of
 from api.http.query import ListQuery, Page, Sort, given_filters, require_known_parameters
 from api.http.service import Service, ServiceDependency
 from api.routes.case import AsOf, KnownAt, require_time_limits
@@ -20,19 +23,55 @@ from domain.cases.packet import PacketFact, packet_of
 from domain.errors import OrderNotFound
 from domain.orders.events import ProblemDetected
 from domain.orders.order import Order, order_stream
+from domain.orders.references import TRACKING, parcel_value, tracking_value
+from domain.orders.signal_body import DEFAULT_SHOP, split_order_key
 from domain.orders.signals import Signal, event_time_key
 from domain.permissions import Permission
 from domain.recorded_event import RecordedEvent
-from infrastructure.reports.scope_sql import orders_in_scope
-from projections.orders import OrderRow
+from domain.struct_fields import fill
+from infrastructure.reports.pages import ALL_ROWS, all_of
+from infrastructure.reports.scope_sql import (
+    orders_changed_since,
+    orders_in_scope,
+    orders_named,
+    orders_of_subject,
+)
 
-BY_LAST_SIGNAL: Sort = {"last_signal_at": datetime, "order_id": str}
+BY_LAST_SIGNAL: Sort = {"last_signal_at": datetime, "name": str}
+
+
+class OrderLine(Struct, frozen=True):
+    """An order in the list: its milestones, and how many cases it has had."""
+
+    order_id: str
+    shop: str
+    first_signal_at: datetime
+    last_signal_at: datetime
+    signals: int
+    cases: int
+    tier: str | None
+    promised_date: date | None
+    placed_at: datetime | None
+    placed_by: str | None
+    """The signal (`source/id`) that gave the purchase time, tier and promise."""
+    approved_at: datetime | None
+    handed_over_at: datetime | None
+    delivered_at: datetime | None
+    cancelled_at: datetime | None
+    unavailable_at: datetime | None
+    passed_at: datetime | None
+    """When it passed intake as standard flow."""
+    region: str | None
+    """Where the order ships to."""
+    position: int
+    """The position of the last change."""
 
 
 class OrderView(Struct, frozen=True):
     """An order: its facts with the signals they come from, its signals, and its cases by kind."""
 
     id: str
+    shop: str
     version: int
     facts: Sequence[PacketFact]
     signals: Sequence[Signal]
@@ -41,7 +80,14 @@ class OrderView(Struct, frozen=True):
 
 class Timeline(Struct, frozen=True):
     order: str
+    shop: str
     lines: Sequence[RecordedEvent]
+
+
+ReferenceFilter = Annotated[
+    str | None,
+    QueryParameter(max_length=200, description="Only orders that this reference leads to."),
+]
 
 
 @get("/orders", needs=Permission.READ_ORDERS, summary="List orders")
@@ -49,13 +95,62 @@ def list_orders(
     listing: ListQuery,
     service: ServiceDependency,
     tier: Annotated[str | None, QueryParameter()] = None,
-) -> Response[Page[OrderRow]]:
-    """The order with the latest signal first."""
+    order: Annotated[str | None, QueryParameter(description="The id of an order.")] = None,
+    shop: Annotated[str | None, QueryParameter(description="Only orders of this shop.")] = None,
+    customer: Annotated[
+        str | None,
+        QueryParameter(
+            description="The shop's id of the customer. After an erasure, none are found."
+        ),
+    ] = None,
+    changed_since: Annotated[
+        int | None,
+        QueryParameter(
+            ge=0, description="Only orders that changed after this position of the log."
+        ),
+    ] = None,
+    payment: ReferenceFilter = None,
+    refund: ReferenceFilter = None,
+    dispute: ReferenceFilter = None,
+    order_number: ReferenceFilter = None,
+    fulfilment: ReferenceFilter = None,
+    shipment: ReferenceFilter = None,
+    checkout: ReferenceFilter = None,
+    rma: ReferenceFilter = None,
+    tracking: ReferenceFilter = None,
+    carrier: Annotated[
+        str | None, QueryParameter(max_length=500, description="The carrier of `tracking`.")
+    ] = None,
+) -> Response[Page[OrderLine]]:
+    """The order with the latest signal first. An order must match all filters."""
     listing.wait_for("orders")
-    where = given_filters(tier=tier)
-    reach = orders_in_scope(listing.authority, Permission.READ_ORDERS)
+    named = given_filters(
+        payment=payment,
+        refund=refund,
+        dispute=dispute,
+        order_number=order_number,
+        fulfilment=fulfilment,
+        shipment=shipment,
+        checkout=checkout,
+        rma=rma,
+    )
+    wanted = [(kind, str(value)) for kind, value in named.items()]
+    if tracking is not None:
+        value = parcel_value(tracking, carrier) if carrier else tracking_value(tracking)
+        wanted.append((TRACKING, value))
+    elif carrier is not None:
+        raise MalformedParameter("`carrier` needs `tracking`: send the parcel's tracking code too")
+    reach = all_of(
+        orders_in_scope(listing.authority, Permission.READ_ORDERS),
+        orders_named(wanted),
+        orders_of_subject(service.desks.log.subject_of(customer)) if customer else ALL_ROWS,
+        orders_changed_since(changed_since) if changed_since is not None else ALL_ROWS,
+    )
+    where = given_filters(tier=tier, order_id=order, shop=shop)
     return listing.page(
-        BY_LAST_SIGNAL, lambda after, limit: service.reports.orders(where, after, limit, reach)
+        BY_LAST_SIGNAL,
+        lambda after, limit: service.reports.orders(where, after, limit, reach),
+        lambda row: fill(OrderLine, row),
     )
 
 
@@ -64,20 +159,23 @@ def get_order(
     request: AuthenticatedRequest,
     order_id: FromPath[str],
     service: ServiceDependency,
+    shop: Shop = DEFAULT_SHOP,
     as_of: AsOf = None,
     known_at: KnownAt = None,
 ) -> OrderView:
     """As it is known now. `as_of` limits it to what had happened by then, `known_at` to what was
     recorded by then; they are independent."""
     require_known_parameters(request)
-    order = _order(service, order_id, request.user.authority)
+    key = key_of(order_id, shop)
+    order = _order(service, key, request.user.authority)
     if as_of is not None or known_at is not None:
-        order, _ = service.desks.order_at(order_id, *require_time_limits(as_of, known_at))
+        order, _ = service.desks.order_at(key, *require_time_limits(as_of, known_at))
     readable = _cases_in_scope(
         service, [ref.case for ref in order.cases.values()], request.user.authority
     )
     return OrderView(
-        id=order.id,
+        id=read_order_id(order_id),
+        shop=shop,
         version=order.version,
         facts=packet_of(order),
         signals=sorted(order.signals.values(), key=event_time_key),
@@ -87,24 +185,30 @@ def get_order(
 
 @get("/orders/{order_id:str}/timeline", needs=Permission.READ_ORDERS, summary="Get a timeline")
 def get_timeline(
-    request: AuthenticatedRequest, order_id: FromPath[str], service: ServiceDependency
+    request: AuthenticatedRequest,
+    order_id: FromPath[str],
+    service: ServiceDependency,
+    shop: Shop = DEFAULT_SHOP,
 ) -> Timeline:
     """All log lines about the order and those of its cases that you may read, by position."""
-    order = _order(service, order_id, request.user.authority)
+    require_known_parameters(request)
+    order = _order(service, key_of(order_id, shop), request.user.authority)
     stream = order_stream(order.id)
     trail = service.desks.log.trail(stream)
     found = {line.event.case for line in trail if isinstance(line.event, ProblemDetected)}
     cases = _cases_in_scope(service, found, request.user.authority)
     trails = service.desks.log.trails([stream, *cases])
     lines = sorted((line for t in trails.values() for line in t), key=lambda line: line.position)
-    return Timeline(order=order_id, lines=lines)
+    return Timeline(order=read_order_id(order_id), shop=shop, lines=lines)
 
 
-def _order(service: Service, order_id: str, authority: Authority) -> Order:
-    stream = order_stream(order_id)
+def _order(service: Service, key: str, authority: Authority) -> Order:
+    stream = order_stream(key)
     order = service.desks.orders.current([stream]).get(stream)
     if order is None or not can_read_order(authority, order):
-        raise OrderNotFound(f"no order {order_id}")
+        raise OrderNotFound(
+            f"no order {split_order_key(key)[0]} in the shop {split_order_key(key)[1]}"
+        )
     return order
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
+from api.http.order_names import order_name
 from api.http.query import MOST_ROWS, require_known_parameters
 from api.http.responses import JSON_MEDIA_TYPE
 from api.http.service import ServiceDependency
@@ -68,6 +69,7 @@ class PacketView(Struct, frozen=True):
     between source systems, the messages, and the order's other cases."""
 
     order: str
+    shop: str
     decided_on: Sequence[PacketFact]
     digest: str
     recorded_at: datetime
@@ -96,6 +98,7 @@ def get_packet(
     if known_at is not None:
         trail = lines_until(trail, known_at)
     order_id = trail[0].order or ""
+    name = order_name(order_id)
     line, enriched = next((x, x.event) for x in reversed(trail) if isinstance(x.event, Enriched))
     try:
         order, recorded = service.desks.order_at(order_id, as_of, known_at)
@@ -110,7 +113,9 @@ def get_packet(
             KnownFact(fact.fact, fact.value, fact.sources, fact.event_time, record_time, age)
         )
     reach = cases_in_scope(authority, Permission.READ_CASES)
-    rows = service.reports.cases({"order_id": order_id}, None, MOST_ROWS, reach=reach)
+    rows = service.reports.cases(
+        {"order_id": name.order, "shop": name.shop}, None, MOST_ROWS, reach=reach
+    )
     others = [
         EarlierCase(row.case_id, row.kind, row.state, row.opened_at, row.resolved_at)
         for row in rows
@@ -121,7 +126,8 @@ def get_packet(
         past = [case_of(x) for t in trails.values() if (x := [*recorded_until(t, known_at)])]
         others = [fill(EarlierCase, case, case=case.id) for case in past]
     return PacketView(
-        order=order_id,
+        order=name.order,
+        shop=name.shop,
         decided_on=enriched.packet,
         digest=enriched.digest,
         recorded_at=line.recorded_at,

@@ -16,18 +16,39 @@ from api.composition import Desks
 from api.http.authentication import AuthenticatedRequest
 from api.http.commands import CommandRequest, configure_command_handler
 from api.http.concurrency import get, post, run_and_record_reads
+from api.http.order_names import Shop
 from api.http.query import DEFAULT_LIMIT, Limit, require_known_parameters
 from api.http.responses import CommandResponse
 from api.http.service import Service, ServiceDependency
 from application.log.caller import Caller
-from application.privacy.customer_data import HeldData
+from application.privacy.customer_data import HeldAfterErasure, HeldData
 from application.privacy.privacy_desk import PrivacyDesk, PrivacyResult
+from domain.errors import Fault, Invalid
 from domain.orders.order import order_stream
 from domain.orders.purchase_signals import CustomerId
+from domain.orders.signal_body import DEFAULT_SHOP, OrderId, order_key, split_order_key
 from domain.permissions import Permission
-from domain.privacy import Erasure, ErasureBasis, LegalHold, Reason, Reference
+from domain.privacy import DataSubject, Erasure, ErasureBasis, LegalHold, Reason, Reference
 from domain.struct_fields import fill
 from infrastructure.personal.reads import PersonalRead
+
+
+class SubjectQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A customer, or one order: for a guest, or an order of which only a message is known."""
+
+    customer: CustomerId | None = None
+    """The shop's id of the customer. Send either this or `order`."""
+    order: OrderId | None = None
+    """The shop's id of the order."""
+
+    @property
+    def whose(self) -> DataSubject:
+        """Raises Invalid unless exactly one is given."""
+        if (self.customer is None) == (self.order is None):
+            both = "both are given" if self.order is not None else "both are missing"
+            fault = Fault("/customer", f"send either customer or order: {both}")
+            raise Invalid([fault], "the body")
+        return DataSubject(customer=self.customer, order=self.order)
 
 
 class CustomerQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,34 +56,37 @@ class CustomerQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The shop's id of the customer."""
 
 
-class PlaceLegalHold(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    customer: CustomerId
+class PlaceLegalHold(SubjectQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Reason
     """Why the data must be kept. It is stored for ever, unencrypted: name no person."""
     reference: Reference = ""
 
 
-class ReleaseLegalHold(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    customer: CustomerId
+class ReleaseLegalHold(SubjectQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hold: Annotated[int, Meta(ge=1)]
     reason: Reason
 
 
-class OrderErasure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    customer: CustomerId
+class OrderErasure(SubjectQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
     basis: ErasureBasis
     reference: Reference = ""
     """The number of the request. It is stored for ever, unencrypted."""
 
 
 class PrivacyView(Struct, frozen=True):
-    """The legal holds and erasures of a customer. `record` is the id of the stream; it does not identify
-    the customer."""
+    """The legal holds and erasures of a customer, or of an order without a known customer. `record` is the
+    id of the stream; it does not identify the customer."""
 
     record: UUID
     version: int
     holds: Sequence[LegalHold]
     erasures: Sequence[Erasure]
+
+
+class HeldAfterErasurePage(Struct, frozen=True):
+    items: Sequence[HeldAfterErasure]
+    next_after: str
+    """The `after` of the next page; empty if this page has no items."""
 
 
 class ReadsPage(Struct, frozen=True):
@@ -75,15 +99,33 @@ class ReadsPage(Struct, frozen=True):
 @post(
     "/personal-data/find",
     needs=Permission.MANAGE_PERSONAL_DATA,
-    summary="Find the personal data of a customer",
+    summary="Find the personal data of a customer or of an order",
 )
 def find_personal_data(
-    request: AuthenticatedRequest, service: ServiceDependency, data: JSONBody[CustomerQuery]
+    request: AuthenticatedRequest, service: ServiceDependency, data: JSONBody[SubjectQuery]
 ) -> HeldData:
-    """Every log line with personal data, its texts, files, holds and erasures. This read is recorded."""
-    return run_and_record_reads(
-        lambda: _privacy_desk(service).held(data.customer), request, service
-    )
+    """Every log line with personal data, its texts, files, holds and erasures. `note` says how many texts
+    arrived after an erasure. This read is recorded."""
+    whose = data.whose
+    return run_and_record_reads(lambda: _privacy_desk(service).held(whose), request, service)
+
+
+@get(
+    "/personal-data/after-erasure",
+    needs=Permission.MANAGE_PERSONAL_DATA,
+    summary="List what arrived after erasures",
+)
+def list_held_after_erasure(
+    request: AuthenticatedRequest,
+    service: ServiceDependency,
+    after: Annotated[str, QueryParameter(max_length=120)] = "",
+    limit: Limit = DEFAULT_LIMIT,
+) -> HeldAfterErasurePage:
+    """The orders with personal data that arrived after their erasure, and how many texts; no text itself.
+    Erase each by `order`. Continue with `next_after` as `after`."""
+    require_known_parameters(request)
+    items = _privacy_desk(service).held_after_erasure(after, limit)
+    return HeldAfterErasurePage(items, items[-1].order if items else "")
 
 
 @post(
@@ -98,7 +140,8 @@ def find_reads(
     after: Annotated[int, QueryParameter(ge=0)] = 0,
     limit: Limit = DEFAULT_LIMIT,
 ) -> ReadsPage:
-    """For the orders known to be the customer's. After an erasure, none are known."""
+    """For the customer's orders that hold personal data. After an erasure, these are the ones of which
+    something arrived since."""
     require_known_parameters(request)
     orders = _privacy_desk(service).orders_of(data.customer)
     return _reads_page(service, orders, None, after, limit)
@@ -110,14 +153,17 @@ def find_reads(
 def list_reads(
     request: AuthenticatedRequest,
     service: ServiceDependency,
-    order: Annotated[str | None, QueryParameter(max_length=120)] = None,
+    order: Annotated[str | None, QueryParameter(max_length=200)] = None,
+    shop: Shop = DEFAULT_SHOP,
     person: Annotated[str | None, QueryParameter(max_length=64)] = None,
     after: Annotated[int, QueryParameter(ge=0)] = 0,
     limit: Limit = DEFAULT_LIMIT,
 ) -> ReadsPage:
     """Oldest first. Continue with `next_after` as `after`."""
     require_known_parameters(request)
-    return _reads_page(service, None if order is None else [order], person, after, limit)
+    return _reads_page(
+        service, None if order is None else [order_key(order, shop)], person, after, limit
+    )
 
 
 def _reads_page(
@@ -135,7 +181,7 @@ def explain_no_reads(desks: Desks, orders: Sequence[str] | None, person: str | N
     for order in orders or ():
         # Without decrypting: that would be a read, and recorded.
         if not any(True for _ in desks.recorder.select_streams([order_stream(order)])):
-            return f"No order {order}."
+            return f"No order {split_order_key(order)[0]}."
     if person is not None and desks.people.known(person) is None:
         return f"No person named {person}."
     return "Nobody has read any of it."
@@ -172,13 +218,14 @@ def _command(
 
 PERSONAL_DATA: tuple[HTTPRouteHandler, ...] = (
     find_personal_data,
+    list_held_after_erasure,
     _command(
         "place-legal-hold",
         "holds",
         "Place a legal hold",
-        "While it lasts, no data of the customer is erased.",
+        "While it lasts, no data of the customer or the order is erased.",
         PlaceLegalHold,
-        lambda desk, data, by: desk.hold(data.customer, data.reason, data.reference, by),
+        lambda desk, data, by: desk.hold(data.whose, data.reason, data.reference, by),
     ),
     _command(
         "release-legal-hold",
@@ -186,16 +233,17 @@ PERSONAL_DATA: tuple[HTTPRouteHandler, ...] = (
         "Release a legal hold",
         "",
         ReleaseLegalHold,
-        lambda desk, data, by: desk.release(data.customer, data.hold, data.reason, by),
+        lambda desk, data, by: desk.release(data.whose, data.hold, data.reason, by),
     ),
     _command(
         "erase-personal-data",
         "erasures",
-        "Erase a customer's personal data",
-        "Destroys the keys of the customer's orders and the files of their cases. Decisions, amounts and "
-        "proofs stay. The answer confirms the order; `completed_at` says when it was executed.",
+        "Erase the personal data of a customer or of an order",
+        "Destroys the keys of the customer's orders, or of the one order, and the files of their cases. "
+        "Decisions, amounts and proofs stay. The answer confirms the order; `completed_at` says when it was "
+        "executed. What arrives later has a new key, which a second erasure destroys.",
         OrderErasure,
-        lambda desk, data, by: desk.erase(data.customer, data.basis, data.reference, by),
+        lambda desk, data, by: desk.erase(data.whose, data.basis, data.reference, by),
     ),
     find_reads,
     list_reads,

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from api.http.commands import CommandRequest
 from api.http.concurrency import get, post
-from api.http.errors import MalformedBody
+from api.http.errors import MalformedBody, TooLarge
 from api.http.json_keys import require_unique_keys
 from api.http.query import ListQuery, Page, Prefer, Sort, wait_for_report
 from api.http.responses import CommandResponse
@@ -19,14 +19,17 @@ from api.http.service import Service, ServiceDependency
 from api.routes.trail_page import CSV
 from application.log.caller import Caller
 from application.money.reconciliation import ReconciliationResult, Statement
-from domain.adjustments.provider_statement import StatementLine
+from domain.adjustments.provider_statement import StatementEntry
 from domain.adjustments.reconciliation import CurrencySums, Discrepancy
 from domain.errors import Fault, Invalid
 from domain.permissions import Permission
 from domain.struct_fields import fill
-from infrastructure.payments.local import read_statement
+from infrastructure.encoded_text import GZIP_MAGIC, TextTooLong, UnreadableText, unpack
+from infrastructure.payments.statement_file import read_statement
 from projections.reconciliations import ReconciliationRow
 
+LARGEST_STATEMENT_BYTES = 16 << 20
+"""How large a statement may be when it is unpacked."""
 NEWEST_FIRST: Sort = {"recorded_at": datetime, "reconciliation": UUID}
 
 
@@ -82,12 +85,17 @@ def reconcile(command: CommandRequest, prefer: Prefer = None) -> Response[Reconc
     return command.run(act, lambda result: result, _command_response, is_json=False)
 
 
-def decode_statement(body: bytes) -> Sequence[StatementLine]:
-    """The lines of a statement in CSV. Raises MalformedBody, StatementNotWhole."""
+def decode_statement(body: bytes) -> Sequence[StatementEntry]:
+    """The lines of a statement in CSV, plain or packed by gzip. Raises MalformedBody, TooLarge,
+    StatementNotWhole."""
     try:
-        return read_statement(body.decode())
-    except UnicodeDecodeError as error:
-        raise MalformedBody(f"the file is not UTF-8: {error}") from None
+        return read_statement(
+            unpack(body, LARGEST_STATEMENT_BYTES) if body.startswith(GZIP_MAGIC) else body
+        )
+    except UnreadableText as error:
+        raise MalformedBody(f"the file: {error}") from None
+    except TextTooLong as error:
+        raise TooLarge(f"the file has {error}") from None
 
 
 def _statement(service: Service, body: bytes, kind: str, now: datetime) -> Statement:

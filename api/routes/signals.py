@@ -10,14 +10,16 @@ from msgspec import UNSET, Struct, UnsetType
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import post
+from api.http.order_names import OrderName, order_names
 from api.http.problems import STATUS, problem_of
 from api.http.query import IdempotencyKey
 from api.http.responses import CommandResponse, keyed_request_of
 from api.http.service import ServiceDependency
 from api.http.signal_bodies import Item, parse_items
+from api.routes.held import HeldView, held_view
 from application.log.recorder import CommandRow
 from application.orders.batches import Arrival
-from application.orders.intake import Receipt, SignalOutcome
+from application.orders.receipts import Notice, Receipt, SignalOutcome
 from domain.errors import CasetrailError
 from domain.permissions import Permission
 
@@ -35,8 +37,14 @@ class SignalResult(Struct, frozen=True):
 
     outcome: SignalOutcome
     order: str | UnsetType = UNSET
+    shop: str | UnsetType = UNSET
     signal: str | UnsetType = UNSET
+    orders: Sequence[OrderName] | UnsetType = UNSET
+    """The orders of a signal that several orders share; `order` is the first of them."""
+    held: HeldView | UnsetType = UNSET
     cases: Sequence[AffectedCaseView] | UnsetType = UNSET
+    notices: Sequence[Notice] | UnsetType = UNSET
+    """What is odd about the signal; it was recorded nevertheless."""
     problem: dict[str, Any] | UnsetType = UNSET
 
 
@@ -46,6 +54,7 @@ class SignalResults(Struct, frozen=True):
     recorded: int
     duplicate: int
     refused: int
+    held: int
     items: Sequence[SignalResult]
 
 
@@ -56,7 +65,8 @@ def send_signals(
     body: RawBody,
     key: IdempotencyKey = None,
 ) -> Response[SignalResults]:
-    """One signal, or a batch of up to 1,000 as an array or NDJSON.
+    """One signal, or a batch of up to 1,000 as an array or NDJSON, in UTF-8, or in UTF-16 with a byte order
+    mark. With `Content-Encoding: gzip`, the body is packed; its limit of 1 MiB applies unpacked, too.
 
     A signal is recorded once, however often it is sent. A signal that is refused does not stop the
     others of its batch. A single signal is answered with its result or its problem.
@@ -108,6 +118,7 @@ def _command_response(
             recorded=counts[SignalOutcome.RECORDED],
             duplicate=counts[SignalOutcome.DUPLICATE],
             refused=counts[SignalOutcome.REFUSED],
+            held=counts[SignalOutcome.HELD],
             items=results,
         )
     )
@@ -116,12 +127,20 @@ def _command_response(
 def _signal_result(signal: Item, receipt: Receipt) -> SignalResult:
     assert not isinstance(signal, CasetrailError)
     if receipt.problem is not None:
-        return _refused_result(receipt.problem, signal.order, signal.key)
+        return _refused_result(receipt.problem, signal.order or UNSET, signal.key)
+    named = order_names(receipt.orders)
+    if not named and signal.order:
+        named = [OrderName(signal.order, signal.shop_name)]
+    held = receipt.held if receipt.outcome is SignalOutcome.HELD else None
     return SignalResult(
         outcome=receipt.outcome,
-        order=signal.order,
+        order=named[0].order if named else UNSET,
+        shop=named[0].shop if named else UNSET,
         signal=signal.key,
+        orders=named if len(named) > 1 else UNSET,
+        held=held_view(held) if held is not None else UNSET,
         cases=[AffectedCaseView(case.case, case.kind, case.event) for case in receipt.cases],
+        notices=receipt.notices or UNSET,
     )
 
 

@@ -23,6 +23,7 @@ class TaskView(Struct, frozen=True):
     case: UUID
     task: int
     order: str
+    shop: str
     title: str
     action: str
     owner: str

@@ -1,6 +1,5 @@
 """The trail as CSV for spreadsheets, and as an HTML page to print."""
 
-import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
@@ -8,6 +7,7 @@ from uuid import UUID
 
 from application.cases.trail import PolicyReason, TrailLine
 from domain.policy.decision import Verdict
+from infrastructure.csv_cells import write_rows
 
 CSV = "text/csv"
 HTML = "text/html"
@@ -16,8 +16,6 @@ COLUMNS = (
     *("through", "delegate", "break_glass", "said", "policy", "rule", "verdicts", "evidence"),
     *("packet", "known_and_not_shown", "cause", "declared_wrong_by"),
 )
-_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
-"""Text that makes a spreadsheet evaluate a cell, at its start."""
 _STYLE = """
 :root { color-scheme: light }
 body { font: 11pt/1.4 sans-serif; margin: 2em; color: #000; background: #fff }
@@ -41,11 +39,9 @@ def render_csv(lines: Sequence[TrailLine]) -> str:
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
-    """RFC 4180, with a header; a cell that starts like a formula gets an apostrophe in front."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(columns)
-    writer.writerows([_escape_cell(value) for value in row] for row in rows)
+    """RFC 4180, with a header; a cell that begins like a formula gets an apostrophe in front."""
+    out = io.StringIO(newline="")
+    write_rows(out, columns, rows)
     return out.getvalue()
 
 
@@ -107,12 +103,6 @@ def _csv_row(line: TrailLine) -> Iterator[object]:
 
 def _verdicts(whys: Sequence[PolicyReason]) -> Iterator[str]:
     return (describe_verdict(verdict) for why in whys for verdict in why.verdicts)
-
-
-def _escape_cell(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_FORMULA_PREFIXES):
-        return f"'{value}"
-    return value
 
 
 def _render_row(line: TrailLine) -> str:

@@ -37,6 +37,7 @@ class SlaView(Struct, frozen=True):
 
     case: UUID
     order: str
+    shop: str
     kind: str
     queue: str
     work_type: str

@@ -5,16 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from application.cases.trail import evidence_of
 from domain.cases.events import CaseEvent
-from domain.cases.evidence import is_file_ref
+from domain.cases.evidence import FILE_PREFIX, EvidenceType, is_file_ref
 from domain.cases.work_events import EvidenceAttached
 from domain.orders.events import SignalRecorded
 from domain.recorded_event import RecordedEvent
-
-FILE_PREFIX = "sha256:"
 
 
 class EvidenceUnreadable(Exception):
@@ -52,7 +50,11 @@ class EvidenceStatus(StrEnum):
     IN_THE_LOG = "in_the_log"
     """A signal of the order: its envelope was read now, and has the digest of its leaf."""
     KEPT_ELSEWHERE = "kept_elsewhere"
-    """Not checked: a record of another system, whose bytes were never here."""
+    """Not checked: a record of another system, attached as such, whose bytes were never here."""
+    ARRIVED_LATER = "arrived_later"
+    """Not known when it was cited. A signal or a file has this name now, and its digest."""
+    NOT_FOUND = "not_found"
+    """Cited as evidence, and neither a signal of the order nor an attached record has this name."""
 
 
 _SAYS: Mapping[EvidenceStatus, str] = {
@@ -62,9 +64,11 @@ _SAYS: Mapping[EvidenceStatus, str] = {
     EvidenceStatus.UNREADABLE: "not checked: cannot be read",
     EvidenceStatus.ERASED: "not checked: erased with its customer's data",
     EvidenceStatus.IN_THE_LOG: "unchanged: its envelope was read and has the digest of its leaf",
-    EvidenceStatus.KEPT_ELSEWHERE: "not checked: kept elsewhere",
+    EvidenceStatus.KEPT_ELSEWHERE: "not held here, cannot be checked: kept elsewhere",
+    EvidenceStatus.ARRIVED_LATER: "not known when it was cited: it was recorded later",
+    EvidenceStatus.NOT_FOUND: "not found: no signal of the order and no attached record has this name",
 }
-_BAD = frozenset([EvidenceStatus.CHANGED, EvidenceStatus.MISSING])
+_BAD = frozenset([EvidenceStatus.CHANGED, EvidenceStatus.MISSING, EvidenceStatus.NOT_FOUND])
 _COMPARED = frozenset([EvidenceStatus.UNCHANGED, EvidenceStatus.IN_THE_LOG])
 _IN_SHORT: Mapping[EvidenceStatus, str] = {
     EvidenceStatus.UNCHANGED: "unchanged",
@@ -74,6 +78,8 @@ _IN_SHORT: Mapping[EvidenceStatus, str] = {
     EvidenceStatus.UNREADABLE: "not checked (cannot be read)",
     EvidenceStatus.ERASED: "not checked (erased)",
     EvidenceStatus.KEPT_ELSEWHERE: "not checked (kept elsewhere)",
+    EvidenceStatus.ARRIVED_LATER: "recorded after it was cited",
+    EvidenceStatus.NOT_FOUND: "not found",
 }
 
 
@@ -86,6 +92,8 @@ class EvidencePiece(Struct, frozen=True, kw_only=True):
     """Where it is kept: the evidence store, a position of the log, or the other system's name."""
     cited_by: Sequence[int]
     """The versions of the trail that cite it."""
+    unknown_when_cited: Sequence[int]
+    """Those of the versions at which it named nothing known. What is recorded now may have come later."""
     type: str | None
     title: str | None
     sha256: str | None
@@ -109,11 +117,14 @@ def check_evidence(
 ) -> EvidenceReport:
     """Check every piece that a line of the case cites, in the order of the trail."""
     cited: dict[str, list[int]] = {}
+    unknown: dict[str, list[int]] = {}
     attached: dict[str, EvidenceAttached] = {}
     for line in lines:
         assert isinstance(line.event, CaseEvent)
         for ref in evidence_of(line.event):
             cited.setdefault(ref, []).append(line.version)
+        for ref in getattr(line.event, "unknown_evidence", UNSET) or ():
+            unknown.setdefault(ref, []).append(line.version)
         if isinstance(line.event, EvidenceAttached):
             attached[line.event.evidence.ref] = line.event
     signals = {
@@ -127,18 +138,21 @@ def check_evidence(
         digest, error = None, ""
         try:
             digest = stored.current_digest(ref) if is_file_ref(ref) else None
-            standing = _evidence_status(ref, digest, position, stored)
+            standing = _evidence_status(ref, digest, position, stored, attached.get(ref))
+            if standing in _COMPARED and ref in unknown:
+                standing = EvidenceStatus.ARRIVED_LATER
         except EvidenceUnreadable as unreadable:
             standing, error = EvidenceStatus.UNREADABLE, str(unreadable)
         event = attached.get(ref)
-        where = _where(ref, position)
+        where = _where(ref, position) if standing is not EvidenceStatus.NOT_FOUND else "not known"
         pieces.append(
             EvidencePiece(
                 ref=ref,
                 standing=standing,
-                says=_says(standing, where, position, error),
+                says=_says(standing, where, position, error, unknown.get(ref, ())),
                 where=where,
                 cited_by=versions,
+                unknown_when_cited=unknown.get(ref, ()),
                 type=event.evidence.type if event is not None else None,
                 title=event.evidence.title if event is not None else None,
                 sha256=digest,
@@ -148,7 +162,9 @@ def check_evidence(
     return EvidenceReport(_unchanged(pieces), _in_words(pieces), pieces)
 
 
-def _says(standing: EvidenceStatus, where: str, position: int | None, error: str) -> str:
+def _says(
+    standing: EvidenceStatus, where: str, position: int | None, error: str, unknown: Sequence[int]
+) -> str:
     match standing:
         case EvidenceStatus.KEPT_ELSEWHERE:
             return f"{_SAYS[standing]}, in {where}"
@@ -156,11 +172,17 @@ def _says(standing: EvidenceStatus, where: str, position: int | None, error: str
             return f"{_SAYS[standing]}: {error}"
         case EvidenceStatus.MISSING if position is not None:
             return f"missing: the log has no event at position {position}"
+        case EvidenceStatus.ARRIVED_LATER:
+            return f"{_SAYS[standing]} (cited by version {', '.join(map(str, unknown))})"
     return _SAYS[standing]
 
 
 def _evidence_status(
-    ref: str, digest: str | None, position: int | None, stored: StoredEvidence
+    ref: str,
+    digest: str | None,
+    position: int | None,
+    stored: StoredEvidence,
+    attached: EvidenceAttached | None,
 ) -> EvidenceStatus:
     if position is not None:
         is_same = stored.is_as_recorded(position)
@@ -168,7 +190,9 @@ def _evidence_status(
             return EvidenceStatus.MISSING
         return EvidenceStatus.IN_THE_LOG if is_same else EvidenceStatus.CHANGED
     if not ref.startswith(FILE_PREFIX):
-        return EvidenceStatus.KEPT_ELSEWHERE
+        if attached is not None and attached.evidence.type is EvidenceType.SYSTEM_RECORD:
+            return EvidenceStatus.KEPT_ELSEWHERE
+        return EvidenceStatus.NOT_FOUND
     if digest is not None:
         return EvidenceStatus.UNCHANGED if ref == FILE_PREFIX + digest else EvidenceStatus.CHANGED
     is_erased = is_file_ref(ref) and stored.is_erased(ref)

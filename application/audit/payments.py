@@ -85,12 +85,28 @@ class UnreconciledPayment(Struct, frozen=True, kw_only=True):
     paid_at: datetime
 
 
+class UnknownEvidenceCited(Struct, frozen=True, kw_only=True):
+    """A proposal that cites evidence which named nothing known at that time."""
+
+    adjustment: UUID
+    case: UUID
+    order: str | None
+    position: int
+    recorded_at: datetime
+    who: str
+    state: str
+    not_found: Sequence[str]
+    """The cited refs; question 7 says what is known of them now."""
+
+
 class PaymentCheck(Struct, frozen=True, kw_only=True):
     approved: int
     paid: int
     approved_not_paid: Sequence[UnpaidApproval]
     paid_not_approved: Sequence[UnapprovedPayment]
     """This must be empty."""
+    on_unknown_evidence: Sequence[UnknownEvidenceCited]
+    """Of those that were approved or paid in the period."""
     not_reconciled: Sequence[UnreconciledPayment]
     by_providers: Sequence[StatementReconciliation]
 
@@ -102,6 +118,7 @@ def check_payments(scan: LogScan, period: Period) -> PaymentCheck:
     waiting: list[UnpaidApproval] = []
     unapproved: list[UnapprovedPayment] = []
     unreconciled: list[UnreconciledPayment] = []
+    unknown: list[UnknownEvidenceCited] = []
     for lines in scan.money_trails(statements):
         case = case_of(lines)
         unapproved += [
@@ -110,6 +127,10 @@ def check_payments(scan: LogScan, period: Period) -> PaymentCheck:
         for adjustment in case.adjustments.items:
             at = find_adjustment_times(adjustment.id, lines)
             approved_at, paid_at = at.approved_at, at.executed_at
+            if any(
+                moment is not None and period.holds(moment) for moment in (approved_at, paid_at)
+            ):
+                unknown += _unknown_evidence_cited(adjustment, lines)
             if approved_at is not None and period.holds(approved_at):
                 approved += 1
                 if adjustment.state not in PAID_STATES:
@@ -126,9 +147,23 @@ def check_payments(scan: LogScan, period: Period) -> PaymentCheck:
         paid=paid,
         approved_not_paid=waiting,
         paid_not_approved=sorted(unapproved, key=lambda x: x.position),
+        on_unknown_evidence=sorted(unknown, key=lambda x: x.position),
         not_reconciled=unreconciled,
         by_providers=statements.found,
     )
+
+
+def _unknown_evidence_cited(
+    adjustment: Adjustment, lines: Sequence[RecordedEvent]
+) -> Iterator[UnknownEvidenceCited]:
+    for line in lines:
+        match line.event:
+            case events.AdjustmentProposed(adjustment=adjustment.id) as event:
+                if refs := event.unknown_evidence:
+                    state = adjustment.state
+                    yield fill_from_line(
+                        UnknownEvidenceCited, line, event, state=state, not_found=refs
+                    )
 
 
 class _StatementReconciliations:

@@ -13,6 +13,7 @@ from application.log.event_codec import from_state
 from application.log.event_log import EventLog
 from application.log.sealing import DataKeys
 from application.privacy.privacy_desk import PrivacyDesk
+from domain.orders.signal_body import DEFAULT_SHOP
 from domain.personal_data import personal_texts
 from domain.privacy import Erasure, LegalHold
 from domain.struct_fields import fill
@@ -60,6 +61,7 @@ class PersonalDataRead(Struct, frozen=True, kw_only=True):
     who: str
     what: str
     order: str
+    shop: str = DEFAULT_SHOP
 
 
 def find_personal_data_held(

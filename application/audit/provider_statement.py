@@ -10,7 +10,7 @@ from application.audit.log_scan import LogScan
 from application.cases.history import case_of
 from domain.adjustments import reconciliation
 from domain.adjustments.adjustment import PAID_STATES
-from domain.adjustments.provider_statement import StatementLine
+from domain.adjustments.provider_statement import StatementEntry, statement_period
 from domain.adjustments.reconciliation import CaseAdjustment, CurrencySums, Discrepancy
 from domain.struct_fields import fill
 
@@ -26,12 +26,11 @@ class StatementComparison(Struct, frozen=True, kw_only=True):
 
 
 def compare_statement(
-    scan: LogScan, provider: str, lines: Sequence[StatementLine]
+    scan: LogScan, provider: str, lines: Sequence[StatementEntry]
 ) -> StatementComparison:
     """Compare a statement for the period that it covers. Payments ordered before it may be on an older
     statement."""
-    times = [line.created_at for line in lines]
-    since, until = min(times), max(times)
+    since, until = statement_period(lines)
     named = {line.key for line in lines if line.key}
     ours: dict[str, CaseAdjustment] = {}
     expected: set[str] = set()

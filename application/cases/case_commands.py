@@ -9,6 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
+from application.cases.cited_evidence import CitedEvidence
 from application.log.caller import Caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import DutyRow, DutyTaken, VersionTaken
@@ -44,10 +45,17 @@ class CommandResult(Struct, frozen=True):
 
 
 class CaseCommands:
-    def __init__(self, log: EventLog, cases: Repository[ExceptionCase], staff: RoleMembers) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        cases: Repository[ExceptionCase],
+        staff: RoleMembers,
+        cited: CitedEvidence,
+    ) -> None:
         self.log = log
         self.cases = cases
         self._staff = staff
+        self._cited = cited
 
     def act(
         self,
@@ -67,7 +75,7 @@ class CaseCommands:
         due, now = apply_due_events(case, by.now, self._staff)
         before = [self._due_events_write(case, due, by)] if due else []
         try:
-            events = decide(now)
+            events = self._cited.mark(now, decide(now))
             for event in events:
                 if (duty := duty_of(event)) is not None and _event_actor(event, by) is by.actor:
                     require_no_duty_conflict(now.duties, by.names, duty)

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from application.cases.case_commands import CaseCommands, CommandResult
+from application.cases.cited_evidence import CitedEvidence, FileLookup, assume_stored
 from application.cases.opening import open_by_hand
 from application.log.caller import Caller
 from application.log.event_log import EventLog
@@ -39,9 +40,10 @@ class CaseDesk:
         rulebook: Callable[[], Rulebook],
         staff: RoleMembers,
         authority_of: AuthorityLookup = lambda person, now: FULL_AUTHORITY,
+        is_file_stored: FileLookup = assume_stored,
     ) -> None:
         self._authority_of = authority_of
-        self._commands = CaseCommands(log, cases, staff)
+        self._commands = CaseCommands(log, cases, staff, CitedEvidence(orders, is_file_stored))
         self._act = self._commands.act
         self.case = self._commands.case
         self.trail = self._commands.trail

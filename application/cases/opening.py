@@ -34,7 +34,7 @@ def open_by_hand(
 
     Raises Invalid, OrderNotFound, ProblemHasCase.
     """
-    stream = order_stream(ask.order)
+    stream = order_stream(ask.order_key)
     for _ in range(ATTEMPTS):
         order = orders.current([stream]).get(stream)
         if order is not None and not can_read_order(by.authority, order):
@@ -51,7 +51,7 @@ def open_by_hand(
             order = order.after(event)
         orders.keep(stream, order)
         return result
-    raise TooContended(f"order {ask.order}, {ATTEMPTS} attempts")
+    raise TooContended(f"order {ask.order_key}, {ATTEMPTS} attempts")
 
 
 def _open(
@@ -99,11 +99,11 @@ def _open_without_order(
     """Open a case about an order that no signal has named, or that is out of the caller's scope."""
     opening = open_manually(ask, None, rulebook, by.now)
     for occurrence in range(1, MOST_OCCURRENCES):
-        case_id = case_stream(ask.order, f"{ask.kind}\nby hand", occurrence)
+        case_id = case_stream(ask.order_key, f"{ask.kind}\nby hand", occurrence)
         by = require_may_open(ask, case_id, opening(occurrence), None, by)
         if commands.cases.cached([case_id]):
             continue
-        case = ExceptionCase(id=case_id, order=ask.order)
+        case = ExceptionCase(id=case_id, order=ask.order_key)
         try:
             return commands.record(case, opening(occurrence), by)
         except VersionTaken:

@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from application.log import recorder as log_recorder
 from application.log.event_codec import from_state, to_stored
+from application.log.references import reference_rows
 from application.log.sealing import SealedAppend, Seals
 from domain.people import Actor
 from domain.recorded_event import Event, RecordedEvent
@@ -86,7 +87,14 @@ class EventLog:
             sealed = SealedAppend([to_stored(line) for line in lines], command)
         first = self.recorder.append(
             log_recorder.Append(
-                sealed.events, timers, guards, sealed.command, duties, sealed.keys, sealed.subjects
+                sealed.events,
+                timers,
+                guards,
+                sealed.command,
+                duties,
+                sealed.keys,
+                sealed.subjects,
+                [row for line in lines for row in reference_rows(line)],
             )
         )
         return Appended(first + len(lines) - 1 if lines else first, lines)
@@ -105,6 +113,11 @@ class EventLog:
     def trails(self, streams: Sequence[UUID]) -> dict[UUID, list[RecordedEvent]]:
         """The lines of each stream, oldest first; streams without lines are left out."""
         return self._by_stream(self.recorder.select_streams(streams))
+
+    def keys_of(self, stream: UUID) -> tuple[str, ...]:
+        """The names of the keys that seal lines of this stream."""
+        lines = (from_state(p, state) for p, state in self.recorder.select_streams([stream]))
+        return tuple(dict.fromkeys(line.sealed.key for line in lines if line.sealed is not None))
 
     def tails(self, known: Mapping[UUID, int]) -> dict[UUID, list[RecordedEvent]]:
         """The lines of each stream after its known version; streams without such lines are left out."""

@@ -76,6 +76,14 @@ class SubjectRow(Struct, frozen=True):
     order: str
 
 
+class ReferenceRow(Struct, frozen=True):
+    """A reference (its kind and value) that leads to an order, or that a held signal waits for."""
+
+    kind: str
+    value: str
+    order: str
+
+
 class Append(Struct, frozen=True):
     """Everything that one append stores, in one transaction."""
 
@@ -86,6 +94,7 @@ class Append(Struct, frozen=True):
     duties: Sequence[DutyRow] = ()
     keys: Sequence[KeyRow] = ()
     subjects: Sequence[SubjectRow] = ()
+    references: Sequence[ReferenceRow] = ()
 
 
 class VersionTaken(IntegrityError):
@@ -134,6 +143,14 @@ class LogRecorder(ApplicationRecorder):
     @abstractmethod
     def command(self, principal: str, key: str) -> StoredCommand | None:
         """The stored answer to a command; None if the command was not carried out."""
+
+    @abstractmethod
+    def select_references(self, wanted: Sequence[tuple[str, str]]) -> Sequence[ReferenceRow]:
+        """The orders and held signals of these references, given by kind and value."""
+
+    @abstractmethod
+    def has_held_signals(self) -> bool:
+        """Whether a signal was ever held."""
 
     @abstractmethod
     def select_streams(self, streams: Sequence[UUID]) -> Iterable[tuple[int, bytes]]:

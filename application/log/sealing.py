@@ -17,7 +17,9 @@ from msgspec import Struct, structs
 
 from application.log.event_codec import from_state, to_stored
 from application.log.recorder import CommandRow, KeyRow, StoredCommand, SubjectRow
-from domain.orders.events import SignalRecorded
+from domain.cases.events import CaseDataErased
+from domain.orders.events import OrderDataErased, SignalRecorded
+from domain.orders.held_signals import HeldSignalJoined
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.signal_body import given
 from domain.personal_data import erase_personal, extract_personal, restore_personal
@@ -55,6 +57,9 @@ class DataKeys(Protocol):
     def find(self, refs: Iterable[str]) -> Mapping[str, DataKey]:
         """Those of the keys that still exist, by name. Raises KeyStoreUnavailable."""
 
+    def renew(self, order: str) -> None:
+        """Seal the next text of the order with a new key: the keys so far are destroyed."""
+
 
 class SealedAnswer(Struct, frozen=True, tag_field="kept", tag="sealed"):
     """The stored form of a command's answer that has personal data."""
@@ -86,8 +91,10 @@ class Seals:
         orders = {line.order for line in personal if line.order is not None}
         if command is not None and command.without is not None and command.order is not None:
             orders.add(command.order)
+        joined = [row for line in lines for row in _keys_of_joined(line)]
         if not orders:
-            return SealedAppend([to_stored(line) for line in lines], _seal_answer(command, {}))
+            stored = [to_stored(line) for line in lines]
+            return SealedAppend(stored, _seal_answer(command, {}), joined)
         keys = self._keys.of_orders(orders)
         stored = [
             _seal_line(structs.replace(line, event=event), texts, keys[line.order])
@@ -98,7 +105,7 @@ class Seals:
         return SealedAppend(
             stored,
             _seal_answer(command, keys),
-            [KeyRow(order, key.ref) for order, key in keys.items()],
+            [*(KeyRow(order, key.ref) for order, key in keys.items()), *joined],
             [
                 SubjectRow(self.subject_of(customer), order)
                 for line in personal
@@ -118,6 +125,11 @@ class Seals:
             line = from_state(position, state)
             if line.sealed is not None:
                 closed.append((len(lines), state))
+            elif (
+                isinstance(line.event, OrderDataErased | CaseDataErased) and line.order is not None
+            ):
+                # Each process reads this line before it appends to the order or case again.
+                self._keys.renew(line.order)
             lines.append(line)
         if closed:
             keys = self._keys.find({_sealed_part(lines[n]).key for n, _ in closed})
@@ -151,6 +163,14 @@ def without_read_tracking() -> Iterator[None]:
     """Personal data that is opened inside the context is not tracked: nobody is shown it."""
     with track_personal_reads():
         yield
+
+
+def _keys_of_joined(line: RecordedEvent) -> Iterator[KeyRow]:
+    """The keys of a held signal become keys of the orders that it joins, so that an erasure finds them."""
+    if isinstance(line.event, HeldSignalJoined):
+        for order in line.event.orders:
+            for key in line.event.keys:
+                yield KeyRow(order, key)
 
 
 def _customer_and_order(line: RecordedEvent) -> Iterator[tuple[str, str]]:

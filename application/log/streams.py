@@ -19,6 +19,7 @@ from domain.look_ups.duplicates import CustomerOrders
 from domain.look_ups.events import CustomerOrdered, ProductPriced
 from domain.look_ups.prices import ProductPrices
 from domain.orders.events import OrderEvent
+from domain.orders.held_signals import HeldEvent, HeldSignal, SignalHeld
 from domain.orders.order import Order
 from domain.people import Person, PersonAdded, PersonRecordEvent
 from domain.policy.events import GovernanceEvent, RecheckEvent
@@ -45,6 +46,7 @@ RECONCILIATION: Final = "reconciliation"
 BUILD: Final = "build"
 PRIVACY: Final = "privacy"
 AUDIT: Final = "audit"
+HELD: Final = "held"
 
 History: TypeAlias = CustomerOrders | ProductPrices
 """What arriving orders are compared with. In one repository, so that a batch reads once."""
@@ -85,6 +87,25 @@ def history_after(history: History | None, line: RecordedEvent) -> History:
             return prices.after(event, line.order or "", line.recorded_at)
         case _:
             raise TrailHasGap(f"{line.type} is not an event of this history ({line.stream})")
+
+
+def held_signal_of(lines: Sequence[RecordedEvent]) -> HeldSignal:
+    """The state of a held signal. Raises TrailHasGap for lines of another kind."""
+    first = lines[0]
+    begun = _next_event(0, first, SignalHeld, "a held signal")
+    held = HeldSignal(
+        name=first.order or "",
+        signal=begun.signal,
+        why=begun.why,
+        held_at=first.recorded_at,
+        actor=first.actor,
+        orders=begun.orders,
+    )
+    for line in lines[1:]:
+        held = held.after(
+            _next_event(held.version, line, HeldEvent, "a held signal"), line.recorded_at
+        )
+    return held
 
 
 def governance_after(governance: Governance, line: RecordedEvent) -> Governance:

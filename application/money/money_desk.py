@@ -6,6 +6,7 @@ from uuid import UUID
 from msgspec import structs
 
 from application.cases.case_commands import CaseCommands, CommandResult
+from application.cases.cited_evidence import CitedEvidence, FileLookup, assume_stored
 from application.log.caller import Caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
@@ -56,9 +57,10 @@ class MoneyDesk:
         staff: RoleMembers,
         provider: str | None,
         people: PeopleDesk | None = None,
+        is_file_stored: FileLookup = assume_stored,
     ) -> None:
         self._log = log
-        self._commands = CaseCommands(log, cases, staff)
+        self._commands = CaseCommands(log, cases, staff, CitedEvidence(orders, is_file_stored))
         self._orders = orders
         self._cases = cases
         self._ledgers = ledgers

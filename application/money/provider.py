@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from domain.adjustments.provider_statement import RefundStatus, StatementLine
+from domain.adjustments.provider_statement import RefundStatus, StatementEntry
 from domain.money import Money
 
 RefundReason = Literal["", "requested_by_customer", "duplicate", "fraudulent"]
@@ -59,8 +59,9 @@ class PaymentProvider(Protocol):
         another. Raises OutcomeUnknown.
         """
 
-    def statement(self, since: datetime | None = None) -> Iterator[StatementLine]:
+    def statement(self, since: datetime | None = None) -> Iterator[StatementEntry]:
         """The provider's statement: its refunds, oldest first, from `since` on if it is given.
 
-        It is complete, or OutcomeUnknown is raised before the first line.
+        It is complete, or OutcomeUnknown is raised before the first line. A refund that cannot be read is
+        named in its place, and hides no other.
         """

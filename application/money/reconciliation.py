@@ -16,8 +16,13 @@ from domain.access_errors import NotInScope
 from domain.adjustments import reconciliation
 from domain.adjustments import reconciliation as comparison
 from domain.adjustments.adjustment import PAID_STATES, AdjustmentState
-from domain.adjustments.errors import NoPaymentProvider, Refusal, StatementNotWhole
-from domain.adjustments.provider_statement import StatementLine, statement_digest
+from domain.adjustments.errors import NoPaymentProvider, Refusal
+from domain.adjustments.provider_statement import (
+    StatementEntry,
+    entries_within,
+    statement_digest,
+    statement_period,
+)
 from domain.cases.errors import CaseChanged
 from domain.permissions import Permission
 
@@ -37,7 +42,7 @@ class Statement(Struct, frozen=True):
     provider: str
     since: datetime
     until: datetime
-    lines: Sequence[StatementLine]
+    lines: Sequence[StatementEntry]
     digest: str
     from_file: bool
 
@@ -73,16 +78,14 @@ class ReconciliationDesk:
         provider = self._connected()
         ordered = [at for _, at in self._executed(provider.name, since, until).values()]
         lines = [*provider.statement(min([since, *ordered]) - CLOCK_SKEW)]
-        within = [line for line in lines if since <= line.created_at <= until]
-        return Statement(provider.name, since, until, lines, statement_digest(within), False)
+        digest = statement_digest(entries_within(lines, since, until))
+        return Statement(provider.name, since, until, lines, digest, False)
 
-    def from_file(self, lines: Sequence[StatementLine], digest: str) -> Statement:
+    def from_file(self, lines: Sequence[StatementEntry], digest: str) -> Statement:
         """The statement in a file, for the period from its first to its last line. Raises
         NoPaymentProvider, StatementNotWhole."""
-        if not lines:
-            raise StatementNotWhole("the file has no lines, and so no period")
-        times = [line.created_at for line in lines]
-        return Statement(self._connected().name, min(times), max(times), lines, digest, True)
+        since, until = statement_period(lines)
+        return Statement(self._connected().name, since, until, lines, digest, True)
 
     def reconcile(self, statement: Statement, by: Caller) -> ReconciliationResult:
         """Reconcile the payments that agree and are not reconciled yet, and record the comparison.
@@ -181,7 +184,7 @@ class ReconciliationDesk:
         return self._provider
 
 
-def _adjustment_id(line: StatementLine) -> UUID | None:
+def _adjustment_id(line: StatementEntry) -> UUID | None:
     try:
         return UUID(line.key or "")
     except ValueError:

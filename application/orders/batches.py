@@ -1,14 +1,19 @@
 """Groups a batch of signals by order and by time of arrival."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from msgspec import Struct
 
-from domain.errors import CasetrailError, SignalIdReused, SourceReserved
-from domain.orders.order import Order, is_same_signal
-from domain.orders.signal_body import OWN_SOURCE
+from domain.errors import CasetrailError, Fault, Invalid, SignalIdReused, SourceReserved
+from domain.orders.order import Order
+from domain.orders.references import is_same_statement
+from domain.orders.signal_body import OWN_SOURCE, split_order_key
 from domain.orders.signals import Signal
+
+MOST_AHEAD: Final = timedelta(hours=24)
+"""How far ahead of our clock a source's clock may be."""
 
 
 class Arrival(Struct, frozen=True):
@@ -29,7 +34,8 @@ class OrderBatch(Struct, frozen=True):
 def group_by_order(arrivals: Sequence[Arrival]) -> list[OrderBatch]:
     units: dict[str, OrderBatch] = {}
     for place, arrival in enumerate(arrivals):
-        unit = units.setdefault(arrival.signal.order, OrderBatch(arrival.signal.order, [], []))
+        key = arrival.signal.order_key
+        unit = units.setdefault(key, OrderBatch(key, [], []))
         unit.arrivals.append(arrival)
         unit.places.append(place)
     return list(units.values())
@@ -42,24 +48,43 @@ def group_by_time(unit: OrderBatch) -> list[tuple[datetime, list[int]]]:
     return sorted(groups.items())
 
 
+def find_refusal(signal: Signal, now: datetime, *, is_new: bool = True) -> CasetrailError | None:
+    """Why a signal may not be recorded at `now`; None if it may."""
+    if signal.source == OWN_SOURCE:
+        return SourceReserved(
+            f"{signal.key} has the source {OWN_SOURCE}; send it with another source"
+        )
+    if is_new and signal.event_time - now > MOST_AHEAD:
+        return Invalid(
+            [
+                Fault(
+                    "/event_time",
+                    f"{signal.event_time.isoformat()} is more than 24 hours ahead of our clock "
+                    f"({now.isoformat(timespec='seconds')}): check the source's clock and the offset",
+                )
+            ],
+            "signal",
+        )
+    return None
+
+
 def split_accepted(
-    sent: Sequence[Signal], derived: Iterable[Signal], order: Order
+    sent: Sequence[Signal], derived: Iterable[Signal], order: Order, now: datetime
 ) -> tuple[list[Signal], dict[int, CasetrailError]]:
     """The signals to record, and the error for each that is refused, by its `id()`."""
     accepted: dict[str, Signal] = {}
     refused: dict[int, CasetrailError] = {
-        id(signal): SourceReserved(
-            f"{signal.key} of order {order.id} has the source {OWN_SOURCE}; send it with another source"
-        )
+        id(signal): refusal
         for signal in sent
-        if signal.source == OWN_SOURCE
+        if (refusal := find_refusal(signal, now, is_new=signal.key not in order.signals))
+        is not None
     }
     for signal in (*(signal for signal in sent if id(signal) not in refused), *derived):
         known = order.signals.get(signal.key) or accepted.get(signal.key)
         if known is None:
             accepted[signal.key] = signal
-        elif not is_same_signal(known, signal):
+        elif not is_same_statement(known, signal):
             refused[id(signal)] = SignalIdReused(
-                f"{signal.key} of order {order.id} was recorded with other content; send a new id"
+                f"{signal.key} of order {split_order_key(order.id)[0]} was recorded with other content; send a new id"
             )
     return list(accepted.values()), refused

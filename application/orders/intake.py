@@ -5,29 +5,28 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
-from enum import StrEnum
+from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
-
-from msgspec import Struct
 
 from application.log.event_log import EventLog, Write
 from application.log.recorder import CommandRow, VersionTaken
 from application.log.repository import Repository
-from application.log.writes import known_timer_of, with_next_due, writes_of
-from application.orders.batches import (
-    Arrival,
-    OrderBatch,
-    group_by_order,
-    group_by_time,
-    split_accepted,
-)
+from application.orders.batches import Arrival, OrderBatch, group_by_order, group_by_time
+from application.orders.held import HeldSignals
 from application.orders.look_ups import EMPTY_RESULT, LookUp, LookUpResult, PlacedOrder
+from application.orders.order_decisions import OrderOutcome, decide_order
+from application.orders.order_finder import OrderFinder
 from application.orders.order_locks import NamedLocks
-from domain.cases.detection import CaseDetection
+from application.orders.receipts import AffectedCase as AffectedCase
+from application.orders.receipts import IntakeResult as IntakeResult
+from application.orders.receipts import Receipt as Receipt
+from application.orders.receipts import SignalOutcome as SignalOutcome
+from application.orders.receipts import place_receipts
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import RoleMembers
 from domain.errors import CasetrailError, TooContended
+from domain.orders.held_signals import HELD_PREFIX
 from domain.orders.order import Order, order_stream
 from domain.orders.purchase_signals import OrderPlaced
 from domain.orders.signal_body import OWN_SOURCE
@@ -39,33 +38,6 @@ PAUSE_AFTER_ATTEMPTS = 3
 """After so many lost races with other processes, each attempt first waits for a random time."""
 CONTENTION_BATCHES = 100
 LONGEST_PAUSE_SECONDS = 0.05
-
-
-class SignalOutcome(StrEnum):
-    RECORDED = "recorded"
-    DUPLICATE = "duplicate"
-    REFUSED = "refused"
-
-
-class AffectedCase(Struct, frozen=True):
-    """A case that the signals changed; `event` is the tag of its last new event."""
-
-    case: UUID
-    kind: str
-    event: str
-
-
-class Receipt(Struct, frozen=True):
-    """The outcome of one signal. `cases` are those that its order's signals opened or joined."""
-
-    outcome: SignalOutcome
-    cases: tuple[AffectedCase, ...] = ()
-    problem: CasetrailError | None = None
-
-
-class IntakeResult(Struct, frozen=True):
-    position: int
-    receipts: Sequence[Receipt]
 
 
 class Intake:
@@ -85,6 +57,8 @@ class Intake:
         self._rulebook = rulebook
         self._look_up = look_up
         self._locks = NamedLocks()
+        self._finder = OrderFinder(log, orders)
+        self.held = HeldSignals(log, orders, self._finder, self._held_at_most, self._record_found)
         self._contended = 0
         """How many more batches assume that other processes write to the same orders."""
 
@@ -97,9 +71,73 @@ class Intake:
         """Record a batch, and all that follows from it, in one transaction.
 
         A signal is refused by itself if its id was used with other content, or if its source is our own
-        name. What look-ups find about new orders is recorded with them. `command` makes the row that
-        stores the answer. Raises TooContended, CommandRepeated.
+        name. A signal that names its order by references is held while they lead to none. What look-ups
+        find about new orders is recorded with them. `command` makes the row that stores the answer.
+        Raises TooContended, CommandRepeated.
         """
+        if not all(arrival.signal.order for arrival in arrivals):
+            return self._take_referring(arrivals, actor, command)
+        result = self._record(arrivals, actor, command)
+        self._join_taught(arrivals, result.receipts)
+        return result
+
+    def _take_referring(
+        self,
+        arrivals: Sequence[Arrival],
+        actor: Actor,
+        command: Callable[[Sequence[Receipt]], CommandRow | None] | None,
+    ) -> IntakeResult:
+        """The same for a batch with signals that name their order by references."""
+        for _ in range(ATTEMPTS):
+            assigned = self._finder.assign(arrivals)
+            holding = self.held.hold(arrivals, assigned, actor)
+            place = partial(place_receipts, arrivals, assigned, holding)
+            try:
+                result = self._record(
+                    assigned.arrivals,
+                    actor,
+                    (lambda found, place=place: command(place(found))) if command else None,  # type: ignore[misc]
+                    holding.writes,
+                )
+            except VersionTaken:
+                continue
+            self._join_taught(assigned.arrivals, result.receipts)
+            now = max(arrival.received_at for arrival in arrivals)
+            for held in holding.held.values():
+                # Another process may have told its order since.
+                self.held.join_taught(self.held.join(held, now), now)
+            return IntakeResult(result.position, place(result.receipts))
+        raise TooContended(f"{len(arrivals)} signals, {ATTEMPTS} attempts")
+
+    def _join_taught(self, arrivals: Sequence[Arrival], receipts: Sequence[Receipt]) -> None:
+        """Record the held signals that these new ones lead to their orders."""
+        if self.held.any():
+            recorded = [
+                arrival
+                for arrival, receipt in zip(arrivals, receipts, strict=True)
+                if receipt.outcome is SignalOutcome.RECORDED
+            ]
+            if recorded:
+                now = max(arrival.received_at for arrival in recorded)
+                self.held.join_taught([arrival.signal for arrival in recorded], now)
+
+    def _record_found(
+        self, arrivals: Sequence[Arrival], actor: Actor, extra: Sequence[Write]
+    ) -> list[CasetrailError | None]:
+        return [r.problem for r in self._record(arrivals, actor, None, extra).receipts]
+
+    def _held_at_most(self) -> timedelta | None:
+        references = self._rulebook().document.references
+        return references.held_at_most if references is not None else None
+
+    def _record(
+        self,
+        arrivals: Sequence[Arrival],
+        actor: Actor,
+        command: Callable[[Sequence[Receipt]], CommandRow | None] | None,
+        extra: Sequence[Write] = (),
+    ) -> IntakeResult:
+        """Record signals that name their orders. Raises VersionTaken only if an `extra` write conflicts."""
         units = group_by_order(arrivals)
         self._contended = max(self._contended - 1, 0)
         # Without locks, of several batches about one order or customer only the first append succeeds,
@@ -112,13 +150,15 @@ class Intake:
                 orders, looked_up = self._look_up_new(units)
                 responses = self._respond(units, orders, looked_up, receipts, actor)
                 writes = [write for r in responses for write in r.writes]
-                writes += looked_up.writes
+                writes += [*looked_up.writes, *extra]
                 row = command(receipts) if command else None
                 if not writes and row is None:
                     return IntakeResult(0, receipts)
                 try:
                     appended = self._log.append(writes, row)
                 except VersionTaken:
+                    if extra and not self._are_current(extra):
+                        raise
                     # Other processes write to these orders. For a while, read their new lines first:
                     # that is cheaper than to compute a batch twice.
                     self._contended = CONTENTION_BATCHES
@@ -131,15 +171,20 @@ class Intake:
                 return IntakeResult(appended.position, receipts)
         raise TooContended(f"{len(units)} orders, {ATTEMPTS} attempts")
 
+    def _are_current(self, writes: Sequence[Write]) -> bool:
+        """Whether these streams are still at the versions that the writes were decided on."""
+        tails = self._log.tails({write.stream: write.expected for write in writes})
+        return not any(tails.values())
+
     def _customers(self, units: Sequence[OrderBatch]) -> Iterator[str]:
-        """Lock names of the customers whose orders are compared; no order has such a name."""
+        """Lock names of the customers whose orders are compared; no order's name begins so."""
         wanted = self._rulebook().document.look_ups
         if wanted is not None and wanted.duplicates is not None:
             for unit in units:
                 for arrival in unit.arrivals:
                     signal = arrival.signal
                     if isinstance(signal, OrderPlaced) and signal.customer is not None:
-                        yield f"customer {signal.customer.id}"
+                        yield f"{HELD_PREFIX}customer {signal.customer.id}"
 
     def _look_up_new(
         self, units: Sequence[OrderBatch]
@@ -169,7 +214,7 @@ class Intake:
         for unit in units:
             order = orders.get(order_stream(unit.order)) or Order(id=unit.order)
             outcomes.append(
-                _decide_order(unit, order, cases, looked_up, rulebook, receipts, actor, self._staff)
+                decide_order(unit, order, cases, looked_up, rulebook, receipts, actor, self._staff)
             )
         return outcomes
 
@@ -182,61 +227,6 @@ class Intake:
     def _forget(self, units: Sequence[OrderBatch], outcomes: Sequence[OrderOutcome]) -> None:
         self._orders.forget(order_stream(unit.order) for unit in units)
         self._cases.forget(case for outcome in outcomes for case in outcome.cases)
-
-
-class OrderOutcome(Struct, frozen=True):
-    """What a batch leads to for one order: the writes, and the states after them."""
-
-    stream: UUID
-    order: Order
-    cases: Mapping[UUID, ExceptionCase]
-    changed: Sequence[UUID]
-    writes: Sequence[Write]
-
-
-def _decide_order(
-    unit: OrderBatch,
-    before: Order,
-    cases: Mapping[UUID, ExceptionCase],
-    looked_up: LookUpResult,
-    rulebook: Rulebook,
-    receipts: list[Receipt],
-    actor: Actor,
-    staff: RoleMembers,
-) -> OrderOutcome:
-    order = before
-    due_before = known_timer_of(before, rulebook)
-    own = {ref.case: cases[ref.case] for ref in before.cases.values()}
-    writes: list[Write] = []
-    changed: list[UUID] = []
-    # Arrivals at one moment are decided on together; later ones see what the earlier ones led to.
-    for received_at, places in group_by_time(unit):
-        response = CaseDetection(order, own, rulebook, received_at, staff)
-        sent = [unit.arrivals[n].signal for n in places]
-        fresh, refused = split_accepted(sent, looked_up.about(sent), order)
-        recorded = {signal.key for signal in response.take(fresh)}
-        for n in places:
-            signal = unit.arrivals[n].signal
-            if problem := refused.get(id(signal)):
-                receipts[unit.places[n]] = Receipt(SignalOutcome.REFUSED, problem=problem)
-            elif signal.key in recorded:
-                recorded.discard(signal.key)
-                receipts[unit.places[n]] = Receipt(
-                    SignalOutcome.RECORDED, _affected_cases(response)
-                )
-        cause = f"signal:{unit.arrivals[places[0]].signal.key}"
-        writes += writes_of(response, order, own, cause, received_at, actor)
-        changed += response.case_events
-        order, own = response.order, response.cases
-    writes = with_next_due(writes, due_before, order, rulebook)
-    return OrderOutcome(order_stream(unit.order), order, own, changed, writes)
-
-
-def _affected_cases(response: CaseDetection) -> tuple[AffectedCase, ...]:
-    return tuple(
-        AffectedCase(case_id, response.cases[case_id].kind, str(events[-1].__struct_config__.tag))
-        for case_id, events in response.case_events.items()
-    )
 
 
 def _find_new_orders(

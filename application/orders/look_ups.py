@@ -41,7 +41,7 @@ class LookUpResult(Struct, frozen=True):
 
     def about(self, signals: Iterable[Signal]) -> Iterator[Signal]:
         for signal in signals if self.signals else ():
-            yield from self.signals.get((signal.order, signal.key), ())
+            yield from self.signals.get((signal.order_key, signal.key), ())
 
 
 EMPTY_RESULT = LookUpResult()
@@ -88,7 +88,7 @@ class LookUp:
                 stream, states.get(stream), event, signal, wanted
             )
             if derived is not None:
-                found.setdefault((signal.order, signal.key), []).append(derived)
+                found.setdefault((signal.order_key, signal.key), []).append(derived)
             if is_news:
                 line = _line(stream, states.get(stream), event, order)
                 states[stream] = history_after(states.get(stream), line)
@@ -97,7 +97,7 @@ class LookUp:
             for signal in (order.signal for order in placed):
                 if (address := signal.ship_to) is not None:
                     derived = create_address_checked(signal, self._check_address(address))
-                    found.setdefault((signal.order, signal.key), []).append(derived)
+                    found.setdefault((signal.order_key, signal.key), []).append(derived)
         # A customer's history that was read and not changed must not have changed meanwhile, or two
         # duplicate orders might miss each other.
         writes += [
@@ -152,7 +152,7 @@ def _compare_with_history(
         case None | CustomerOrders(), CustomerOrdered() if wanted.duplicates is not None:
             orders = before or CustomerOrders()
             derived = orders.find_duplicate(placed, event, wanted.duplicates.within)
-            return derived, not orders.contains(event, placed.order)
+            return derived, not orders.contains(event, placed.order_key)
         case None | ProductPrices(), ProductPriced() if wanted.prices is not None:
             prices, over = before or ProductPrices(), wanted.prices.over
             flagged = prices.flagged(placed, event, over, wanted.prices.least_history)
@@ -170,7 +170,7 @@ def _line(
         recorded_at=placed.received_at,
         actor=POLICY_ACTOR,
         event=event,
-        order=placed.signal.order,
+        order=placed.signal.order_key,
         cause=f"signal:{placed.signal.key}",
     )
 

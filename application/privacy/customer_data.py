@@ -15,13 +15,14 @@ from domain.cases.events import CaseDataErased
 from domain.cases.exception_case import ExceptionCase, case_stream
 from domain.orders.events import OrderDataErased
 from domain.orders.order import Order, order_stream
-from domain.personal_data import personal_texts
+from domain.personal_data import ERASED, personal_texts
 from domain.personal_data_errors import CustomerStillServed, StoredInTheClear
 from domain.privacy import PrivacyRecord
+from domain.struct_fields import fill
 
 
 class HeldText(Struct, frozen=True):
-    """A line of the log with personal texts, and the texts."""
+    """A line of the log with personal texts, and those that are not erased."""
 
     stream: UUID
     version: int
@@ -29,16 +30,36 @@ class HeldText(Struct, frozen=True):
     type: str
     recorded_at: datetime
     texts: Sequence[str]
+    order: str
+    after_erasure: bool
+    """It arrived after an erasure of its order."""
 
 
 class HeldData(Struct, frozen=True):
-    """The data held of a customer."""
+    """The data held of a customer, or of one order."""
 
     record: PrivacyRecord
     orders: Sequence[str]
     cases: Sequence[UUID]
     texts: Sequence[HeldText]
     files: Sequence[str]
+    after_erasure: int
+    """How many texts arrived after an erasure."""
+    note: str | None
+    """The same in words, and what to do; null if nothing was erased before."""
+
+
+class HeldAfterErasure(Struct, frozen=True):
+    """An order of which something arrived after its erasure; the texts themselves are not in here."""
+
+    order: str
+    record: UUID
+    """The privacy record with the last erasure of the order."""
+    erased_at: datetime
+    texts: int
+    """0: only stored answers of commands."""
+    last_arrived_at: datetime | None
+    note: str
 
 
 class OrderCustomer(Struct, frozen=True):
@@ -70,14 +91,33 @@ class CustomerData(Struct, frozen=True):
         return tuple(sorted({ref for ref in refs if ref.startswith("sha256:")}))
 
     def texts(self, log: EventLog) -> list[HeldText]:
-        """The lines with personal texts, by position."""
+        """The lines with personal texts that are not erased, by position."""
+        trails = log.trails(self.streams)
+        erased = {
+            line.order: line.position
+            for order in self.orders
+            for line in trails.get(order, ())
+            if isinstance(line.event, OrderDataErased)
+        }
         texts = [
-            HeldText(line.stream, line.version, line.position, line.type, line.recorded_at, found)
-            for lines in log.trails(self.streams).values()
+            fill(HeldText, line, texts=found, order=line.order, after_erasure=line.order in erased)
+            for lines in trails.values()
             for line in lines
-            if (found := personal_texts(line.event))
+            # From the order of an erasure on, its texts are hidden, also while their keys still exist.
+            if line.position > erased.get(line.order, 0)
+            and (found := [text for text in personal_texts(line.event) if text != ERASED])
         ]
         return sorted(texts, key=lambda text: text.position)
+
+    def later_keys(self, log: EventLog, record: UUID, erasure: int) -> set[str]:
+        """The keys that seal only lines after this erasure was ordered."""
+        rows = log.recorder.select_streams(self.streams)
+        lines = [from_state(position, state) for position, state in rows]
+        ordered = OrderDataErased(record=record, erasure=erasure)
+        erased = max((line.position for line in lines if line.event == ordered), default=0)
+        sealed = [(line.position, line.sealed.key) for line in lines if line.sealed is not None]
+        earlier = {key for position, key in sealed if position < erased}
+        return {key for position, key in sealed if position > erased} - earlier
 
     def require_all_closed(self) -> None:
         """Raises CustomerStillServed for an open case, or a live adjustment."""
@@ -115,9 +155,13 @@ class CustomerData(Struct, frozen=True):
 
 
 def load_customer_data(
-    names: Collection[str], orders: Repository[Order], cases: Repository[ExceptionCase]
+    names: Collection[str],
+    orders: Repository[Order],
+    cases: Repository[ExceptionCase],
+    reported: Collection[UUID] = (),
 ) -> CustomerData:
-    """Load the data of a customer with these orders."""
+    """Load the data of a customer with these orders. `reported` are the cases of the orders in the reports:
+    an order does not know the cases that people opened."""
     found = orders.current([order_stream(name) for name in names])
     # The order has the newest case of each kind of problem; its number tells the earlier ones.
     streams = [
@@ -126,4 +170,4 @@ def load_customer_data(
         for kind, ref in order.cases.items()
         for occurrence in range(1, ref.occurrence + 1)
     ]
-    return CustomerData(found, cases.current(streams))
+    return CustomerData(found, cases.current([*dict.fromkeys([*streams, *reported])]))

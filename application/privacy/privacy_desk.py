@@ -1,13 +1,14 @@
-"""Personal data of customers: what is held of one, legal holds, and erasure.
+"""Personal data of customers and of single orders: what is held, legal holds, and erasure.
 
 An erasure has three steps: record the order to erase, with each order and case of the customer, in one append;
 destroy the keys; record that they are destroyed. If it is interrupted, a timer tick continues it.
+
+What arrives after the first step has a new key. The erasure leaves that key, and a second erasure can destroy it.
 """
 
 import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Protocol
 from uuid import UUID
 
 from eventsourcing.persistence import PersistenceError
@@ -17,58 +18,36 @@ from application.log.caller import Caller, system_caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
+from application.log.sealing import without_read_tracking
 from application.log.streams import PRIVACY, privacy_records
 from application.privacy.customer_data import (
     CustomerData,
+    HeldAfterErasure,
     HeldData,
     OrderCustomer,
     load_customer_data,
 )
+from application.privacy.stores import CustomerKeys, EvidenceFiles
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import OrderNotFound, TooContended
 from domain.orders.events import OrderDataErased
 from domain.orders.order import Order, order_stream
 from domain.people import ERASER_ACTOR
-from domain.personal_data_errors import CustomerUnknown, KeyStoreUnavailable
+from domain.personal_data_errors import CustomerUnknown, KeyStoreUnavailable, NothingToErase
 from domain.privacy import (
+    DataSubject,
     Erasure,
     ErasureBasis,
     ErasureCompleted,
     ErasureOrdered,
     PrivacyEvent,
     PrivacyRecord,
+    erasure_id,
+    record_of_order,
 )
 
 ATTEMPTS = 20
 _logger = logging.getLogger("casetrail.privacy")
-
-
-class CustomerKeys(Protocol):
-    """The orders of each customer, and their keys."""
-
-    def subject_of(self, customer: str) -> UUID:
-        """The id of the customer's record. Raises KeyStoreUnavailable."""
-
-    def orders_of(self, subject: UUID) -> list[str]:
-        """The orders of the customer that were not erased."""
-
-    def subject_of_order(self, order: str) -> UUID | None:
-        """The customer of an order; None if that was never recorded, or erased."""
-
-    def destroy(self, subject: UUID, orders: Collection[str]) -> int:
-        """Destroy all keys of these orders; return how many. Raises KeyStoreUnavailable."""
-
-
-class EvidenceFiles(Protocol):
-    """Uploaded evidence files."""
-
-    def attached_elsewhere(
-        self, refs: Collection[str], cases: Collection[UUID]
-    ) -> Collection[str] | None:
-        """Those of the files that other cases use too; None if that is not known yet."""
-
-    def erase(self, refs: Collection[str]) -> int:
-        """Make the files unreadable; return how many there were."""
 
 
 class PrivacyResult(Struct, frozen=True):
@@ -94,49 +73,68 @@ class PrivacyDesk:
         self._keys = keys
         self._files = files
 
-    def held(self, customer: str) -> HeldData:
-        """All personal data held of a customer. Raises CustomerUnknown, KeyStoreUnavailable."""
-        record, names = self._known(customer)
+    def held(self, whose: DataSubject) -> HeldData:
+        """All personal data held of a customer, or of one order, and what arrived after an erasure.
+
+        Raises CustomerUnknown, OrderNotFound, KeyStoreUnavailable.
+        """
+        record, names = self._known(whose)
         theirs = self._load_customer_data(names)
-        return HeldData(record, names, [*theirs.cases], theirs.texts(self._log), theirs.files)
+        texts = theirs.texts(self._log)
+        later = sum(len(one.texts) for one in texts if one.after_erasure)
+        note = _describe_later(record, names, later)
+        files = self._files.not_erased(theirs.files)
+        return HeldData(record, names, [*theirs.cases], texts, files, later, note)
+
+    def held_after_erasure(self, after: str, limit: int) -> list[HeldAfterErasure]:
+        """The orders of which something arrived after their erasure, by order. Raises KeyStoreUnavailable."""
+        found = []
+        with without_read_tracking():
+            for name in self._keys.held_after_erasure(None, after, limit):
+                record = self.record(self._subject_of_order(name))
+                texts = self._load_customer_data([name]).texts(self._log)
+                later = sum(len(one.texts) for one in texts)
+                last = max((one.recorded_at for one in texts), default=None)
+                if erasures := _erasures_of(record, [name]):
+                    at, note = erasures[-1].ordered_at, _describe_later(record, [name], later)
+                    found.append(HeldAfterErasure(name, record.id, at, later, last, note or ""))
+        return found
 
     def customer_of_order(self, order: str) -> OrderCustomer:
         """What is recorded of the customer of an order. Raises OrderNotFound."""
-        lines = self._log.trail(order_stream(order))
-        if not lines:
-            raise OrderNotFound(f"no order {order}")
-        erased = [line.event.record for line in lines if isinstance(line.event, OrderDataErased)]
-        subject = erased[-1] if erased else self._keys.subject_of_order(order)
-        if subject is None:
-            record, names = None, [order]
-        else:
-            record = self.record(subject)
+        subject = self._subject_of_order(order)
+        record, names = self.record(subject), [order]
+        if subject != record_of_order(order):
             gone = {name for erasure in record.erasures for name in erasure.orders}
             names = sorted({order, *gone, *self._keys.orders_of(subject)})
         theirs = self._load_customer_data(names)
-        return OrderCustomer(record, names, [*theirs.cases], theirs.files)
+        is_recorded = record.version > 0 or subject != record_of_order(order)
+        return OrderCustomer(record if is_recorded else None, names, [*theirs.cases], theirs.files)
 
     def orders_of(self, customer: str) -> list[str]:
-        """Raises KeyStoreUnavailable."""
-        return self._keys.orders_of(self._keys.subject_of(customer))
+        """The orders of a customer that hold personal data. Raises KeyStoreUnavailable."""
+        return self._orders_of(self.record(self._keys.subject_of(customer)))
 
-    def hold(self, customer: str, reason: str, reference: str, by: Caller) -> PrivacyResult:
-        """Place a legal hold, also on a customer without orders. Raises KeyStoreUnavailable."""
-        return self._act(customer, by, lambda record: record.hold(reason, reference))
+    def hold(self, whose: DataSubject, reason: str, reference: str, by: Caller) -> PrivacyResult:
+        """Place a legal hold, also on a customer without orders; by order, on the order's customer if that
+        is known. Raises OrderNotFound, KeyStoreUnavailable."""
+        return self._act(whose, by, lambda record: record.hold(reason, reference))
 
-    def release(self, customer: str, hold: int, reason: str, by: Caller) -> PrivacyResult:
-        """Release a legal hold. Raises NoSuchHold, KeyStoreUnavailable."""
-        return self._act(customer, by, lambda record: record.release(hold, reason))
+    def release(self, whose: DataSubject, hold: int, reason: str, by: Caller) -> PrivacyResult:
+        """Release a legal hold. Raises NoSuchHold, OrderNotFound, KeyStoreUnavailable."""
+        return self._act(whose, by, lambda record: record.release(hold, reason))
 
     def erase(
-        self, customer: str, basis: ErasureBasis, reference: str, by: Caller
+        self, whose: DataSubject, basis: ErasureBasis, reference: str, by: Caller
     ) -> PrivacyResult:
-        """Order the erasure of a customer's personal data, and carry it out, now or as soon as possible.
+        """Order the erasure of the personal data of a customer or of one order, and carry it out, now or as
+        soon as possible.
 
-        Raises CustomerUnknown, UnderLegalHold, CustomerStillServed, StoredInTheClear, KeyStoreUnavailable.
+        Raises CustomerUnknown, OrderNotFound, NothingToErase, UnderLegalHold, CustomerStillServed,
+        StoredInTheClear, KeyStoreUnavailable.
         """
         for _ in range(ATTEMPTS):
-            record, names, theirs = self._erasable(customer)
+            record, names, theirs = self._erasable(whose)
             number = len(record.erasures) + 1
             ordered = ErasureOrdered(
                 erasure=number,
@@ -144,7 +142,7 @@ class PrivacyDesk:
                 reference=reference,
                 orders=tuple(names),
                 cases=tuple(theirs.cases),
-                files=theirs.files,
+                files=self._files.not_erased(theirs.files),
             )
             try:
                 result = self._record(
@@ -154,6 +152,8 @@ class PrivacyDesk:
                 continue
             self._orders.forget(theirs.orders)
             self._cases.forget(theirs.cases)
+            for name in names:
+                self._keys.renew(name)
             try:
                 self.tick(record.id, by.now)
             except (KeyStoreUnavailable, PersistenceError) as error:
@@ -161,14 +161,23 @@ class PrivacyDesk:
             return result
         raise TooContended(f"the record of a customer, {ATTEMPTS} attempts")
 
-    def preview_erasure(self, customer: str) -> CustomerData:
+    def preview_erasure(self, whose: DataSubject) -> CustomerData:
         """The orders and cases that `erase` would affect. Raises what `erase` raises."""
-        return self._erasable(customer)[2]
+        return self._erasable(whose)[2]
 
-    def _erasable(self, customer: str) -> tuple[PrivacyRecord, list[str], CustomerData]:
-        record, names = self._known(customer)
-        record.require_no_legal_hold()
+    def _erasable(self, whose: DataSubject) -> tuple[PrivacyRecord, list[str], CustomerData]:
+        record, names = self._known(whose)
+        # An order may have a hold of its own, from before its customer was known.
+        others = {*self._keys.subjects_of(names), *map(record_of_order, names)} - {record.id}
+        for held in (record, *self._records.current([*others]).values()):
+            held.require_no_legal_hold()
         theirs = self._load_customer_data(names)
+        if whose.order is not None and not self._keys.has_keys(whose.order):
+            with without_read_tracking():
+                if not theirs.texts(self._log):
+                    raise NothingToErase(
+                        f"order {whose.order}{_describe_last_erasure(_erasures_of(record, names))}"
+                    )
         theirs.require_all_closed()
         theirs.require_sealed(self._log)
         return record, names, theirs
@@ -182,7 +191,10 @@ class PrivacyDesk:
         shared = self._files.attached_elsewhere(ordered.files, ordered.cases)
         if shared is None:
             return  # not known yet which files other cases use
-        keys = self._keys.destroy(stream, ordered.orders)
+        erasure = erasure_id(stream, ordered.erasure)
+        theirs = self._load_customer_data(ordered.orders)
+        spared = theirs.later_keys(self._log, stream, ordered.erasure)
+        keys = self._keys.destroy(erasure, ordered.orders, spared)
         files = self._files.erase([ref for ref in ordered.files if ref not in shared])
         completed = ErasureCompleted(erasure=ordered.erasure, keys=keys, files=files)
         by = system_caller(ERASER_ACTOR, now, f"erasure:{ordered.erasure}")
@@ -191,26 +203,55 @@ class PrivacyDesk:
         except VersionTaken:
             return  # another process carried it out, or somebody placed a hold too late
 
-    def _known(self, customer: str) -> tuple[PrivacyRecord, list[str]]:
-        subject = self._keys.subject_of(customer)
-        names = self._keys.orders_of(subject)
-        record = self.record(subject)
+    def _known(self, whose: DataSubject) -> tuple[PrivacyRecord, list[str]]:
+        record = self.record(self._subject(whose))
+        names = [whose.order] if whose.order is not None else self._orders_of(record)
         if not names:
             erased = _describe_last_erasure(record.erasures)
             raise CustomerUnknown(f"no order of this customer is known{erased}")
         return record, names
 
+    def _subject(self, whose: DataSubject) -> UUID:
+        if whose.order is not None:
+            return self._subject_of_order(whose.order)
+        assert whose.customer is not None
+        return self._keys.subject_of(whose.customer)
+
+    def _subject_of_order(self, order: str) -> UUID:
+        """The record of the order's customer; the order's own one if no customer is known.
+
+        Raises OrderNotFound.
+        """
+        with without_read_tracking():
+            lines = self._log.trail(order_stream(order))
+        if not lines:
+            raise OrderNotFound(f"no order {order}")
+        erased = [line.event.record for line in lines if isinstance(line.event, OrderDataErased)]
+        own = erased[-1] if erased else record_of_order(order)
+        return self._keys.subject_of_order(order) or own
+
+    def _orders_of(self, record: PrivacyRecord) -> list[str]:
+        """The customer's orders that were not erased, and those of which something arrived since."""
+        known = {*self._keys.orders_of(record.id)}
+        gone = {name for erasure in record.erasures for name in erasure.orders} - known
+        later = self._keys.held_after_erasure(gone, "", len(gone)) if gone else []
+        # An order that names another customer by now is that customer's.
+        mine = (name for name in later if self._keys.subject_of_order(name) in (None, record.id))
+        return sorted({*known, *mine})
+
     def record(self, subject: UUID) -> PrivacyRecord:
-        """The customer's own record of holds and erasures; an empty one if there is none."""
+        """The record of holds and erasures of a customer or an order; an empty one if there is none."""
         return self._records.current([subject]).get(subject) or PrivacyRecord(id=subject)
 
     def _load_customer_data(self, names: Collection[str]) -> CustomerData:
-        return load_customer_data(names, self._orders, self._cases)
+        return load_customer_data(
+            names, self._orders, self._cases, self._files.cases_of(names) if names else ()
+        )
 
     def _act(
-        self, customer: str, by: Caller, decide: Callable[[PrivacyRecord], PrivacyEvent]
+        self, whose: DataSubject, by: Caller, decide: Callable[[PrivacyRecord], PrivacyEvent]
     ) -> PrivacyResult:
-        subject = self._keys.subject_of(customer)
+        subject = self._subject(whose)
         for _ in range(ATTEMPTS):
             record = self.record(subject)
             try:
@@ -225,6 +266,22 @@ class PrivacyDesk:
         after = record.after(event, by.now, by.actor)
         write = by.write(record.id, PRIVACY, record.version, [event], next_due=after.next_due)
         return PrivacyResult(after, self._log.append([write, *also], by.row_of(after)).position)
+
+
+def _erasures_of(record: PrivacyRecord, orders: Collection[str]) -> list[Erasure]:
+    return [one for one in record.erasures if not {*orders}.isdisjoint(one.orders)]
+
+
+def _describe_later(record: PrivacyRecord, orders: Collection[str], texts: int) -> str | None:
+    """What arrived after the last erasure of these orders; None if there was none."""
+    erasures = _erasures_of(record, orders)
+    if not erasures:
+        return None
+    when = f"after the erasure at {erasures[-1].ordered_at:%Y-%m-%dT%H:%M:%SZ}"
+    if not texts:
+        return f"No text arrived {when}."
+    arrived = "1 text" if texts == 1 else f"{texts} texts"
+    return f"{arrived} arrived {when}. Order a second erasure to erase what arrived."
 
 
 def _describe_last_erasure(erasures: Sequence[Erasure]) -> str:

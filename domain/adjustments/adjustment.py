@@ -7,11 +7,12 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID, uuid5
 
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, structs
 
 from domain.adjustments import events
 from domain.adjustments.errors import AdjustmentNotFound
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, LapseCause
+from domain.cases.evidence import UnknownEvidence
 from domain.money import Money
 from domain.people import Actor
 from domain.struct_fields import fill
@@ -76,6 +77,7 @@ class Adjustment(Struct, frozen=True, kw_only=True):
     """The amount that the provider paid, if it is not the ordered one."""
     ended: str | None = None
     """Why it ended unpaid: the reason of the rejection or withdrawal, the lapse cause or the failure."""
+    unknown_evidence: UnknownEvidence = UNSET
 
     @property
     def is_pending(self) -> bool:

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, TypeAlias
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty, LapseCause
-from domain.cases.evidence import EvidenceRef
+from domain.cases.evidence import EvidenceRef, UnknownEvidence
 from domain.money import PositiveMoney
 from domain.people import Role
 from domain.policy.decision import Decision
@@ -71,6 +71,7 @@ class AdjustmentProposed(
     evidence: tuple[EvidenceRef, ...] = ()
     payment: PaymentId | None = None
     note: Note = ""
+    unknown_evidence: UnknownEvidence = UNSET
 
 
 class AdjustmentApproved(

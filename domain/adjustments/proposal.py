@@ -23,7 +23,7 @@ from domain.policy.approvals import CumulativeAmounts, ProposedAdjustment
 from domain.policy.rulebook import Rulebook
 from domain.struct_fields import fill
 
-UNBOUND_FIELDS = ("digest", "lapses_at", "note")
+UNBOUND_FIELDS = ("digest", "lapses_at", "note", "unknown_evidence")
 """The fields of a proposal that an approval is not bound to; it is bound to all others."""
 
 _BOUND_FIELDS = (

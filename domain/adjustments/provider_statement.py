@@ -4,10 +4,12 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct
 
+from domain.adjustments.errors import StatementNotWhole
 from domain.money import Money
 
 
@@ -30,7 +32,48 @@ class StatementLine(Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
-def statement_digest(lines: Iterable[StatementLine]) -> str:
+class UnreadableLine(Struct, frozen=True, kw_only=True):
+    """A line of the statement that cannot be read, and what of it could be."""
+
+    number: int
+    """Its line in the file, with the header as 1; or its place in a list, from 1."""
+    detail: str
+    reference: str = ""
+    key: str | None = None
+    payment: str = ""
+    created_at: datetime | None = None
+
+
+StatementEntry: TypeAlias = StatementLine | UnreadableLine
+
+
+def entries_within(
+    entries: Iterable[StatementEntry], since: datetime, until: datetime
+) -> list[StatementEntry]:
+    """The entries of a period; an entry without a time may be of any."""
+    return [one for one in entries if one.created_at is None or since <= one.created_at <= until]
+
+
+def entries_since(
+    entries: Iterable[StatementEntry], since: datetime | None
+) -> list[StatementEntry]:
+    """The entries from a time on; an entry without a time may be of any."""
+    if since is None:
+        return [*entries]
+    return [one for one in entries if one.created_at is None or one.created_at >= since]
+
+
+def statement_period(entries: Iterable[StatementEntry]) -> tuple[datetime, datetime]:
+    """The times of the first and the last entry. Raises StatementNotWhole if none has a time."""
+    entries = [*entries]
+    times = [one.created_at for one in entries if one.created_at is not None]
+    if not times:
+        wrong = [f"line {e.number}: {e.detail}" for e in entries if isinstance(e, UnreadableLine)]
+        raise StatementNotWhole("; ".join(["it has no lines, and so no period", *wrong[:3]]))
+    return min(times), max(times)
+
+
+def statement_digest(lines: Iterable[StatementEntry]) -> str:
     """SHA-256 of the lines, each as canonical JSON with an end of line."""
     digest = hashlib.sha256()
     for line in lines:

@@ -11,7 +11,13 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain.adjustments.adjustment import PAID_STATES, Adjustment, AdjustmentState
-from domain.adjustments.provider_statement import RefundStatus, StatementLine
+from domain.adjustments.provider_statement import (
+    RefundStatus,
+    StatementEntry,
+    StatementLine,
+    UnreadableLine,
+    entries_within,
+)
 from domain.money import Money
 from domain.texts import Digest, one_line
 
@@ -37,6 +43,8 @@ class DiscrepancyKind(StrEnum):
     PENDING_THERE = "pending_there"
     FAILED_THERE = "failed_there"
     """The log says that it was paid; the provider now says that it failed."""
+    UNREADABLE_LINE = "unreadable_line"
+    """A line of the statement cannot be read, so the statement is not complete."""
     NOT_YOURS = "not_yours"
     """It agrees but was not reconciled: a rule forbids it to the person who reconciles."""
 
@@ -51,6 +59,8 @@ class Discrepancy(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The provider's references."""
     here: Money | None = None
     there: Money | None = None
+    line: int | None = None
+    """The number of a line that cannot be read."""
 
 
 class CurrencySums(Struct, frozen=True):
@@ -100,7 +110,7 @@ class Comparison(Struct, frozen=True):
 
 def compare_statement(
     provider: str,
-    lines: Sequence[StatementLine],
+    entries: Sequence[StatementEntry],
     ours: Mapping[str, CaseAdjustment],
     expected: Collection[str],
     since: datetime,
@@ -108,11 +118,16 @@ def compare_statement(
 ) -> Comparison:
     """Compare statement lines with the adjustments that the log has for them.
 
-    `lines` may begin before the period and end after it, so that a payment near its edge is not
+    `entries` may begin before the period and end after it, so that a payment near its edge is not
     missing. `expected` are the keys paid in the period by the log. `ours` are the adjustments of the
-    expected keys and of the lines' keys.
+    expected keys and of the lines' keys. A line that cannot be read is a discrepancy, and the others are
+    compared.
     """
-    within = [line for line in lines if since <= line.created_at <= until]
+    lines = [one for one in entries if isinstance(one, StatementLine)]
+    of_period = entries_within(entries, since, until)
+    within = [one for one in of_period if isinstance(one, StatementLine)]
+    unreadable = [one for one in of_period if isinstance(one, UnreadableLine)]
+    unreadable_keys = {one.key for one in unreadable}
     by_key: defaultdict[str, list[StatementLine]] = defaultdict(list)
     for line in lines:
         by_key[line.key or ""].append(line)
@@ -125,10 +140,14 @@ def compare_statement(
     ]
     for key in sorted(key for key in keys if key):
         one = ours[key]
-        wrong = list(_find_discrepancies(provider, one, by_key[key]))
+        wrong = list(_find_discrepancies(provider, one, by_key[key], len(unreadable)))
+        if key in unreadable_keys:
+            # Its line is named as unreadable.
+            wrong = [one for one in wrong if one.kind is not DiscrepancyKind.MISSING_THERE]
         found += wrong
-        if not wrong and one.adjustment.state in PAID_STATES:
+        if not wrong and key not in unreadable_keys and one.adjustment.state in PAID_STATES:
             matched.append(one)
+    found += [_unreadable_line(one, ours.get(one.key or "")) for one in unreadable]
     here = [ours[key].adjustment.amount for key in expected if key in ours]
     there = [line.amount for line in within if _is_paid_or_pending(line)]
     agreed = [one.adjustment.amount for one in matched]
@@ -142,7 +161,7 @@ def duty_discrepancy(one: CaseAdjustment, why: str) -> Discrepancy:
 
 
 def _find_discrepancies(
-    provider: str, one: CaseAdjustment, lines: Sequence[StatementLine]
+    provider: str, one: CaseAdjustment, lines: Sequence[StatementLine], unreadable: int
 ) -> Iterator[Discrepancy]:
     """Every difference between the provider's lines of an adjustment and the log."""
     adjustment, kinds = one.adjustment, DiscrepancyKind
@@ -165,7 +184,8 @@ def _find_discrepancies(
     if not is_paid_here:
         return
     if not lines:
-        yield differ(kinds.MISSING_THERE, f"{adjustment.reference} is not on the statement")
+        where = f"lines that could be read; {unreadable} could not" if unreadable else "statement"
+        yield differ(kinds.MISSING_THERE, f"{adjustment.reference} is not on the {where}")
     elif not paid:
         yield differ(kinds.FAILED_THERE, "the provider says that it failed", lines)
     for line in paid:
@@ -190,6 +210,18 @@ def _unknown_refund(line: StatementLine) -> Discrepancy:
         key=line.key,
         references=(line.reference,),
         there=line.amount,
+    )
+
+
+def _unreadable_line(line: UnreadableLine, about: CaseAdjustment | None) -> Discrepancy:
+    return Discrepancy(
+        kind=DiscrepancyKind.UNREADABLE_LINE,
+        detail=f"line {line.number} cannot be read: {line.detail}"[:500],
+        key=line.key,
+        case=about.case if about else None,
+        references=(line.reference,) if line.reference else (),
+        here=about.adjustment.amount if about else None,
+        line=line.number,
     )
 
 

@@ -172,7 +172,7 @@ def reterm(
         raise errors.NoTermsFit(
             f"the policy has no service level for work type {case.routed.work_type}"
         )
-    service, terms = found
+    service, terms = found[0], found[1].pinned()
     before = case.timing.clock.as_of(now)
     moment = ClockChange(at=now, change=ClockChangeKind.RETERMED, terms=terms)
     return work.Retermed(

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from msgspec import UNSET
+
 from domain.adjustments import events as money
 from domain.adjustments.refusals import AttemptRefused
 from domain.cases import events
@@ -14,6 +16,12 @@ from domain.policy.decision import Decision
 
 def describe_event(event: events.CaseEvent | AttemptRefused) -> str:
     """What happened. The reader shows actor, time and rule next to it."""
+    unknown = getattr(event, "unknown_evidence", UNSET)
+    cites = f" It cites evidence that is not known: {_format_list(unknown)}." if unknown else ""
+    return _end_sentence(_describe(event)) + cites if cites else _describe(event)
+
+
+def _describe(event: events.CaseEvent | AttemptRefused) -> str:
     match event:
         case events.CaseDataErased():
             return "Erased the personal data in the trail so far."

@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from domain.adjustments.events import AdjustmentEvent, DutiesConflicted
-from domain.cases.evidence import EvidenceRef
+from domain.cases.evidence import EvidenceRef, UnknownEvidence
 from domain.cases.packet import PacketFact
 from domain.cases.part_events import PartEvent
 from domain.cases.reasons import ResolutionReason, RootCause
@@ -116,6 +116,7 @@ class Resolved(
     resolution: Resolution
     clearing: Decision | None = None
     packet: str | None = None
+    unknown_evidence: UnknownEvidence = UNSET
 
 
 class Reopened(Struct, frozen=True, kw_only=True, gc=False, tag="case.reopened"):

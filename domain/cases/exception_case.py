@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import assert_never
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, structs
 
 from domain.adjustments.adjustment import Adjustments
 from domain.adjustments.events import AdjustmentEvent, DutiesConflicted
@@ -74,6 +74,8 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
     signals_joined: int = 0
     escalations: int = 0
     evidence: tuple[Evidence, ...] = ()
+    unknown_evidence: tuple[str, ...] = ()
+    """What was cited and named nothing known at that time."""
     steps: Steps = Steps()
     """The tasks and holds of the case."""
     links: Mapping[UUID, work.Link] = {}
@@ -184,6 +186,9 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
             self, version=version, timing=timing, duties=duties, ownership=ownership
         )
         now = now._after(event, order, recorded_at, by)
+        if unknown := getattr(event, "unknown_evidence", UNSET):
+            known = dict.fromkeys((*self.unknown_evidence, *unknown))
+            now = structs.replace(now, unknown_evidence=tuple(known))
         if self.adjustments.is_pending or now.adjustments.is_pending:
             return _adjust_lease_for_approval(now, recorded_at)
         return now

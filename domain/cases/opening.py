@@ -206,7 +206,7 @@ def create_routed(
         severity=kind.severity,
         tier=tier,
         service=service[0] if service else None,
-        terms=service[1] if service else None,
+        terms=service[1].pinned() if service else None,
         ladder=rulebook.ladder(routing.queue),
         region=order.facts.address.region if order is not None else None,
     )

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import zip_longest
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.events import (
@@ -120,7 +120,7 @@ def compare_case_decision(
             )
         case Retermed(service=service, terms=terms):
             found = on.rulebook.service(case.routed.work_type, case.tier) if case.routed else None
-            if found != (service, terms):
+            if found != (service, terms.as_in_policy()):
                 yield DecisionDifference("service", service, found[0] if found else NOTHING)
         case _:
             raise TypeError(f"{type(event).__name__} is not a decision of policy")
@@ -220,6 +220,12 @@ def _compare_routing(
     routing = on.rulebook.route(facts, on.order.facts)
     yield from _compare_decisions("decision", event.decision, routing.decision)
     again = create_routed(routing, case.kind, kind, on.rulebook, on.order)
+    if event.terms is not None and again.terms is not None:
+        # Older terms have cut-offs outside of the opening hours, too.
+        cut_offs = event.terms.cut_offs_while_open
+        again = structs.replace(
+            again, terms=structs.replace(again.terms, cut_offs_while_open=cut_offs)
+        )
     for field in ROUTED_FIELDS:
         if getattr(event, field) != getattr(again, field):
             yield DecisionDifference(field, str(getattr(event, field)), str(getattr(again, field)))

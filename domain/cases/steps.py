@@ -13,7 +13,7 @@ from domain.cases import step_events as events
 from domain.cases.errors import HoldNotOurs, StepsOpen, TaskNotOpen
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
 from domain.cases.step_commands import AddTask, PlaceHold
-from domain.clock.calendars import after_business_time
+from domain.clock.open_hours import after_business_time
 from domain.clock.terms import ServiceTerms
 from domain.policy.document import Kind
 from domain.struct_fields import replace_where

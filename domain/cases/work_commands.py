@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from domain.cases.evidence import EvidenceRef
 from domain.cases.work_events import ErrorReason, Link, Party, Version
 from domain.clock.terms import Dependency
-from domain.orders.signal_body import OrderId
+from domain.orders.signal_body import DEFAULT_SHOP, OrderId, ShopName, order_key
 from domain.people import PersonName
 from domain.policy.document_types import Name
 from domain.texts import Note, RequiredNote, one_line
@@ -23,6 +23,8 @@ class CommandRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class OpenCase(CommandRequest, frozen=True, kw_only=True):
     order: OrderId
+    shop: ShopName = DEFAULT_SHOP
+    """The shop in which the order's id is unique."""
     kind: Name
     note: RequiredNote
     """What is wrong, and how it was noticed."""
@@ -30,6 +32,11 @@ class OpenCase(CommandRequest, frozen=True, kw_only=True):
     """Left out, policy routes the case."""
     parts: Annotated[tuple[PartKey, ...], Meta(max_length=1000)] = ()
     """The parts of the order that it is about, such as `parcel:P1`; left out, the whole order."""
+
+    @property
+    def order_key(self) -> str:
+        """The text that names the order in the log."""
+        return order_key(self.order, self.shop)
 
 
 class HandOff(CommandRequest, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from domain.cases.evidence import Evidence, EvidenceRef
+from domain.cases.evidence import Evidence, EvidenceRef, UnknownEvidence
 from domain.cases.step_events import StepEvent, TaskOverdue
 from domain.clock.terms import Dependency, Measure, ServiceTerms
 from domain.policy.document import Automation, Bucket, Ladder, Severity
@@ -71,6 +71,7 @@ class HandedOff(Struct, frozen=True, kw_only=True, gc=False, tag="case.handed_of
     """The next owner's ladder, pinned."""
     lease: timedelta | None = None
     """The lease of `to_person`'s claim."""
+    unknown_evidence: UnknownEvidence = UNSET
 
 
 class WaitStarted(Struct, frozen=True, kw_only=True, gc=False, tag="case.wait_started"):
@@ -99,6 +100,7 @@ class NoteAdded(Struct, frozen=True, kw_only=True, gc=False, tag="case.note_adde
 
 class EvidenceAttached(Struct, frozen=True, kw_only=True, gc=False, tag="case.evidence_attached"):
     evidence: Evidence
+    unknown_evidence: UnknownEvidence = UNSET
 
 
 class EscalationCause(StrEnum):

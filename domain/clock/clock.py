@@ -16,7 +16,6 @@ from typing import assert_never
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from domain.clock.calendars import after_business_time, business_time, next_cut_off
 from domain.clock.local_times import to_utc
 from domain.clock.measure_runs import (
     TIME_RESOLUTION,
@@ -26,6 +25,7 @@ from domain.clock.measure_runs import (
     TimeAttribution,
     time_if_reached,
 )
+from domain.clock.open_hours import after_business_time, business_time, next_cut_off
 from domain.clock.terms import Dependency, Measure, ServiceTerms
 from domain.clock.time_split import NO_TIME, TimeTally, split_seconds
 from domain.struct_fields import fill
@@ -266,7 +266,12 @@ class Clock(Struct, frozen=True, kw_only=True):
         limit, cut_off = self.terms.limit(measure), self.terms.cut_off(measure)
         if cut_off is not None and not run.is_missed(used):
             earliest = self._after(max(NO_TIME, (limit or NO_TIME) - used))
-            due_at = next_cut_off(self.terms.calendar, cut_off, earliest)
+            due_at = next_cut_off(
+                self.terms.calendar,
+                cut_off,
+                earliest,
+                while_open=self.terms.cut_offs_while_open is True,
+            )
             return used + business_time(self.terms.calendar, self._now, due_at), due_at
         if cut_off is not None:
             limit = run.limit

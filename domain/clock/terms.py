@@ -1,10 +1,13 @@
 """The terms of a service clock: how long each measure may take, and what pauses the clock."""
 
+from __future__ import annotations
+
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Final
 
 from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import replace
 
 from domain.clock.calendars import BusinessCalendar
 from domain.errors import Fault
@@ -62,6 +65,18 @@ class ServiceTerms(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_f
 
     The own time is then a minimum. Left out without cut-offs, as older terms have none.
     """
+
+    cut_offs_while_open: bool | UnsetType = UNSET
+    """A cut-off outside of the opening hours is at the closing time before. Left out in older terms, whose
+    cut-offs stay where they are, and in terms without cut-offs."""
+
+    def pinned(self) -> ServiceTerms:
+        """The terms as they are written into a case."""
+        return self if self.by_cut_off is UNSET else replace(self, cut_offs_while_open=True)
+
+    def as_in_policy(self) -> ServiceTerms:
+        """The terms of a case, to be compared with those of a policy."""
+        return replace(self, cut_offs_while_open=UNSET)
 
     def limit(self, measure: Measure) -> timedelta | None:
         limit: timedelta | None = getattr(self, measure)

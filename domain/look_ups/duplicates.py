@@ -16,7 +16,7 @@ from msgspec import Struct, structs
 from domain.look_ups.derived_signals import derived_signal_fields
 from domain.look_ups.events import CustomerOrdered
 from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced
-from domain.orders.signal_body import given
+from domain.orders.signal_body import DEFAULT_SHOP, given, split_order_key
 
 CUSTOMERS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:customers")
 MAX_DUPLICATE_WINDOW: Final = timedelta(days=31)
@@ -52,6 +52,7 @@ def create_customer_ordered(placed: OrderPlaced) -> CustomerOrdered | None:
 class PastOrder(Struct, frozen=True, gc=False, order=True):
     placed_at: datetime
     order: str
+    """Its id, with its shop: the order's name in the log."""
     basket: str
 
 
@@ -71,12 +72,14 @@ class CustomerOrders(Struct, frozen=True, kw_only=True):
         for past in self.past:
             if (
                 past.basket == event.basket
-                and past.order != placed.order
+                and past.order != placed.order_key
                 and abs(past.placed_at - placed.event_time) <= within
             ):
+                other, shop = split_order_key(past.order)
+                named = other if shop == DEFAULT_SHOP else f"{shop}/{other}"
                 return DuplicateSuspected(
-                    **derived_signal_fields(placed, f"duplicate:{past.order}"),
-                    other=past.order,
+                    **derived_signal_fields(placed, f"duplicate:{named}"),
+                    other=other,
                     reason=f"same customer, same basket; the other was placed at "
                     f"{past.placed_at.isoformat()}",
                 )

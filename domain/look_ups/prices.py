@@ -118,7 +118,7 @@ class ProductPrices(Struct, frozen=True, kw_only=True):
         self, placed: OrderPlaced, event: ProductPriced, over: timedelta, least_history: timedelta
     ) -> PriceFlagged | None:
         """A signal that the order's price is below the usual one; None if it is not."""
-        usual = self.usual_price(event.at, placed.order, over, least_history)
+        usual = self.usual_price(event.at, placed.order_key, over, least_history)
         if usual is None or event.price.value >= usual.value:
             return None
         return PriceFlagged(

@@ -167,7 +167,7 @@ def content_of(signals: SignalsByType) -> OrderContent:
     versions: list[OrderPlaced | OrderEdited] = [s for s in placed if s.source == first.source]
     versions += [s for s in signals.get(OrderEdited, []) if s.source == first.source]
     if len(versions) > 1:
-        versions.sort(key=_revision_key)
+        versions.sort(key=revision_key)
     current, by_lines = _fold_versions(first, versions)
     lines = _priced_lines(current)
     total = given(current.total)
@@ -203,7 +203,7 @@ def _fold_versions(
     return current if current is not None else first, by_lines
 
 
-def _revision_key(version: OrderPlaced | OrderEdited) -> tuple[int, Any, datetime, str]:
+def revision_key(version: OrderPlaced | OrderEdited) -> tuple[int, Any, datetime, str]:
     """Counters come before times, since a source that counts does so from its first version."""
     revision = version.revision
     if isinstance(revision, int):

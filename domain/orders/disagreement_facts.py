@@ -1,7 +1,8 @@
 """Facts about systems that hold different values of one field: since when, and the value of each.
 
 Systems lag behind each other, so a policy gives a difference time before it is a problem. The latest
-statement of each system counts, and the time since the newest of these.
+statement of each system counts. The time runs from the moment at which the values last changed: a system
+that repeats a value, or states one that another system holds already, does not restart it.
 """
 
 import re
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Final
 from msgspec import Struct
 
 from domain.orders.fact_metadata import SignalsByType, derived_from
-from domain.orders.systems_of_record import FIELD_OWNERS, StatedField, SystemStated
+from domain.orders.systems_of_record import FIELD_OWNERS, StatedField, System, SystemStated
 
 _SinceFact = Annotated[datetime | None, derived_from(SystemStated)]
 _HeldFact = Annotated[str | None, derived_from(SystemStated)]
@@ -53,7 +54,7 @@ def disagreement_facts(signals: SignalsByType) -> DisagreementFacts:
     for name, field in _FIELDS.items():
         newest = latest_by_system(stated, field)
         differ = values_differ(newest, field)
-        facts[f"{name}_since"] = max(s.event_time for s in newest) if differ else None
+        facts[f"{name}_since"] = _last_change(stated, field) if differ else None
         facts[f"{name}_held"] = _describe_values(newest, field) or None
     return DisagreementFacts(**facts)
 
@@ -65,7 +66,20 @@ def latest_by_system(stated: Iterable[SystemStated], field: StatedField) -> list
 
 
 def values_differ(stated: Iterable[SystemStated], field: StatedField) -> bool:
-    return len({_normalize_value(s.value, field) for s in stated}) > 1
+    return len({normalize_value(s.value, field) for s in stated}) > 1
+
+
+def _last_change(stated: Iterable[SystemStated], field: StatedField) -> datetime | None:
+    """When the set of the values that the systems hold last changed; `stated` is in time order."""
+    held: dict[System, str] = {}
+    changed_at: datetime | None = None
+    for one in stated:
+        if one.field is field:
+            before = {*held.values()}
+            held[one.system] = normalize_value(one.value, field)
+            if {*held.values()} != before:
+                changed_at = one.event_time
+    return changed_at
 
 
 def _describe_values(stated: Iterable[SystemStated], field: StatedField) -> str:
@@ -76,7 +90,7 @@ def _describe_values(stated: Iterable[SystemStated], field: StatedField) -> str:
     )
 
 
-def _normalize_value(value: str, field: StatedField) -> str:
+def normalize_value(value: str, field: StatedField) -> str:
     """Remove what makes no difference: case, spaces, and trailing zeros of an amount."""
     plain = "".join(value.casefold().split())
     return _TRAILING_ZEROS.sub(_strip_trailing_zeros, plain) if field in _AMOUNTS else plain

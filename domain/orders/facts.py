@@ -29,7 +29,9 @@ from domain.orders.goods_parts import (
 )
 from domain.orders.milestone_facts import Milestones, milestones
 from domain.orders.money_ledger import MONEY_FEEDS, OrderMoney, money_of
+from domain.orders.money_parts import charge_parts, dispute_parts, payment_parts, refund_parts
 from domain.orders.parcel_facts import IncidentFacts, ParcelFacts, incident_facts, parcel_facts
+from domain.orders.parcels import PARCEL_SIGNALS
 from domain.orders.parts import OrderParts
 from domain.orders.promise_facts import PromiseFacts, promise_facts
 from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced, OrderRelated
@@ -46,11 +48,11 @@ from domain.personal_data import ERASED
 class OrderFlags(Struct, frozen=True, gc=False):
     placed: Annotated[bool, lasting(OrderPlaced)]
     """The storefront sent the order."""
-    cancelled: Annotated[bool, derived_from(*GOODS_FEEDS)]
+    cancelled: Annotated[bool, derived_from(*CONTENT_FEEDS)]
     """It was cancelled as a whole, or piece by piece."""
     unavailable: Annotated[bool, lasting(StockUnavailable)]
     """A source reported that stock is not available."""
-    handed_over: Annotated[bool, derived_from(*GOODS_FEEDS)]
+    handed_over: Annotated[bool, derived_from(*PARCEL_SIGNALS)]
     """A parcel was handed to its carrier."""
     duplicate_suspected: Annotated[bool, derived_from(DuplicateSuspected, OrderRelated)]
     """A system suspects that it duplicates another order, which it is not related to."""
@@ -139,13 +141,9 @@ _GROUPS: Mapping[str, Callable[[_Basis], Any]] = {
     "customer": _customer,
     "promise": lambda basis: promise_facts(basis.signals, basis.goods),
     "milestones": lambda basis: milestones(basis.signals, basis.goods),
-    "charge": lambda basis: money_facts.charge_facts(basis.signals),
-    "payment": lambda basis: money_facts.payment_facts(
-        basis.signals, money_facts.charge_facts(basis.signals)
-    ),
-    "refund": lambda basis: money_facts.refund_facts(
-        basis.signals, money_facts.charge_facts(basis.signals)
-    ),
+    "charge": lambda basis: money_facts.charge_facts(basis.signals, basis.money),
+    "payment": lambda basis: money_facts.payment_facts(basis.signals, basis.money, basis.goods),
+    "refund": lambda basis: money_facts.refund_facts(basis.signals, basis.money),
     "stock": lambda basis: stock_facts(basis.signals, basis.goods),
     "fraud": lambda basis: fraud_facts(basis.signals),
     "address": lambda basis: address_facts(basis.signals, basis.goods.content),
@@ -224,6 +222,10 @@ def _parts(
         changes["parcel"] = parcel_parts(goods)
     if money_change:
         changes["line"] = line_parts(signals, goods, money)
+        changes["charge"] = charge_parts(goods, money)
+        changes["payment"] = payment_parts(goods, money)
+        changes["refund"] = refund_parts(money)
+        changes["dispute"] = dispute_parts(money)
     if earlier is None or fresh & _RETURNS:
         changes["return_"] = return_parts(signals)
     return structs.replace(known, **changes)

@@ -191,7 +191,7 @@ def _line_part(
         claimed_missing=ClaimKind.MISSING_ITEM in claimed,
         claimed_wrong=ClaimKind.WRONG_ITEM in claimed,
         claimed_not_as_described=ClaimKind.NOT_AS_DESCRIBED in claimed,
-        refunded_too_much=left is not None and left < 0,
+        refunded_too_much=line.id in money.exceeded_lines,
     )
 
 

@@ -15,7 +15,8 @@ from domain.orders.fact_metadata import (
     once_known,
 )
 from domain.orders.goods import Goods
-from domain.orders.goods_parts import GOODS_FEEDS
+from domain.orders.goods_parts import CONTENT_FEEDS, GOODS_FEEDS
+from domain.orders.parcels import PARCEL_SIGNALS
 from domain.orders.payment_signals import (
     PaymentAuthorized,
     PaymentCaptured,
@@ -41,11 +42,11 @@ class Milestones(Struct, frozen=True, gc=False):
     paid_at: Annotated[datetime | None, once_known(PaymentCaptured)]
     allocated_at: Annotated[datetime | None, once_known(StockAllocated)]
     released_at: Annotated[datetime | None, once_known(Released)]
-    handed_over_at: Annotated[datetime | None, derived_from(*GOODS_FEEDS)]
+    handed_over_at: Annotated[datetime | None, derived_from(*PARCEL_SIGNALS)]
     """When the first parcel was handed over, or was first scanned on its way."""
     delivered_at: Annotated[datetime | None, derived_from(*GOODS_FEEDS)]
     """When the last piece that is to be delivered was."""
-    cancelled_at: Annotated[datetime | None, derived_from(*GOODS_FEEDS)]
+    cancelled_at: Annotated[datetime | None, derived_from(*CONTENT_FEEDS)]
     """When the order was cancelled as a whole, or its last piece was."""
     unavailable_at: Annotated[datetime | None, once_known(StockUnavailable)]
     return_requested_at: Annotated[datetime | None, once_known(return_signals.ReturnRequested)]

@@ -1,117 +1,126 @@
-"""Facts about money: the charge, the payments, the refunds."""
+"""Facts about the money of an order: the charge, the payments, the refunds.
 
-import operator
-from collections.abc import Callable
+They read the ledger (`money_ledger.py`). Amounts are in the currency of the charge.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Annotated, Final
 
 from msgspec import Struct
 
-from domain.money import ZERO, Money
-from domain.orders.fact_metadata import (
-    SignalsByType,
-    derived_from,
-    first_event_time,
-    growing,
-    last_event_time,
-    lasting,
-)
+from domain.money import ZERO
+from domain.orders.authorizations import PAYMENT_SIGNALS, last_failure, statements_by_time
+from domain.orders.fact_metadata import SignalsByType, derived_from, first_event_time, growing
+from domain.orders.goods import Goods
+from domain.orders.goods_parts import GOODS_FEEDS
+from domain.orders.money_ledger import MONEY_FEEDS
+from domain.orders.money_structs import OrderMoney, PaymentMoney
 from domain.orders.payment_signals import (
-    PaymentAuthorized,
     PaymentCaptured,
     PaymentFailed,
     PaymentStage,
     RefundIssued,
     RefundRequested,
 )
-from domain.orders.purchase_signals import OrderPlaced, PriceFlagged
+from domain.orders.purchase_signals import OrderEdited, OrderPlaced, PriceFlagged
+from domain.orders.signal_body import given
 
-_CURRENCY: Final = "charge.currency"
-"""The fact that has the currency of these amounts."""
 CAPTURE_NOTICE: Final = timedelta(hours=24)
 """A capture is due this long before its authorization expires."""
+CASH_ON_DELIVERY: Final = "cash_on_delivery"
+ORDER_SIGNALS: Final = (OrderPlaced, OrderEdited)
+MONEY_SIGNALS: Final = (*GOODS_FEEDS, *MONEY_FEEDS)
+_PAID: Final = (*ORDER_SIGNALS, *PAYMENT_SIGNALS)
+_CURRENCY: Final = "charge.currency"
+_order = derived_from(*ORDER_SIGNALS)
+_charge = derived_from(*GOODS_FEEDS, *PAYMENT_SIGNALS, currency=_CURRENCY)
+_paid = derived_from(*_PAID)
+_paid_amount = derived_from(*_PAID, currency=_CURRENCY)
+_amount = derived_from(*MONEY_SIGNALS, currency=_CURRENCY)
+_cancelled = derived_from(*GOODS_FEEDS, *PAYMENT_SIGNALS)
 
 
 class ChargeFacts(Struct, frozen=True, gc=False):
-    total: Annotated[Decimal | None, derived_from(OrderPlaced, currency=_CURRENCY)]
-    """Price and freight of all lines; None while lines are missing."""
-    currency: Annotated[str | None, derived_from(OrderPlaced)]
+    total: Annotated[Decimal | None, _charge]
+    """What the order costs after edits and cancelled pieces; None while lines are missing.
+
+    Of an order that was cancelled as a whole, what it cost before.
+    """
+    currency: Annotated[str | None, _paid]
     below_usual_percent: Annotated[Decimal | None, growing(PriceFlagged)]
     """The most that a price was reported below the usual one."""
-
-
-NO_DEVIATION: Final = Decimal("-Infinity")
-_PAYMENT_FEEDS = (OrderPlaced, PaymentCaptured)
+    unexplained: Annotated[Decimal | None, derived_from(*ORDER_SIGNALS, currency=_CURRENCY)] = None
+    """The source's total less lines, charges, discounts and taxes; None without a total."""
 
 
 class PaymentFacts(Struct, frozen=True, gc=False):
     """Amounts are in the currency of the charge."""
 
-    captured: Annotated[Decimal, growing(*_PAYMENT_FEEDS, currency=_CURRENCY)]
-    """The sum of the captured payments."""
-    received: Annotated[bool, lasting(PaymentCaptured)]
+    captured: Annotated[Decimal, _paid_amount]
+    """The sum of the captures."""
+    received: Annotated[bool, _paid]
     """More than 0 was captured."""
-    tenders_told: Annotated[bool, lasting(OrderPlaced)]
+    tenders_told: Annotated[bool, _order]
     """The checkout named the means of payment."""
-    none_chosen: Annotated[bool, lasting(OrderPlaced)]
-    """The checkout reported that no payment was chosen."""
-    complete: Annotated[bool, lasting(*_PAYMENT_FEEDS)]
-    """All lines are known, and each tender has a payment."""
-    overpaid: Annotated[Decimal | None, growing(*_PAYMENT_FEEDS, currency=_CURRENCY)]
-    """The amount paid above the charge, once complete."""
-    underpaid: Annotated[Decimal | None, growing(*_PAYMENT_FEEDS, currency=_CURRENCY)]
+    none_chosen: Annotated[bool, _cancelled]
+    """The checkout reported that no payment was chosen, and the order is not free."""
+    complete: Annotated[bool, _paid]
+    """All lines are known, and each tender has a payment of which nothing more is to be captured."""
+    overpaid: Annotated[Decimal | None, _amount]
+    """The amount captured above all that was ever charged, and not given back; once complete."""
+    underpaid: Annotated[Decimal | None, _amount]
     """The amount charged above the payments, once complete."""
-    currency_conflict: Annotated[bool, lasting(*_PAYMENT_FEEDS)]
-    """Charge and payments are in several currencies."""
-    difference: Annotated[Decimal | None, derived_from(*_PAYMENT_FEEDS, currency=_CURRENCY)]
-    """|captured − charge| now; None while the charge is not known."""
-    capture_failed: Annotated[bool, lasting(PaymentFailed)]
-    failed_at: Annotated[datetime | None, derived_from(PaymentFailed)]
-    """When a payment last failed."""
-    failure_open: Annotated[
-        bool | None, derived_from(PaymentFailed, PaymentAuthorized, PaymentCaptured)
-    ]
+    currency_conflict: Annotated[bool, _paid]
+    """Charge and payments are in several currencies, and no payment says what it settles."""
+    difference: Annotated[Decimal | None, _amount]
+    """What is overpaid or underpaid now, without what may still be captured; None while the charge is not known."""
+    capture_failed: Annotated[bool, derived_from(PaymentFailed)]
+    failed_at: Annotated[datetime | None, derived_from(*PAYMENT_SIGNALS)]
+    """When the last failure was first stated; the same failure again does not move it."""
+    failure_open: Annotated[bool | None, derived_from(*PAYMENT_SIGNALS)]
     """Nothing was authorized or captured since a payment last failed."""
-    capture_due_at: Annotated[datetime | None, derived_from(PaymentAuthorized, PaymentCaptured)]
+    capture_due_at: Annotated[datetime | None, _paid]
     """A day before the first uncaptured authorization expires."""
+    disputed: Annotated[Decimal, _amount] = ZERO
+    """The amount of disputes that are open or lost."""
+    left: Annotated[Decimal, _amount] = ZERO
+    """Captured, and neither refunded nor to be refunded nor disputed."""
+    invoice_due_at: Annotated[datetime | None, _order] = None
+    """When an order on invoice is to be paid."""
+    open_authorization: Annotated[Decimal, _paid_amount] = ZERO
+    """Authorized, and neither captured nor voided, expired or final."""
+    on_delivery: Annotated[bool, _order] = False
+    """All of it is paid in cash on delivery."""
+    authorization_expires_at: Annotated[datetime | None, _paid] = None
+    """When the first open authorization expires."""
+    to_void_since: Annotated[datetime | None, _cancelled] = None
+    """Since when an authorization of a cancelled order is open: the later of both."""
+    voids_open: Annotated[bool, _cancelled] = False
+    """The order was cancelled, and an authorization of it is open."""
 
 
 class RefundFacts(Struct, frozen=True, gc=False):
-    issued: Annotated[Decimal, growing(RefundIssued, currency=_CURRENCY)]
-    outstanding: Annotated[
-        Decimal, derived_from(PaymentCaptured, RefundIssued, OrderPlaced, currency=_CURRENCY)
-    ]
-    """The amount captured and not refunded."""
+    issued: Annotated[Decimal, _amount]
+    """The sum of the refunds that were issued and did not fail."""
+    outstanding: Annotated[Decimal, _amount]
+    """The amount captured, and neither refunded nor disputed."""
     answered_at: Annotated[datetime | None, derived_from(RefundRequested, RefundIssued)]
     """When the first refund after a request was issued."""
+    due: Annotated[Decimal, _amount] = ZERO
+    """Captured for what was cancelled, edited out, unavailable or returned, and not given back."""
+    requested_open: Annotated[Decimal, _amount] = ZERO
+    """The amount of refunds that were requested and not issued."""
 
 
-def charge_of(order: OrderPlaced) -> Decimal:
-    """The sum of price × quantity + freight over the lines of one signal."""
-    return sum(
-        (
-            line.price.value * line.quantity + (line.freight.value if line.freight else ZERO)
-            for line in order.lines
-        ),
-        ZERO,
-    )
-
-
-def currency_of(order: OrderPlaced) -> str | None:
-    return order.lines[0].price.currency if order.lines else None
-
-
-def charge_facts(signals: SignalsByType) -> ChargeFacts:
-    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
-    complete = next((p for p in placed if p.lines_complete), None)
-    priced = [complete] if complete is not None and complete.lines else placed
-    currency = next((c for p in priced if (c := currency_of(p))), None)
+def charge_facts(signals: SignalsByType, money: OrderMoney) -> ChargeFacts:
     shares = (_below_usual(flag) for flag in signals.get(PriceFlagged, []))
     return ChargeFacts(
-        total=charge_of(complete) if complete else None,
-        currency=currency,
+        total=money.charge_before_cancellation,
+        currency=money.currency if OrderPlaced in signals else None,
         below_usual_percent=max((s for s in shares if s is not None), default=None),
+        unexplained=money.unexplained,
     )
 
 
@@ -127,132 +136,110 @@ def _below_usual(flag: PriceFlagged) -> Decimal | None:
     return share.quantize(Decimal(1), rounding=ROUND_DOWN)
 
 
-def payment_facts(signals: SignalsByType, charge: ChargeFacts) -> PaymentFacts:
-    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
-    captured: list[PaymentCaptured] = signals.get(PaymentCaptured, [])
-    failed_at = last_event_time(signals, PaymentFailed)
-    payments = _amounts_by_payment(captured)
-    currencies = {money.currency for readings in payments for money in readings}
-    currencies.update(c for p in placed if (c := currency_of(p)))
-    now = _sum_payments(payments, _main_currency(charge, captured))
-    tenders = [len(p.tenders) for p in placed if p.tenders is not None]
-    charges = [(charge_of(p), currency_of(p)) for p in placed if p.lines_complete]
-    complete = bool(charges) and bool(tenders) and len(payments) >= min(tenders)
-    overpaid = underpaid = None
-    if complete:
-        worst = [_largest_deviations(charges, payments, min(tenders), c) for c in currencies] or [
-            (ZERO, ZERO)
-        ]
-        overpaid, underpaid = max(over for over, _ in worst), max(under for _, under in worst)
+def payment_facts(signals: SignalsByType, money: OrderMoney, goods: Goods) -> PaymentFacts:
+    current = goods.content.current
+    tenders = _tenders(signals, goods)
+    failure = last_failure(statements_by_time(signals, PAYMENT_SIGNALS))
+    open_ones = [one for one in money.payments if one.is_open]
+    is_complete = _is_complete(money, goods, tenders)
+    terms = given(current.terms) if current is not None else None
+    to_void = _to_void_since(open_ones, money, goods)
+    waiting = _sum(one.open_authorization * (one.rate or 1) for one in open_ones)
+    known = money.charge is not None
+    left = money.captured - money.given_back - money.disputed
+    underpaid = max(money.underpaid - waiting, ZERO)
+    expiries = [one.expires_at for one in open_ones if one.expires_at is not None]
     return PaymentFacts(
-        captured=max((_sum_payments(payments, c, max) for c in currencies), default=ZERO),
-        received=any(capture.amount.value > 0 for capture in captured),
-        tenders_told=bool(tenders),
-        none_chosen=0 in tenders,
-        complete=complete,
-        overpaid=overpaid,
-        underpaid=underpaid,
-        currency_conflict=len(currencies) > 1,
-        difference=None if charge.total is None else abs(now - charge.total),
+        captured=max([money.captured, *_unrated(money, lambda one: one.captured)]),
+        received=any(one.captured > 0 for one in money.payments),
+        tenders_told=tenders is not None,
+        none_chosen=tenders == () and money.charge_before_cancellation != 0,
+        complete=is_complete,
+        overpaid=_overpaid(money) if is_complete and known else None,
+        underpaid=_underpaid(money) if is_complete and known else None,
+        currency_conflict=_has_conflict(signals, money),
+        difference=max(money.overpaid, underpaid) if known else None,
         capture_failed=any(f.stage is PaymentStage.CAPTURE for f in signals.get(PaymentFailed, [])),
-        failed_at=failed_at,
-        failure_open=None if failed_at is None else not _is_secured_since(signals, failed_at),
-        capture_due_at=_capture_due_at(signals.get(PaymentAuthorized, []), captured),
+        failed_at=failure.at if failure is not None else None,
+        failure_open=failure.is_open if failure is not None else None,
+        capture_due_at=min(expiries) - CAPTURE_NOTICE if expiries else None,
+        disputed=money.disputed,
+        left=left - min(money.reserved, max(left, ZERO)),
+        invoice_due_at=terms.due_at if terms is not None else None,
+        open_authorization=waiting,
+        on_delivery=bool(tenders) and all(one == CASH_ON_DELIVERY for one in tenders or ()),
+        authorization_expires_at=min(expiries, default=None),
+        to_void_since=to_void,
+        voids_open=to_void is not None,
     )
 
 
-def _is_secured_since(signals: SignalsByType, moment: datetime) -> bool:
-    secured = (
-        last_event_time(signals, PaymentAuthorized),
-        last_event_time(signals, PaymentCaptured),
-    )
-    return any(at is not None and at >= moment for at in secured)
+def _tenders(signals: SignalsByType, goods: Goods) -> tuple[str, ...] | None:
+    """The means of payment by the order of now, else by the first statement that names them."""
+    current = goods.content.current
+    if current is not None and current.tenders is not None:
+        return current.tenders
+    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
+    return next((one.tenders for one in placed if one.tenders is not None), None)
 
 
-def _capture_due_at(
-    authorized: list[PaymentAuthorized], captured: list[PaymentCaptured]
+def _is_complete(money: OrderMoney, goods: Goods, tenders: Sequence[str] | None) -> bool:
+    """Several captures of one payment are one payment; an open authorization is still to be captured."""
+    paid = [one for one in money.payments if one.captures and not one.is_open]
+    return goods.content.lines_known and tenders is not None and len(paid) >= len(tenders)
+
+
+def _unrated(money: OrderMoney, amount: Callable[[PaymentMoney], Decimal]) -> list[Decimal]:
+    """The sums of the payments of which no rate is known, one for each currency."""
+    sums: dict[str | None, Decimal] = {}
+    for one in money.payments:
+        if one.rate is None or one.rate_assumed:
+            sums[one.currency] = sums.get(one.currency, ZERO) + amount(one)
+    return [*sums.values()]
+
+
+def _has_conflict(signals: SignalsByType, money: OrderMoney) -> bool:
+    if any(one.captures and (one.rate is None or one.rate_assumed) for one in money.payments):
+        return True
+    rated = {one.currency for one in money.payments}
+    captured = {capture.amount.currency for capture in signals.get(PaymentCaptured, ())}
+    return not captured <= {*rated, money.currency}
+
+
+def _overpaid(money: OrderMoney) -> Decimal:
+    """What is overpaid; negative where less was captured than charged."""
+    return money.overpaid or min(money.captured - (money.highest_charge or ZERO), ZERO)
+
+
+def _underpaid(money: OrderMoney) -> Decimal:
+    """What is underpaid; negative where more was captured than charged."""
+    before = money.charge_before_cancellation or ZERO
+    return money.underpaid or min(before - money.captured, ZERO)
+
+
+def _to_void_since(
+    payments: Iterable[PaymentMoney], money: OrderMoney, goods: Goods
 ) -> datetime | None:
-    """The last authorization of each payment counts. A capture without a payment id covers any."""
-    captured_payments = {capture.payment for capture in captured}
-    if None in captured_payments:
+    cancelled_at = goods.cancelled_at
+    if cancelled_at is None or not money.is_cancelled:
         return None
-    newest = {a.payment: a.expires_at for a in authorized}
-    waiting = [
-        at
-        for payment, at in newest.items()
-        if at and not (payment in captured_payments or (payment is None and captured_payments))
-    ]
-    return min(waiting) - CAPTURE_NOTICE if waiting else None
+    found = [max(cancelled_at, one.authorized_at) for one in payments if one.authorized_at]
+    return min(found, default=None)
 
 
-def refund_facts(signals: SignalsByType, charge: ChargeFacts) -> RefundFacts:
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, ZERO)
+
+
+def refund_facts(signals: SignalsByType, money: OrderMoney) -> RefundFacts:
     refunds: list[RefundIssued] = signals.get(RefundIssued, [])
-    captured: list[PaymentCaptured] = signals.get(PaymentCaptured, [])
     requested_at = first_event_time(signals, RefundRequested)
-    issued: dict[str, Decimal] = {}
-    for refund in refunds:
-        if refund.amount is None:
-            continue
-        currency = refund.amount.currency
-        issued[currency] = issued.get(currency, ZERO) + refund.amount.value
-    main = _main_currency(charge, captured)
-    paid = _sum_payments(_amounts_by_payment(captured), main)
     return RefundFacts(
-        issued=max(issued.values(), default=ZERO),
-        outstanding=max(paid - issued.get(main or "", ZERO), ZERO),
+        issued=max([money.given_back, *_unrated(money, lambda one: one.given_back)]),
+        outstanding=max(money.captured - money.given_back - money.disputed, ZERO),
         answered_at=next(
             (r.event_time for r in refunds if requested_at and r.event_time >= requested_at), None
         ),
+        due=money.refund_due,
+        requested_open=money.reserved,
     )
-
-
-def _amounts_by_payment(captured: list[PaymentCaptured]) -> list[list[Money]]:
-    """The reported amounts of each payment, earliest first."""
-    readings: dict[str, list[Money]] = {}
-    for capture in captured:
-        readings.setdefault(capture.payment or capture.key, []).append(capture.amount)
-    return list(readings.values())
-
-
-def _main_currency(charge: ChargeFacts, captured: list[PaymentCaptured]) -> str | None:
-    """The currency of the charge, else of the first payment: sums never mix currencies."""
-    return charge.currency or (captured[0].amount.currency if captured else None)
-
-
-def _sum_payments(
-    payments: list[list[Money]],
-    currency: str | None,
-    choose: Callable[[list[Decimal]], Decimal] = operator.itemgetter(0),
-) -> Decimal:
-    """The sum of one reading of each payment in a currency; `choose` picks it, else the earliest."""
-    total = ZERO
-    for readings in payments:
-        if values := [money.value for money in readings if money.currency == currency]:
-            total += choose(values)
-    return total
-
-
-def _largest_deviations(
-    charges: list[tuple[Decimal, str | None]],
-    payments: list[list[Money]],
-    expected: int,
-    currency: str,
-) -> tuple[Decimal, Decimal]:
-    """The most that payments may be above and below the charge, in one currency.
-
-    Above: the largest reading of each payment minus the smallest charge. Below: the reverse. For the
-    least that was paid, only the `expected` smallest payments count, and a payment that also has a
-    reading in another currency counts as 0. So more signals never make a deviation smaller.
-    """
-    totals = [total for total, charged_in in charges if charged_in in (currency, None)]
-    if not totals:
-        return NO_DEVIATION, NO_DEVIATION
-    most = _sum_payments(payments, currency, max)
-    smallest = [
-        min(money.value for money in readings)
-        if all(money.currency == currency for money in readings)
-        else ZERO
-        for readings in payments
-    ]
-    least = sum(sorted(smallest)[:expected], ZERO)
-    return most - min(totals), max(totals) - least

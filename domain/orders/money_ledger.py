@@ -3,157 +3,243 @@
 Facts, the guard of adjustments, approval sums and reconciliation read these figures and no others.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from enum import StrEnum
 from typing import Final
 
-from msgspec import Struct
+from msgspec import structs
 
 from domain.money import ZERO
-from domain.orders import payment_signals as payments
+from domain.orders.authorizations import PAYMENT_SIGNALS
+from domain.orders.charges import Costs, OrderCharge, charge_of, costs_of, owed_for, versions_before
+from domain.orders.content import OrderContent
+from domain.orders.disputes import DISPUTE_SIGNALS, disputes_of
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.goods import Goods
-from domain.orders.notices import Notice
+from domain.orders.money_structs import (
+    Capture,
+    DisputeMoney,
+    OrderMoney,
+    PaymentMoney,
+    RefundMoney,
+    RefundState,
+)
+from domain.orders.payment_signals import PaymentCaptured
+from domain.orders.payments import payments_of
+from domain.orders.refund_shares import Given, Shares
+from domain.orders.refund_statements import REFUND_SIGNALS
+from domain.orders.refunds import in_order, in_payment, is_line_exceeded, refunds_of
+from domain.orders.return_signals import ReturnReceived
+from domain.orders.signal_body import given
 
-
-class Capture(Struct, frozen=True, kw_only=True):
-    """One capture, by every statement about it."""
-
-    id: str
-    amount: Decimal
-    at: datetime
-    sources: tuple[str, ...]
-    """The keys of its statements."""
-    settles: Decimal | None = None
-    """The amount in the order's currency, where it was taken in another."""
-    assumed: bool = False
-    """Two sources told it without a common id: that they mean one capture is assumed."""
-
-
-class PaymentMoney(Struct, frozen=True, kw_only=True):
-    """One payment. Amounts are in its own currency."""
-
-    id: str
-    currency: str | None = None
-    tender: str | None = None
-    authorized: Decimal | None = None
-    """None if no authorization was stated."""
-    open_authorization: Decimal = ZERO
-    """Authorized, and neither captured nor voided, expired or final."""
-    expires_at: datetime | None = None
-    captures: tuple[Capture, ...] = ()
-    captured: Decimal = ZERO
-    settled: Decimal = ZERO
-    """Captured, in the order's currency, by `settles`, else by the captures' own rate."""
-    given_back: Decimal = ZERO
-    """Refunds that were issued and did not fail."""
-    reserved: Decimal = ZERO
-    """Refunds that were requested and not issued."""
-    disputed: Decimal = ZERO
-    """Disputes that are open or lost."""
-    failed_at: datetime | None = None
-    """When its last failure was first stated."""
-
-    @property
-    def left(self) -> Decimal:
-        """What may still be given back of it."""
-        return self.captured - self.given_back - self.reserved - self.disputed
-
-
-class RefundState(StrEnum):
-    REQUESTED = "requested"
-    ISSUED = "issued"
-    FAILED = "failed"
-
-
-class RefundMoney(Struct, frozen=True, kw_only=True):
-    """One refund, by every statement about it."""
-
-    id: str
-    state: RefundState
-    amount: Decimal
-    currency: str | None
-    at: datetime
-    """When it reached its state."""
-    requested_at: datetime | None = None
-    payment: str | None = None
-    tender: str | None = None
-    lines: Mapping[str, tuple[int, Decimal]] = {}
-    """By line: pieces, and the amount in the order's currency."""
-    charges: Mapping[str, Decimal] = {}
-    sources: tuple[str, ...] = ()
-    assumed: bool = False
-
-
-class DisputeMoney(Struct, frozen=True, kw_only=True):
-    id: str
-    payment: str | None
-    amount: Decimal
-    currency: str | None
-    opened_at: datetime
-    stage: str | None = None
-    respond_by: datetime | None = None
-    evidence_sent_at: datetime | None = None
-    outcome: str | None = None
-    closed_at: datetime | None = None
-
-    @property
-    def counts(self) -> bool:
-        """Whether it counts as given back: while it is open, and if it was lost."""
-        return self.outcome in (None, "lost")
-
-
-class OrderMoney(Struct, frozen=True, kw_only=True):
-    """The figures of the order are in its currency."""
-
-    currency: str | None = None
-    charge: Decimal | None = None
-    """What the order costs, without what was cancelled; None while lines are missing."""
-    unexplained: Decimal | None = None
-    """The source's total less lines, charges, discounts and taxes."""
-    captured: Decimal = ZERO
-    given_back: Decimal = ZERO
-    disputed: Decimal = ZERO
-    reserved: Decimal = ZERO
-    refund_due: Decimal = ZERO
-    """Captured above the charge because of a cancellation, an edit, missing stock or a return, and not given back."""
-    overpaid: Decimal = ZERO
-    """Captured above what was ever charged, and not given back."""
-    underpaid: Decimal = ZERO
-    payments: tuple[PaymentMoney, ...] = ()
-    refunds: tuple[RefundMoney, ...] = ()
-    disputes: tuple[DisputeMoney, ...] = ()
-    line_refunds: Mapping[str, tuple[int, Decimal]] = {}
-    """By line: pieces and amount that were given back (issued)."""
-    charge_refunds: Mapping[str, Decimal] = {}
-    line_left: Mapping[str, Decimal] = {}
-    """By line: its value that may still be given back."""
-    charge_left: Mapping[str, Decimal] = {}
-    notices: tuple[Notice, ...] = ()
+__all__ = [
+    "MONEY_FEEDS",
+    "Capture",
+    "DisputeMoney",
+    "OrderMoney",
+    "PaymentMoney",
+    "RefundMoney",
+    "RefundState",
+    "money_of",
+]
 
 
 MONEY_FEEDS: Final[frozenset[type]] = frozenset(
-    [
-        payments.PaymentPending,
-        payments.PaymentAuthorized,
-        payments.PaymentCaptured,
-        payments.PaymentVoided,
-        payments.PaymentExpired,
-        payments.PaymentFailed,
-        payments.RefundRequested,
-        payments.RefundIssued,
-        payments.RefundFailed,
-        payments.DisputeOpened,
-        payments.DisputeEvidenceSent,
-        payments.DisputeClosed,
-        payments.FraudWarned,
-    ]
+    (*PAYMENT_SIGNALS, *REFUND_SIGNALS, *DISPUTE_SIGNALS)
 )
 """The signals about money; those about the goods change the money too."""
 
 
 def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
     """The money of the order, by the statements that count."""
-    return OrderMoney(currency=goods.content.currency, charge=goods.content.parts_total)
+    content = goods.content
+    versions = versions_before(signals, content)
+    costs = costs_of(content, versions)
+    charge = charge_of(signals, goods, costs, versions)
+    currency = _currency(signals, content)
+    payments, notices = payments_of(signals, content, currency)
+    payments = _assume_rate(payments, charge)
+    by_id = {payment.id: payment for payment in payments}
+    captured = [payment.id for payment in payments if payment.captures]
+    only = captured[0] if len(captured) == 1 else None
+    refunds = refunds_of(signals, by_id, only, costs, currency, notices)
+    disputes = [
+        _in_currencies(one, by_id.get(one.payment or ""), currency)
+        for one in disputes_of(signals, by_id, refunds, only)
+    ]
+    payments = [_with_given_back(one, refunds, disputes) for one in payments]
+    issued, requested = (
+        _shares(refunds, RefundState.ISSUED),
+        _shares(refunds, RefundState.REQUESTED),
+    )
+    money = OrderMoney(
+        currency=currency,
+        charge=charge.now,
+        charge_before_cancellation=charge.before_cancellation,
+        highest_charge=charge.highest,
+        unexplained=charge.unexplained,
+        is_cancelled=charge.is_cancelled,
+        captured=sum((one.settled for one in payments), ZERO),
+        given_back=_sum(one.settled for one in refunds if one.state is RefundState.ISSUED),
+        disputed=_sum(one.settled for one in disputes if one.counts),
+        reserved=_sum(one.settled for one in refunds if one.state is RefundState.REQUESTED),
+        payments=tuple(payments),
+        refunds=tuple(refunds),
+        disputes=tuple(disputes),
+        line_refunds={
+            id: (pieces, issued.amounts.get(id, ZERO)) for id, pieces in issued.pieces.items()
+        },
+        charge_refunds=issued.charges,
+        line_left={
+            line.id: _left(
+                costs.ceilings[line.id][1],
+                issued.amounts.get(line.id, ZERO),
+                requested.amounts.get(line.id, ZERO),
+            )
+            for line in content.lines
+        },
+        charge_left={
+            key: _left(cost, issued.charges.get(key, ZERO), requested.charges.get(key, ZERO))
+            for key, cost in costs.charge_ceilings.items()
+        },
+        exceeded_lines=frozenset(
+            id for id in costs.ceilings if is_line_exceeded(id, issued, costs)
+        ),
+        exceeded_charges=frozenset(
+            key
+            for key, cost in costs.charge_ceilings.items()
+            if issued.charges.get(key, ZERO) > cost
+        ),
+        notices=tuple(dict.fromkeys(notices)),
+    )
+    return _with_balance(money, signals, goods, costs, issued)
+
+
+def _left(whole: Decimal, given_back: Decimal, requested: Decimal) -> Decimal:
+    return whole - given_back - _reserved(whole - given_back, requested)
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
+    return sum((amount for amount in amounts if amount is not None), ZERO)
+
+
+def _currency(signals: SignalsByType, content: OrderContent) -> str | None:
+    """The currency of the order, else of its first capture: sums never mix currencies."""
+    if content.currency is not None:
+        return content.currency
+    captured = signals.get(PaymentCaptured, ())
+    return captured[0].amount.currency if captured else None
+
+
+def _assume_rate(payments: Sequence[PaymentMoney], charge: OrderCharge) -> list[PaymentMoney]:
+    """Without a rate, payments in one other currency are taken to have paid the rest of the order.
+
+    Only then can be said what of them is owed back.
+    """
+    foreign = [one for one in payments if one.rate is None and one.captured]
+    if not foreign or charge.highest is None or len({one.currency for one in foreign}) != 1:
+        return [*payments]
+    rest = charge.highest - sum((one.settled for one in payments), ZERO)
+    if rest <= 0:
+        return [*payments]
+    whole = sum((one.captured for one in foreign), ZERO)
+    return [
+        structs.replace(
+            one, rate=rest / whole, rate_assumed=True, settled=rest * one.captured / whole
+        )
+        if one in foreign
+        else one
+        for one in payments
+    ]
+
+
+def _in_currencies(
+    dispute: DisputeMoney, payment: PaymentMoney | None, currency: str | None
+) -> DisputeMoney:
+    settled = in_order(dispute.amount, dispute.currency or currency, None, payment, currency)
+    of_payment = in_payment(dispute.amount, dispute.currency, None, payment, currency)
+    return structs.replace(dispute, of_payment=of_payment, settled=settled)
+
+
+def _with_given_back(
+    payment: PaymentMoney, refunds: Sequence[RefundMoney], disputes: Sequence[DisputeMoney]
+) -> PaymentMoney:
+    def total(state: RefundState) -> Decimal:
+        return _sum(r.of_payment for r in refunds if r.payment == payment.id and r.state is state)
+
+    given_back = total(RefundState.ISSUED)
+    disputed = _sum(d.of_payment for d in disputes if d.payment == payment.id and d.counts)
+    return structs.replace(
+        payment,
+        given_back=given_back,
+        disputed=disputed,
+        reserved=_reserved(payment.captured - given_back - disputed, total(RefundState.REQUESTED)),
+    )
+
+
+def _reserved(left: Decimal, requested: Decimal) -> Decimal:
+    """What requested refunds reserve: never more than what is left to give."""
+    return min(requested, max(left, ZERO))
+
+
+def _shares(refunds: Iterable[RefundMoney], state: RefundState) -> Given:
+    found = Given({}, {}, {})
+    for refund in refunds:
+        if refund.state is state:
+            found.add(Shares(lines=refund.lines, charges=refund.charges))
+    return found
+
+
+def _with_balance(
+    money: OrderMoney, signals: SignalsByType, goods: Goods, costs: Costs, issued: Given
+) -> OrderMoney:
+    """The money with what is due, overpaid and underpaid.
+
+    What was given back lowers what was overpaid first. The rest of the surplus is due. Money given
+    for pieces that the customer keeps, or for charges, is a gift: it is not set off.
+    """
+    if money.charge is None:
+        return money
+    owed, stays = owed_for(goods, costs, money.charge)
+    gifts = sum(
+        (
+            min(
+                max(issued.amounts.get(id, ZERO) - (costs.ceilings[id][1] - kept), ZERO),
+                max(kept, ZERO),
+            )
+            for id, kept in stays.items()
+        ),
+        ZERO,
+    )
+    if not money.is_cancelled:
+        gifts += sum(
+            (
+                min(max(issued.charges.get(key, ZERO) - (ceiling - now), ZERO), max(now, ZERO))
+                for key, ceiling in costs.charge_ceilings.items()
+                if (now := costs.charges.get(key, ZERO)) is not None
+            ),
+            ZERO,
+        )
+    returned = sum(one.returned for one in goods.lines)
+    fees = _return_fees(signals) if returned else ZERO
+    back = money.given_back + money.disputed
+    highest = money.highest_charge
+    overpaid = max(money.captured - highest - back, ZERO) if highest is not None else ZERO
+    due = money.captured - back - max(owed - gifts, ZERO) - fees
+    known = sum((one.settled for one in money.payments if not one.rate_assumed), ZERO)
+    return structs.replace(
+        money,
+        overpaid=overpaid,
+        refund_due=max(due - overpaid, ZERO),
+        underpaid=max(money.charge - known, ZERO),
+    )
+
+
+def _return_fees(signals: SignalsByType) -> Decimal:
+    """The fees of the returns that were received: of each return, as they were stated last."""
+    fees: dict[str, Decimal] = {}
+    for signal in signals.get(ReturnReceived, ()):
+        stated = given(signal.fees)
+        if stated is not None:
+            fees[signal.rma] = sum((fee.amount.value for fee in stated), ZERO)
+    return sum(fees.values(), ZERO)

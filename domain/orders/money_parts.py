@@ -1,51 +1,249 @@
 """The facts of each payment, refund, dispute and charge."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Struct
 
+from domain.money import ZERO
+from domain.orders.authorizations import PAYMENT_SIGNALS
+from domain.orders.disputes import DISPUTE_SIGNALS
 from domain.orders.fact_metadata import derived_from
-from domain.orders.payment_signals import (
-    DisputeClosed,
-    DisputeOpened,
-    PaymentAuthorized,
-    PaymentCaptured,
-    RefundIssued,
-    RefundRequested,
+from domain.orders.goods import Goods
+from domain.orders.goods_parts import GOODS_FEEDS
+from domain.orders.money_structs import (
+    DisputeMoney,
+    OrderMoney,
+    PaymentMoney,
+    RefundMoney,
+    RefundState,
 )
-from domain.orders.purchase_signals import OrderPlaced
+from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPlaced
+from domain.orders.refund_statements import REFUND_SIGNALS
+
+_CURRENCY: Final = "part.currency"
+_ORDER: Final = (OrderPlaced, OrderEdited, OrderCancelled)
+_ALL: Final = (*_ORDER, *PAYMENT_SIGNALS, *REFUND_SIGNALS, *DISPUTE_SIGNALS)
+_REFUNDS: Final = (*_ORDER, *PAYMENT_SIGNALS, *REFUND_SIGNALS)
+_charge = derived_from(*_REFUNDS)
+_charge_amount = derived_from(*_REFUNDS, currency=_CURRENCY)
+_payment = derived_from(*_ORDER, *PAYMENT_SIGNALS)
+_payment_amount = derived_from(*_ORDER, *PAYMENT_SIGNALS, currency=_CURRENCY)
+_refund = derived_from(*_REFUNDS)
+_refund_amount = derived_from(*_REFUNDS, currency=_CURRENCY)
+_void = derived_from(*GOODS_FEEDS, *PAYMENT_SIGNALS)
+_all = derived_from(*_ALL)
+_all_amount = derived_from(*_ALL, currency=_CURRENCY)
 
 
 class ChargePart(Struct, frozen=True, gc=False):
-    id: Annotated[str, derived_from(OrderPlaced)]
-    charged: Annotated[Decimal | None, derived_from(OrderPlaced, currency="part.currency")] = None
-    currency: Annotated[str | None, derived_from(OrderPlaced)] = None
+    """A charge beside the lines, such as shipping."""
+
+    id: Annotated[str, _charge]
+    kind: Annotated[str | None, _charge] = None
+    currency: Annotated[str | None, _charge] = None
+    charged: Annotated[Decimal | None, _charge_amount] = None
+    refunded: Annotated[Decimal | None, _charge_amount] = None
+    left: Annotated[Decimal | None, _charge_amount] = None
+    """What may still be given back of it."""
+    too_much: Annotated[bool | None, _charge] = None
+    """More was given back than was charged."""
 
 
 class PaymentPart(Struct, frozen=True, gc=False):
-    id: Annotated[str, derived_from(PaymentAuthorized, PaymentCaptured)]
-    captured: Annotated[Decimal | None, derived_from(PaymentCaptured, currency="part.currency")] = (
-        None
-    )
-    refunded: Annotated[Decimal | None, derived_from(RefundIssued, currency="part.currency")] = None
-    left: Annotated[
-        Decimal | None, derived_from(PaymentCaptured, RefundIssued, currency="part.currency")
-    ] = None
-    currency: Annotated[str | None, derived_from(PaymentCaptured)] = None
+    """A payment. Its amounts are in its own currency."""
+
+    id: Annotated[str, _all]
+    currency: Annotated[str | None, _payment] = None
+    tender: Annotated[str | None, _payment] = None
+    authorized: Annotated[Decimal | None, _payment_amount] = None
+    open_authorization: Annotated[Decimal | None, _payment_amount] = None
+    """Authorized, and neither captured nor voided, expired or final."""
+    authorization_open: Annotated[bool | None, _payment] = None
+    """Something of it may still be captured; also where no amount was stated."""
+    authorized_at: Annotated[datetime | None, _payment] = None
+    expires_at: Annotated[datetime | None, _payment] = None
+    """When its authorization ends, while it is open."""
+    captured: Annotated[Decimal | None, _payment_amount] = None
+    captures: Annotated[int | None, _payment] = None
+    """How many captures it has."""
+    refunded: Annotated[Decimal | None, _all_amount] = None
+    """The sum of its refunds that were issued and did not fail."""
+    reserved: Annotated[Decimal | None, _all_amount] = None
+    """The sum of its refunds that were requested and not issued."""
+    disputed: Annotated[Decimal | None, _all_amount] = None
+    left: Annotated[Decimal | None, _all_amount] = None
+    """What may still be given back of it."""
+    failed_at: Annotated[datetime | None, _payment] = None
+    """When its last failure was first stated."""
+    failure_open: Annotated[bool | None, _payment] = None
+    to_void_since: Annotated[datetime | None, _void] = None
+    """Since when it is open although the order was cancelled: the later of both."""
+    too_much: Annotated[bool | None, _all] = None
+    """More was given back of it than was captured."""
+    too_much_reason: Annotated[str | None, _all] = None
+    """`twice` if a refund is the same again, else `more_than_captured`."""
+    assumed: Annotated[bool | None, _payment] = None
+    """Two sources stated a capture of it without a common id: that they mean one is assumed."""
 
 
 class RefundPart(Struct, frozen=True, gc=False):
-    id: Annotated[str, derived_from(RefundRequested, RefundIssued)]
-    amount: Annotated[Decimal | None, derived_from(RefundIssued, currency="part.currency")] = None
-    currency: Annotated[str | None, derived_from(RefundIssued)] = None
-    issued_at: Annotated[datetime | None, derived_from(RefundIssued)] = None
+    """A refund, by every statement about it."""
+
+    id: Annotated[str, _refund]
+    state: Annotated[str | None, _refund] = None
+    """requested, issued or failed."""
+    currency: Annotated[str | None, _refund] = None
+    amount: Annotated[Decimal | None, _refund_amount] = None
+    payment: Annotated[str | None, _refund] = None
+    tender: Annotated[str | None, _refund] = None
+    requested_at: Annotated[datetime | None, _refund] = None
+    issued_at: Annotated[datetime | None, _refund] = None
+    """When it was issued; unknown while it is not."""
+    failed_at: Annotated[datetime | None, _refund] = None
+    """When it failed; unknown if it was issued again since."""
+    stalled_since: Annotated[datetime | None, _refund] = None
+    """When it was requested, while it is neither issued nor failed."""
+    too_much: Annotated[bool | None, _refund] = None
+    """With it, more was given back than was captured, or than a line or a charge costs."""
+    too_much_reason: Annotated[str | None, _refund] = None
+    """`twice`, `more_than_captured`, `more_than_line` or `more_than_charge`."""
+    assumed: Annotated[bool | None, _refund] = None
+    """Two sources stated it without a common id: that they mean one refund is assumed."""
 
 
 class DisputePart(Struct, frozen=True, gc=False):
-    id: Annotated[str, derived_from(DisputeOpened, DisputeClosed)]
-    open: Annotated[bool | None, derived_from(DisputeOpened)] = None
-    respond_by: Annotated[datetime | None, derived_from(DisputeOpened)] = None
-    amount: Annotated[Decimal | None, derived_from(DisputeOpened, currency="part.currency")] = None
-    currency: Annotated[str | None, derived_from(DisputeOpened)] = None
+    """A dispute, by every statement about it."""
+
+    id: Annotated[str, _all]
+    payment: Annotated[str | None, _all] = None
+    stage: Annotated[str | None, _all] = None
+    currency: Annotated[str | None, _all] = None
+    amount: Annotated[Decimal | None, _all_amount] = None
+    is_open: Annotated[bool | None, _all] = None
+    outcome: Annotated[str | None, _all] = None
+    opened_at: Annotated[datetime | None, _all] = None
+    respond_by: Annotated[datetime | None, _all] = None
+    sent_at: Annotated[datetime | None, _all] = None
+    """When evidence was last sent, since it was opened."""
+    closed_at: Annotated[datetime | None, _all] = None
+    counts: Annotated[bool | None, _all] = None
+    """It counts as given back: open or lost, and no inquiry."""
+
+
+def charge_parts(goods: Goods, money: OrderMoney) -> tuple[ChargePart, ...]:
+    return tuple(
+        ChargePart(
+            id=key,
+            kind=charge.kind.value,
+            currency=charge.amount.currency,
+            charged=cost,
+            refunded=money.charge_refunds.get(key, ZERO),
+            left=money.charge_left.get(key),
+            too_much=key in money.exceeded_charges,
+        )
+        for key, charge, cost in goods.content.charges
+    )
+
+
+def payment_parts(goods: Goods, money: OrderMoney) -> tuple[PaymentPart, ...]:
+    reasons: dict[str, str] = {}
+    for refund in money.refunds:
+        if refund.payment is not None and refund.too_much == "twice":
+            reasons[refund.payment] = refund.too_much
+    cancelled_at = goods.cancelled_at if money.is_cancelled else None
+    return tuple(_payment_part(one, reasons, cancelled_at) for one in money.payments)
+
+
+def _payment_part(
+    one: PaymentMoney, reasons: Mapping[str, str], cancelled_at: datetime | None
+) -> PaymentPart:
+    is_too_much = one.given_back + one.disputed > one.captured
+    to_void = None
+    if cancelled_at is not None and one.is_open and one.authorized_at is not None:
+        to_void = max(cancelled_at, one.authorized_at)
+    return PaymentPart(
+        id=one.id,
+        currency=one.currency,
+        tender=one.tender,
+        authorized=one.authorized,
+        open_authorization=one.open_authorization,
+        authorization_open=one.is_open,
+        authorized_at=one.authorized_at,
+        expires_at=one.expires_at if one.is_open else None,
+        captured=one.captured,
+        captures=len(one.captures),
+        refunded=one.given_back,
+        reserved=one.reserved,
+        disputed=one.disputed,
+        left=one.left,
+        failed_at=one.failed_at,
+        failure_open=one.failure_open,
+        to_void_since=to_void,
+        too_much=is_too_much,
+        too_much_reason=reasons.get(one.id, "more_than_captured") if is_too_much else None,
+        assumed=any(capture.assumed for capture in one.captures),
+    )
+
+
+def refund_parts(money: OrderMoney) -> tuple[RefundPart, ...]:
+    return tuple(_refund_part(one) for one in money.refunds)
+
+
+def _refund_part(one: RefundMoney) -> RefundPart:
+    def at(state: RefundState) -> datetime | None:
+        return one.at if one.state is state else None
+
+    return RefundPart(
+        id=one.id,
+        state=one.state.value,
+        currency=one.currency,
+        amount=one.amount,
+        payment=one.payment,
+        tender=one.tender,
+        requested_at=one.requested_at,
+        issued_at=at(RefundState.ISSUED),
+        failed_at=at(RefundState.FAILED),
+        stalled_since=at(RefundState.REQUESTED),
+        too_much=one.too_much is not None,
+        too_much_reason=one.too_much,
+        assumed=one.assumed,
+    )
+
+
+def dispute_parts(money: OrderMoney) -> tuple[DisputePart, ...]:
+    return tuple(_dispute_part(one) for one in money.disputes)
+
+
+def _dispute_part(one: DisputeMoney) -> DisputePart:
+    return DisputePart(
+        id=one.id,
+        payment=one.payment,
+        stage=one.stage,
+        currency=one.currency,
+        amount=one.amount,
+        is_open=one.is_open,
+        outcome=one.outcome,
+        opened_at=one.opened_at,
+        respond_by=one.respond_by,
+        sent_at=one.evidence_sent_at,
+        closed_at=one.closed_at,
+        counts=one.counts,
+    )
+
+
+class LineMoney(Struct, frozen=True):
+    """The money of a line, in the currency of the order."""
+
+    refunded: Decimal
+    refunded_pieces: int
+    left: Decimal | None
+    """What may still be given back of it; None if the order has no such line."""
+    too_much: bool
+
+
+def line_money(money: OrderMoney, line: str) -> LineMoney:
+    pieces, amount = money.line_refunds.get(line, (0, ZERO))
+    return LineMoney(amount, pieces, money.line_left.get(line), line in money.exceeded_lines)

@@ -249,6 +249,13 @@ class LookUps(types.Part, frozen=True, kw_only=True):
     addresses: bool = False
 
 
+class References(types.Part, frozen=True, kw_only=True):
+    """Signals whose references lead to no order yet."""
+
+    held_at_most: timedelta
+    """A signal that is held for longer is an exception of its own."""
+
+
 class PolicyDocument(types.Part, frozen=True, kw_only=True):
     policy: types.Name
     version: types.Version
@@ -268,6 +275,7 @@ class PolicyDocument(types.Part, frozen=True, kw_only=True):
     automation_pauses_when: types.Condition | None = None
     """While this holds for an order, none of its cases resolves itself: a person decides."""
     look_ups: LookUps | None = None
+    references: References | None = None
     approvals: Approvals | None = None
     standard_flow_when: types.Condition | None = None
     """An order without a case for which this holds has passed intake: it needs no person."""

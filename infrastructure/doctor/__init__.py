@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from infrastructure.doctor import log
+from infrastructure.doctor.erasures import check_after_erasure
 from infrastructure.doctor.findings import Finding, Verdict
 from infrastructure.doctor.holidays import check_holidays
 from infrastructure.doctor.rights import check_rights
@@ -28,6 +29,7 @@ def examine(
             log.check_last_event(connection),
             *log.check_witnessed(connection, settings),
             log.check_keys(connection, settings),
+            check_after_erasure(connection),
             check_holidays(connection, now or datetime.now(UTC)),
         ]
         if whole:

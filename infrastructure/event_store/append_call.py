@@ -7,6 +7,8 @@ from typing import Any
 
 from infrastructure.event_store.pending_append import PendingAppend, preceding_versions
 
+_ADD_REFERENCES = ", add_references(%b, %b, %b)"
+
 
 def append_statement(group: Sequence[PendingAppend]) -> tuple[bytes, list[Any]]:
     """The statement that stores this group, and its parameters. Empty parameters are left out."""
@@ -26,6 +28,7 @@ def append_statement(group: Sequence[PendingAppend]) -> tuple[bytes, list[Any]]:
     # Several appends of a group may bring the same row of one order.
     keys = {row: None for pending in group for row in pending.append.keys}
     subjects = {row: None for pending in group for row in pending.append.subjects}
+    references = {row: None for pending in group for row in pending.append.references}
     parameters = {
         "streams": [event.originator_id for event in events],
         "versions": [event.originator_version for event in events],
@@ -53,13 +56,21 @@ def append_statement(group: Sequence[PendingAppend]) -> tuple[bytes, list[Any]]:
         "subject_orders": [row.order for row in subjects],
     }
     used = {name: values for name, values in parameters.items() if values}
-    return _statement_for(tuple(used)), [*used.values()]
+    if not references:
+        return _statement_for(tuple(used)), [*used.values()]
+    columns = ([row.kind for row in references], [row.value for row in references])
+    return _statement_for(tuple(used), True), [
+        *used.values(),
+        *columns,
+        [row.order for row in references],
+    ]
 
 
 @lru_cache
-def _statement_for(names: tuple[str, ...]) -> bytes:
+def _statement_for(names: tuple[str, ...], with_references: bool = False) -> bytes:
     """The call with these parameters. There are few combinations, each prepared once."""
-    return f"SELECT append_events({', '.join(f'{name} => %b' for name in names)})".encode()
+    call = f"SELECT append_events({', '.join(f'{name} => %b' for name in names)})"
+    return f"{call}{_ADD_REFERENCES if with_references else ''}".encode()
 
 
 def _require_time_zone(moment: datetime | None) -> datetime | None:

@@ -19,6 +19,8 @@ class InMemoryLogRecorder(POPOApplicationRecorder, recorder.LogRecorder):
         self._commands: dict[tuple[str, str], recorder.StoredCommand] = {}
         self._timers: dict[UUID, recorder.Timer] = {}
         self.subjects: list[recorder.SubjectRow] = []
+        self.keys: list[recorder.KeyRow] = []
+        self.references: set[recorder.ReferenceRow] = set()
         self._duties: dict[tuple[UUID, str], Duty] = {}
         self._positions: defaultdict[UUID, list[int]] = defaultdict(list)
 
@@ -39,6 +41,8 @@ class InMemoryLogRecorder(POPOApplicationRecorder, recorder.LogRecorder):
                 raise recorder.VersionTaken(str(error)) from error
             self._duties = duties
             self.subjects += append.subjects
+            self.keys += append.keys
+            self.references.update(append.references)
             for timer in append.timers:
                 if timer.due_at is None:
                     self._timers.pop(timer.stream, None)
@@ -82,6 +86,17 @@ class InMemoryLogRecorder(POPOApplicationRecorder, recorder.LogRecorder):
 
     def command(self, principal: str, key: str) -> recorder.StoredCommand | None:
         return self._commands.get((principal, key))
+
+    def select_references(
+        self, wanted: Sequence[tuple[str, str]]
+    ) -> Sequence[recorder.ReferenceRow]:
+        asked = set(wanted)
+        with self._database_lock:
+            return [row for row in self.references if (row.kind, row.value) in asked]
+
+    def has_held_signals(self) -> bool:
+        with self._database_lock:
+            return any(row.kind == "signal" for row in self.references)
 
     def select_streams(self, streams: Sequence[UUID]) -> Iterable[tuple[int, bytes]]:
         with self._database_lock:

@@ -1,17 +1,21 @@
 """Database migrations: numbered SQL files, applied once and in order, never edited afterwards."""
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 
+from infrastructure.event_store.reference_table import fill_references
 from infrastructure.event_store.rights import grant_rights
 from infrastructure.postgres.roles import ensure_roles, roles_exist
 
 MIGRATIONS_DIRECTORY = Path(__file__).parent / "sql"
+REFERENCES: Final = "0017_references.sql"
 _LOCK = 0x0CA5E7A1
+_logger = logging.getLogger("casetrail.migrations")
 
 
 class AppliedMigrationChanged(Exception):
@@ -78,6 +82,9 @@ def _applied_migrations(connection: psycopg.Connection[Any], files: Mapping[str,
             connection.execute(files[name].encode())
             row = (name, _digest(files[name]))
             connection.execute("INSERT INTO migrations (name, digest) VALUES (%s, %s)", row)
+        if REFERENCES in missing:
+            for progress in fill_references(connection):
+                _logger.info("references: position %s of %s", progress.position, progress.head)
         grant_rights(connection)
     return missing
 

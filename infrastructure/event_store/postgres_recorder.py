@@ -9,7 +9,14 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder
 
-from application.log.recorder import Append, DueStream, LogRecorder, StoredCommand, newest_share
+from application.log.recorder import (
+    Append,
+    DueStream,
+    LogRecorder,
+    ReferenceRow,
+    StoredCommand,
+    newest_share,
+)
 from infrastructure.event_loops import current_greenlet
 from infrastructure.event_store.announcements import Announcer
 from infrastructure.event_store.group_commit import GroupCommit
@@ -71,6 +78,19 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
             *(principal, key),
         )
         return StoredCommand(*rows[0]) if rows else None
+
+    def select_references(self, wanted: Sequence[tuple[str, str]]) -> Sequence[ReferenceRow]:
+        rows = self._rows(
+            "SELECT kind, value, order_id FROM unnest(%s::text[], %s::text[]) AS wanted (kind, value) "
+            "JOIN order_references USING (kind, value)",
+            *([kind for kind, _ in wanted], [value for _, value in wanted]),
+            prepare=False,
+        )
+        return [ReferenceRow(*row) for row in rows]
+
+    def has_held_signals(self) -> bool:
+        rows = self._rows("SELECT EXISTS (SELECT FROM order_references WHERE kind = 'signal')")
+        return bool(rows[0][0])
 
     def select_streams(self, streams: Sequence[UUID]) -> Iterable[tuple[int, bytes]]:
         caller = current_greenlet()

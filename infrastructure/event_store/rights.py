@@ -36,8 +36,9 @@ TABLES: Final[Mapping[str, Sequence[Right]]] = {
         Right(PROJECTOR, "INSERT", ("size", "signed_by", "line")),
     ),
     "key_store": (_READER_SELECT, Right(WRITER, "INSERT", ("id",))),
-    "order_keys": (_READER_SELECT, Right(WRITER, "UPDATE", ("destroyed_at",))),
+    "order_keys": (_READER_SELECT, Right(WRITER, "UPDATE", ("destroyed_at", "destroyed_by"))),
     "order_subjects": (_READER_SELECT, Right(WRITER, "DELETE")),
+    "order_references": (_READER_SELECT,),
     "personal_reads": (
         _READER_SELECT,
         Right(WRITER, "INSERT", ("at", "principal", "person", "what", "order_id")),
@@ -61,6 +62,7 @@ class Routine(Struct, frozen=True):
 
 ROUTINES: Final = (
     Routine("append_events", (WRITER,)),
+    Routine("add_references", (WRITER,)),
     Routine("halt_log", (WRITER, PROJECTOR)),
     Routine("lift_halt"),
     Routine("refuse_change", as_owner=False),

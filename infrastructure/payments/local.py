@@ -1,10 +1,7 @@
 """Client of the payment provider that comes with casetrail (`casetrail provider`)."""
 
-import csv
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import NoReturn
 
@@ -19,9 +16,10 @@ from domain.adjustments.errors import (
     RefundRefused,
     StatementNotWhole,
 )
-from domain.adjustments.provider_statement import RefundStatus, StatementLine
-from domain.money import Money
+from domain.adjustments.provider_statement import StatementEntry, entries_since
+from infrastructure.encoded_text import UnreadableText
 from infrastructure.payments import http_client
+from infrastructure.payments.statement_file import read_statement
 
 _REFUSED_STATUSES = (400, 422)
 _KEY_REUSED_STATUS = 409
@@ -80,16 +78,16 @@ class LocalProvider:
         made = http_client.parse_response(answer, _RefundList).items
         return next((_to_result(one) for one in made if one.key == refund.key), None)
 
-    def statement(self, since: datetime | None = None) -> Iterator[StatementLine]:
+    def statement(self, since: datetime | None = None) -> Iterator[StatementEntry]:
         with self._connected() as client:
             answer = http_client.send_request(client, "GET", "/statement")
         if not answer.is_success:
             raise OutcomeUnknown(http_client.describe_response(answer))
         try:
-            lines = read_statement(answer.text)
-        except StatementNotWhole as error:
-            raise OutcomeUnknown(f"the statement is incomplete: {error.detail}") from None
-        return iter([line for line in lines if since is None or line.created_at >= since])
+            lines = read_statement(answer.content)
+        except (StatementNotWhole, UnreadableText) as error:
+            raise OutcomeUnknown(f"the statement is incomplete: {error}") from None
+        return iter(entries_since(lines, since))
 
 
 def _to_result(made: _RefundDocument) -> RefundResult:
@@ -103,37 +101,3 @@ def _raise_refusal(refund: RefundRequest, answer: httpx2.Response) -> NoReturn:
     if answer.status_code == _KEY_REUSED_STATUS:
         raise RefundKeyReused(f"refund {refund.key}: {error.message}")
     raise RefundRefused(error.message, error.code)
-
-
-def read_statement(text: str) -> list[StatementLine]:
-    """The lines of a statement. Raises StatementNotWhole if line numbers or totals do not add up, as in
-    a truncated or altered file."""
-    totals: defaultdict[str, Decimal] = defaultdict(Decimal)
-    try:
-        rows = list(csv.reader(text.splitlines()))
-        if len(rows) < 2 or rows[-1] != ["end", str(len(rows) - 2)]:
-            raise ValueError("its last line does not state the number of lines")
-        return [_parse_line(number, row, totals) for number, row in enumerate(rows[1:-1], 1)]
-    except (csv.Error, ValueError, InvalidOperation) as error:
-        raise StatementNotWhole(str(error)) from None
-
-
-def _parse_line(
-    number: int, row: Sequence[str], totals: defaultdict[str, Decimal]
-) -> StatementLine:
-    numbered, reference, key, payment, created_at, status, currency, amount, total = row
-    line = StatementLine(
-        reference=reference,
-        key=key or None,
-        payment=payment,
-        amount=Money(amount, currency),
-        status=RefundStatus(status),
-        created_at=datetime.fromisoformat(created_at),
-    )
-    if line.status is not RefundStatus.FAILED:
-        totals[currency] += line.amount.value
-    if line.created_at.tzinfo is None:
-        raise ValueError(f"line {number}: the time {created_at} has no time zone")
-    if numbered != str(number) or totals[currency] != Decimal(total):
-        raise ValueError(f"line {number} does not add up")
-    return line

@@ -13,11 +13,17 @@ from functools import partial
 from typing import Final, NoReturn
 
 import httpx2
+import msgspec
 from msgspec import Struct
 
 from application.money.provider import RefundRequest, RefundResult
 from domain.adjustments.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
-from domain.adjustments.provider_statement import RefundStatus, StatementLine
+from domain.adjustments.provider_statement import (
+    RefundStatus,
+    StatementEntry,
+    StatementLine,
+    UnreadableLine,
+)
 from infrastructure.payments.http_client import (
     TIMEOUT_SECONDS,
     describe_response,
@@ -82,8 +88,14 @@ class StripeRefund(Struct, frozen=True, kw_only=True):
         )
 
 
+class _Listed(Struct, frozen=True):
+    """What of a refund is needed to go on after it."""
+
+    id: str
+
+
 class _Page(Struct, frozen=True):
-    data: list[StripeRefund]
+    data: list[msgspec.Raw]
     has_more: bool
 
 
@@ -147,12 +159,13 @@ class StripeProvider:
         with self._connected() as client:
             return _find_refund(client, kind, refund)
 
-    def statement(self, since: datetime | None = None) -> Iterator[StatementLine]:
+    def statement(self, since: datetime | None = None) -> Iterator[StatementEntry]:
         """The refunds, oldest first. `since` is precise to the second, as Stripe's times are."""
         query = {"created[gte]": str(int(since.timestamp()))} if since else {}
         with self._connected() as client:
-            newest_first = _list_refunds(client, query)
-        return iter([made.line for made in newest_first[::-1]])
+            newest_first = _list_raw_refunds(client, query)
+        oldest_first = enumerate(newest_first[::-1], start=1)
+        return iter([_statement_entry(number, raw) for number, raw in oldest_first])
 
 
 def _find_refund(client: httpx2.Client, kind: str, refund: RefundRequest) -> RefundResult | None:
@@ -175,10 +188,47 @@ def _require_currency(client: httpx2.Client, kind: str, refund: RefundRequest) -
 
 
 def _list_refunds(client: httpx2.Client, filters: Mapping[str, str]) -> list[StripeRefund]:
-    """All refunds that Stripe lists, newest first; none for an unknown payment."""
-    found: list[StripeRefund] = []
+    """All refunds that Stripe lists, newest first; none for an unknown payment. Raises OutcomeUnknown if
+    one cannot be read: it could be the one that is looked for."""
+    try:
+        return [
+            msgspec.json.decode(raw, type=StripeRefund)
+            for raw in _list_raw_refunds(client, filters)
+        ]
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise OutcomeUnknown(f"a refund in Stripe's list cannot be read: {error}") from None
+
+
+def _statement_entry(number: int, raw: msgspec.Raw) -> StatementEntry:
+    try:
+        return msgspec.json.decode(raw, type=StripeRefund).line
+    except (msgspec.MsgspecError, ValueError, OverflowError, OSError, OutcomeUnknown) as error:
+        told = msgspec.json.decode(raw)
+        ids = {name: told.get(name) for name in ("id", "payment_intent")}
+        metadata = told.get("metadata")
+        key = metadata.get(METADATA_KEY) if isinstance(metadata, dict) else None
+        return UnreadableLine(
+            number=number,
+            detail=" ".join(str(error).split()),
+            reference=str(ids["id"]),
+            key=key if isinstance(key, str) else None,
+            payment=str(ids["payment_intent"] or ""),
+            created_at=_time_of(told.get("created")),
+        )
+
+
+def _time_of(created: object) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(created, UTC) if isinstance(created, int) else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _list_raw_refunds(client: httpx2.Client, filters: Mapping[str, str]) -> list[msgspec.Raw]:
+    found: list[msgspec.Raw] = []
+    last = ""
     while True:
-        after = {"starting_after": found[-1].id} if found else {}
+        after = {"starting_after": last} if last else {}
         query = {"limit": str(PAGE_SIZE), **filters, **after}
         answer = send_request(client, "GET", "/v1/refunds", params=query)
         if not answer.is_success:
@@ -190,6 +240,16 @@ def _list_refunds(client: httpx2.Client, filters: Mapping[str, str]) -> list[Str
         found += page.data
         if not page.has_more or not page.data:
             return found
+        last = _id_of(page.data[-1])
+
+
+def _id_of(raw: msgspec.Raw) -> str:
+    try:
+        return msgspec.json.decode(raw, type=_Listed).id
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise OutcomeUnknown(
+            f"Stripe's list goes on after a refund without an id: {error}"
+        ) from None
 
 
 def _payment_kind(payment: str) -> str | None:

@@ -17,6 +17,15 @@ class CaseEvidenceFiles:
         self._store = store
 
     @retry_lost_connection
+    def cases_of(self, orders: Collection[str]) -> Collection[UUID]:
+        with self._datastore.get_connection() as connection:
+            # Before the first run of a worker there are no reports.
+            if fetch_rows(connection, "SELECT to_regclass('views.cases') IS NULL") == [(True,)]:
+                return ()
+            query = "SELECT case_id FROM views.cases WHERE order_id = ANY(%s) ORDER BY case_id"
+            return [case for (case,) in fetch_rows(connection, query, [*orders])]
+
+    @retry_lost_connection
     def attached_elsewhere(
         self, refs: Collection[str], cases: Collection[UUID]
     ) -> Collection[str] | None:
@@ -38,6 +47,9 @@ class CaseEvidenceFiles:
                 *([*refs], [*cases]),
             )
             return {ref for (ref,) in rows}
+
+    def not_erased(self, refs: Collection[str]) -> tuple[str, ...]:
+        return tuple(ref for ref in refs if not self._store.is_erased(ref))
 
     def erase(self, refs: Collection[str]) -> int:
         return sum(self._store.erase(ref) for ref in refs)

@@ -29,6 +29,12 @@ MOST_ORDERS: Final = 50_000
 MOST_BUNDLES: Final = 500
 _logger = logging.getLogger("casetrail.privacy")
 _LOCK: Final = 0x0CA5E7A5
+HELD_AFTER_ERASURE: Final = (
+    "SELECT DISTINCT order_id FROM order_keys AS erased WHERE destroyed_at IS NOT NULL "
+    "AND EXISTS (SELECT FROM order_keys AS held WHERE held.order_id = erased.order_id "
+    "AND held.destroyed_at IS NULL) ORDER BY order_id"
+)
+"""The orders with a key that is newer than an erasure of the order."""
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -85,25 +91,50 @@ class KeyRing:
         rows = self._datastore.rows("SELECT subject FROM order_subjects WHERE order_id = %s", order)
         return rows[0][0] if rows else None
 
-    def destroy(self, subject: UUID, orders: Collection[str]) -> int:
-        """Destroy all keys of these orders and the subject's link to them; return how many keys
-        there were. Repeat the call if it was interrupted. This process then no longer uses the keys,
-        and other processes stop after `CACHE_SECONDS`."""
+    def subjects_of(self, orders: Collection[str]) -> set[UUID]:
+        query = "SELECT DISTINCT subject FROM order_subjects WHERE order_id = ANY(%s)"
+        return {subject for (subject,) in self._datastore.rows(query, [*orders])}
+
+    def held_after_erasure(
+        self, orders: Collection[str] | None, after: str, limit: int
+    ) -> list[str]:
+        wanted = [*orders] if orders is not None else None
+        rows = self._datastore.rows(
+            f"SELECT order_id FROM ({HELD_AFTER_ERASURE}) AS found "
+            "WHERE (%s::text[] IS NULL OR order_id = ANY(%s)) AND order_id > %s "
+            "ORDER BY order_id LIMIT %s",
+            *(wanted, wanted, after, limit),
+        )
+        return [order for (order,) in rows]
+
+    def has_keys(self, order: str) -> bool:
+        query = "SELECT 1 FROM order_keys WHERE order_id = %s AND destroyed_at IS NULL LIMIT 1"
+        return bool(self._datastore.rows(query, order))
+
+    def renew(self, order: str) -> None:
+        with self._lock:
+            self._of_order.pop(order, None)
+
+    def destroy(self, erasure: UUID, orders: Collection[str], spared: Collection[str] = ()) -> int:
+        """Destroy the keys of these orders that are not spared, and the customers' links to them; return
+        how many keys this erasure has destroyed. Repeat the call if it was interrupted: the number is the
+        same. This process then no longer uses the keys, and other processes stop after `CACHE_SECONDS`."""
         with self._destruction_lock() as connection:
             query = "SELECT key FROM order_keys WHERE order_id = ANY(%s)"
-            refs = {key for (key,) in fetch_rows(connection, query, [*orders])}
+            refs = {key for (key,) in fetch_rows(connection, query, [*orders])} - {*spared}
             key_store.destroy_keys(self._store, refs)
             connection.execute(
-                "UPDATE order_keys SET destroyed_at = clock_timestamp() "
+                "UPDATE order_keys SET destroyed_at = clock_timestamp(), destroyed_by = %s "
                 "WHERE order_id = ANY(%s) AND key = ANY(%s) AND destroyed_at IS NULL",
-                ([*orders], [*refs]),
+                (erasure, [*orders], [*refs]),
             )
-            connection.execute("DELETE FROM order_subjects WHERE subject = %s", (subject,))
-        with self._lock:
-            for order in orders:
-                self._of_order.pop(order, None)
+            connection.execute("DELETE FROM order_subjects WHERE order_id = ANY(%s)", ([*orders],))
+            query = "SELECT count(*) FROM order_keys WHERE order_id = ANY(%s) AND destroyed_by = %s"
+            ((destroyed,),) = fetch_rows(connection, query, [*orders], erasure)
+        for order in orders:
+            self.renew(order)
         self._forget_bundles(refs)
-        return len(refs)
+        return int(destroyed)
 
     def destroy_restored(self) -> int:
         """Destroy keys again that a restored backup of the key store has brought back; return how many."""

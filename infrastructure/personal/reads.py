@@ -5,6 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from domain.orders.signal_body import split_order_key
 from infrastructure.event_loops import run_blocking
 from infrastructure.postgres.datastore import Datastore
 
@@ -17,6 +18,7 @@ class PersonalRead(Struct, frozen=True):
     what: str
     """The requested address, or the command."""
     order_id: str
+    shop: str
 
 
 class PersonalReads:
@@ -38,7 +40,9 @@ class PersonalReads:
         """Record the read of a file for every order that has a case with that file."""
         self._run(
             "INSERT INTO personal_reads (at, principal, person, what, order_id) "
-            "SELECT DISTINCT %s::timestamptz, %s, %s, %s, order_id FROM views.attachments "
+            "SELECT DISTINCT %s::timestamptz, %s, %s, %s, "
+            "CASE shop WHEN 'default' THEN order_id ELSE order_id || E'\\x1f' || shop END "
+            "FROM views.attachments "
             "JOIN views.cases USING (case_id) WHERE ref = %s",
             (at, principal, person, what, ref),
         )
@@ -54,7 +58,10 @@ class PersonalReads:
             "AND (%s::text IS NULL OR person = %s) ORDER BY id LIMIT %s",
             *(after, wanted, wanted, person, person, limit),
         )
-        return [PersonalRead(*row) for row in rows]
+        return [
+            PersonalRead(number, at, principal, who, what, *split_order_key(key))
+            for number, at, principal, who, what, key in rows
+        ]
 
     def _run(self, statement: str, values: Sequence[object]) -> None:
         def execute() -> None:

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from infrastructure.event_loops import run_blocking
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.personal.key_store import KeyStore, open_key_store
 from infrastructure.settings import Settings
@@ -12,6 +13,10 @@ class Vault(Struct, frozen=True):
     place: str
     """Directory or URL of the keys, for child processes."""
     evidence: EvidenceStore
+
+    def has_file(self, ref: str) -> bool:
+        """Whether an evidence file was ever stored; true also if the store cannot be read now."""
+        return run_blocking(lambda: self.evidence.may_have(ref))
 
 
 def open_vault(keys: str, evidence: str) -> Vault:

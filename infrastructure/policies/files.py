@@ -7,6 +7,7 @@ import yaml
 from domain.errors import Fault, Invalid
 from domain.policy.reader import find_size_fault, read_policy
 from domain.policy.rulebook import Rulebook
+from infrastructure.encoded_text import TextTooLong, UnreadableText, read_text
 from infrastructure.policies.public_holidays import expand_holidays
 
 DEFAULT_POLICY_FILE = Path(__file__).parent / "default.yaml"
@@ -48,7 +49,9 @@ def load_policy(file: Path = DEFAULT_POLICY_FILE) -> Rulebook:
         raise Invalid([Fault("", f"larger than {LARGEST_BYTES} bytes")], str(file))
     try:
         # _StrictLoader is a SafeLoader: it makes plain data only.
-        raw = yaml.load(file.read_text(encoding="utf-8"), Loader=_StrictLoader)
+        raw = yaml.load(read_text(file, LARGEST_BYTES), Loader=_StrictLoader)
+    except (UnreadableText, TextTooLong) as error:
+        raise Invalid([Fault("", str(error))], str(file)) from None
     except (yaml.YAMLError, *_PARSER_ERRORS) as error:
         raise Invalid([Fault("", f"not readable as YAML: {error}")], str(file)) from None
     return parse_rulebook(raw)

@@ -16,6 +16,7 @@ from infrastructure.reports.pages import ALL_ROWS, Clause, Ordering, all_of, rea
 from infrastructure.reports.rows import read_structs, read_tuples
 from projections.break_glass import BreakGlassRow
 from projections.cases import CaseRow
+from projections.held import HeldRow
 from projections.orders import OrderRow
 from projections.queue import QueueRow
 from projections.recovery import RecoveryRow
@@ -27,7 +28,8 @@ QUEUE_ORDER: Ordering = (("priority", True), ("queued_at", False), ("case_id", F
 BY_DUE: Ordering = (("due_next", False), ("case_id", False))
 BY_TASK: Ordering = (("due_by", False), ("task_id", False))
 BY_ASKED: Ordering = (("asked_at", False), ("break_glass", False))
-BY_LAST_SIGNAL: Ordering = (("last_signal_at", True), ("order_id", False))
+BY_HELD: Ordering = (("held_at", False), ("held", False))
+BY_LAST_SIGNAL: Ordering = (("last_signal_at", True), ("name", False))
 
 
 class OrderFlow(Struct, frozen=True):
@@ -139,6 +141,11 @@ class Reports:
         return read_page(
             self._datastore, "orders", OrderRow, where, BY_LAST_SIGNAL, after, limit, reach
         )
+
+    def held(
+        self, after: Sequence[object] | None, limit: int, reach: Clause = ALL_ROWS
+    ) -> list[HeldRow]:
+        return read_page(self._datastore, "held", HeldRow, {}, BY_HELD, after, limit, reach)
 
     def queue(
         self,

@@ -1,14 +1,20 @@
 """The scope of an authority as SQL conditions on reports, so that pages are full and counts right."""
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from psycopg.sql import SQL, Composable
 
 from domain.authority import Authority, Scope
 from domain.permissions import Permission
-from infrastructure.reports.pages import ALL_ROWS, NO_ROWS, Clause, any_of
+from infrastructure.reports.pages import ALL_ROWS, NO_ROWS, Clause, all_of, any_of
 
 _QUEUE = SQL("queue = ANY(%s)")
 _REGION = SQL("(region = ANY(%s) OR split_part(region, '-', 1) = ANY(%s))")
 _CASE = SQL("case_id = %s")
+_REFERENCE = SQL("name IN (SELECT order_id FROM order_references WHERE kind = %s AND value = %s)")
+_SUBJECT = SQL("name IN (SELECT order_id FROM order_subjects WHERE subject = %s)")
+_CHANGED_SINCE = SQL("position > %s")
 
 
 def cases_in_scope(authority: Authority, permission: Permission) -> Clause:
@@ -29,6 +35,21 @@ def orders_in_scope(authority: Authority, permission: Permission) -> Clause:
     """The condition on rows with a `region`; limits to queues do not apply."""
     scopes = [scope for scope in authority.scopes(permission) if scope.case is None]
     return any_of([_clause(_region_conditions(scope)) for scope in scopes])
+
+
+def orders_named(references: Sequence[tuple[str, str]]) -> Clause:
+    """The condition on orders that all of these references, by kind and value, lead to."""
+    return all_of(*(Clause(_REFERENCE, reference) for reference in references))
+
+
+def orders_of_subject(subject: UUID) -> Clause:
+    """The condition on the orders of a customer, by the id of the customer's record."""
+    return Clause(_SUBJECT, (subject,))
+
+
+def orders_changed_since(position: int) -> Clause:
+    """The condition on orders with an event after this position of the log."""
+    return Clause(_CHANGED_SINCE, (position,))
 
 
 def _case_conditions(scope: Scope) -> Clause:

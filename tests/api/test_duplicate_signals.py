@@ -180,3 +180,21 @@ def test_a_duplicate_opens_and_joins_no_case(shop: httpx2.Client, headers: dict[
         answer = shop.post("/v1/signals", json=again, headers=headers).json()
         assert (answer["outcome"], answer["cases"]) == ("duplicate", [])
     assert shop.get(f"/v1/cases/{case['case']}").json() == before
+
+
+def test_an_equal_amount_written_differently_is_a_duplicate(shop: httpx2.Client) -> None:
+    first = {**captured(order_id()), "amount": {"amount": "98.0", "currency": "EUR"}}
+    assert send(shop, first).json()["recorded"] == 1
+    again = [{**first, "amount": {"amount": one, "currency": "EUR"}} for one in ("98.00", "98")]
+    told = send(shop, *again, {**first, "amount": {"amount": "98.01", "currency": "EUR"}}).json()
+    assert [item["outcome"] for item in told["items"]] == ["duplicate", "duplicate", "refused"]
+    assert told["items"][2]["problem"]["type"] == "/problems/signal-id-reused"
+
+
+def test_an_equal_amount_written_differently_is_a_duplicate_in_one_batch(
+    shop: httpx2.Client,
+) -> None:
+    first = {**captured(order_id()), "amount": {"amount": "98.0", "currency": "EUR"}}
+    again = {**first, "amount": {"amount": "98", "currency": "EUR"}}
+    told = send(shop, first, again).json()
+    assert [item["outcome"] for item in told["items"]] == ["recorded", "duplicate"]

@@ -17,6 +17,7 @@ from msgspec import structs
 from api.cli import casetrail
 from api.routes.questions.cases import Stored
 from application.audit.evidence import check_evidence
+from domain.cases.events import Resolved
 from domain.orders.order import order_stream
 from domain.people import Role
 from infrastructure.evidence_store import EvidenceStore
@@ -37,9 +38,11 @@ def open_case_by_hand(client: httpx2.Client) -> str:
     return case
 
 
-def attach(client: httpx2.Client, case: str, ref: str, title: str = "") -> None:
+def attach(
+    client: httpx2.Client, case: str, ref: str, title: str = "", kind: str = "photo"
+) -> None:
     headers = {"If-Match": client.get(f"/v1/cases/{case}").headers["ETag"]}
-    body = {"ref": ref, "type": "photo", "title": title}
+    body = {"ref": ref, "type": kind, "title": title}
     done = client.post(f"/v1/cases/{case}/evidence", json=body, headers=headers)
     assert done.status_code == 200, done.text
 
@@ -102,16 +105,16 @@ def test_evidence_kept_elsewhere_is_reported_unchecked_with_its_place(
     server: RunningService, ana: httpx2.Client
 ) -> None:
     case = open_case_by_hand(ana)
-    attach(ana, case, "dhl/pod-1", "Signed [by hand]")
+    attach(ana, case, "dhl/pod-1", "Signed [by hand]", "system_record")
     answer = asked(ana, case)
     (piece,) = answer["pieces"]
     assert answer["unchanged"] is None
     assert answer["says"] == "Pieces of evidence: 1; 1 not checked (kept elsewhere)."
     assert (piece["standing"], piece["where"]) == ("kept_elsewhere", "dhl")
-    assert piece["says"] == "not checked: kept elsewhere, in dhl"
+    assert piece["says"] == "not held here, cannot be checked: kept elsewhere, in dhl"
     status, said = told(server, case)
     assert status == 0
-    assert "not checked: kept elsewhere, in dhl" in said
+    assert "cannot be checked: kept elsewhere, in dhl" in said
     assert "Signed [by hand]" in said
     assert "unchanged:" not in said
 
@@ -150,7 +153,7 @@ def test_one_unchecked_piece_leaves_the_result_undecided(
     case = open_case_by_hand(ana)
     attach(ana, case, upload(ana, uuid4().bytes))
     assert asked(ana, case)["unchanged"] is True
-    attach(ana, case, "dhl/pod-2")
+    attach(ana, case, "dhl/pod-2", kind="system_record")
     answer = asked(ana, case)
     assert answer["unchanged"] is None
     assert answer["says"] == ("Pieces of evidence: 2; 1 unchanged, 1 not checked (kept elsewhere).")
@@ -192,14 +195,32 @@ def test_an_erased_file_is_not_reported_missing(server: RunningService, ana: htt
 
 
 @pytest.mark.parametrize("ref", ["sha256:../../keys", "sha256:", f"sha256:{'AB' * 32}"])
-def test_a_reference_that_is_not_a_digest_reads_no_file(ana: httpx2.Client, ref: str) -> None:
+def test_a_reference_that_is_not_a_digest_is_refused_and_reads_no_file(
+    server: RunningService, ana: httpx2.Client, ref: str
+) -> None:
     case = open_case(ana)
-    for command, body in (("claim", None), ("resolve", {**RESOLUTION, "evidence": [ref]})):
+    answers = []
+    for command, body in (
+        ("claim", None),
+        ("resolve", {**RESOLUTION, "evidence": [ref]}),
+        ("resolve", RESOLUTION),
+    ):
         headers = {"If-Match": ana.get(f"/v1/cases/{case}").headers["ETag"]}
-        done = ana.post(f"/v1/cases/{case}/{command}", json=body, headers=headers)
-        assert done.status_code == 200, done.text
-    by = {one["ref"]: one for one in asked(ana, case)["pieces"]}
-    assert (by[ref]["standing"], by[ref]["sha256"]) == ("missing", None)
+        answers.append(ana.post(f"/v1/cases/{case}/{command}", json=body, headers=headers))
+    assert [answer.status_code for answer in answers] == [200, 422, 200]
+    (error,) = answers[1].json()["errors"]
+    assert error["pointer"] == "/evidence/0"
+    # A log from before this check may cite it.
+    lines = server.service.desks.log.trail(UUID(case))
+    resolved = lines[-1].event
+    assert isinstance(resolved, Resolved)
+    cited = structs.replace(resolved.resolution, evidence=(ref,))
+    older = structs.replace(lines[-1], event=structs.replace(resolved, resolution=cited))
+    with connect(server.dsn) as connection:
+        stored = Stored(EvidenceStore(str(evidence_folder(server))), connection)
+        found = check_evidence([*lines[:-1], older], [], stored)
+    by = {one.ref: one for one in found.pieces}
+    assert (by[ref].standing, by[ref].sha256) == ("missing", None)
 
 
 @pytest.mark.parametrize("suffix", ["", ".erased"])

@@ -25,3 +25,30 @@ def test_asking_who_read_personal_data_is_not_itself_a_read(server: RunningServi
         assert told.get("nothing") is None
         told = auditor.get("/v1/audit/reads", params={"order": "o-none"}).json()
         assert told["nothing"] == "No order o-none."
+
+
+def test_personal_data_is_found_by_customer_or_by_order_and_not_by_both(
+    server: RunningService,
+) -> None:
+    order, people, now = order_id(), server.service.desks.people, datetime.now(UTC)
+    people.add("petra", [Role.PRIVACY_OFFICER], now)
+    server.tokens["petra"] = people.issue_token("petra", now)
+    with server.client_as("shop") as shop, server.client_as("petra") as petra:
+        assert send(shop, placed(order)).status_code == 200
+        path = "/v1/personal-data/find"
+        found = petra.post(path, json={"order": order})
+        assert found.status_code == 200
+        assert found.json()["orders"] == [order]
+        assert petra.post(path, json={"order": "o-none"}).status_code == 404
+        wrong = (
+            ({}, "/customer", "both are missing"),
+            ({"order": order, "customer": "c"}, "/customer", "both are given"),
+            ({"order": "a b"}, "/order", "is not an order id"),
+            ({"order": order, "shop": 1}, "/shop", "unknown field"),
+        )
+        for body, pointer, detail in wrong:
+            refused = petra.post(path, json=body)
+            assert refused.status_code == 422, body
+            (error,) = refused.json()["errors"]
+            assert error["pointer"] == pointer
+            assert detail in error["detail"]

@@ -3,6 +3,7 @@ and a person with another duty in a case does not reconcile it."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import sqlite3
@@ -232,6 +233,40 @@ def test_the_file_of_a_provider_is_compared_unchanged(shop: Shop, tmp_path: Path
     cut = shop.ask("finn", "/v1/reconciliations", file[: len(file) // 2], **CSV)
     assert (cut.status_code, cut.json()["type"]) == (422, "/problems/statement-not-whole")
     assert shop.ask("finn", "/v1/reconciliations", b"\xff", **CSV).status_code == 400
+
+
+def test_an_odd_line_is_named_and_everything_else_is_compared(shop: Shop) -> None:
+    _, odd, strange = keys = [shop.ordered() for _ in range(3)]
+    shop.pay(*keys)
+    update = "UPDATE refunds SET"
+    shop.write_into_ledger(f"{update} currency = 'XYZ' WHERE key = ?", odd)
+    shop.write_into_ledger(f"{update} payment = 'pay\u2028x\u0085=y' WHERE key = ?", strange)
+    told = shop.reconcile()
+    assert kinds(told) == {odd: "unreadable_line"}
+    assert (told["matched"], told["reconciled"], told["counts"]) == (2, 2, {"unreadable_line": 1})
+    (found,) = told["discrepancies"]
+    assert found["detail"].startswith(f"line {found['line']} cannot be read: XYZ is not a currency")
+    assert [shop.state(key) for key in keys] == ["reconciled", "executed", "reconciled"]
+    file = httpx2.get(f"{shop.provider.url}/statement").content
+    for body in (file, b"\xef\xbb\xbf" + file, gzip.compress(file)):
+        answer = shop.ask("finn", "/v1/reconciliations", body, **CSV)
+        assert answer.status_code == 200, answer.text
+        assert (answer.json()["counts"], answer.json()["matched"]) == ({"unreadable_line": 1}, 2)
+        with shop.server.client_as("dev") as auditor:
+            audit = auditor.post("/v1/audit/statement", content=body, headers=CSV)
+        assert [one["kind"] for one in audit.json()["answer"]["discrepancies"]] == [
+            "unreadable_line"
+        ]
+
+
+def test_a_file_without_a_readable_line_is_refused_with_the_reasons(shop: Shop) -> None:
+    file = b"line\n1,re_a\nend,1\n"
+    answer = shop.ask("finn", "/v1/reconciliations", file, **CSV)
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/statement-not-whole")
+    assert "line 2: it has 2 fields, not 9" in answer.json()["detail"]
+    for broken in (gzip.compress(file)[:-5], file.decode().encode("utf-16-le")):
+        answer = shop.ask("finn", "/v1/reconciliations", broken, **CSV)
+        assert (answer.status_code, answer.json()["type"]) == (400, "/problems/malformed-body")
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,12 @@ class InMemoryService:
             self.log, self.orders, self.cases, lambda: self.rulebook, staff, look_up
         )
         self.timekeeper = Timekeeper(
-            self.log, self.orders, self.cases, lambda: self.rulebook, staff
+            self.log,
+            self.orders,
+            self.cases,
+            lambda: self.rulebook,
+            staff,
+            {streams.HELD: self.intake.held.tick},
         )
         self.recovery = RecoveryDesk(
             self.log, streams.recoveries(self.log), lambda: self.rulebook, self.backlogs

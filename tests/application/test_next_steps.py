@@ -13,7 +13,7 @@ from domain.cases.next_steps import HoldOn, HoldReason, NextAction
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.steps import TaskState
 from domain.cases.work_commands import OpenCase
-from domain.clock.calendars import after_business_time
+from domain.clock.open_hours import after_business_time
 from domain.people import POLICY_ACTOR, TIMEKEEPER_ACTOR
 from domain.policy.document import Automation, HoldRule, NextStep
 from domain.policy.rulebook import Rulebook

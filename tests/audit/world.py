@@ -40,7 +40,7 @@ from domain.orders.message_signals import Channel, MessageReceived, WarehouseNot
 from domain.orders.purchase_signals import Customer
 from domain.orders.signals import Signal
 from domain.people import OPERATOR_ACTOR, PAYER_ACTOR, Actor, Role
-from domain.privacy import ErasureBasis
+from domain.privacy import DataSubject, ErasureBasis
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.payments.local import LocalProvider
 from infrastructure.personal.vault import vault_of
@@ -305,12 +305,14 @@ class WorldBuilder:
         desk = self.desks.privacy
         assert desk is not None
         self.at(54)
-        desk.hold("c-gone", "A claim is pending.", "17 C 4/26", self.by("gus"))
+        desk.hold(
+            DataSubject(customer="c-gone"), "A claim is pending.", "17 C 4/26", self.by("gus")
+        )
         self.at(55)
-        desk.release("c-gone", 1, "It was settled.", self.by("gus"))
+        desk.release(DataSubject(customer="c-gone"), 1, "It was settled.", self.by("gus"))
         self.at(56)
         basis = ErasureBasis.CONSENT_WITHDRAWN
-        desk.erase("c-gone", basis, "DSR-17", self.by("gil"))
+        desk.erase(DataSubject(customer="c-gone"), basis, "DSR-17", self.by("gil"))
 
 
 def case_of(order: str) -> UUID:

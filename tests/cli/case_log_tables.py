@@ -43,7 +43,7 @@ SERVICENOW: dict[str, Life] = {
         (2, "Awaiting Vendor", "56", "?", 0),
         (3000, "Awaiting Vendor", "56", "?", 0),
     ],
-    "nobody is known to have been between two groups": [
+    "the group is not known between two groups": [
         (0, "New", "56", "?", 0),
         (1, "New", "?", "?", 0),
         (2, "New", "70", "?", 0),

@@ -3,7 +3,8 @@
 Shares nothing with the product: plain rows, dictionaries and dates.
 
 Both logs:
-- a hand-off is a change between two known groups from one update of an incident to its next;
+- a hand-off is a change from one known group of an incident to the next known one: an unknown group
+  between them says nothing;
 - waiting for a party lasts from the first update in its state to the next update in another state;
   a wait that the log does not end is not counted;
 - time never goes back within an incident: an update that says so has the time of the one before it;
@@ -85,8 +86,8 @@ def figures(
     hand_offs, waited, final = 0, Counter[str](), Counter[str]()
     for found in incidents.values():
         updates = forward(found)
-        known = [(a.group, b.group) for a, b in pairwise(updates)]
-        hand_offs += sum(a != b and not {a, b} & {"", "?"} for a, b in known)
+        known = [seen.group for seen in updates if seen.group not in ("", "?")]
+        hand_offs += sum(a != b for a, b in pairwise(known))
         for party, seconds in waits(updates, parties):
             waited[party] += seconds
         final[updates[-1].state] += 1

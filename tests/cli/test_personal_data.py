@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.api.running_service import RunningService, run_service
-from tests.api.signals import order_id, placed, send
+from tests.api.signals import order_id, placed, send, signal
 from tests.cli.conftest import Casetrail
 
 CUSTOMER = "c-on-the-line"
@@ -57,3 +57,37 @@ def test_a_customer_without_a_name_is_refused(server: RunningService, casetrail:
     refused = casetrail("personal-data", "hold", "", *WHY)
     assert refused.returncode == 2
     assert "must not be empty" in refused.stderr
+
+
+def test_an_order_without_a_customer_is_shown_and_erased_by_its_order(
+    server: RunningService, casetrail: Casetrail
+) -> None:
+    order = order_id()
+    with server.client_as("shop") as shop:
+        message = signal("customer.message_received", order, channel="email", summary="I am Erika.")
+        assert send(shop, message).status_code == 200
+        (text,) = json.loads(done(casetrail, "show", "--order", order, "--json"))["texts"]
+        assert text["texts"] == ["I am Erika."]
+        assert "legal hold 1 since" in done(casetrail, "hold", "--order", order, *WHY)
+        assert "released" in done(casetrail, "release", "--order", order, 1, *WHY)
+        basis = ("--basis", "objection", "--yes")
+        assert "erasure 1 (objection)" in done(casetrail, "erase", "--order", order, *basis)
+        again = casetrail("personal-data", "erase", "--order", order, *basis)
+        assert again.stderr.startswith("No personal data is held of this order")
+        late = signal("customer.message_received", order, channel="email", summary="Erika, late.")
+        assert send(shop, late).status_code == 200
+    shown = done(casetrail, "show", "--order", order)
+    assert "1 text arrived after the erasure at" in shown
+    listed = done(casetrail, "after-erasure")
+    assert order in listed
+    assert "Erika" not in listed
+    assert "after erasures" in casetrail("doctor").stdout
+
+
+@pytest.mark.parametrize("words", [(), ("C1", "--order", "o-1")])
+def test_either_a_customer_or_an_order_is_named(
+    server: RunningService, casetrail: Casetrail, words: tuple[str, ...]
+) -> None:
+    refused = casetrail("personal-data", "show", *words)
+    assert refused.returncode == 2
+    assert "Give either CUSTOMER or --order" in refused.stderr

@@ -1,5 +1,6 @@
 """casetrail policy check: valid, or every error with its path, and never a traceback."""
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,36 @@ def test_a_file_that_is_not_a_policy_is_refused(tmp_path: Path, name: str) -> No
     file.write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(Invalid):
         load_policy(file)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_policy_file_is_read_in_every_encoding(
+    tmp_path: Path, encoding: str, packed: bool
+) -> None:
+    file = tmp_path / "policy.yaml"
+    content = SHIPPED.encode(encoding)
+    file.write_bytes(gzip.compress(content) if packed else content)
+    assert load_policy(file).digest == load_policy().digest
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (SHIPPED.encode("utf-16-le"), "UTF-16 without a byte order mark: write it in UTF-8"),
+        (b"policy: caf\xe9\n", "not UTF-8 (byte 0xe9 at 11): write it in UTF-8"),
+        (gzip.compress(SHIPPED.encode())[:-9], "pack it again"),
+        (gzip.compress(b"#" * (1 << 21)), "more than 1048576 bytes when unpacked"),
+    ],
+)
+def test_an_unreadable_policy_file_is_refused_with_a_remedy(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_bytes(content)
+    with pytest.raises(Invalid) as refused:
+        load_policy(file)
+    assert words in refused.value.faults[0].detail
 
 
 @pytest.mark.parametrize("name", ["a key twice", "too deep"])

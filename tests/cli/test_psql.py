@@ -93,6 +93,12 @@ def test_without_psql_a_query_still_runs(database: str, tmp_path: Path) -> None:
     ]
 
 
+def test_without_psql_no_cell_of_the_csv_is_a_formula(database: str, tmp_path: Path) -> None:
+    sql = "SELECT '=1+1' AS a, -12.30 AS b, ' @x' AS c"
+    ran = without_psql(database, tmp_path, "--csv", "-c", sql)
+    assert (ran.returncode, ran.stdout) == (0, "a,b,c\n'=1+1,-12.30,' @x\n"), ran.stderr
+
+
 def test_without_psql_rows_are_shown_as_a_table(database: str, tmp_path: Path) -> None:
     ran = without_psql(database, tmp_path, "-c", "SELECT current_user AS who, '[b]' AS b")
     assert ran.returncode == 0, ran.stderr

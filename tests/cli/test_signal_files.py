@@ -1,7 +1,11 @@
 """casetrail signals FILE…: valid lines are accepted, rejected lines are listed with file and line number."""
 
+import bz2
+import gzip
 import json
 from pathlib import Path
+
+import pytest
 
 from tests.api.signals import JsonObject, cancelled, captured, order_id, placed, unavailable
 from tests.cli.conftest import Casetrail
@@ -101,3 +105,76 @@ def test_an_empty_file_is_not_an_error(casetrail: Casetrail, tmp_path: Path) -> 
     ran = casetrail("signals", file, "--json")
     assert ran.returncode == 0
     assert json.loads(ran.stdout) == {"recorded": 0, "duplicate": 0, "refused": 0, "refusals": []}
+
+
+def written(*items: JsonObject) -> str:
+    return "".join(f"{json.dumps(item, ensure_ascii=False)}\n" for item in items)
+
+
+def test_files_are_read_in_every_encoding(casetrail: Casetrail, tmp_path: Path) -> None:
+    files = []
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-32"):
+        for packed in (False, True):
+            file = tmp_path / f"{encoding}-{packed}.ndjson"
+            order = order_id()
+            odd = cancelled(order, reason="one\u2028two\u0085three")
+            content = written(placed(order), odd).encode(encoding)
+            file.write_bytes(gzip.compress(content) if packed else content)
+            files.append(file)
+    ran = casetrail("signals", *files, "--json")
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["recorded"] == 2 * len(files)
+
+
+def test_files_with_byte_order_marks_may_be_put_together(
+    casetrail: Casetrail, tmp_path: Path
+) -> None:
+    file = tmp_path / "both.ndjson"
+    parts = [written(placed(order_id())).encode("utf-8-sig") for _ in range(3)]
+    file.write_bytes(b"".join(parts) + "\ufeff\n".encode())
+    ran = casetrail("signals", file)
+    assert ran.returncode == 0, ran.stderr
+    assert "3 recorded" in ran.stdout
+
+
+SOUND = written(placed("never"), captured("never"))
+UNREADABLE: dict[str, tuple[bytes, str]] = {
+    "UTF-16 without a mark": (SOUND.encode("utf-16-le"), "write it in UTF-8, or with the mark"),
+    "half a character": (SOUND.encode("utf-16")[:-1], "not UTF-16 (byte 0x0a at"),
+    "half a gzip": (gzip.compress(SOUND.encode())[:-12], "pack it again, or leave it unpacked"),
+    "not a gzip": (b"\x1f\x8bx", "pack it again, or leave it unpacked"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_an_unreadable_file_is_named_with_a_remedy_and_the_others_are_read(
+    casetrail: Casetrail, tmp_path: Path, name: str
+) -> None:
+    content, remedy = UNREADABLE[name]
+    broken, sound = tmp_path / "broken.ndjson", tmp_path / "sound.ndjson"
+    broken.write_bytes(content)
+    sound.write_text(written(placed(order_id())))
+    ran = casetrail("signals", broken, sound)
+    assert ran.returncode == 1
+    assert "Traceback" not in ran.stderr
+    assert f"{broken}" in ran.stderr
+    assert remedy in ran.stderr
+    assert "recorded" in ran.stdout
+    assert "0 recorded" not in ran.stdout
+
+
+def test_lines_in_another_encoding_are_named_with_a_remedy(
+    casetrail: Casetrail, tmp_path: Path
+) -> None:
+    file, packed = tmp_path / "latin.ndjson", tmp_path / "packed.bz2"
+    odd = cancelled(order_id(), reason="caf\xe9")
+    file.write_bytes(written(odd, placed(order_id())).encode("latin-1") + b"\0\n")
+    packed.write_bytes(bz2.compress(SOUND.encode()))
+    ran = casetrail("signals", file, packed)
+    assert ran.returncode == 1
+    assert "Traceback" not in ran.stderr
+    assert f"{file}:1: the line is not valid JSON: not UTF-8 (byte 0xe9 at" in ran.stderr
+    assert "write it in UTF-8" in ran.stderr
+    assert f"{file}:3: the line is not valid JSON: " in ran.stderr
+    assert f"{packed}:1: the line is not valid JSON: " in ran.stderr
+    assert "1 recorded" in ran.stdout

@@ -11,14 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.clock.calendars import (
-    BusinessCalendar,
-    Period,
-    Weekday,
-    after_business_time,
-    business_time,
-    next_cut_off,
-)
+from domain.clock.calendars import BusinessCalendar, Period, Weekday
+from domain.clock.open_hours import after_business_time, business_time, next_cut_off
 from domain.clock.terms import ServiceTerms
 from domain.errors import Fault
 from domain.validation import faults_of
@@ -173,11 +167,13 @@ CUT_OFFS = {
     # Berlin is UTC+1 in December; Thursday 24th has special hours, Friday is closed.
     "before it, the same day": ("warehouse", "2026-12-23T12:59:59", "2026-12-23T13:00"),
     "at it": ("warehouse", "2026-12-23T13:00", "2026-12-23T13:00"),
-    "just after it, the next open day": ("warehouse", "2026-12-23T13:00:01", "2026-12-24T13:00"),
-    "over a holiday and a weekend": ("warehouse", "2026-12-24T13:00:01", "2026-12-28T13:00"),
+    "just after it, when the half day closes": (
+        *("warehouse", "2026-12-23T13:00:01", "2026-12-24T11:00"),
+    ),
+    "over a holiday and a weekend": ("warehouse", "2026-12-24T11:00:01", "2026-12-28T13:00"),
     "another name, another time": ("carrier", "2026-12-23T13:00:01", "2026-12-23T15:30"),
-    "the end of a day, itself": ("finance", "2026-12-23T23:00", "2026-12-23T23:00"),
-    "the end of the last open day": ("finance", "2026-12-24T22:00", "2026-12-24T23:00"),
+    "the end of a day, when it closes": ("finance", "2026-12-23T15:00", "2026-12-23T16:30"),
+    "the end of a half day, when it closes": ("finance", "2026-12-23T16:30:01", "2026-12-24T11:00"),
 }
 
 
@@ -185,6 +181,83 @@ CUT_OFFS = {
 def test_the_next_cut_off_is_that_of_an_open_day(case) -> None:
     name, start, expected = CUT_OFFS[case]
     assert next_cut_off(OFFICE, name, utc(start)) == utc(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "expected"),
+    [
+        ("warehouse", "2026-12-23T13:00:01", "2026-12-24T13:00"),
+        ("warehouse", "2026-12-24T13:00:01", "2026-12-28T13:00"),
+        ("finance", "2026-12-23T23:00", "2026-12-23T23:00"),
+        ("finance", "2026-12-24T22:00", "2026-12-24T23:00"),
+    ],
+)
+def test_in_older_terms_a_cut_off_stays_outside_of_the_opening_hours(name, start, expected) -> None:
+    assert next_cut_off(OFFICE, name, utc(start), while_open=False) == utc(expected)
+
+
+def spans(day: str, *texts: str) -> dict[date, tuple[Period, ...]]:
+    return {date.fromisoformat(day): hours(*texts)}
+
+
+OUTSIDE = {
+    # Open 08:00-12:30 and 13:30-18:00 in Berlin, UTC+1; the 24th is a Thursday. The cut-off of the 24th.
+    "a half day that closes before it": (spans("2026-12-24", "08:00-10:00"), "15:00", "24T09:00"),
+    "a half day that closes at it": (spans("2026-12-24", "08:00-15:00"), "15:00", "24T14:00"),
+    "a day that opens after it": (spans("2026-12-24", "16:00-20:00"), "15:00", "23T17:00"),
+    "a day that opens at it": (spans("2026-12-24", "15:00-20:00"), "15:00", "24T14:00"),
+    "a break": ({}, "13:00", "24T11:30"),
+    "the end of a break": ({}, "13:30", "24T12:30"),
+    "the evening": ({}, "20:00", "24T17:00"),
+    "midnight": ({}, "24:00", "24T17:00"),
+    "before the opening": ({}, "07:00", "23T17:00"),
+    "a day that opens after a half day": (
+        spans("2026-12-24", "16:00-20:00") | spans("2026-12-23", "08:00-10:00"),
+        *("15:00", "23T09:00"),
+    ),
+    "a special day with a break": (
+        spans("2026-12-24", "08:00-10:00", "16:00-20:00"),
+        *("15:00", "24T09:00"),
+    ),
+    "a shift until midnight": (spans("2026-12-24", "16:00-24:00"), "24:00", "24T23:00"),
+}
+
+
+@pytest.mark.parametrize("case", OUTSIDE)
+def test_a_cut_off_outside_of_the_opening_hours_is_the_closing_time_before(case) -> None:
+    special, at, expected = OUTSIDE[case]
+    calendar = BusinessCalendar(
+        time_zone="Europe/Berlin",
+        week=dict.fromkeys(WORKDAYS, hours("08:00-12:30", "13:30-18:00")),
+        special=special,
+        cut_offs={"out": at},
+    )
+    expected = f"2026-12-{expected}"
+    # After the 23rd's own cut-off, the next one is that of the 24th.
+    before = utc(expected) - timedelta(minutes=1)
+    assert next_cut_off(calendar, "out", before) == utc(expected)
+    after = next_cut_off(calendar, "out", utc(expected) + MOMENT)
+    assert after.date() > date(2026, 12, 23)
+
+
+def test_after_a_holiday_and_a_weekend_the_closing_time_before_is_that_of_the_last_open_day() -> (
+    None
+):
+    """Friday 25th is closed, Monday 28th opens at 16:00: its cut-off is Thursday's closing time."""
+    calendar = BusinessCalendar(
+        time_zone="Europe/Berlin",
+        week=dict.fromkeys(WORKDAYS, hours("08:00-18:00")),
+        closed=(date(2026, 12, 25),),
+        special=spans("2026-12-28", "16:00-20:00"),
+        cut_offs={"out": "15:00"},
+    )
+    assert next_cut_off(calendar, "out", utc("2026-12-24T14:00:01")) == utc("2026-12-24T17:00")
+    assert next_cut_off(calendar, "out", utc("2026-12-24T17:00:01")) == utc("2026-12-29T14:00")
+
+
+def test_an_always_open_calendar_keeps_its_cut_off() -> None:
+    always = BusinessCalendar(time_zone="UTC", always_open=True, cut_offs={"out": "10:00"})
+    assert next_cut_off(always, "out", utc("2026-12-25T09:00")) == utc("2026-12-25T10:00")
 
 
 def test_a_repeated_cut_off_is_the_earlier_and_a_skipped_one_is_at_the_clock_change() -> None:

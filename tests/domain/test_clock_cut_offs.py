@@ -188,6 +188,24 @@ def test_a_cut_off_after_closing_time_is_not_missed_at_closing_time() -> None:
     assert resolution(clock, "9 00:01").breached_at == berlin("9 00:00") + MOMENT
 
 
+def test_in_newer_terms_a_cut_off_after_closing_time_is_due_at_closing_time() -> None:
+    """24:00 of Monday is Tuesday 00:00, when nobody is there: due at 17:00, which is still in time."""
+    by_night = {"by_cut_off": {Measure.RESOLUTION: "night"}, "cut_offs_while_open": True}
+    clock = clock_of([ready("8 16:00", 1, **by_night)])
+    evening = resolution(clock, "8 17:00")
+    assert (evening.due_at, evening.left) == (berlin("8 17:00"), hours(0))
+    assert evening.breached_at is None
+    assert resolution(clock, "8 17:01").breached_at == berlin("8 17:00") + MOMENT
+
+
+def test_terms_are_pinned_with_the_newer_reading_of_their_cut_offs() -> None:
+    terms = ServiceTerms(calendar=OPEN, by_cut_off=BY_WAREHOUSE)
+    assert terms.pinned().cut_offs_while_open is True
+    assert terms.pinned().as_in_policy() == terms
+    without = ServiceTerms(calendar=OPEN, resolution=hours(2))
+    assert without.pinned() is without
+
+
 @pytest.mark.parametrize(
     ("start", "due"), [("8 22:00", "9 00:00"), ("8 22:00:00.000001", "10 00:00")]
 )

@@ -9,8 +9,9 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.clock.calendars import BusinessCalendar, Period, Weekday, business_time, next_cut_off
+from domain.clock.calendars import BusinessCalendar, Period, Weekday
 from domain.clock.clock import Clock, ClockChange, ClockChangeKind, clock_of
+from domain.clock.open_hours import business_time, next_cut_off
 from domain.clock.terms import Dependency, Measure, ServiceTerms
 from domain.clock.time_split import split_seconds
 from tests.domain.signals import BOUNDED_SETTINGS
@@ -26,6 +27,10 @@ def week(
     *weekdays: Weekday, periods: Sequence[tuple[str, str]]
 ) -> dict[Weekday, tuple[Period, ...]]:
     return dict.fromkeys(weekdays, tuple(Period(opens=a, closes=b) for a, b in periods))
+
+
+def hours(opens: str, closes: str) -> tuple[Period, ...]:
+    return (Period(opens=opens, closes=closes),)
 
 
 WORKDAYS = (Weekday.MON, Weekday.TUE, Weekday.WED, Weekday.THU, Weekday.FRI)
@@ -47,6 +52,15 @@ CALENDARS = (
         week=week(Weekday.SAT, Weekday.SUN, periods=[("01:30", "02:15"), ("08:00", "20:00")]),
         cut_offs={"out": "02:10"},
     ),
+    BusinessCalendar(
+        time_zone="Europe/Berlin",
+        week=week(*WORKDAYS, periods=[("09:00", "12:30"), ("13:30", "17:30")]),
+        special={
+            date(2026, 4, 1): hours("08:00", "10:00"),
+            date(2026, 4, 2): hours("18:00", "20:00"),
+        },
+        cut_offs={"out": "13:00"},
+    ),
 )
 LIMITS = st.none() | st.timedeltas(MOMENT, timedelta(hours=30))
 DEPENDENCIES = st.sampled_from([Dependency.CUSTOMER, Dependency.CARRIER, Dependency.VENDOR])
@@ -62,7 +76,12 @@ PLAIN = st.builds(
 )
 CUT_OFFS = st.dictionaries(st.sampled_from(Measure), st.just("out"), min_size=1)
 WITH_CUT_OFFS = st.builds(
-    lambda terms, named: msgspec.structs.replace(terms, by_cut_off=named), PLAIN, CUT_OFFS
+    lambda terms, named, while_open: msgspec.structs.replace(
+        terms, by_cut_off=named, cut_offs_while_open=while_open
+    ),
+    PLAIN,
+    CUT_OFFS,
+    st.sampled_from([msgspec.UNSET, True]),
 )
 TERMS = PLAIN | WITH_CUT_OFFS
 GAPS = st.timedeltas(NOTHING, timedelta(hours=40)) | st.just(NOTHING)
@@ -240,10 +259,16 @@ def test_an_undisturbed_measure_with_a_cut_off_gets_its_minimum_time_and_is_late
         run = clock.runs[measure]
         if not run.is_running or run.due_at is None or run.breached_at is not None:
             continue
-        assert next_cut_off(terms.calendar, name, run.due_at) == run.due_at
+        while_open = terms.cut_offs_while_open is True
+        found = next_cut_off(terms.calendar, name, run.due_at, while_open=while_open)
+        assert found == run.due_at
         at_due, late = (clock.standing(measure, at) for at in (run.due_at, run.due_at + MOMENT))
         assert (at_due.left, at_due.breached_at) == (NOTHING, None)
         assert at_due.used >= (terms.limit(measure) or NOTHING)
+        ends = business_time(terms.calendar, run.due_at - MOMENT, run.due_at) == MOMENT
+        if while_open and not ends:
+            # Somebody is there from then on.
+            assert business_time(terms.calendar, run.due_at, run.due_at + MOMENT) == MOMENT
         assert late.breached_at == run.due_at + MOMENT
         assert run.at_risk_at <= run.due_at
 

@@ -154,16 +154,29 @@ def test_the_charge_is_in_the_currency_of_its_signal() -> None:
     assert (charge.total, charge.currency) == (Decimal(100), "BRL")
 
 
-def test_two_signals_about_one_payment_are_one_payment() -> None:
+def test_two_captures_of_one_payment_are_one_payment() -> None:
+    # Version 0 read them as two statements of one capture. A payment may have several captures now:
+    # each statement of one source is one, and the payment is still one.
     payments = [
-        placed(),
-        captured(1, "100.00", id="a", payment="p"),
-        captured(2, "99.00", id="b", payment="p"),
+        placed(tenders=("card", "voucher")),
+        captured(1, "60.00", id="a", payment="p"),
+        captured(2, "40.00", id="b", payment="p"),
     ]
     payment = facts_of(payments).payment
     assert payment.captured == Decimal(100)
     assert payment.difference == 0
-    assert (payment.overpaid, payment.underpaid) == (Decimal(0), Decimal(1))
+    assert not payment.complete
+
+
+def test_one_capture_that_two_sources_state_is_one() -> None:
+    payments = [
+        placed(),
+        captured(1, "99.00", id="a", payment="p"),
+        captured(2, "99.00", id="b", payment="p", source="shop"),
+    ]
+    payment = facts_of(payments).payment
+    assert payment.captured == Decimal(99)
+    assert (payment.overpaid, payment.underpaid) == (Decimal(-1), Decimal(1))
 
 
 def test_a_charge_includes_quantities_and_freight() -> None:

@@ -171,3 +171,33 @@ def test_the_latest_signal_of_each_system_counts() -> None:
     ]
     found = facts_of(signals).disagreement
     assert (found.quantity_since, found.quantity_held) == (after(9), "carrier 2, wms 3 (of record)")
+
+
+@pytest.mark.parametrize(
+    ("more", "since"),
+    [
+        ([(9, "wms", "2")], 2),
+        ([(9, "wms", "2"), (12, "oms", "3"), (20, "wms", "2")], 2),
+        ([(9, "wms", " 2 ")], 2),
+        ([(9, "carrier", "2")], 2),
+        ([(9, "carrier", "4")], 9),
+        ([(9, "wms", "1"), (12, "wms", "1")], 9),
+        ([(9, "wms", "3"), (12, "wms", "2"), (15, "wms", "2")], 12),
+        ([(9, "wms", "3"), (12, "wms", "3")], None),
+    ],
+)
+def test_a_disagreement_counts_from_the_last_change_of_the_values(more, since) -> None:
+    told = [(1, "oms", "3"), (2, "wms", "2"), *more]
+    signals = [stated(hour, system, "quantity_shipped", value) for hour, system, value in told]
+    expected = None if since is None else after(since)
+    assert facts_of(signals).disagreement.quantity_since == expected
+    assert facts_of(signals[::-1]).disagreement.quantity_since == expected
+
+
+def test_an_amount_repeated_with_other_zeros_is_no_change() -> None:
+    signals = [
+        stated(1, "psp", "payment_amount", "10.00 EUR"),
+        stated(2, "oms", "payment_amount", "9.50 EUR"),
+        stated(9, "psp", "payment_amount", "10 eur"),
+    ]
+    assert facts_of(signals).disagreement.payment_since == after(2)

@@ -14,7 +14,13 @@ from domain.adjustments.adjustment import PAID_STATES, Adjustment
 from domain.adjustments.adjustment import AdjustmentState as State
 from domain.adjustments.events import ApprovalRequirement
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
-from domain.adjustments.provider_statement import RefundStatus, StatementLine, statement_digest
+from domain.adjustments.provider_statement import (
+    RefundStatus,
+    StatementEntry,
+    StatementLine,
+    UnreadableLine,
+    statement_digest,
+)
 from domain.adjustments.reconciliation import CaseAdjustment, Comparison, compare_statement
 from domain.money import Money
 from tests.domain.signals import BOUNDED_SETTINGS, NOON, after
@@ -66,7 +72,7 @@ def line(number: int | None, amount: str = "10.00", at: float = 1, **more: objec
     return structs.replace(template, **more)
 
 
-def compared(adjustments: list[Adjustment], *lines: StatementLine) -> Comparison:
+def compared(adjustments: list[Adjustment], *lines: StatementEntry) -> Comparison:
     ours = {str(one.id): CaseAdjustment(CASE, one) for one in adjustments}
     expected = [key for key, one in ours.items() if one.adjustment.state in PAID_STATES]
     return compare_statement("local", lines, ours, expected, SINCE, UNTIL)
@@ -190,3 +196,45 @@ def test_the_digest_changes_with_every_line() -> None:
     later = structs.replace(one, created_at=one.created_at + timedelta(milliseconds=1))
     digests = {statement_digest(lines) for lines in ([], [one], [one, one], [later], [line(2)])}
     assert len(digests) == 5
+
+
+def odd(key: int | None, at: float | None = 1) -> UnreadableLine:
+    return UnreadableLine(
+        number=7,
+        detail="XYZ is not a currency of ISO 4217",
+        reference="re_x",
+        key=str(UUID(int=key)) if key is not None else None,
+        created_at=after(at) if at is not None else None,
+    )
+
+
+def test_an_unreadable_line_is_a_discrepancy_and_the_others_are_compared() -> None:
+    found = compared([paid(1), paid(2, "5.00")], line(1), odd(None), line(2, "4.99"))
+    assert kinds(found) == ["amount_differs", "unreadable_line"]
+    assert [one.adjustment.id for one in found.matched] == [UUID(int=1)]
+    (unreadable,) = [one for one in found.discrepancies if one.kind.value == "unreadable_line"]
+    assert (unreadable.line, unreadable.references) == (7, ("re_x",))
+    assert unreadable.detail == "line 7 cannot be read: XYZ is not a currency of ISO 4217"
+    assert found.lines == 2
+
+
+def test_an_adjustment_on_an_unreadable_line_is_neither_missing_nor_matched() -> None:
+    found = compared([paid(1)], odd(1))
+    assert kinds(found) == ["unreadable_line"]
+    assert (found.discrepancies[0].key, found.discrepancies[0].case) == (str(UUID(int=1)), CASE)
+    again = compared([paid(1)], line(1), odd(1))
+    assert (kinds(again), again.matched) == (["unreadable_line"], ())
+
+
+def test_a_missing_payment_is_not_said_to_be_off_a_statement_that_was_not_read_whole() -> None:
+    found = compared([paid(1)], odd(None), odd(None, None))
+    assert kinds(found) == ["missing_there", "unreadable_line", "unreadable_line"]
+    assert "is not on the lines that could be read; 2 could not" in found.discrepancies[0].detail
+
+
+def test_an_unreadable_line_of_another_period_is_left_out() -> None:
+    assert kinds(compared([], odd(None, 30), odd(None, -1))) == []
+
+
+def test_the_digest_covers_unreadable_lines() -> None:
+    assert statement_digest([line(1), odd(2)]) != statement_digest([line(1)])

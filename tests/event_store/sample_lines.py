@@ -80,6 +80,7 @@ from domain.orders.events import (
     ProblemDetected,
     SignalRecorded,
 )
+from domain.orders.held_signals import HeldReported, HeldSignalJoined, SignalHeld
 from domain.orders.message_signals import Channel, MessageReceived, MessageSent, WarehouseNoted
 from domain.orders.payment_signals import (
     PaymentAuthorized,
@@ -98,6 +99,7 @@ from domain.orders.purchase_signals import (
     OrderPlaced,
     PriceFlagged,
 )
+from domain.orders.references import HeldReason
 from domain.orders.return_signals import (
     ReturnAuthorized,
     ReturnLabelCreated,
@@ -123,7 +125,7 @@ from domain.orders.shipment_signals import (
     LabelCreated,
     Scanned,
 )
-from domain.orders.signal_body import Promise
+from domain.orders.signal_body import Promise, Refs, TrackingRef
 from domain.orders.signals import Signal
 from domain.orders.stock_signals import (
     AllocationFailed,
@@ -549,8 +551,23 @@ PRIVACY: tuple[Event, ...] = (
     CaseDataErased(record=CASE, erasure=1),
 )
 
+_REFERRING = Delivered(
+    source="carrier",
+    id=UNUSUAL_TEXT,
+    event_time=NOON,
+    shop="fr",
+    refs=Refs(payment=UNUSUAL_TEXT, tracking=TrackingRef(code="J 1", carrier="dhl")),
+)
+HELD: tuple[Event, ...] = (
+    SignalHeld(signal=_REFERRING, why=HeldReason.UNKNOWN),
+    SignalHeld(signal=_REFERRING, why=HeldReason.AMBIGUOUS, orders=("A-1", "A-1\x1ffr")),
+    HeldSignalJoined(orders=("A-1",)),
+    HeldReported(held_at=NOON),
+)
+
 EVENTS: tuple[Event, ...] = (
     *PRIVACY,
+    *HELD,
     *RECOVERY,
     *(SignalRecorded(signal=signal) for signal in SIGNALS),
     ProblemDetected(kind="refund_due", case=CASE, occurrence=1, rule="refund-due"),

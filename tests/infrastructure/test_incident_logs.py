@@ -193,6 +193,24 @@ def test_a_malformed_line_does_not_affect_other_lines(table, line: bytes, why: s
     assert str(log.refusals[0]) == f"log.csv:3: {why}"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_log_is_read_in_every_encoding(table, encoding: str, packed: bool) -> None:
+    file = table(GOOD, servicenow_row(1, "Active", group="caf\xe9\u2028"))
+    content = file.read_text(encoding="utf-8").encode(encoding)
+    file.write_bytes(gzip.compress(content) if packed else content)
+    log = servicenow.read_log(file)
+    assert (log.updates, log.refused) == (2, 0)
+    assert log.incidents["1"][0].group == "caf\xe9\u2028".strip()
+
+
+def test_a_log_in_an_encoding_that_is_not_read_is_refused_with_a_remedy(table) -> None:
+    file = table(GOOD)
+    file.write_bytes(file.read_bytes().decode().encode("utf-16-le"))
+    with pytest.raises(LogUnreadable, match=r"log\.csv: .*write it in UTF-8"):
+        servicenow.read_log(file)
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
     [
@@ -257,8 +275,50 @@ def test_unknown_values_are_no_step(table) -> None:
     )
     log = servicenow.read_log(file)
     planned = plan_commands(log.incidents["1"])
-    assert names(planned.commands) == "Open Reroute Assign Touch Reroute Assign HandOff HandOff"
+    assert names(planned.commands) == "Open Reroute Assign Touch HandOff Assign HandOff HandOff"
     assert planned.impossible == ()
+    assert carry_out(log, servicenow.NAMES) == definition.servicenow(file)
+
+
+@pytest.mark.parametrize(
+    ("groups", "commands"),
+    [
+        (("A", "?", "B"), "Open Touch HandOff"),
+        (("A", "", "?", "?", "B"), "Open Touch Touch Touch HandOff"),
+        (("A", "?", "A"), "Open Touch Touch"),
+        (("A", "?", "B", "?", "A"), "Open Touch HandOff Touch HandOff"),
+        (("?", "A", "?", "B"), "Open Reroute Touch HandOff"),
+    ],
+)
+def test_a_group_stays_until_another_known_one_comes(table, groups, commands: str) -> None:
+    file = table(*(servicenow_row(n, "New", group=group) for n, group in enumerate(groups)))
+    log = servicenow.read_log(file)
+    planned = plan_commands(log.incidents["1"])
+    assert (names(planned.commands), planned.impossible) == (commands, ())
+    assert carry_out(log, servicenow.NAMES) == definition.servicenow(file)
+
+
+@pytest.mark.parametrize(
+    ("groups", "moves"),
+    [
+        (("A", "?", "B", "?"), "HandOff"),
+        (("A", "?", "A", "?"), ""),
+        (("?", "A", "?", "B"), "Reroute HandOff"),
+        (("A", "B", "?", "A"), "HandOff HandOff"),
+    ],
+)
+def test_a_closed_incident_keeps_its_known_group_too(table, groups, moves: str) -> None:
+    first, *rest = groups
+    file = table(
+        servicenow_row(1, "Resolved", group=first),
+        servicenow_row(2, "Closed", group="?"),
+        *(servicenow_row(n, "Closed", group=group) for n, group in enumerate(rest, 3)),
+        servicenow_row(9, "New", reopened=1, group="?"),
+    )
+    log = servicenow.read_log(file)
+    planned = plan_commands(log.incidents["1"])
+    after = names(planned.commands).partition("Reopen")[2].strip()
+    assert (after, planned.impossible) == (moves, ())
     assert carry_out(log, servicenow.NAMES) == definition.servicenow(file)
 
 

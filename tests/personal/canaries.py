@@ -85,7 +85,7 @@ class CanaryOrder:
         self.case = next(one["case"] for one in told if one["kind"] == "stock_unavailable")
         self._work(handler)
         for case in self.cases:
-            self._resolve(handler, case)
+            self.resolve(handler, case)
 
     def _work(self, handler: httpx2.Client) -> None:
         sing = self.canaries.new_canary
@@ -101,7 +101,7 @@ class CanaryOrder:
         self.command(handler, self.case, "wait", **wait)
         self.command(handler, self.case, "resume", note=sing("resumed"))
 
-    def _resolve(self, handler: httpx2.Client, case: str) -> None:
+    def resolve(self, handler: httpx2.Client, case: str) -> None:
         view = handler.get(f"/v1/cases/{case}").json()
         if view["state"] == "resolved":
             return

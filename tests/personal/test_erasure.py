@@ -20,7 +20,7 @@ from domain.personal_data_errors import (
     StoredInTheClear,
     UnderLegalHold,
 )
-from domain.privacy import ErasureBasis
+from domain.privacy import DataSubject, ErasureBasis
 from tests.application.in_memory_keys import MemoryKeys, NoFiles, SealedService
 from tests.application.in_memory_service import InMemoryService, caller
 from tests.domain.signals import after, placed, unavailable
@@ -51,7 +51,7 @@ def resolved_customer(files: NoFiles | None = None) -> SealedService:
 
 def test_an_erasure_applies_to_memory_and_log() -> None:
     service = resolved_customer()
-    done = service.privacy.erase("c-1", BASIS, "DSR-1", PETRA)
+    done = service.privacy.erase(DataSubject(customer="c-1"), BASIS, "DSR-1", PETRA)
     record = service.privacy.record(done.record.id)
     (erasure,) = record.erasures
     assert erasure.orders == ("o-1", "o-2")
@@ -82,7 +82,7 @@ def test_a_cached_aggregate_equals_a_reloaded_one_after_an_erasure() -> None:
     cases = [case.id for case in elsewhere.found()]
     elsewhere.orders.current([order_stream("o-1")])
     elsewhere.cases.current(cases)
-    service.privacy.erase("c-1", BASIS, "", PETRA)
+    service.privacy.erase(DataSubject(customer="c-1"), BASIS, "", PETRA)
     stream = order_stream("o-1")
     assert elsewhere.orders.refreshed([stream])[stream].facts.customer.id is None
     reloaded = streams.cases(elsewhere.log).current(cases)
@@ -91,7 +91,7 @@ def test_a_cached_aggregate_equals_a_reloaded_one_after_an_erasure() -> None:
 
 def test_a_repeated_signal_is_still_a_duplicate() -> None:
     service = resolved_customer()
-    service.privacy.erase("c-1", BASIS, "", PETRA)
+    service.privacy.erase(DataSubject(customer="c-1"), BASIS, "", PETRA)
     before = service.log.head()
     told(service)
     told(service.another_process(), "o-2", at=5)
@@ -100,15 +100,15 @@ def test_a_repeated_signal_is_still_a_duplicate() -> None:
 
 def test_a_legal_hold_refuses_with_its_reason_until_it_is_released() -> None:
     service = resolved_customer()
-    service.privacy.hold("c-1", "A claim is pending.", "17 C 4/26", PETRA)
+    service.privacy.hold(DataSubject(customer="c-1"), "A claim is pending.", "17 C 4/26", PETRA)
     with pytest.raises(UnderLegalHold, match=r"hold 1 .* by petra: A claim is pending"):
-        service.privacy.erase("c-1", BASIS, "", PETRA)
+        service.privacy.erase(DataSubject(customer="c-1"), BASIS, "", PETRA)
     with pytest.raises(NoSuchHold):
-        service.privacy.release("c-1", 2, "A mistake.", PETRA)
-    service.privacy.release("c-1", 1, "It was settled.", PETRA)
+        service.privacy.release(DataSubject(customer="c-1"), 2, "A mistake.", PETRA)
+    service.privacy.release(DataSubject(customer="c-1"), 1, "It was settled.", PETRA)
     with pytest.raises(NoSuchHold):
-        service.privacy.release("c-1", 1, "Once more.", PETRA)
-    assert service.privacy.erase("c-1", BASIS, "", PETRA).record.erasures
+        service.privacy.release(DataSubject(customer="c-1"), 1, "Once more.", PETRA)
+    assert service.privacy.erase(DataSubject(customer="c-1"), BASIS, "", PETRA).record.erasures
 
 
 def test_a_customer_with_an_open_case_is_not_erased() -> None:
@@ -116,10 +116,10 @@ def test_a_customer_with_an_open_case_is_not_erased() -> None:
     told(service)
     (case,) = service.found()
     with pytest.raises(CustomerStillServed, match=str(case.id)):
-        service.privacy.erase("c-1", BASIS, "", PETRA)
+        service.privacy.erase(DataSubject(customer="c-1"), BASIS, "", PETRA)
     before = service.log.head()
     with pytest.raises(CustomerUnknown):
-        service.privacy.erase("c-9", BASIS, "", PETRA)
+        service.privacy.erase(DataSubject(customer="c-9"), BASIS, "", PETRA)
     assert service.log.head() == before
 
 
@@ -132,17 +132,17 @@ def test_unsealed_data_is_named_and_nothing_is_erased() -> None:
     reopened = plain.desk.reopen(case.id, case.version, "In the clear.", caller("bo", after(32)))
     plain.resolve(reopened.case, after(33))
     with pytest.raises(StoredInTheClear, match="positions "):
-        service.another_process().privacy.erase("c-1", BASIS, "", PETRA)
+        service.another_process().privacy.erase(DataSubject(customer="c-1"), BASIS, "", PETRA)
     assert service.keys.keys
 
 
 def test_a_returning_customer_is_a_new_one() -> None:
     service = resolved_customer()
-    service.privacy.erase("c-1", BASIS, "", PETRA)
+    service.privacy.erase(DataSubject(customer="c-1"), BASIS, "", PETRA)
     with pytest.raises(CustomerUnknown, match="was erased on 2018-01-13"):
-        service.privacy.held("c-1")
+        service.privacy.held(DataSubject(customer="c-1"))
     told(service, "o-4", at=80)
-    held = service.privacy.held("c-1")
+    held = service.privacy.held(DataSubject(customer="c-1"))
     assert held.orders == ["o-4"]
     assert any("c-1" in one.texts for one in held.texts)
     assert len(held.record.erasures) == 1
@@ -153,10 +153,10 @@ class StoreDown(MemoryKeys):
 
     down = True
 
-    def destroy(self, subject: UUID, orders: Collection[str]) -> int:
+    def destroy(self, erasure: UUID, orders: Collection[str], spared: Collection[str] = ()) -> int:
         if self.down:
             raise KeyStoreUnavailable("it does not answer")
-        return super().destroy(subject, orders)
+        return super().destroy(erasure, orders, spared)
 
 
 def test_an_interrupted_erasure_is_completed_later_and_once() -> None:
@@ -164,7 +164,7 @@ def test_an_interrupted_erasure_is_completed_later_and_once() -> None:
     service = SealedService(keys=keys)
     told(service)
     service.resolve(service.only_case("stock_unavailable"), after(20))
-    done = service.privacy.erase("c-1", BASIS, "", PETRA)
+    done = service.privacy.erase(DataSubject(customer="c-1"), BASIS, "", PETRA)
     assert done.record.unfinished is not None
     # An ordered erasure already applies to everything folded from here on.
     stream = order_stream("o-1")
@@ -195,7 +195,7 @@ def test_files_are_erased_unless_other_cases_have_them() -> None:
         held = service.desk.attach(held.id, held.version, piece, caller("ana", after(6))).case
     service.resolve_held(held, after(20))
     files.shared = None
-    done = service.privacy.erase("c-1", BASIS, "", PETRA)
+    done = service.privacy.erase(DataSubject(customer="c-1"), BASIS, "", PETRA)
     assert service.privacy.record(done.record.id).unfinished is not None, "who rests on them?"
     files.shared = ["sha256:" + "b" * 64]
     service.privacy.tick(done.record.id, after(61))

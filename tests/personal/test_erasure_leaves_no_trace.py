@@ -18,6 +18,8 @@ import pytest
 from application.log.recorder import leaf_digest
 from domain.orders.order import order_stream
 from domain.people import Role
+from infrastructure.doctor.erasures import check_after_erasure
+from infrastructure.doctor.findings import Verdict
 from infrastructure.postgres.datastore import connect
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from infrastructure.projections.runner import ProjectionRunner
@@ -25,7 +27,7 @@ from infrastructure.transparency.export import Export
 from infrastructure.verifier.bundle import verify
 from projections import PROJECTIONS
 from tests.api.running_service import RunningService, run_service
-from tests.api.signals import send
+from tests.api.signals import send, signal
 from tests.personal.canaries import IN_THE_CLEAR, Canaries, CanaryOrder
 from tests.survival.programs import eventually, home_on_disk
 from tests.tampering import without_triggers
@@ -70,15 +72,19 @@ class Scene:
         assert answer.status_code == 200, answer.text
 
         def done() -> dict[str, Any]:
-            desk = self.server.service.desks.privacy
-            assert desk is not None
-            record = desk.record(UUID(answer.json()["record"]))
-            if record.unfinished is not None:
-                desk.tick(record.id, datetime.now(UTC))
-                return {}
-            return {"keys": record.erasures[-1].keys, "record": str(record.id)}
+            return self.complete(answer.json()["record"])
 
         return eventually("the keys are gone", done, within=10)
+
+    def complete(self, of: str) -> dict[str, Any]:
+        """Continue the last erasure of a record; empty while it is not complete."""
+        desk = self.server.service.desks.privacy
+        assert desk is not None
+        record = desk.record(UUID(of))
+        if record.unfinished is not None:
+            desk.tick(record.id, datetime.now(UTC))
+            return {}
+        return {"keys": record.erasures[-1].keys, "record": str(record.id)}
 
     def readings(self) -> Iterator[tuple[str, bytes]]:
         """Everything that people can read of the order over HTTP."""
@@ -203,6 +209,42 @@ def test_decisions_keep_their_act_time_actor_and_reason(scene: Scene) -> None:
     digest = scene.life.file.removeprefix("sha256:")
     gone = ana.get(f"/v1/evidence/{digest}")
     assert (gone.status_code, gone.json()["type"]) == (410, "/problems/evidence-erased")
+
+
+def test_a_late_message_is_erased_by_a_second_erasure_and_every_proof_holds(scene: Scene) -> None:
+    text = scene.canaries.new_canary("late")
+    late = signal("customer.message_received", scene.life.order, channel="email", summary=text)
+    answer = send(scene.client("shop"), late).json()
+    assert answer["items"][0]["outcome"] == "recorded"
+    for case in answer["items"][0].get("cases", ()):
+        scene.life.resolve(scene.client("ana"), case["case"])
+    held = scene.personal_data("find").json()
+    assert held["orders"] == [scene.life.order]
+    assert [text] in [one["texts"] for one in held["texts"]]
+    assert "arrived after the erasure at" in held["note"]
+    petra = scene.client("petra")
+    (listed,) = petra.get("/v1/personal-data/after-erasure").json()["items"]
+    assert listed["order"] == scene.life.order
+    assert scene.canaries.in_bytes(repr(listed).encode()) == []
+    with connect(scene.server.dsn) as connection:
+        assert check_after_erasure(connection).verdict is Verdict.WARNING
+
+    before = scene.states()
+    again = scene.personal_data("erasures", **ERASE).json()
+    assert [one["orders"] for one in again["erasures"]] == [[scene.life.order]] * 2
+    eventually("it is done", lambda: scene.complete(again["record"]), within=10)
+    for address, content in scene.readings():
+        assert scene.canaries.in_bytes(content) == [], address
+    assert scene.personal_data("find").status_code == 404
+    assert petra.get("/v1/personal-data/after-erasure").json()["items"] == []
+    with connect(scene.server.dsn) as connection:
+        assert check_after_erasure(connection).verdict is Verdict.OK
+    now = scene.states()
+    assert now[: len(before)] == before
+    assert all(leaf_digest(bytes(state)) == bytes(leaf) for _, state, leaf in now)
+    scene.bundle("again")
+    for name in ("before", "after", "again"):
+        assert verify(scene.folder / name).verified, name
 
 
 def test_a_restored_backup_cannot_be_read_without_the_keys(scene: Scene) -> None:

@@ -29,7 +29,7 @@ from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName, SetSkil
 from domain.orders.purchase_signals import Customer
 from domain.people import OPERATOR_ACTOR, Role, token_stream
 from domain.principals import KeyScope
-from domain.privacy import ErasureBasis
+from domain.privacy import DataSubject, ErasureBasis
 from domain.recorded_event import RecordedEvent
 from projections.projection import AnyProjection
 from tests.application.in_memory_keys import SealedService
@@ -196,9 +196,9 @@ def erase_customer(service: InMemoryService) -> None:
     for case in [one for one in sealed.found() if one.order == "o-gone"]:
         sealed.resolve(case, after(605))
     by = caller("petra", after(606))
-    sealed.privacy.hold("c-gone", "A claim is pending.", "", by)
-    sealed.privacy.release("c-gone", 1, "It was settled.", by)
-    sealed.privacy.erase("c-gone", ErasureBasis.CONSENT_WITHDRAWN, "", by)
+    sealed.privacy.hold(DataSubject(customer="c-gone"), "A claim is pending.", "", by)
+    sealed.privacy.release(DataSubject(customer="c-gone"), 1, "It was settled.", by)
+    sealed.privacy.erase(DataSubject(customer="c-gone"), ErasureBasis.CONSENT_WITHDRAWN, "", by)
 
 
 def people_join_and_leave(people: PeopleDesk) -> None:

@@ -23,7 +23,7 @@ from domain.audit import AuditAsked
 from domain.orders.purchase_signals import Customer
 from domain.orders.signals import Signal
 from domain.people import OPERATOR_ACTOR, Role, TokenIssued, token_stream
-from domain.privacy import ErasureBasis
+from domain.privacy import DataSubject, ErasureBasis
 from infrastructure.payments.local import LocalProvider
 from infrastructure.personal.vault import vault_of
 from infrastructure.postgres.datastore import connect
@@ -188,9 +188,9 @@ class Story:
             house.resolve(case, after(653))
         desk, by = house.working.privacy, caller("petra", after(654))
         assert desk is not None
-        desk.hold("c-gone", "A claim is pending.", "", by)
-        desk.release("c-gone", 1, "It was settled.", by)
-        desk.erase("c-gone", ErasureBasis.CONSENT_WITHDRAWN, "", by)
+        desk.hold(DataSubject(customer="c-gone"), "A claim is pending.", "", by)
+        desk.release(DataSubject(customer="c-gone"), 1, "It was settled.", by)
+        desk.erase(DataSubject(customer="c-gone"), ErasureBasis.CONSENT_WITHDRAWN, "", by)
 
     def _over_http(self) -> None:
         """Send a customer's order; ana works on its case, with a key for each command."""

@@ -3,10 +3,11 @@
 import click
 import msgspec
 
-from api.commands.options import AS_JSON
+from api.commands.options import AS_JSON, SHOP
 from api.commands.output import print_table
 from api.composition import migrated_desks
 from api.routes.personal_data import explain_no_reads
+from domain.orders.signal_body import order_key
 from infrastructure.settings import Settings
 
 PAGE = 1_000
@@ -14,12 +15,18 @@ PAGE = 1_000
 
 @click.command()
 @click.option("--order", help="Only reads of this order.")
+@SHOP
 @click.option("--customer", help="Only reads of orders known to be this customer's.")
 @click.option("--person", help="Only reads by this person.")
 @AS_JSON
 @click.pass_obj
 def reads(
-    settings: Settings, order: str | None, customer: str | None, person: str | None, as_json: bool
+    settings: Settings,
+    order: str | None,
+    shop: str,
+    customer: str | None,
+    person: str | None,
+    as_json: bool,
 ) -> None:
     """List who read personal data, of which order and when; oldest first.
 
@@ -28,7 +35,7 @@ def reads(
     if order is not None and customer is not None:
         raise click.UsageError("Use one of --order and --customer.")
     with migrated_desks(settings) as desks:
-        orders = None if order is None else [order]
+        orders = None if order is None else [order_key(order, shop)]
         if customer is not None:
             assert desks.privacy is not None
             orders = desks.privacy.orders_of(customer)

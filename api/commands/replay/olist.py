@@ -1,6 +1,5 @@
 """casetrail replay olist"""
 
-import csv
 import resource
 import sys
 import threading
@@ -25,6 +24,7 @@ from application.orders.replay import replay as replay_arrivals
 from domain.people import Actor
 from domain.policy.rulebook import Rulebook
 from domain.policy.service_levels import without_clocks_and_look_ups
+from infrastructure.csv_cells import write_rows
 from infrastructure.policies.files import load_policy
 from infrastructure.postgres.databases import open_database, scratch_database
 from infrastructure.projections.runner import ProjectionRunner
@@ -134,10 +134,7 @@ def _outcome(tables: OlistTables, reports: Reports, seconds: float) -> OlistRepl
 
 def _write_cases(working: Desks, file: Path) -> None:
     with report_write_errors(file), file.open("w", newline="") as text:
-        writer = csv.writer(text)
-        writer.writerow(COLUMNS)
-        for row in _all_cases(Reports(working.datastore)):
-            writer.writerow(row)
+        write_rows(text, COLUMNS, _all_cases(Reports(working.datastore)))
 
 
 def _all_cases(reports: Reports) -> Iterator[tuple[object, ...]]:

@@ -1,16 +1,16 @@
 """The provider's own API: JSON, a key for each refund that is never forgotten, and a statement."""
 
-import csv
 import hashlib
 import io
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
+from infrastructure.csv_cells import write_rows
 from infrastructure.payments.provider.ledger import (
     KeyedAnswer,
     Ledger,
@@ -23,11 +23,8 @@ from infrastructure.payments.provider.messages import (
     json_response,
 )
 from infrastructure.payments.provider.switches import FaultSwitches, SwitchBoard
+from infrastructure.payments.statement_file import COLUMNS
 
-COLUMNS = (
-    *("line", "reference", "key", "payment", "created_at", "status"),
-    *("currency", "amount", "running_total"),
-)
 MAX_PAGE_SIZE = 100
 _API_NAME = "own"
 _Id = Annotated[str, Meta(min_length=1, max_length=255)]
@@ -163,18 +160,20 @@ class OwnApi:
 def write_statement(lines: Iterable[LedgerRefund]) -> bytes:
     """A statement as CSV: a numbered line for each refund with the running total of its currency, which
     leaves out failed refunds; the last line states the number of lines."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
+    out = io.StringIO(newline="")
+    write_rows(out, COLUMNS, _statement_rows(lines))
+    return out.getvalue().encode()
+
+
+def _statement_rows(lines: Iterable[LedgerRefund]) -> Iterator[tuple[object, ...]]:
     totals: defaultdict[str, Decimal] = defaultdict(Decimal)
     number = 0
     for number, line in enumerate(lines, 1):
         if line.status != "failed":
             totals[line.currency] += Decimal(line.amount)
         facts = (line.reference, line.key or "", line.payment, line.created_at, line.status)
-        writer.writerow((number, *facts, line.currency, line.amount, totals[line.currency]))
-    writer.writerow(("end", number))
-    return out.getvalue().encode()
+        yield (number, *facts, line.currency, line.amount, totals[line.currency])
+    yield ("end", number)
 
 
 def _refund_document(line: LedgerRefund) -> dict[str, object]:

@@ -131,13 +131,10 @@ class Driver:
             case plan.PutBack():
                 if case.person is not None:
                     self._keep(command, desk.release(*at, "", holder))
-            case plan.HandOff(queue=group):
-                self._move(case, command, self._names.queues[group])
-            case plan.Reroute(queue=group):
-                if case.queue != UNKNOWN_QUEUE:
-                    # It was with an unknown group in between.
-                    case = self._move(case, command, UNKNOWN_QUEUE)
-                self._move(case, command, self._names.queues[group])
+            case plan.HandOff(queue=group) | plan.Reroute(queue=group):
+                queue = self._names.queues[group]
+                ask = work_commands.HandOff(to_queue=queue, note=NOTE)
+                self._hand_off(case, command, ask)
             case plan.Wait(party=party):
                 wait = work_commands.StartWait(dependency=DEPENDENCIES[party], party=party.value)
                 self._keep(command, desk.wait(*at, wait, holder))
@@ -159,14 +156,9 @@ class Driver:
             return
         self._hand_off(case, command, work_commands.HandOff(to_person=person, note=NOTE))
 
-    def _move(self, case: ExceptionCase, command: Command, queue: str) -> ExceptionCase:
-        return self._hand_off(case, command, work_commands.HandOff(to_queue=queue, note=NOTE))
-
-    def _hand_off(
-        self, case: ExceptionCase, command: Command, ask: work_commands.HandOff
-    ) -> ExceptionCase:
+    def _hand_off(self, case: ExceptionCase, command: Command, ask: work_commands.HandOff) -> None:
         done = self._desk.hand_off(case.id, case.version, ask, _holder(case, command))
-        return self._keep(command, done)
+        self._keep(command, done)
 
     def _resolve(self, case: ExceptionCase, command: Command) -> None:
         if case.person is None:

@@ -1,9 +1,10 @@
 """Plans the commands that carry out the updates of an incident, and lists the impossible steps.
 
 The figures of a log can be computed from the commands:
-- A change between two known groups, from one update to the next, is a HandOff. It is possible in every
-  condition but closed, and changes neither condition nor wait; for a closed incident it is carried out
-  on reopening. A change from an unknown group is a Reroute, which does not count as a hand-off.
+- A group stays until another known one comes: an update without a known group changes nothing. A change
+  between two known groups is a HandOff. It is possible in every condition but closed, and changes neither
+  condition nor wait; for a closed incident it is carried out on reopening. The first known group of an
+  incident that began without one is a Reroute, which does not count as a hand-off.
 - Only an increased count of reopenings is a Reopen: an incident that the log shows at work after its end
   without such an increase stays ended.
 - A wait lasts from its Wait to the next Resume. A wait for another party ends the wait before it.
@@ -55,7 +56,7 @@ class HandOff(Step, frozen=True, gc=False):
 
 
 class Reroute(Step, frozen=True, gc=False):
-    """The case's queue became known, which is not a hand-off; it loses its holder."""
+    """The case's first known queue, which is not a hand-off; it loses its holder."""
 
     queue: str
 
@@ -132,7 +133,9 @@ class _Planner:
         self.person: str | None = None
         self.at: datetime | None = None
         self.reopenings: int | None = None
-        self.moved_while_closed: list[Update] = []
+        self.group: str | None = None
+        """The last known group; while the incident is closed, its queue stays behind."""
+        self.moved_while_closed: list[tuple[str, Update]] = []
         self.before: Update | None = None
 
     def add(self, update: Update) -> None:
@@ -152,7 +155,7 @@ class _Planner:
         self.before = update
 
     def plan(self) -> Plan:
-        for update in self.moved_while_closed:
+        for _, update in self.moved_while_closed:
             self._cannot(update, f"handed off to {update.group} while closed, but never reopened")
         return Plan(tuple(self.commands), tuple(self.impossible))
 
@@ -179,8 +182,12 @@ class _Planner:
             self._cannot(update, f"{change} at once: reopened only once")
         self._do(Reopen(*step))
         self.condition, self.person = Condition.NEW, None
-        for moved in self.moved_while_closed:
-            self._hand_off(moved, step)
+        for group, moved in self.moved_while_closed:
+            assert moved.group is not None
+            if self.queue is None:
+                self._do(Reroute(*step, group))
+            self._do(HandOff(*step, moved.group))
+            self.queue = moved.group
         self.moved_while_closed.clear()
 
     def _leave(self, update: Update, step: tuple[str, int, datetime]) -> None:
@@ -196,23 +203,13 @@ class _Planner:
     def _move(self, update: Update, step: tuple[str, int, datetime]) -> None:
         if update.group is None:
             return
-        before = self.before.group if self.before else None
-        if before is not None and before != update.group:
-            if self.condition is Condition.CLOSED:
-                self.moved_while_closed.append(update)
-            else:
-                self._hand_off(update, step)
-        elif update.group != self.queue and self.condition is not Condition.CLOSED:
-            self._do(Reroute(*step, update.group))
+        before, self.group = self.group, update.group
+        if self.condition is Condition.CLOSED:
+            if before is not None and before != update.group:
+                self.moved_while_closed.append((before, update))
+        elif update.group != self.queue:
+            self._do((Reroute if self.queue is None else HandOff)(*step, update.group))
             self.queue, self.person = update.group, None
-
-    def _hand_off(self, update: Update, step: tuple[str, int, datetime]) -> None:
-        assert update.group is not None
-        if update.group == self.queue:
-            self._cannot(update, f"handed off to {update.group}, where it is already")
-            return
-        self._do(HandOff(*step, update.group))
-        self.queue, self.person = update.group, None
 
     def _assign(self, update: Update, step: tuple[str, int, datetime]) -> None:
         # The name in an ended incident is the one who ended it, usually a program.

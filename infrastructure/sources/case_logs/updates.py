@@ -20,7 +20,7 @@ UNKNOWN_VALUES: Final = frozenset(["", "?"])
 class LogUnreadable(CasetrailError):
     """The case log cannot be read."""
 
-    explanation = "Name a CSV file (or .csv.gz) whose header has every column of this kind of log."
+    explanation = "Name a CSV file, plain or packed by gzip, whose header has every column of this kind of log."
 
 
 class Condition(StrEnum):

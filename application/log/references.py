@@ -1,0 +1,32 @@
+"""The rows of the table of references that a line of the log leads to."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from application.log.recorder import ReferenceRow
+from domain.orders.events import SignalRecorded
+from domain.orders.held_signals import HeldSignalJoined, SignalHeld
+from domain.orders.references import SIGNAL, parcels_of, references_of
+from domain.recorded_event import RecordedEvent
+
+HELD: Final = "held"
+"""The kind of the rows that lead from an order to the held signals that joined it."""
+TEACHING: Final = tuple(
+    str(kind.__struct_config__.tag) for kind in (SignalRecorded, SignalHeld, HeldSignalJoined)
+)
+"""The types of lines that have references."""
+
+
+def reference_rows(line: RecordedEvent) -> Iterator[ReferenceRow]:
+    """What the line teaches. A held signal has rows under its own name: it waits for them."""
+    event, name = line.event, line.order
+    if name is None:
+        return
+    if isinstance(event, SignalRecorded | SignalHeld):
+        for kind, value in (*references_of(event.signal), *parcels_of(event.signal)):
+            yield ReferenceRow(kind, value, name)
+    if isinstance(event, SignalHeld):
+        yield ReferenceRow(SIGNAL, event.signal.key, name)
+    elif isinstance(event, HeldSignalJoined):
+        for order in event.orders:
+            yield ReferenceRow(HELD, name, order)

@@ -1,0 +1,117 @@
+"""The outcomes of signals: what intake answers for each."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from application.orders.batches import Arrival
+from domain.errors import CasetrailError
+from domain.orders.held_signals import HeldSignal
+from domain.orders.order import Order
+
+
+class SignalOutcome(StrEnum):
+    RECORDED = "recorded"
+    DUPLICATE = "duplicate"
+    HELD = "held"
+    REFUSED = "refused"
+
+
+class AffectedCase(Struct, frozen=True):
+    """A case that the signals changed; `event` is the tag of its last new event."""
+
+    case: UUID
+    kind: str
+    event: str
+
+
+class Notice(Struct, frozen=True):
+    """Something odd about a signal that was recorded nevertheless: where (JSON Pointer) and what."""
+
+    pointer: str
+    detail: str
+
+
+class Receipt(Struct, frozen=True):
+    """The outcome of one signal. `cases` are those that its order's signals opened or joined."""
+
+    outcome: SignalOutcome
+    cases: tuple[AffectedCase, ...] = ()
+    problem: CasetrailError | None = None
+    orders: tuple[str, ...] = ()
+    """The orders of a signal that named them by references only."""
+    held: HeldSignal | None = None
+    notices: Sequence[Notice] = ()
+
+
+class IntakeResult(Struct, frozen=True):
+    position: int
+    receipts: Sequence[Receipt]
+
+
+class Assigned(Protocol):
+    """The arrivals of a batch with their orders, and the place in the batch of each."""
+
+    @property
+    def arrivals(self) -> Sequence[Arrival]: ...
+
+    @property
+    def places(self) -> Sequence[int]: ...
+
+
+class Holding(Protocol):
+    """The held and the refused ones of a batch, by place."""
+
+    @property
+    def held(self) -> Mapping[int, HeldSignal]: ...
+
+    @property
+    def refused(self) -> Mapping[int, CasetrailError]: ...
+
+
+def notices_of(order: Order, key: str) -> Sequence[Notice]:
+    """What is odd about a recorded signal of the order."""
+    return ()
+
+
+def place_receipts(
+    arrivals: Sequence[Arrival], assigned: Assigned, holding: Holding, receipts: Sequence[Receipt]
+) -> list[Receipt]:
+    """One receipt for each arrival of the batch, from those of its signals with their orders."""
+    placed = [Receipt(SignalOutcome.HELD)] * len(arrivals)
+    found: dict[int, list[Receipt]] = {}
+    orders: dict[int, list[str]] = {}
+    for place, arrival, receipt in zip(assigned.places, assigned.arrivals, receipts, strict=True):
+        found.setdefault(place, []).append(receipt)
+        orders.setdefault(place, []).append(arrival.signal.order_key)
+    for place, own in found.items():
+        is_named = bool(arrivals[place].signal.order)
+        placed[place] = own[0] if is_named else _merged(own, tuple(orders[place]))
+    for place, problem in holding.refused.items():
+        placed[place] = Receipt(SignalOutcome.REFUSED, problem=problem)
+    for place, held in holding.held.items():
+        outcome = SignalOutcome.DUPLICATE if held.joined else SignalOutcome.HELD
+        placed[place] = Receipt(outcome, orders=held.joined, held=held)
+    return placed
+
+
+def _merged(receipts: Sequence[Receipt], orders: tuple[str, ...]) -> Receipt:
+    """The receipt of a signal about several orders: recorded if it was recorded in one of them."""
+    for outcome in (SignalOutcome.RECORDED, SignalOutcome.REFUSED):
+        if any(receipt.outcome is outcome for receipt in receipts):
+            break
+    else:
+        outcome = SignalOutcome.DUPLICATE
+    return Receipt(
+        outcome,
+        tuple(case for receipt in receipts for case in receipt.cases),
+        next((r.problem for r in receipts if r.problem), None)
+        if outcome is SignalOutcome.REFUSED
+        else None,
+        orders,
+        None,
+        tuple(notice for receipt in receipts for notice in receipt.notices),
+    )

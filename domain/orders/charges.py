@@ -1,0 +1,183 @@
+"""What an order costs: its lines and the charges beside them, before and after cancellations."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+
+from domain.money import ZERO, round_money
+from domain.orders.content import OrderContent, OrderLine, content_of, revision_key
+from domain.orders.fact_metadata import SignalsByType
+from domain.orders.goods import Goods
+from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPlaced
+from domain.orders.signal_body import given
+
+
+class Costs(Struct, frozen=True):
+    """The cost of each line with its share of a tax of the whole order, and of each charge."""
+
+    content: OrderContent
+    tax: Mapping[str, Decimal]
+    """By line: its share of the tax of the whole order."""
+    ceilings: Mapping[str, tuple[int, Decimal]] = {}
+    """By line: the most pieces and the highest cost that any version of the order had."""
+    charge_ceilings: Mapping[str, Decimal] = {}
+
+    def of_line(self, line: OrderLine, pieces: int) -> Decimal:
+        """What some pieces cost, with their freight."""
+        return self.value(line, pieces) + line.freight_of(pieces)
+
+    def value(self, line: OrderLine, pieces: int) -> Decimal:
+        """The value of some pieces, without freight; of more pieces than ordered, in proportion."""
+        whole = line.value + self.tax.get(line.id, ZERO)
+        if pieces == line.quantity:
+            return whole
+        if not line.quantity:
+            return ZERO
+        return round_money(whole * pieces / line.quantity, line.line.price.currency)
+
+    def value_after(self, line: OrderLine, before: int, pieces: int) -> Decimal:
+        """The value of the next pieces, after others: the last piece takes the rest."""
+        return self.value(line, before + pieces) - self.value(line, before)
+
+    @property
+    def charges(self) -> dict[str, Decimal]:
+        return {key: cost for key, _, cost in self.content.charges}
+
+
+def costs_of(content: OrderContent, versions: Sequence[OrderContent]) -> Costs:
+    """The costs of the lines and charges, with the highest ones of earlier versions.
+
+    What an edit removed was paid for, so it may be refunded.
+    """
+    every = [_costs_of(version) for version in (*versions, content)]
+    lines: dict[str, tuple[int, Decimal]] = {}
+    charges: dict[str, Decimal] = {}
+    for costs in every:
+        for line in costs.content.lines:
+            pieces, cost = lines.get(line.id, (0, ZERO))
+            whole = costs.of_line(line, line.quantity)
+            lines[line.id] = max(pieces, line.quantity), max(cost, whole)
+        for key, cost in costs.charges.items():
+            charges[key] = max(charges.get(key, ZERO), cost)
+    return Costs(content, every[-1].tax, lines, charges)
+
+
+def _costs_of(content: OrderContent) -> Costs:
+    """The costs of one version; a tax of the whole order is spread over the lines by value."""
+    tax = _tax_on_top(content)
+    whole = sum((max(line.value, ZERO) for line in content.lines), ZERO)
+    if not tax or not whole:
+        return Costs(content, {})
+    shares = {
+        line.id: round_money(tax * max(line.value, ZERO) / whole, content.currency)
+        for line in content.lines
+    }
+    largest = max(content.lines, key=lambda line: line.value)
+    shares[largest.id] += tax - sum(shares.values(), ZERO)
+    return Costs(content, shares)
+
+
+def _tax_on_top(content: OrderContent) -> Decimal:
+    if content.parts_total is None:
+        return ZERO
+    lines = sum((line.value + line.freight for line in content.lines), ZERO)
+    return content.parts_total - lines - sum((cost for _, _, cost in content.charges), ZERO)
+
+
+class OrderCharge(Struct, frozen=True, kw_only=True):
+    """The charge of an order; None while lines are missing."""
+
+    now: Decimal | None = None
+    before_cancellation: Decimal | None = None
+    highest: Decimal | None = None
+    """The most that any version of the order cost."""
+    unexplained: Decimal | None = None
+    is_cancelled: bool = False
+    """Nothing of the order is left."""
+
+
+def charge_of(
+    signals: SignalsByType, goods: Goods, costs: Costs, versions: Sequence[OrderContent]
+) -> OrderCharge:
+    content = goods.content
+    base = _cost(content)
+    told, parts = content.total_told, content.parts_total
+    is_cancelled = _is_cancelled(goods)
+    now = base
+    if is_cancelled:
+        now = ZERO
+    elif base is not None:
+        gone = sum((costs.of_line(one.line, one.cancelled) for one in goods.lines), ZERO)
+        now = base - gone
+    whole = any(not given(s.lines) for s in signals.get(OrderCancelled, ()))
+    return OrderCharge(
+        now=now,
+        before_cancellation=base if whole else now,
+        highest=_highest(versions, content),
+        unexplained=told - parts if told is not None and parts is not None else None,
+        is_cancelled=is_cancelled,
+    )
+
+
+def _cost(content: OrderContent) -> Decimal | None:
+    """What the order costs before later cancellations: the source's total, else the sum of its parts."""
+    if content.current is None or not content.current.lines_complete:
+        return None
+    if not content.lines:
+        # An edit that leaves no line is known to leave nothing; a first statement without lines is not.
+        is_emptied = content.lines_at is not None
+        charges = sum((cost for _, _, cost in content.charges), ZERO)
+        return (content.total_told or charges) if is_emptied else None
+    return content.total_told if content.total_told is not None else content.parts_total
+
+
+def _is_cancelled(goods: Goods) -> bool:
+    """Whether all pieces were cancelled, or the order as a whole, of which no line is known."""
+    if not goods.lines:
+        return goods.cancelled_at is not None
+    return any(one.line.quantity for one in goods.lines) and not any(
+        one.kept for one in goods.lines
+    )
+
+
+def _highest(versions: Iterable[OrderContent], content: OrderContent) -> Decimal | None:
+    """The largest cost of any version, in the currency of now."""
+    costs = (_cost(one) for one in (*versions, content) if one.currency == content.currency)
+    return max((cost for cost in costs if cost is not None), default=None)
+
+
+def versions_before(signals: SignalsByType, content: OrderContent) -> list[OrderContent]:
+    """The order as it was before each of its edits, by the source that placed it."""
+    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
+    edits: list[OrderEdited] = signals.get(OrderEdited, [])
+    first = content.placed
+    if first is None or len(placed) + len(edits) < 2:
+        return []
+    every: list[OrderPlaced | OrderEdited] = [s for s in placed if s.source == first.source]
+    every += [s for s in edits if s.source == first.source]
+    every.sort(key=revision_key)
+    found = []
+    for n in range(1, len(every)):
+        stated = [s for s in every[:n] if isinstance(s, OrderPlaced)]
+        stated.sort(key=lambda s: (s.event_time, s.key))
+        changes = [s for s in every[:n] if isinstance(s, OrderEdited)]
+        if stated:
+            found.append(content_of({OrderPlaced: stated, OrderEdited: changes}))
+    return found
+
+
+def owed_for(goods: Goods, costs: Costs, charge: Decimal) -> tuple[Decimal, dict[str, Decimal]]:
+    """What the customer owes for what stays or will come; and by line, the cost of these pieces.
+
+    Pieces that are unavailable, or came back to us, lower it.
+    """
+    lowered = ZERO
+    stays: dict[str, Decimal] = {}
+    for one in goods.lines:
+        gone = min(one.unavailable + one.returned, one.kept)
+        before = costs.of_line(one.line, one.cancelled)
+        cost = costs.of_line(one.line, one.cancelled + gone) - before
+        lowered += cost
+        stays[one.line.id] = costs.of_line(one.line, one.line.quantity) - before - cost
+    return max(charge - lowered, ZERO), stays

@@ -1,0 +1,178 @@
+"""References: ids that other systems know an order by, and which orders a signal's references lead to.
+
+Every statement about an order teaches the references that it names. The table of references in the
+database is an index of them; whether a reference leads to an order is decided on the order's signals.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from typing import Final, TypeAlias
+
+from msgspec import UNSET, Struct, UnsetType, structs
+
+from domain.orders.order import is_same_signal
+from domain.orders.return_signals import ReturnLabelCreated
+from domain.orders.shipment_signals import LabelCreated
+from domain.orders.signal_body import Refs, SignalBody, TrackingRef, given, split_order_key
+from domain.orders.signals import Signal
+from domain.orders.standing import standing
+
+Reference: TypeAlias = tuple[str, str]
+"""The kind of a reference, and its value."""
+TRACKING: Final = "tracking"
+KINDS: Final = Refs.__struct_fields__
+SIGNAL: Final = "signal"
+"""The kind of a held signal's own identity; no sender can name it."""
+CODE_IS_NEW_FOR: Final = timedelta(days=90)
+"""A carrier may use a tracking code again after this time."""
+ONE_PARCEL_WITHIN: Final = timedelta(days=1)
+"""Labels of several orders with one code, at most so far apart, are of one parcel."""
+
+
+class HeldReason(StrEnum):
+    UNKNOWN = "unknown"
+    """The references lead to no order."""
+    AMBIGUOUS = "ambiguous"
+    """The references fit several orders."""
+
+
+class Match(Struct, frozen=True):
+    """The orders that references lead to; without `why`, the signal is about each of them."""
+
+    orders: tuple[str, ...] = ()
+    why: HeldReason | None = None
+
+
+def tracking_value(code: str) -> str:
+    """A tracking code as it is compared: without spaces and hyphens, in capital letters."""
+    return "".join(code.split()).replace("-", "").upper()
+
+
+def references_of(signal: Signal) -> Iterator[Reference]:
+    """The references that a signal names: in `refs`, and in its own fields."""
+    for kind in _own_fields(type(signal)):
+        value = getattr(signal, kind)
+        if isinstance(value, str) and value:
+            yield kind, tracking_value(value) if kind == TRACKING else value
+    if not isinstance(signal.refs, UnsetType):
+        yield from references_in(signal.refs)
+
+
+def references_in(refs: Refs) -> Iterator[Reference]:
+    for kind in KINDS:
+        value = getattr(refs, kind)
+        if isinstance(value, TrackingRef):
+            yield kind, tracking_value(value.code)
+        elif value is not None:
+            yield kind, value
+
+
+def parcels_of(signal: Signal) -> Iterator[Reference]:
+    """The parcels that a signal names by tracking code and carrier."""
+    refs = given(signal.refs)
+    if refs is not None and refs.tracking is not None and refs.tracking.carrier:
+        yield TRACKING, parcel_value(refs.tracking.code, refs.tracking.carrier)
+    if TRACKING in _own_fields(type(signal)):
+        code, carrier = given(getattr(signal, TRACKING)), given(getattr(signal, "carrier", ""))
+        if code and carrier:
+            yield TRACKING, parcel_value(code, carrier)
+
+
+def parcel_value(code: str, carrier: str) -> str:
+    """A tracking code with its carrier, as they are compared."""
+    return f"{tracking_value(code)} {_word(carrier)}"
+
+
+@cache
+def _own_fields(kind: type[SignalBody]) -> tuple[str, ...]:
+    return tuple(name for name in KINDS if name in kind.__struct_fields__)
+
+
+def find_orders(signal: Signal, candidates: Mapping[str, Iterable[Signal]]) -> Match:
+    """The orders that the signal's references lead to, among these orders and their signals."""
+    refs = given(signal.refs)
+    if refs is None:
+        return Match(why=HeldReason.UNKNOWN)
+    shop = given(signal.shop)
+    known = {
+        key: standing(signals)
+        for key, signals in candidates.items()
+        if shop is None or split_order_key(key)[1] == shop
+    }
+    fits: list[set[str]] = []
+    only_tracking = True
+    for kind, value in references_in(refs):
+        if kind == TRACKING:
+            assert refs.tracking is not None
+            fit = _orders_with_parcel(refs.tracking, known, signal.event_time)
+        else:
+            fit = {key for key, told in known.items() if _names(told, (kind, value))}
+            only_tracking = only_tracking and not fit
+        if fit:
+            fits.append(fit)
+    if not fits:
+        return Match(why=HeldReason.UNKNOWN)
+    common = set.intersection(*fits)
+    if len(common) == 1 or (common and only_tracking):
+        return Match(tuple(sorted(common)))
+    return Match(tuple(sorted(set.union(*fits))), HeldReason.AMBIGUOUS)
+
+
+def _names(signals: Sequence[Signal], reference: Reference) -> bool:
+    return any(reference in references_of(signal) for signal in signals)
+
+
+def _orders_with_parcel(
+    tracking: TrackingRef, known: Mapping[str, Sequence[Signal]], at: datetime
+) -> set[str]:
+    """The orders with this parcel: of a code that was used again, those of the newest label by then."""
+    labelled = {
+        key: times
+        for key, signals in known.items()
+        if (times := _label_times(tracking, signals, at)) is not None
+    }
+    if not labelled:
+        return set()
+    newest = max(labelled.values())
+    return {key for key, moment in labelled.items() if newest - moment <= ONE_PARCEL_WITHIN}
+
+
+def _label_times(tracking: TrackingRef, signals: Sequence[Signal], at: datetime) -> datetime | None:
+    """When the order's newest label with this code was made, if it is the code's use at that time.
+
+    Without a label, the first statement that names the code counts.
+    """
+    naming = [signal for signal in signals if _names_parcel(signal, tracking)]
+    labels = [s for s in naming if isinstance(s, LabelCreated | ReturnLabelCreated)]
+    times = [
+        signal.event_time
+        for signal in labels or naming[:1]
+        if -ONE_PARCEL_WITHIN <= at - signal.event_time <= CODE_IS_NEW_FOR
+    ]
+    return max(times, default=None)
+
+
+def _names_parcel(signal: Signal, tracking: TrackingRef) -> bool:
+    value = tracking_value(tracking.code)
+    if (TRACKING, value) not in references_of(signal):
+        return False
+    refs = given(signal.refs)
+    told = refs.tracking.carrier if refs is not None and refs.tracking is not None else ""
+    carrier = given(getattr(signal, "carrier", "")) or told
+    return not carrier or not tracking.carrier or _word(carrier) == _word(tracking.carrier)
+
+
+def _word(carrier: str) -> str:
+    return "".join(carrier.split()).casefold()
+
+
+def is_same_statement(recorded: Signal, sent: Signal) -> bool:
+    """Whether the sent signal is the recorded one, although one may name the order only by references."""
+    return is_same_signal(recorded, sent) or is_same_signal(_content(recorded), _content(sent))
+
+
+def _content(signal: Signal) -> Signal:
+    """The signal without the names of its order and the zone in which its times were written."""
+    return structs.replace(signal, order="-", shop=UNSET, refs=UNSET, time_zone=UNSET)

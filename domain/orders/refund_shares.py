@@ -1,0 +1,214 @@
+"""How a refund is shared between the lines and charges that it names."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+
+from domain.money import ZERO, Money, round_money
+from domain.orders.charges import Costs
+from domain.orders.content import OrderLine, charge_key
+from domain.orders.notices import Notice
+from domain.orders.payment_signals import RefundedCharge, RefundedPieces
+from domain.orders.pieces import spread_piece
+from domain.orders.purchase_signals import ChargeKind
+from domain.orders.signal_body import given
+
+
+class Given(Struct):
+    """What was given for the lines and charges by the refunds so far, in the order's currency."""
+
+    pieces: dict[str, int]
+    amounts: dict[str, Decimal]
+    charges: dict[str, Decimal]
+
+    def add(self, shares: "Shares") -> None:
+        for id, (pieces, amount) in shares.lines.items():
+            self.pieces[id] = self.pieces.get(id, 0) + pieces
+            self.amounts[id] = self.amounts.get(id, ZERO) + amount
+        for key, amount in shares.charges.items():
+            self.charges[key] = self.charges.get(key, ZERO) + amount
+
+
+class Shares(Struct, frozen=True, kw_only=True):
+    lines: Mapping[str, tuple[int, Decimal]] = {}
+    charges: Mapping[str, Decimal] = {}
+    total: Decimal = ZERO
+    """The amount of the refund, in the order's currency."""
+    notices: tuple[Notice, ...] = ()
+
+
+class _Item(Struct, kw_only=True):
+    """A line or a charge of a refund: its amount if it was stated, and its natural one."""
+
+    line: str | None = None
+    charge: str | None = None
+    pieces: int = 0
+    stated: Decimal | None = None
+    natural: Decimal = ZERO
+
+
+class Statement(Struct, frozen=True, kw_only=True):
+    """What a refund says of its amount and parts; the amounts in the order's currency."""
+
+    key: str
+    amount: Decimal | None
+    lines: Sequence[RefundedPieces]
+    charges: Sequence[RefundedCharge]
+    rate: Decimal | None
+    """One unit of the refund's currency in the order's."""
+
+
+def share_refund(stated: Statement, costs: Costs, before: Given, known: frozenset[str]) -> Shares:
+    """The part of each line and charge; `before` is what was given, `known` all names of lines ever.
+
+    Parts without an amount share what is left of the refund's amount in proportion to their value;
+    the largest takes the rest. Without an amount of the refund, they have their value.
+    """
+    notices: list[Notice] = []
+    items = _line_items(stated, costs, before, known, notices)
+    items += _charge_items(stated, costs, before, notices)
+    fixed = sum((one.stated for one in items if one.stated is not None), ZERO)
+    loose = [one for one in items if one.stated is None]
+    if stated.amount is None:
+        total = fixed + sum((one.natural for one in loose), ZERO)
+    else:
+        total = stated.amount
+        _spread(loose, max(total - fixed, ZERO), costs.content.currency)
+    lines: dict[str, tuple[int, Decimal]] = {}
+    charges: dict[str, Decimal] = {}
+    for one in items:
+        amount = one.natural if one.stated is None else one.stated
+        if one.line is not None:
+            pieces, so_far = lines.get(one.line, (0, ZERO))
+            lines[one.line] = pieces + one.pieces, so_far + amount
+        elif one.charge is not None:
+            charges[one.charge] = charges.get(one.charge, ZERO) + amount
+    return Shares(lines=lines, charges=charges, total=total, notices=tuple(notices))
+
+
+def _spread(items: Sequence[_Item], amount: Decimal, currency: str | None) -> None:
+    """Share an amount in proportion to the natural ones, rounded; the largest takes the rest."""
+    if not items:
+        return
+    weights = [max(one.natural, ZERO) for one in items]
+    whole = sum(weights, ZERO)
+    if not whole:
+        weights, whole = [Decimal(1)] * len(items), Decimal(len(items))
+    for one, weight in zip(items, weights, strict=True):
+        one.natural = round_money(amount * weight / whole, currency)
+    largest = items[max(range(len(items)), key=lambda n: (weights[n], -n))]
+    largest.natural += amount - sum((one.natural for one in items), ZERO)
+
+
+def _line_items(
+    stated: Statement, costs: Costs, before: Given, known: frozenset[str], notices: list[Notice]
+) -> list[_Item]:
+    items: list[_Item] = []
+    content, taken = costs.content, dict(before.pieces)
+    for n, piece in enumerate(stated.lines):
+        amount = _to_order(piece.amount, content.currency, stated.rate)
+        pointer = f"/lines/{n}"
+        part = _component_share(piece, costs)
+        if part is not None:
+            items.append(_Item(line=part[0].id, stated=amount, natural=part[1]))
+            continue
+        found = spread_piece(piece, content, taken)
+        if not found:  # all of its pieces were refunded before
+            named = (
+                content.line(piece.line) or content.lines_of_sku(piece.sku or piece.line or "")[-1]
+            )
+            found = [(named, 0, named.quantity)]
+        mine: list[_Item] = []
+        for line, here, excess in found:
+            if line is None:
+                if content.lines_known and not {piece.line, piece.sku} & known:
+                    notices.append(Notice.unknown_line(stated.key, pointer, piece, content))
+                continue
+            ordered, _ = costs.ceilings[line.id]
+            if excess and taken.get(line.id, 0) + here + excess > ordered:
+                notices.append(_too_many(stated.key, pointer, line, excess))
+            natural = costs.value_after(line, taken.get(line.id, 0), here)
+            natural += costs.value(line, excess) if excess else ZERO
+            taken[line.id] = taken.get(line.id, 0) + here + excess
+            mine.append(_Item(line=line.id, pieces=here + excess, natural=natural))
+        if amount is not None:
+            _spread(mine, amount, content.currency)
+            for one in mine:
+                one.stated = one.natural
+        items += mine
+    return items
+
+
+def _too_many(signal: str, pointer: str, line: OrderLine, excess: int) -> Notice:
+    return Notice(
+        signal=signal,
+        pointer=f"{pointer}/quantity",
+        detail=f"{excess} more pieces of line {line.id} were refunded than were ordered "
+        f"({line.quantity}). Ask the source, and replace the statement if it is wrong",
+    )
+
+
+def _component_share(piece: RefundedPieces, costs: Costs) -> tuple[OrderLine, Decimal] | None:
+    """The bundle that a component is of, and the share of its value by the number of components."""
+    content = costs.content
+    line = content.line(piece.line) if piece.line is not None else None
+    lines = [line] if line is not None else [*content.lines_of_sku(piece.sku or "")]
+    for one in lines:
+        components = given(one.line.components) or ()
+        found = next((c for c in components if c.sku == piece.sku), None)
+        if found is None or one.line.sku == piece.sku:
+            continue
+        every = sum(c.quantity for c in components) * one.quantity
+        count = found.quantity * one.quantity if piece.quantity is None else piece.quantity
+        value = costs.value(one, one.quantity) * count / every if every else ZERO
+        return one, round_money(value, content.currency)
+    return None
+
+
+def _charge_items(
+    stated: Statement, costs: Costs, before: Given, notices: list[Notice]
+) -> list[_Item]:
+    items = []
+    known = costs.charges
+    taken = dict(before.charges)
+    for n, charge in enumerate(stated.charges):
+        key = _find_charge(charge, known, taken)
+        amount = _to_order(charge.amount, costs.content.currency, stated.rate)
+        natural = known.get(key, ZERO) - taken.get(key, ZERO)
+        if key not in known and charge.kind is ChargeKind.SHIPPING:
+            freight = sum((line.freight for line in costs.content.lines), ZERO)
+            natural = freight - taken.get(key, ZERO)
+        elif key not in known and costs.content.lines_known:
+            notices.append(
+                Notice(
+                    signal=stated.key,
+                    pointer=f"/charges/{n}",
+                    detail=f"the order has no charge {key}; its charges are: "
+                    f"{', '.join(known) or 'none'}. Correct the charge, or send an order.edited with it",
+                )
+            )
+        natural = max(natural, ZERO)
+        taken[key] = taken.get(key, ZERO) + (natural if amount is None else amount)
+        items.append(_Item(charge=key, stated=amount, natural=natural))
+    return items
+
+
+def _find_charge(
+    charge: RefundedCharge, known: Mapping[str, Decimal], taken: Mapping[str, Decimal]
+) -> str:
+    """The key of the charge; without an id, the first of its kind of which something is left."""
+    key = charge_key(charge.kind, charge.id)
+    if key in known or charge.id is not None:
+        return key
+    same = [one for one in known if one.partition(":")[0].partition("#")[0] == charge.kind]
+    left = [one for one in same if known[one] > taken.get(one, ZERO)]
+    return next(iter(left or same), key)
+
+
+def _to_order(money: Money | None, currency: str | None, rate: Decimal | None) -> Decimal | None:
+    if money is None:
+        return None
+    if money.currency == currency or rate is None:
+        return money.value
+    return round_money(money.value * rate, currency)

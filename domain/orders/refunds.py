@@ -1,0 +1,234 @@
+"""The refunds of an order: their amounts in each currency, their lines and charges, and what is too much."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from msgspec import structs
+
+from domain.money import ZERO, Money, round_money
+from domain.orders.charges import Costs
+from domain.orders.fact_metadata import SignalsByType
+from domain.orders.money_structs import PaymentMoney, RefundMoney, RefundState
+from domain.orders.notices import Notice
+from domain.orders.purchase_signals import OrderEdited, OrderPlaced
+from domain.orders.refund_shares import Given, Shares, Statement, share_refund
+from domain.orders.refund_statements import StatedRefund, stated_refunds
+from domain.orders.signal_body import given
+
+_ORDER: Final = (RefundState.ISSUED, RefundState.REQUESTED, RefundState.FAILED)
+
+
+def refunds_of(
+    signals: SignalsByType,
+    payments: Mapping[str, PaymentMoney],
+    only_payment: str | None,
+    costs: Costs,
+    currency: str | None,
+    notices: list[Notice],
+) -> list[RefundMoney]:
+    """The refunds: issued, requested, failed, each by the time at which they became so."""
+    stated = stated_refunds(signals, only_payment)
+    if not stated:
+        return []
+    stated.sort(key=lambda one: (_ORDER.index(one.state), one.at, one.id))
+    known = _names_of_lines(signals)
+    so_far = Given({}, {}, {})
+    found: list[RefundMoney] = []
+    for one in stated:
+        payment = payments.get(one.payment or "")
+        refund, shares = _refund(one, payment, costs, currency, so_far, known)
+        notices += _notices(one, refund, payment, payments, currency)
+        notices += shares.notices
+        if refund.state is not RefundState.FAILED:
+            so_far.add(shares)
+        if refund.state is RefundState.ISSUED:
+            reason = _too_much(refund, found, payment, so_far, costs)
+            refund = structs.replace(refund, too_much=reason)
+        found.append(refund)
+    return found
+
+
+def _names_of_lines(signals: SignalsByType) -> frozenset[str]:
+    """Every name that a line of the order ever had: a refund may be of a line that an edit removed."""
+    names: set[str] = set()
+    for kind in (OrderPlaced, OrderEdited):
+        for signal in signals.get(kind, ()):
+            for line in given(signal.lines) or ():
+                names |= {name for name in (given(line.id), line.sku) if name is not None}
+    return frozenset(names)
+
+
+def _refund(
+    one: StatedRefund,
+    payment: PaymentMoney | None,
+    costs: Costs,
+    currency: str | None,
+    so_far: Given,
+    known: frozenset[str],
+) -> tuple[RefundMoney, Shares]:
+    own = one.currency or currency
+    settles: Money | None = one.last("settles")
+    settled = in_order(one.value, own, settles, payment, currency)
+    rate = Decimal(1) if own == currency else None
+    if one.value and settled is not None:
+        rate = settled / one.value
+    elif payment is not None and own == payment.currency:
+        rate = payment.rate
+    shares = share_refund(
+        Statement(
+            key=one.statements[-1].key,
+            amount=settled if one.value is not None else None,
+            lines=one.last("lines") or (),
+            charges=one.last("charges") or (),
+            rate=rate,
+        ),
+        costs,
+        so_far,
+        known,
+    )
+    if one.value is None:
+        settled = shares.total
+    amount = one.value if one.value is not None else shares.total
+    refund = RefundMoney(
+        id=one.id,
+        state=one.state,
+        amount=amount,
+        currency=own,
+        at=one.at,
+        requested_at=next(
+            (s.event_time for s in one.statements if s.type == "refund.requested"), None
+        ),
+        payment=one.payment,
+        tender=one.last("tender"),
+        lines=shares.lines,
+        charges=shares.charges,
+        sources=tuple(s.key for s in one.statements),
+        assumed=one.assumed,
+        of_payment=in_payment(amount, own, settles, payment, currency),
+        settled=settled,
+    )
+    return refund, shares
+
+
+def in_order(
+    value: Decimal | None,
+    own: str | None,
+    settles: Money | None,
+    payment: PaymentMoney | None,
+    currency: str | None,
+) -> Decimal | None:
+    """The amount in the order's currency; None if there is no rate."""
+    if value is None or own == currency:
+        return value
+    if settles is not None and settles.currency == currency:
+        return settles.value
+    if payment is None or payment.currency != own or payment.rate is None:
+        return None
+    if value == payment.captured:
+        return payment.settled
+    return round_money(value * payment.rate, currency)
+
+
+def in_payment(
+    value: Decimal,
+    own: str | None,
+    settles: Money | None,
+    payment: PaymentMoney | None,
+    currency: str | None,
+) -> Decimal:
+    """The amount in the currency of the payment; 0 if there is no rate."""
+    if payment is None or own == payment.currency:
+        return value
+    if settles is not None and settles.currency == payment.currency:
+        return settles.value
+    if own == currency and payment.rate:
+        if value == payment.settled:
+            return payment.captured
+        return round_money(value / payment.rate, payment.currency)
+    return ZERO
+
+
+def _too_much(
+    refund: RefundMoney,
+    earlier: Iterable[RefundMoney],
+    payment: PaymentMoney | None,
+    so_far: Given,
+    costs: Costs,
+) -> str | None:
+    """Why an issued refund is too much with those before it; None if it is not."""
+    issued = [one for one in earlier if one.state is RefundState.ISSUED]
+    of_payment = [one for one in issued if one.payment == refund.payment]
+    reason = None
+    if payment is not None:
+        whole = refund.of_payment + sum((one.of_payment for one in of_payment), ZERO)
+        reason = "more_than_captured" if whole > payment.captured else None
+    reason = reason or next(
+        ("more_than_line" for id in refund.lines if is_line_exceeded(id, so_far, costs)), None
+    )
+    reason = reason or next(
+        (
+            "more_than_charge"
+            for key in refund.charges
+            if key in costs.charge_ceilings
+            and so_far.charges.get(key, ZERO) > costs.charge_ceilings[key]
+        ),
+        None,
+    )
+    if reason is not None and any(
+        (one.of_payment, one.lines, one.charges)
+        == (refund.of_payment, refund.lines, refund.charges)
+        for one in of_payment
+    ):
+        return "twice"
+    return reason
+
+
+def is_line_exceeded(id: str, so_far: Given, costs: Costs) -> bool:
+    """Whether more was given for a line than its value, or for more pieces than it has."""
+    pieces, cost = costs.ceilings.get(id, (None, ZERO))
+    if pieces is None:
+        return False
+    return so_far.pieces.get(id, 0) > pieces or so_far.amounts.get(id, ZERO) > cost
+
+
+def _notices(
+    one: StatedRefund,
+    refund: RefundMoney,
+    payment: PaymentMoney | None,
+    payments: Mapping[str, PaymentMoney],
+    currency: str | None,
+) -> Sequence[Notice]:
+    found: list[Notice] = []
+    key = one.statements[-1].key
+
+    def add(pointer: str, detail: str) -> None:
+        found.append(Notice(signal=key, pointer=pointer, detail=detail))
+
+    if one.payment is not None and payment is None:
+        known = ", ".join(payments) or "none"
+        add(
+            "/payment",
+            f"the order has no payment {one.payment}; its payments are: {known}. Correct the payment, "
+            "or send the capture that is missing",
+        )
+    currencies = {currency, payment.currency if payment is not None else currency}
+    if None not in currencies and refund.currency not in currencies:
+        add(
+            "/amount/currency",
+            f"neither the order nor the payment is in {refund.currency}. State the refund in "
+            f"{' or '.join(sorted(c for c in currencies if c))}, or give `settles`",
+        )
+    if payment is not None and payment.captures and refund.of_payment > payment.captured:
+        add(
+            "/amount",
+            f"{refund.of_payment} {payment.currency} is more than the {payment.captured} that was "
+            f"captured of payment {payment.id}. Ask the provider, and replace the statement if it is wrong",
+        )
+    if one.assumed:
+        add(
+            "/refund",
+            f"taken to mean the same refund as {one.statements[0].key}: the amounts are equal and within "
+            "a day. Give `refund`, the provider's id, to tell them apart",
+        )
+    return found
