@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from domain.cases.exception_case import MANUAL_RULE, ExceptionCase
+from domain.cases.case_parts import MANUAL_RULE
+from domain.cases.exception_case import ExceptionCase
 from domain.orders.facts import OrderFacts
 from domain.orders.order import Order
 from domain.orders.signals import Signal, event_time_key

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from msgspec import UNSET, structs
 
-from domain.cases.case_parts import WHOLE_ORDER
+from domain.cases.case_parts import MANUAL_RULE, WHOLE_ORDER
 from domain.cases.errors import ProblemHasCase
 from domain.cases.events import CaseEvent, Detected, Enriched, Routed
-from domain.cases.exception_case import MANUAL_RULE, ExceptionCase
+from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import READING, packet_digest, packet_of
 from domain.cases.part_events import PartJoined
 from domain.cases.steps import Steps, create_policy_steps

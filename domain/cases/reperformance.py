@@ -18,7 +18,8 @@ from domain.adjustments.events import (
 )
 from domain.adjustments.proposal import approval_digest
 from domain.cases import events
-from domain.cases.exception_case import MANUAL_RULE, ExceptionCase
+from domain.cases.case_parts import MANUAL_RULE
+from domain.cases.exception_case import ExceptionCase
 from domain.cases.opening import create_routed
 from domain.cases.packet import READING, packet_digest, packet_of
 from domain.cases.work_events import Retermed
