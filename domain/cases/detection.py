@@ -11,7 +11,6 @@ from datetime import datetime
 
 from msgspec import UNSET
 
-from domain.cases.case_parts import WHOLE_ORDER
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import packet_digest, packet_of
 from domain.cases.problem_cases import FoundPart, ProblemCases
