@@ -22,6 +22,7 @@ from application.money.money_desk import MoneyDesk
 from application.money.payer import Payer
 from application.money.provider import PaymentProvider
 from application.money.reconciliation import ReconciliationDesk
+from application.money.told_refunds import ToldRefunds
 from application.orders.intake import Intake
 from application.orders.look_ups import LookUp
 from application.people.break_glass_desk import BreakGlassDesk
@@ -102,7 +103,16 @@ class Desks:
         self.break_glass = BreakGlassDesk(
             self.log, streams.break_glasses(self.log), self.people, lambda: self.policy.current
         )
-        self.intake = Intake(self.log, orders, cases, lambda: self.policy.current, staff, look_up)
+        ledgers = streams.ledgers(self.log)
+        self.intake = Intake(
+            self.log,
+            orders,
+            cases,
+            lambda: self.policy.current,
+            staff,
+            look_up,
+            ToldRefunds(self.log, ledgers).writes,
+        )
         self.rechecks = RecheckDesk(self.log, self.policy, staff)
         ticks = {
             streams.POLICY: self.policy.tick,
@@ -132,11 +142,12 @@ class Desks:
             self.log,
             orders,
             cases,
-            streams.ledgers(self.log),
+            ledgers,
             lambda: self.policy.current,
             staff,
             provider.name if provider is not None else None,
             self.people,
+            self.intake,
             has_file,
         )
         self.who_could = EligibilityCheck(self.people, self.policy.matrix)
@@ -151,7 +162,7 @@ class Desks:
         )
         self.provider = provider.name if provider is not None else None
         self.payer = (
-            Payer(self.log, cases, provider, reports.ordered_payments)
+            Payer(self.log, cases, provider, reports.ordered_payments, self.intake)
             if provider is not None
             else None
         )

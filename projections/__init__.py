@@ -13,6 +13,7 @@ from projections.queue import QUEUE
 from projections.reconciliations import RECONCILIATIONS
 from projections.recovery import RECOVERY
 from projections.sla import SLA
+from projections.standard_work import STANDARD_WORK
 from projections.tasks import TASKS
 
 PROJECTIONS: tuple[AnyProjection, ...] = (
@@ -27,6 +28,7 @@ PROJECTIONS: tuple[AnyProjection, ...] = (
     ADJUSTMENTS,
     RECONCILIATIONS,
     BREAK_GLASS,
+    STANDARD_WORK,
     ATTACHMENTS,
     HELD,
 )

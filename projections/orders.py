@@ -3,15 +3,16 @@ is standard flow. Behind GET /v1/orders."""
 
 from datetime import date, datetime
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from domain.cases.events import Detected
-from domain.orders.events import PassedIntake, SignalRecorded
+from domain.orders.events import PassedIntake, SignalRecorded, StagesNamed
 from domain.orders.payment_signals import PaymentAuthorized
 from domain.orders.purchase_signals import OrderCancelled, OrderPlaced
 from domain.orders.shipment_signals import Delivered, HandedOver
 from domain.orders.signals import Signal
+from domain.orders.stage import StageChanges
 from domain.orders.stock_signals import StockUnavailable
 from domain.recorded_event import RecordedEvent
 from domain.regions import region_of
@@ -43,10 +44,16 @@ class OrderRow(Struct, frozen=True):
     shop: str = "default"
     position: int = 0
     """The position of the last change."""
+    stage: str | None = None
+    """Where it is in standard work; None if it is closed, or if policy names no stages."""
+    owner_team: str | None = None
+    stage_since: datetime | None = None
+    stage_due_at: datetime | None = None
 
 
 def key(line: RecordedEvent) -> str | None:
-    return line.order if isinstance(line.event, SignalRecorded | Detected | PassedIntake) else None
+    counts = isinstance(line.event, SignalRecorded | Detected | PassedIntake | StagesNamed)
+    return line.order if counts else None
 
 
 def fold(row: OrderRow | None, line: RecordedEvent) -> OrderRow | None:
@@ -60,7 +67,10 @@ def fold(row: OrderRow | None, line: RecordedEvent) -> OrderRow | None:
             return replace(row, cases=row.cases + 1)
         case PassedIntake():
             return replace(row, passed_at=at)
-        case SignalRecorded(signal=signal):
+        case StagesNamed(stages=changes):
+            return _apply_stages(row, changes)
+        case SignalRecorded(signal=signal, stages=changes):
+            row = row if changes is UNSET else _apply_stages(row, changes)
             return _apply_signal(replace(row, signals=row.signals + 1, last_signal_at=at), signal)
         case _:
             return row
@@ -98,6 +108,22 @@ def _apply_signal(row: OrderRow, signal: Signal) -> OrderRow:
             return row
 
 
+def _apply_stages(row: OrderRow, changes: StageChanges) -> OrderRow:
+    """The row with the stage that is open now: a new one, or the one before if nothing ended it."""
+    for stage, passage in changes.items():
+        if passage is not None and passage.until is None:
+            return replace(
+                row,
+                stage=stage,
+                owner_team=passage.team,
+                stage_since=passage.since,
+                stage_due_at=passage.due_at,
+            )
+    if row.stage not in changes:
+        return row
+    return replace(row, stage=None, owner_team=None, stage_since=None, stage_due_at=None)
+
+
 def _earliest(known: datetime | None, new: datetime) -> datetime:
     return new if known is None else min(known, new)
 
@@ -108,5 +134,10 @@ ORDERS = Projection(
     row=OrderRow,
     key=key,
     fold=fold,
-    indexes=("(last_signal_at DESC, name)", "(position)", "(order_id)"),
+    indexes=(
+        "(last_signal_at DESC, name)",
+        "(position)",
+        "(order_id)",
+        "(owner_team, last_signal_at DESC, name) WHERE owner_team IS NOT NULL",
+    ),
 )

@@ -1,5 +1,6 @@
 """casetrail references check | rebuild"""
 
+import sys
 from collections.abc import Iterable
 
 import click
@@ -50,7 +51,7 @@ def rebuild(settings: Settings, as_json: bool) -> None:
 def _show(steps: Iterable[Progress]) -> Progress:
     """Show the progress on standard error, where it is a terminal; return the last step."""
     last = Progress(0, 0, 0)
-    error = click.get_text_stream("stderr")
+    error = sys.stderr
     with click.progressbar(length=1, label="references", file=error) as bar:
         for step in steps:
             bar.length = max(step.head, 1)

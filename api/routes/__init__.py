@@ -30,6 +30,7 @@ from api.routes.reconciliations import list_reconciliations, reconcile
 from api.routes.recovery import RECOVERY_COMMANDS, get_recovery, list_recoveries
 from api.routes.signals import send_signals
 from api.routes.simulations import simulate_policy
+from api.routes.standard_work import get_standard_work
 from api.routes.tasks import get_tasks
 from api.routes.trail import get_trail
 from api.routes.views import get_clock, get_flow, get_sla, stream_view
@@ -74,6 +75,7 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     *AUDIT_LISTS,
     get_sla,
     get_flow,
+    get_standard_work,
     get_tasks,
     get_clock,
     stream_view,

@@ -17,6 +17,7 @@ from api.http.order_names import Shop, key_of
 from api.http.query import ListQuery, Page, Sort, given_filters, require_known_parameters
 from api.http.service import Service, ServiceDependency
 from api.routes.case import AsOf, KnownAt, require_time_limits
+from api.routes.standard_work import OrderOwner, owner_of
 from application.people.scope import can_read_order
 from domain.authority import Authority
 from domain.cases.packet import PacketFact, packet_of
@@ -26,6 +27,7 @@ from domain.orders.order import Order, order_stream
 from domain.orders.references import TRACKING, parcel_value, tracking_value
 from domain.orders.signal_body import DEFAULT_SHOP, split_order_key
 from domain.orders.signals import Signal, event_time_key
+from domain.orders.stage import Stage
 from domain.permissions import Permission
 from domain.recorded_event import RecordedEvent
 from domain.struct_fields import fill
@@ -68,11 +70,13 @@ class OrderLine(Struct, frozen=True):
 
 
 class OrderView(Struct, frozen=True):
-    """An order: its facts with the signals they come from, its signals, and its cases by kind."""
+    """An order: its facts with the signals they come from, its signals, and its cases by kind. `owner` is
+    null for a closed order."""
 
     id: str
     shop: str
     version: int
+    owner: OrderOwner | None
     facts: Sequence[PacketFact]
     signals: Sequence[Signal]
     cases: Mapping[str, UUID]
@@ -121,6 +125,8 @@ def list_orders(
     carrier: Annotated[
         str | None, QueryParameter(max_length=500, description="The carrier of `tracking`.")
     ] = None,
+    stage: Annotated[Stage | None, QueryParameter()] = None,
+    owner_team: Annotated[str | None, QueryParameter()] = None,
 ) -> Response[Page[OrderLine]]:
     """The order with the latest signal first. An order must match all filters."""
     listing.wait_for("orders")
@@ -146,7 +152,7 @@ def list_orders(
         orders_of_subject(service.desks.log.subject_of(customer)) if customer else ALL_ROWS,
         orders_changed_since(changed_since) if changed_since is not None else ALL_ROWS,
     )
-    where = given_filters(tier=tier, order_id=order, shop=shop)
+    where = given_filters(tier=tier, order_id=order, shop=shop, stage=stage, owner_team=owner_team)
     return listing.page(
         BY_LAST_SIGNAL,
         lambda after, limit: service.reports.orders(where, after, limit, reach),
@@ -170,6 +176,7 @@ def get_order(
     order = _order(service, key, request.user.authority)
     if as_of is not None or known_at is not None:
         order, _ = service.desks.order_at(key, *require_time_limits(as_of, known_at))
+    at = min((t for t in (as_of, known_at) if t is not None), default=service.desks.clock())
     readable = _cases_in_scope(
         service, [ref.case for ref in order.cases.values()], request.user.authority
     )
@@ -177,6 +184,7 @@ def get_order(
         id=read_order_id(order_id),
         shop=shop,
         version=order.version,
+        owner=owner_of(order, service.desks.policy.current, at),
         facts=packet_of(order),
         signals=sorted(order.signals.values(), key=event_time_key),
         cases={kind: ref.case for kind, ref in order.cases.items() if ref.case in readable},

@@ -1,6 +1,7 @@
 """Commands on adjustments: one method, one command, one append; and why a person may not approve."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from uuid import UUID
 
 from msgspec import structs
@@ -11,11 +12,14 @@ from application.log.caller import Caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
-from application.log.streams import LEDGER
+from application.log.streams import LEDGER, ORDER
+from application.money.given_money import Given, GivenMoney, entered_in
+from application.money.own_statements import state_own_refund
+from application.orders.intake import Intake
 from application.people.people_desk import PeopleDesk
 from domain.access_errors import NotInScope
-from domain.adjustments import decisions, ledger
-from domain.adjustments.adjustment import Adjustment
+from domain.adjustments import decisions
+from domain.adjustments.adjustment import Adjustment, AdjustmentState
 from domain.adjustments.commands import (
     ApproveAdjustment,
     ExecuteAdjustment,
@@ -25,14 +29,17 @@ from domain.adjustments.commands import (
 )
 from domain.adjustments.decisions import ActingPerson
 from domain.adjustments.errors import Refusal
-from domain.adjustments.events import AdjustmentProposed
+from domain.adjustments.events import AdjustmentExecuted, AdjustmentProposed
 from domain.adjustments.ledger import AdjustmentEntered, Ledger
+from domain.adjustments.money_left import money_left
+from domain.adjustments.own_statement import STATED_KINDS, own_statement
 from domain.adjustments.proposal import propose
 from domain.authority import authority_of
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import RoleMembers
 from domain.errors import TooContended
+from domain.money import PositiveMoney
 from domain.orders.order import Order, order_stream
 from domain.permissions import Permission
 from domain.policy.rulebook import Rulebook
@@ -42,6 +49,7 @@ PROPOSE, APPROVE = Permission.PROPOSE_ADJUSTMENTS, Permission.APPROVE_ADJUSTMENT
 EXECUTE, RECONCILE = Permission.EXECUTE_ADJUSTMENTS, Permission.RECONCILE_ADJUSTMENTS
 
 AdjustmentDecider = Callable[[ExceptionCase, Adjustment, ActingPerson], Sequence[CaseEvent]]
+OrderDecider = Callable[[ExceptionCase, Adjustment, ActingPerson, Order], Sequence[CaseEvent]]
 
 
 class MoneyDesk:
@@ -57,16 +65,16 @@ class MoneyDesk:
         staff: RoleMembers,
         provider: str | None,
         people: PeopleDesk | None = None,
+        intake: Intake | None = None,
         is_file_stored: FileLookup = assume_stored,
     ) -> None:
-        self._log = log
         self._commands = CaseCommands(log, cases, staff, CitedEvidence(orders, is_file_stored))
-        self._orders = orders
+        self._given = GivenMoney(log, orders, cases, ledgers)
         self._cases = cases
-        self._ledgers = ledgers
         self._rulebook = rulebook
         self._provider = provider
         self._people = people
+        self._intake = intake
 
     def propose(
         self, case_id: UUID, expected: int, ask: ProposeAdjustment, by: Caller
@@ -77,32 +85,29 @@ class MoneyDesk:
         see each other. Raises what `propose` of the domain raises, CaseNotFound, CaseChanged.
         """
         for _ in range(ATTEMPTS):
-            order = self._order(self._commands.case(case_id))
-            ledgers = self._ledgers_of(order)
-            known = self._known(ledgers.values())
-            writes: list[Write] = []
+            given = self._given.of(self._given.order(self._commands.case(case_id).order))
+            writes = [_order_guard(given.order, by)]
 
             def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
-                events = self._proposed(case, ask, by, order, ledgers, known)  # noqa: B023
-                writes.extend(_ledger_writes(case, events, ledgers, by))  # noqa: B023
+                events = self._proposed(case, ask, by, given)  # noqa: B023
+                writes.extend(_ledger_writes(case, events, given.ledgers, by))  # noqa: B023
                 return events
 
-            try:
+            # Somebody may have proposed for the same customer, or told a refund, just now: then again.
+            with suppress(VersionTaken):
                 return self._commands.act(case_id, expected, by, decide, writes, PROPOSE)
-            except VersionTaken:
-                self._ledgers.forget(ledgers)  # somebody proposed for the same customer just now
         raise TooContended(f"{ATTEMPTS} attempts")
 
     def approve(
         self, case_id: UUID, expected: int, adjustment: UUID, ask: ApproveAdjustment, by: Caller
     ) -> CommandResult:
         def decide(
-            case: ExceptionCase, found: Adjustment, person: ActingPerson
+            case: ExceptionCase, found: Adjustment, person: ActingPerson, order: Order
         ) -> Sequence[CaseEvent]:
-            order, rulebook = self._order(case), self._rulebook()
-            return [decisions.approve(case, found, ask, person, order, rulebook, by.now)]
+            left, rulebook = self._given.left(order, found.id), self._rulebook()
+            return [decisions.approve(case, found, ask, person, order, rulebook, left, by.now)]
 
-        return self._act(case_id, expected, adjustment, by, APPROVE, decide)
+        return self._act_on_order(case_id, expected, adjustment, by, APPROVE, decide)
 
     def reject(
         self, case_id: UUID, expected: int, adjustment: UUID, ask: RejectAdjustment, by: Caller
@@ -134,12 +139,31 @@ class MoneyDesk:
         """Order the payment; the payer makes it, once."""
 
         def decide(
-            case: ExceptionCase, found: Adjustment, person: ActingPerson
+            case: ExceptionCase, found: Adjustment, person: ActingPerson, order: Order
         ) -> Sequence[CaseEvent]:
-            order, rulebook = self._order(case), self._rulebook()
-            return decisions.execute(case, found, ask, person, order, rulebook, self._provider)
+            left, rulebook = self._given.left(order, found.id), self._rulebook()
+            return decisions.execute(
+                case, found, ask, person, order, rulebook, left, self._provider
+            )
 
-        return self._act(case_id, expected, adjustment, by, EXECUTE, decide)
+        done = self._act_on_order(case_id, expected, adjustment, by, EXECUTE, decide)
+        self._state_execution(done.case, adjustment, by)
+        return done
+
+    def _state_execution(self, case: ExceptionCase, adjustment: UUID, by: Caller) -> None:
+        """State to the order what another system carried out; the payer states what it pays."""
+        found = case.adjustments.get(adjustment)
+        if found.state is not AdjustmentState.EXECUTED or found.kind not in STATED_KINDS:
+            return
+        executed = AdjustmentExecuted(
+            adjustment=adjustment,
+            provider=found.provider or "",
+            reference=found.reference or "",
+            amount=PositiveMoney(found.amount.amount, found.amount.currency),
+        )
+        if self._intake is not None:
+            statement = own_statement(case.order, found, executed, by.now)
+            state_own_refund(self._intake, statement, by.now)
 
     def reconcile(
         self, case_id: UUID, expected: int, adjustment: UUID, statement: str, by: Caller
@@ -153,6 +177,30 @@ class MoneyDesk:
             lambda case, found, person: [decisions.reconcile(case, found, person, statement)],
         )
 
+    def _act_on_order(
+        self,
+        case_id: UUID,
+        expected: int,
+        adjustment: UUID,
+        by: Caller,
+        needs: Permission,
+        decide: OrderDecider,
+    ) -> CommandResult:
+        """Act on an adjustment by what is known of the order; a new signal meanwhile repeats the decision."""
+        for _ in range(ATTEMPTS):
+            order = self._given.order(self._commands.case(case_id).order)
+            with suppress(VersionTaken):
+                return self._act(
+                    case_id,
+                    expected,
+                    adjustment,
+                    by,
+                    needs,
+                    lambda case, found, person: decide(case, found, person, order),  # noqa: B023
+                    [_order_guard(order, by)],
+                )
+        raise TooContended(f"{ATTEMPTS} attempts")
+
     def _act(
         self,
         case_id: UUID,
@@ -161,6 +209,7 @@ class MoneyDesk:
         by: Caller,
         needs: Permission,
         decide: AdjustmentDecider,
+        also: Sequence[Write] = (),
     ) -> CommandResult:
         """Act on an adjustment; a refusal says which adjustment it was about."""
         current = self._with_current_names(by)
@@ -173,7 +222,7 @@ class MoneyDesk:
                 refusal.facts["adjustment"] = str(adjustment)
                 raise
 
-        return self._commands.act(case_id, expected, current, decide_in_scope, needs=needs)
+        return self._commands.act(case_id, expected, current, decide_in_scope, also, needs)
 
     def _with_current_names(self, by: Caller) -> Caller:
         """The caller with all names of today: two names may have been linked a moment ago."""
@@ -210,47 +259,24 @@ class MoneyDesk:
         return list(decisions.find_refusals(case, adjustment, _acting_person(case, by), matrix))
 
     def _proposed(
-        self,
-        case: ExceptionCase,
-        ask: ProposeAdjustment,
-        by: Caller,
-        order: Order,
-        ledgers: Mapping[UUID, Ledger],
-        known: Mapping[UUID, Adjustment],
+        self, case: ExceptionCase, ask: ProposeAdjustment, by: Caller, given: Given
     ) -> list[CaseEvent]:
         rulebook = self._rulebook()
-        of_order, *of_customer = ledgers.values()
-        customer = of_customer[0] if of_customer else None
-        matrix = decisions.require_matrix(rulebook)
-        sums = ledger.cumulative_amounts(ask.amount, of_order, customer, known, matrix, by.now)
-        given = [known[e.adjustment] for e in of_order.entries if e.adjustment in known]
-        return propose(case, ask, _acting_person(case, by), order, given, sums, rulebook, by.now)
-
-    def _ledgers_of(self, order: Order) -> dict[UUID, Ledger]:
-        """The order's ledger, then the customer's, as the log has them now."""
-        streams = [ledger.ledger_of_order(order.id)]
-        if order.facts.customer.id is not None:
-            subject = self._log.subject_of(order.facts.customer.id)
-            streams.append(ledger.ledger_of_customer(subject))
-        found = self._ledgers.current(streams)
-        return {stream: found.get(stream) or Ledger() for stream in streams}
-
-    def _known(self, ledgers: Iterable[Ledger]) -> dict[UUID, Adjustment]:
-        """The adjustments in these ledgers, as their cases have them."""
-        cases = {entry.case for entered in ledgers for entry in entered.entries}
-        found = self._cases.refreshed([*cases]) if cases else {}
-        return {one.id: one for case in found.values() for one in case.adjustments.items}
-
-    def _order(self, case: ExceptionCase) -> Order:
-        """The order as the log has it now."""
-        stream = order_stream(case.order)
-        return self._orders.current([stream]).get(stream) or Order(id=case.order)
+        sums = self._given.sums(given, decisions.require_matrix(rulebook), by.now)
+        left = money_left(given.order, entered_in(given.of_order, given.known))
+        person = _acting_person(case, by)
+        return propose(case, ask, person, given.order, left, sums, rulebook, by.now)
 
 
 def _acting_person(case: ExceptionCase, by: Caller) -> ActingPerson:
     """The caller, with the roles that give approval rights over this case."""
     roles = by.authority.roles_over(APPROVE, case.queue, case.region, case.id)
     return ActingPerson(by.person, by.names, tuple(roles), by.actor.is_agent)
+
+
+def _order_guard(order: Order, by: Caller) -> Write:
+    """Lets the append fail if the order has a new signal by then."""
+    return by.write(order_stream(order.id), ORDER, order.version, [], order.id)
 
 
 def _ledger_writes(

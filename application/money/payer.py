@@ -21,7 +21,9 @@ from application.log.recorder import VersionTaken
 from application.log.repository import Repository
 from application.log.streams import CASE
 from application.log.writes import timer_after
+from application.money.own_statements import state_own_refund
 from application.money.provider import PaymentProvider, RefundRequest, RefundResult
+from application.orders.intake import Intake
 from application.timekeeper import STORE_ERRORS
 from domain.adjustments.adjustment import Adjustment, AdjustmentState
 from domain.adjustments.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
@@ -33,6 +35,7 @@ from domain.adjustments.events import (
     PaymentOutcome,
 )
 from domain.adjustments.kinds import AdjustmentReason
+from domain.adjustments.own_statement import own_statement
 from domain.adjustments.provider_statement import RefundStatus
 from domain.cases.exception_case import ExceptionCase
 from domain.money import PositiveMoney
@@ -62,11 +65,13 @@ class Payer:
         cases: Repository[ExceptionCase],
         provider: PaymentProvider,
         ordered: FindOrderedPayments,
+        intake: Intake,
     ) -> None:
         self._log = log
         self._cases = cases
         self._provider = provider
         self._ordered = ordered
+        self._intake = intake
         self._pool = ThreadPoolExecutor(MAX_CONCURRENT, "payer")
         self._running: dict[UUID, Future[bool]] = {}
         self._pauses: dict[UUID, tuple[float, float]] = {}
@@ -169,6 +174,10 @@ class Payer:
         self, case_id: UUID, outcome: Sequence[PaymentOutcome], now: Callable[[], datetime]
     ) -> bool:
         """Record the outcome at any version of the case, since it is a fact; False if it was recorded."""
+        if isinstance(outcome[0], AdjustmentExecuted):
+            # The order learns of it first: if we stop in between, the adjustment is still executing, and
+            # both are done again.
+            self._state_refund(case_id, outcome[0], now())
         for _ in range(ATTEMPTS):
             case = self._cases.refreshed([case_id])[case_id]
             adjustment = case.adjustments.get(outcome[0].adjustment)
@@ -189,6 +198,13 @@ class Payer:
             self._cases.keep(case_id, after)
             return True
         return False
+
+    def _state_refund(self, case_id: UUID, executed: AdjustmentExecuted, at: datetime) -> None:
+        case = self._cases.refreshed([case_id])[case_id]
+        adjustment = case.adjustments.get(executed.adjustment)
+        if adjustment.state is AdjustmentState.EXECUTING:
+            statement = own_statement(case.order, adjustment, executed, at)
+            state_own_refund(self._intake, statement, at)
 
     def _find_executing(self, case_id: UUID, adjustment_id: UUID) -> Adjustment | None:
         """The adjustment, if it is executing at this provider."""

@@ -21,6 +21,8 @@ class Arrival(Struct, frozen=True):
 
     signal: Signal
     received_at: datetime
+    is_own: bool = False
+    """Whether the service states it itself, under its own source name."""
 
 
 class OrderBatch(Struct, frozen=True):
@@ -76,11 +78,11 @@ def split_accepted(
     refused: dict[int, CasetrailError] = {
         id(signal): refusal
         for signal in sent
-        if (refusal := find_refusal(signal, now, is_new=signal.key not in order.signals))
+        if (refusal := find_refusal(signal, now, is_new=order.recorded(signal.key) is None))
         is not None
     }
     for signal in (*(signal for signal in sent if id(signal) not in refused), *derived):
-        known = order.signals.get(signal.key) or accepted.get(signal.key)
+        known = order.recorded(signal.key) or accepted.get(signal.key)
         if known is None:
             accepted[signal.key] = signal
         elif not is_same_statement(known, signal):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -28,7 +28,8 @@ from domain.cases.timing import RoleMembers
 from domain.errors import CasetrailError, TooContended
 from domain.orders.held_signals import HELD_PREFIX
 from domain.orders.order import Order, order_stream
-from domain.orders.purchase_signals import OrderPlaced
+from domain.orders.payment_signals import RefundIssued
+from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.signal_body import OWN_SOURCE
 from domain.people import Actor
 from domain.policy.rulebook import Rulebook
@@ -38,6 +39,12 @@ PAUSE_AFTER_ATTEMPTS = 3
 """After so many lost races with other processes, each attempt first waits for a random time."""
 CONTENTION_BATCHES = 100
 LONGEST_PAUSE_SECONDS = 0.05
+FindLedgerWrites = Callable[[Sequence[tuple[Order, Order]], datetime], Iterable[Write]]
+"""Writes that follow from orders before and after a batch, at its time."""
+
+
+_TELLS_OF_REFUNDS = RefundIssued | OrderPlaced | OrderEdited
+"""A refund counts for the customer once both are known."""
 
 
 class Intake:
@@ -49,7 +56,10 @@ class Intake:
         rulebook: Callable[[], Rulebook],
         staff: RoleMembers,
         look_up: LookUp,
+        told_refunds: FindLedgerWrites | None = None,
     ) -> None:
+        """`told_refunds` makes the writes that enter refunds of other systems in customers' ledgers."""
+        self._told_refunds = told_refunds
         self._staff = staff
         self._log = log
         self._orders = orders
@@ -150,7 +160,11 @@ class Intake:
                 orders, looked_up = self._look_up_new(units)
                 responses = self._respond(units, orders, looked_up, receipts, actor)
                 writes = [write for r in responses for write in r.writes]
-                writes += [*looked_up.writes, *extra]
+                writes += [
+                    *looked_up.writes,
+                    *extra,
+                    *self._ledger_writes(units, orders, responses),
+                ]
                 row = command(receipts) if command else None
                 if not writes and row is None:
                     return IntakeResult(0, receipts)
@@ -170,6 +184,23 @@ class Intake:
                 self._look_up.keep(looked_up)
                 return IntakeResult(appended.position, receipts)
         raise TooContended(f"{len(units)} orders, {ATTEMPTS} attempts")
+
+    def _ledger_writes(
+        self,
+        units: Sequence[OrderBatch],
+        orders: Mapping[UUID, Order],
+        outcomes: Sequence[OrderOutcome],
+    ) -> Iterable[Write]:
+        if self._told_refunds is None:
+            return ()
+        changed = [
+            (orders.get(outcome.stream) or Order(id=unit.order), outcome.order)
+            for unit, outcome in zip(units, outcomes, strict=True)
+            if any(isinstance(a.signal, _TELLS_OF_REFUNDS) for a in unit.arrivals)
+        ]
+        if not changed:
+            return ()
+        return self._told_refunds(changed, units[0].arrivals[0].received_at)
 
     def _are_current(self, writes: Sequence[Write]) -> bool:
         """Whether these streams are still at the versions that the writes were decided on."""

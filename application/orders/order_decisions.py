@@ -47,8 +47,11 @@ def decide_order(
     # Arrivals at one moment are decided on together; later ones see what the earlier ones led to.
     for received_at, places in group_by_time(unit):
         response = CaseDetection(order, own, rulebook, received_at, staff)
-        sent = [unit.arrivals[n].signal for n in places]
-        fresh, refused = split_accepted(sent, looked_up.about(sent), order, received_at)
+        here = [unit.arrivals[n] for n in places]
+        sent = [arrival.signal for arrival in here if not arrival.is_own]
+        derived = [arrival.signal for arrival in here if arrival.is_own]
+        derived += looked_up.about(sent)
+        fresh, refused = split_accepted(sent, derived, order, received_at)
         recorded = {signal.key for signal in response.take(fresh)}
         for n in places:
             signal = unit.arrivals[n].signal

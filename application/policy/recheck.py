@@ -24,6 +24,7 @@ from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import RoleMembers
 from domain.errors import TooContended
 from domain.orders.order import Order
+from domain.orders.stage import open_passage
 from domain.people import POLICY_ACTOR, TIMEKEEPER_ACTOR
 from domain.policy.events import (
     PolicyRecheckAdvanced,
@@ -166,11 +167,10 @@ class RecheckDesk:
 
 
 def is_open(order: Order, cases: dict[UUID, ExceptionCase], before: Rulebook) -> bool:
-    """Whether the order is open: not delivered or cancelled, or still due, or with a case that is not
+    """Whether the order is open: not at the end of its stages, or still due, or with a case that is not
     resolved."""
-    ended = order.facts.milestones.delivered_at or order.facts.milestones.cancelled_at
     return (
-        ended is None
+        open_passage(order.passages(before)) is not None
         or order.next_due(before) is not None
         or any(not case.is_resolved for case in cases.values())
     )

@@ -7,13 +7,13 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID, uuid5
 
-from msgspec import UNSET, Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from domain.adjustments import events
 from domain.adjustments.errors import AdjustmentNotFound
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, LapseCause
 from domain.cases.evidence import UnknownEvidence
-from domain.money import Money
+from domain.money import Money, PositiveMoney
 from domain.people import Actor
 from domain.struct_fields import fill
 from domain.texts import Note
@@ -75,6 +75,11 @@ class Adjustment(Struct, frozen=True, kw_only=True):
     reference: str | None = None
     given: Money | None = None
     """The amount that the provider paid, if it is not the ordered one."""
+    charges: tuple[events.AdjustedCharge, ...] | UnsetType = UNSET
+    settles: PositiveMoney | UnsetType = UNSET
+    """The amount in the order's currency, where the payment was captured in another."""
+    parts: tuple[str, ...] | UnsetType = UNSET
+    facts: tuple[events.BoundFact, ...] | UnsetType = UNSET
     ended: str | None = None
     """Why it ended unpaid: the reason of the rejection or withdrawal, the lapse cause or the failure."""
     unknown_evidence: UnknownEvidence = UNSET
@@ -183,19 +188,6 @@ class Adjustments(Struct, frozen=True):
             for one in self.unexecuted
             if one.lapses_at <= now
         ]
-
-    def find_outdated(self, packet: str, policy: str) -> list[events.AdjustmentLapsed]:
-        """A lapse for each adjustment that is bound to another packet or policy than the current ones."""
-        found = []
-        for one in self.unexecuted:
-            if one.packet != packet:
-                cause, was, now = LapseCause.PACKET, one.packet, packet
-            elif one.requirement.policy_digest != policy:
-                cause, was, now = LapseCause.POLICY, one.requirement.policy_digest, policy
-            else:
-                continue
-            found.append(events.AdjustmentLapsed(adjustment=one.id, cause=cause, was=was, now=now))
-        return found
 
     def get(self, adjustment: UUID) -> Adjustment:
         """Raises AdjustmentNotFound."""

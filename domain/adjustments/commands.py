@@ -2,9 +2,16 @@
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from domain.adjustments.events import AdjustedLine, PaymentId, Reference, RequiredReason
+from domain.adjustments.events import (
+    AdjustedCharges,
+    AdjustedLines,
+    CaseParts,
+    PaymentId,
+    Reference,
+    RequiredReason,
+)
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.cases.evidence import EvidenceRef
 from domain.cases.work_commands import CommandRequest
@@ -14,13 +21,18 @@ from domain.texts import Digest, Note
 
 class ProposeAdjustment(CommandRequest, frozen=True, kw_only=True):
     kind: AdjustmentKind
-    amount: PositiveMoney
+    amount: PositiveMoney | UnsetType = UNSET
+    """Left out, the sum of the lines and charges. It is in the order's currency, or in that of the payment."""
     reason: AdjustmentReason
-    lines: Annotated[tuple[AdjustedLine, ...], Meta(max_length=1000)] = ()
-    """The order lines that it is about; if given, their amounts must add up to `amount`."""
+    lines: AdjustedLines = ()
+    """The pieces that it is for; their amounts and those of the charges add up to `amount`."""
+    charges: AdjustedCharges = ()
+    """The charges beside the lines that it is for, such as shipping."""
+    parts: CaseParts = ()
+    """The parts of the case that it is for, such as `parcel:P1`; left out, all of them."""
     evidence: Annotated[tuple[EvidenceRef, ...], Meta(max_length=50)] = ()
     payment: PaymentId | None = None
-    """The payment to refund; left out, the order's only payment."""
+    """The payment to refund; left out, the only payment with money left."""
     note: Note = ""
 
 

@@ -13,6 +13,7 @@ from domain.adjustments.adjustment import (
     Adjustment,
     AdjustmentState,
 )
+from domain.adjustments.bound_facts import find_drift
 from domain.adjustments.commands import (
     ApproveAdjustment,
     ExecuteAdjustment,
@@ -20,11 +21,12 @@ from domain.adjustments.commands import (
     WithdrawAdjustment,
 )
 from domain.adjustments.kinds import PROVIDER_PAID_KINDS, Duty
+from domain.adjustments.money_left import MoneyLeft
+from domain.adjustments.refund_limits import require_left
 from domain.cases.decisions import require_claimed_by
 from domain.cases.duties import find_duty_conflict, require_no_duty_conflict
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
-from domain.cases.packet import packet_digest, packet_of
 from domain.errors import Fault, Invalid
 from domain.money import Money, PositiveMoney
 from domain.orders.order import Order
@@ -60,17 +62,20 @@ def approve(
     by: ActingPerson,
     order: Order,
     rulebook: Rulebook,
+    left: MoneyLeft,
     now: datetime,
 ) -> events.AdjustmentApproved:
-    """The event of an approval.
+    """The event of an approval. `left` is what may be given for the order besides this adjustment.
 
-    Raises a Refusal if a rule forbids it, AdjustmentNotPending, DigestDiffers, AdjustmentDrifted.
+    Raises a Refusal if a rule forbids it, AdjustmentNotPending, DigestDiffers, AdjustmentDrifted,
+    MoreThanPaid, MoreThanLine, MoreThanCharge.
     """
     _require_state(adjustment, (AdjustmentState.PROPOSED,), "approved")
     matrix = require_matrix(rulebook)
     for refusal in find_refusals(case, adjustment, by, matrix):
         raise refusal
     _require_unchanged(adjustment, request.digest, order, rulebook)
+    require_left(adjustment, left)
     found = matrix.limit_of(by.roles, adjustment.requirement.roles)
     assert found is not None
     role, limit = found
@@ -136,16 +141,19 @@ def execute(
     by: ActingPerson,
     order: Order,
     rulebook: Rulebook,
+    left: MoneyLeft,
     provider: str | None,
 ) -> list[CaseEvent]:
     """The events of an execution: the order to pay, or for other kinds that it was carried out.
 
-    Raises a Refusal, AdjustmentNotPending, DigestDiffers, AdjustmentDrifted, Invalid, NoPaymentProvider.
+    Raises a Refusal, AdjustmentNotPending, DigestDiffers, AdjustmentDrifted, MoreThanPaid, MoreThanLine,
+    MoreThanCharge, Invalid, NoPaymentProvider.
     """
     require_not_agent(by, Duty.EXECUTE)
     require_no_duty_conflict(case.duties, by.names, Duty.EXECUTE)
     _require_state(adjustment, APPROVED_STATES, "executed")
     _require_unchanged(adjustment, request.digest, order, rulebook)
+    require_left(adjustment, left)
     if adjustment.kind in PROVIDER_PAID_KINDS:
         if request.reference is not None:
             detail = f"leave it out: the payment provider gives a {adjustment.kind} its reference"
@@ -238,20 +246,18 @@ def _require_digest(adjustment: Adjustment, digest: str) -> None:
 def _require_unchanged(
     adjustment: Adjustment, digest: str, order: Order, rulebook: Rulebook
 ) -> None:
-    """Require that the adjustment, the packet and the policy are the ones that were decided on."""
+    """Require that the adjustment, and all that it rests on, are the ones that were decided on."""
     _require_digest(adjustment, digest)
-    packet = packet_digest(packet_of(order))
-    for cause, was, now in (
-        ("packet", adjustment.packet, packet),
-        ("policy", adjustment.requirement.policy_digest, rulebook.digest),
-    ):
-        if was != now:
-            raise errors.AdjustmentDrifted(
-                f"the {cause} has changed since adjustment {adjustment.id} was proposed",
-                cause=cause,
-                was=was,
-                now=now,
-            )
+    if drift := find_drift(adjustment, order, rulebook.digest):
+        what = {"facts": drift.was, "packet": "the packet", "policy": "the policy"}[
+            drift.cause.value
+        ]
+        raise errors.AdjustmentDrifted(
+            f"changed since adjustment {adjustment.id} was proposed: {what}",
+            cause=drift.cause.value,
+            was=drift.was,
+            now=drift.now,
+        )
 
 
 def _execution_started(adjustment: Adjustment, provider: str) -> events.ExecutionStarted:

@@ -19,9 +19,31 @@ class MoreThanPaid(CasetrailError):
     """The adjustment would refund more than was captured."""
 
     explanation = (
-        "`captured` is the amount captured, `counted` what was refunded of it or still may be. A "
-        "refund, a price adjustment or an appeasement goes back to the payment and cannot exceed the "
-        "captured amount."
+        "`captured` is the amount captured, `given_back` what was refunded of it by any system, `disputed` "
+        "what disputes hold, `reserved` the refunds that were requested and our adjustments that are not "
+        "paid yet; `counted` is the sum of the last three, `left` the rest. A refund, a price adjustment "
+        "or an appeasement goes back to the payment. Propose at most what is left, or withdraw another "
+        "adjustment of the order first."
+    )
+
+
+class MoreThanLine(CasetrailError):
+    """The adjustment would give more pieces or value than a line has left."""
+
+    explanation = (
+        "Every piece of a line is given once: refunded, credited, shipped again or written off, here or "
+        "by another system. `pieces` and `value` are those of the line, `given_pieces` and `given` what "
+        "was given of it or is reserved, `left` the value that is left. Name fewer pieces or a smaller "
+        "amount; give goodwill beyond the value as an appeasement, without lines."
+    )
+
+
+class MoreThanCharge(CasetrailError):
+    """The adjustment would give more than is left of a charge."""
+
+    explanation = (
+        "`value` is what the charge costs, `given` what was given of it or is reserved, `left` the rest. "
+        "Name a smaller amount, or give goodwill as an appeasement, without charges."
     )
 
 
@@ -47,8 +69,9 @@ class AdjustmentDrifted(CasetrailError):
     """The order's facts or the policy changed, so the adjustment lapses."""
 
     explanation = (
-        "`cause` says what changed: `packet` (the order's facts) or `policy`. Read the case again and "
-        "propose a new adjustment."
+        "`cause` says what changed: `facts` (those that were read for the proposal; `was` and `now` name "
+        "them), `packet` (any fact of the order, for proposals of earlier versions) or `policy`. Read the "
+        "case again and propose a new adjustment."
     )
 
 

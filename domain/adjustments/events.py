@@ -4,13 +4,16 @@ from datetime import datetime
 from typing import Annotated, TypeAlias
 from uuid import UUID
 
-from msgspec import UNSET, Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty, LapseCause
 from domain.cases.evidence import EvidenceRef, UnknownEvidence
 from domain.money import PositiveMoney
+from domain.orders.purchase_signals import ChargeKind
+from domain.orders.signal_body import SourceId
 from domain.people import Role
-from domain.policy.decision import Decision
+from domain.personal_data import PERSONAL_IF_FACT_IS
+from domain.policy.decision import Decision, FactValue
 from domain.texts import Note, lines, one_line
 
 RequiredReason = Annotated[str, lines(4000, least=1)]
@@ -20,11 +23,39 @@ PaymentId = Annotated[str, one_line(200, least=1)]
 
 
 class AdjustedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An order line that the adjustment is about, and its part of the amount."""
+    """Pieces of an order line, by `line` or `sku`, and their part of the amount."""
 
-    sku: Annotated[str, one_line(120, least=1)]
+    sku: Annotated[str, one_line(120, least=1)] | UnsetType = UNSET
     quantity: Annotated[int, Meta(ge=1, le=100_000)] = 1
-    amount: PositiveMoney
+    amount: PositiveMoney | UnsetType = UNSET
+    """Left out in a proposal, the value of these pieces that is left. In the log it is always given."""
+    line: SourceId | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if self.line is UNSET and self.sku is UNSET:
+            raise ValueError("name the pieces by `line` or `sku`")
+
+
+class AdjustedCharge(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A charge beside the lines, and its part of the amount."""
+
+    kind: ChargeKind
+    id: SourceId | UnsetType = UNSET
+    amount: PositiveMoney | UnsetType = UNSET
+    """Left out in a proposal, what is left of the charge. In the log it is always given."""
+
+
+class BoundFact(Struct, frozen=True):
+    """A fact that was read for the proposal, and its value."""
+
+    fact: str
+    value: Annotated[FactValue | None, PERSONAL_IF_FACT_IS]
+
+
+CaseParts = Annotated[tuple[Annotated[str, one_line(400, least=1)], ...], Meta(max_length=1000)]
+"""Keys of the parts of the case, such as `parcel:P1`."""
+AdjustedLines = Annotated[tuple[AdjustedLine, ...], Meta(max_length=1000)]
+AdjustedCharges = Annotated[tuple[AdjustedCharge, ...], Meta(max_length=200)]
 
 
 class ApprovalRequirement(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -72,6 +103,14 @@ class AdjustmentProposed(
     payment: PaymentId | None = None
     note: Note = ""
     unknown_evidence: UnknownEvidence = UNSET
+    charges: tuple[AdjustedCharge, ...] | UnsetType = UNSET
+    settles: PositiveMoney | UnsetType = UNSET
+    """The amount in the order's currency, where the payment was captured in another."""
+    parts: CaseParts | UnsetType = UNSET
+    """The parts of the case that it is for; left out, all of them."""
+    facts: tuple[BoundFact, ...] | UnsetType = UNSET
+    """The facts that were read for it. It lapses if one of them changes; a proposal without this field
+    lapses with any change of the packet."""
 
 
 class AdjustmentApproved(
@@ -116,12 +155,13 @@ class AdjustmentWithdrawn(
 class AdjustmentLapsed(
     AdjustmentFact, frozen=True, kw_only=True, omit_defaults=True, tag="case.adjustment_lapsed"
 ):
-    """It lapsed: its time ran out, or the packet or the policy that it is bound to changed."""
+    """It lapsed: its time ran out, or the facts, the packet or the policy that it is bound to changed."""
 
     cause: LapseCause
     was: str = ""
     now: str = ""
-    """Digests of the packet or policy: the one that it was bound to, and the new one."""
+    """The facts that changed, with their values before and after; or digests of the packet or policy:
+    the one that it was bound to, and the new one."""
 
 
 class ExecutionStarted(

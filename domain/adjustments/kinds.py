@@ -35,6 +35,10 @@ PROVIDER_PAID_KINDS: Final = frozenset(
     }
 )
 """Kinds that the payment provider pays back. Other systems carry out the rest, under a reference."""
+PART_OF_A_PIECE_KINDS: Final = frozenset({AdjustmentKind.PRICE_ADJUSTMENT})
+"""Kinds that give a part of a piece's value: the piece may be refunded later, for what is left of it."""
+GOODWILL_KINDS: Final = frozenset({AdjustmentKind.APPEASEMENT})
+"""Kinds that are beside the value of lines and charges: they are bare amounts."""
 
 
 class AdjustmentReason(StrEnum):
@@ -63,3 +67,5 @@ class LapseCause(StrEnum):
     """The known facts of the order have changed since it was proposed."""
     POLICY = "policy"
     """Another policy is active now."""
+    FACTS = "facts"
+    """A fact that it is bound to has changed since it was proposed."""

@@ -15,7 +15,10 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from msgspec import Struct, structs
 
 from domain.adjustments.adjustment import COUNTED_STATES, Adjustment
-from domain.money import PositiveMoney
+from domain.adjustments.told_refunds import find_refunds_of_others
+from domain.money import ZERO, PositiveMoney
+from domain.orders.money_ledger import RefundState
+from domain.orders.order import Order
 from domain.policy.approvals import ApprovalMatrix, CumulativeAmounts
 
 LEDGERS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:ledgers")
@@ -38,7 +41,15 @@ class AdjustmentEntered(Struct, frozen=True, kw_only=True, tag="ledger.adjustmen
     amount: PositiveMoney
 
 
-LedgerEvent: TypeAlias = AdjustmentEntered
+class RefundToldEntered(Struct, frozen=True, kw_only=True, tag="ledger.refund_told"):
+    """A system told a refund of an order of this customer; the order has the refund's figures."""
+
+    order: str
+    signal: str
+    """The key of the statement."""
+
+
+LedgerEvent: TypeAlias = AdjustmentEntered | RefundToldEntered
 
 
 class LedgerEntry(Struct, frozen=True):
@@ -51,8 +62,13 @@ class LedgerEntry(Struct, frozen=True):
 class Ledger(Struct, frozen=True, kw_only=True):
     version: int = 0
     entries: tuple[LedgerEntry, ...] = ()
+    orders_told: Mapping[str, datetime] = {}
+    """The orders for which systems told refunds, and when the last one was recorded."""
 
     def after(self, event: LedgerEvent, at: datetime) -> Ledger:
+        if isinstance(event, RefundToldEntered):
+            told = {**self.orders_told, event.order: at}
+            return structs.replace(self, version=self.version + 1, orders_told=told)
         entry = LedgerEntry(event.adjustment, event.case, event.amount, at)
         return structs.replace(self, version=self.version + 1, entries=(*self.entries, entry))
 
@@ -62,10 +78,15 @@ def cumulative_amounts(
     of_order: Ledger,
     of_customer: Ledger | None,
     known: Mapping[UUID, Adjustment],
+    order: Order,
+    others: Iterable[Order],
     matrix: ApprovalMatrix,
     now: datetime,
 ) -> CumulativeAmounts:
-    """The amount with all others that count; `known` are the adjustments by their ids.
+    """The amount with all others that count: our adjustments, and the refunds that systems told.
+
+    `known` are our adjustments by their ids, `others` the customer's other orders with told refunds. A
+    told refund that is one of our adjustments counts once.
 
     Raises Invalid for a currency that the matrix has no rate for.
     """
@@ -82,9 +103,31 @@ def cumulative_amounts(
             Decimal(0),
         )
 
-    return CumulativeAmounts(
-        of_order=total(of_order.entries),
-        of_customer=total(entry for entry in of_customer.entries if entry.at >= since)
-        if of_customer is not None
-        else None,
-    )
+    of_this = _sum_told(order, known, matrix)
+    if of_customer is None:
+        return CumulativeAmounts(of_order=total(of_order.entries) + of_this, of_customer=None)
+    recent = total(entry for entry in of_customer.entries if entry.at >= since)
+    told = sum((_sum_told(one, known, matrix, since) for one in (order, *others)), ZERO)
+    return CumulativeAmounts(of_order=total(of_order.entries) + of_this, of_customer=recent + told)
+
+
+def _sum_told(
+    order: Order,
+    known: Mapping[UUID, Adjustment],
+    matrix: ApprovalMatrix,
+    since: datetime | None = None,
+) -> Decimal:
+    """The refunds that systems told for the order and that are none of our adjustments."""
+    money = order.facts.money
+    rates = {one.id: one for one in money.payments}
+    total = ZERO
+    for refund in find_refunds_of_others(money, known.values()):
+        if refund.state is not RefundState.ISSUED or refund.currency is None:
+            continue
+        if since is not None and refund.at < since:
+            continue
+        paid, amount, currency = rates.get(refund.payment or ""), refund.amount, refund.currency
+        if not matrix.has_rate(currency) and paid is not None and paid.captured and paid.settled:
+            amount, currency = amount * paid.settled / paid.captured, money.currency or currency
+        total += matrix.converted(amount, currency)
+    return total

@@ -1,65 +1,91 @@
-"""Limits of a refund: which payment it goes back to, and no more than was captured."""
+"""Limits of an adjustment: no payment, line or charge gives more than is left of it."""
 
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 
-from domain.adjustments.adjustment import COUNTED_STATES, Adjustment
-from domain.adjustments.commands import ProposeAdjustment
-from domain.adjustments.errors import MoreThanPaid, NoPaymentToRefund
-from domain.adjustments.kinds import PROVIDER_PAID_KINDS
-from domain.errors import Fault, Invalid
-from domain.orders.order import Order
-from domain.orders.payment_signals import PaymentCaptured
+from msgspec import UnsetType
+
+from domain.adjustments import errors
+from domain.adjustments.adjustment import Adjustment
+from domain.adjustments.events import AdjustedLine, AdjustmentProposed
+from domain.adjustments.kinds import PART_OF_A_PIECE_KINDS, PROVIDER_PAID_KINDS, AdjustmentKind
+from domain.adjustments.money_left import MoneyLeft, PaymentFigures, key_of
+from domain.money import ZERO, Money
+from domain.orders.content import OrderLine
 
 
-def require_within_captured(
-    ask: ProposeAdjustment, payment: str, order: Order, given: Sequence[Adjustment]
-) -> None:
-    """Raises MoreThanPaid if more goes back than was captured by the payment or for the order."""
-    captures = [
-        signal
-        for signal in order.signals.values()
-        if isinstance(signal, PaymentCaptured) and signal.amount.currency == ask.amount.currency
-    ]
-    ours = [one for one in given if one.kind in PROVIDER_PAID_KINDS and one.state in COUNTED_STATES]
-    whole = _sum_amounts(captures), _sum_amounts(ours)
-    of_payment = (
-        _sum_amounts(one for one in captures if (one.payment or one.id) == payment),
-        _sum_amounts(one for one in ours if one.payment == payment),
-    )
-    # Signals report refunds made elsewhere, and ours too once the provider reports them.
-    whole = whole[0], max(whole[1], order.facts.refund.issued)
-    for what, (captured, counted) in (("", whole), (f" by payment {payment}", of_payment)):
-        if counted + ask.amount.value > captured:
-            raise MoreThanPaid(
-                f"{captured:f} {ask.amount.currency} was captured{what} and {counted:f} of it counts as "
-                f"refunded: {ask.amount.amount} more is too much",
-                captured=f"{captured:f}",
-                counted=f"{counted:f}",
+def require_left(one: AdjustmentProposed | Adjustment, left: MoneyLeft) -> None:
+    """Raises MoreThanPaid, MoreThanLine, MoreThanCharge if it gives more than is left."""
+    if one.kind in PROVIDER_PAID_KINDS:
+        _require_left_of_payment(one, left)
+    require_left_of_lines(one.kind, one.lines, left)
+    for charge in () if isinstance(one.charges, UnsetType) else one.charges:
+        found = next((c for c in left.content.charges if c[0] == key_of(charge)), None)
+        if found is None or isinstance(charge.amount, UnsetType):
+            continue
+        key, _, cost = found
+        figures = left.charge(key, cost)
+        if charge.amount.value > figures.left:
+            raise errors.MoreThanCharge(
+                f"charge {key} is {cost:f} {charge.amount.currency} and {figures.given:f} of it was "
+                f"given or is reserved: {figures.left:f} is left, {charge.amount.amount} is too much",
+                charge=key,
+                value=f"{cost:f}",
+                given=f"{figures.given:f}",
+                left=f"{figures.left:f}",
             )
 
 
-def _sum_amounts(items: Iterable[PaymentCaptured | Adjustment]) -> Decimal:
-    return sum((one.amount.value for one in items), Decimal(0))
+def _require_left_of_payment(one: AdjustmentProposed | Adjustment, left: MoneyLeft) -> None:
+    payment = next((p for p in left.money.payments if p.id == one.payment), None)
+    of_payment = left.payment(payment) if payment is not None else PaymentFigures(*[ZERO] * 4)
+    checked = [(f" by payment {one.payment}", of_payment)]
+    if left.whole is not None:
+        checked.append(("", left.whole))
+    for what, figures in checked:
+        if one.amount.value > figures.left:
+            raise _more_than_paid(one.amount, what, figures)
 
 
-def find_refund_payment(ask: ProposeAdjustment, order: Order) -> str:
-    """The payment that the money goes back to. Raises Invalid, NoPaymentToRefund."""
-    known = list(
-        dict.fromkeys(
-            signal.payment or signal.id
-            for signal in order.signals.values()
-            if isinstance(signal, PaymentCaptured)
-        )
+def _more_than_paid(amount: Money, what: str, figures: PaymentFigures) -> errors.MoreThanPaid:
+    counted = figures.captured - figures.left
+    facts = {name: f"{getattr(figures, name):f}" for name in figures.__struct_fields__}
+    return errors.MoreThanPaid(
+        f"{figures.captured:f} {amount.currency} was captured{what}, {figures.given_back:f} of it was "
+        f"given back, {figures.disputed:f} is disputed and {figures.reserved:f} is reserved: "
+        f"{figures.left:f} is left, {amount.amount} is too much",
+        counted=f"{counted:f}",
+        left=f"{figures.left:f}",
+        **facts,
     )
-    if ask.payment is not None:
-        if ask.payment not in known:
-            names = ", ".join(known) or "none"
-            detail = f"no payment {ask.payment} was captured for the order; known are: {names}"
-            raise Invalid([Fault("/payment", detail)], "the adjustment")
-        return ask.payment
-    if len(known) != 1:
-        raise NoPaymentToRefund(
-            f"order {order.id} has {len(known)} captured payments", payments=known
+
+
+def require_left_of_lines(
+    kind: AdjustmentKind, lines: Sequence[AdjustedLine], left: MoneyLeft
+) -> None:
+    """Raises MoreThanLine if these pieces are more than their lines have left."""
+    whole = kind not in PART_OF_A_PIECE_KINDS
+    for line in _lines_of(lines, left):
+        mine = [given for given in lines if left.find_line(given) is line]
+        figures = left.line(line)
+        pieces = sum(given.quantity for given in mine)
+        amount = sum(
+            (g.amount.value for g in mine if not isinstance(g.amount, UnsetType)), start=ZERO
         )
-    return known[0]
+        if (whole and pieces > figures.pieces_left) or amount > figures.left:
+            raise errors.MoreThanLine(
+                f"line {line.id} has {figures.pieces} pieces worth {figures.value:f} "
+                f"{line.line.price.currency}; {figures.given_pieces} pieces and {figures.given:f} were "
+                f"given or are reserved: {figures.pieces_left} pieces and {figures.left:f} are left, "
+                f"{pieces} pieces and {amount:f} are too much",
+                line=line.id,
+                pieces=figures.pieces,
+                given_pieces=figures.given_pieces,
+                value=f"{figures.value:f}",
+                given=f"{figures.given:f}",
+                left=f"{figures.left:f}",
+            )
+
+
+def _lines_of(lines: Sequence[AdjustedLine], left: MoneyLeft) -> Iterable[OrderLine]:
+    found = {line.id: line for given in lines if (line := left.find_line(given)) is not None}
+    return found.values()

@@ -10,6 +10,7 @@ from domain.orders.order import Order
 from domain.orders.signals import Signal, event_time_key
 from domain.orders.standing import named_statement
 from domain.policy.decision import Decision
+from domain.policy.facts import read_facts
 from domain.policy.rulebook import Rulebook
 
 
@@ -45,7 +46,8 @@ def find_gone(
 
 def shows_news(case: ExceptionCase, before: OrderFacts, after: OrderFacts, book: Rulebook) -> bool:
     """Whether signals changed a fact that the rules of the case's kind read."""
-    return book.readings(case.kind, before) != book.readings(case.kind, after)
+    names = book.facts_read_by(case.kind)
+    return read_facts(names, before) != read_facts(names, after)
 
 
 def is_by_hand(case: ExceptionCase) -> bool:

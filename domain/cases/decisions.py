@@ -15,6 +15,7 @@ from domain.cases.opening import create_enriched
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.step_events import Held, HoldReleased, TaskCreated, TaskDone, TaskDropped
 from domain.cases.timing import RoleMembers, next_rung
+from domain.cases.truthful import require_truthful_resolution
 from domain.cases.work_commands import DeclareError, HandOff, LinkCase, StartWait
 from domain.clock.clock import Clock, ClockChange, ClockChangeKind
 from domain.clock.terms import Measure
@@ -214,7 +215,7 @@ def resolve(
     """Resolve the case on the order's current packet; the trail shows the packet first if it is new.
 
     The evidence that policy requires for the reason must be attached and named. Raises
-    CaseAlreadyResolved, CaseNotYours, StepsOpen, AdjustmentsOpen, EvidenceMissing.
+    CaseAlreadyResolved, CaseNotYours, StepsOpen, AdjustmentsOpen, EvidenceMissing, NotDoneYet.
     """
     require_claimed_by(case, person)
     steps.require_no_open_steps(case.steps)
@@ -224,6 +225,7 @@ def resolve(
     require_evidence(
         case, required, f"to resolve case {case.id} as {resolution.reason}", resolution.evidence
     )
+    require_truthful_resolution(resolution, case, order)
     enriched = create_enriched(order)
     resolved = Resolved(resolution=resolution, packet=enriched.digest)
     return [resolved] if enriched.digest == case.packet else [enriched, resolved]

@@ -11,10 +11,10 @@ from datetime import datetime
 
 from msgspec import UNSET
 
+from domain.adjustments.bound_facts import find_outdated
 from domain.cases.exception_case import ExceptionCase
-from domain.cases.packet import packet_digest, packet_of
 from domain.cases.problem_cases import FoundPart, ProblemCases
-from domain.orders.events import ExpectationMet, PassedIntake
+from domain.orders.events import ExpectationMet, PassedIntake, StagesNamed
 from domain.orders.signals import Signal, event_time_key
 from domain.orders.standing import named_statement
 from domain.policy.decision import Decision
@@ -45,6 +45,8 @@ class CaseDetection(ProblemCases):
     def _act_on(self, counted: Sequence[Signal]) -> None:
         """Act on signals that count from now on."""
         if counted:
+            last = self.order_events[-1]
+            self.order, self.order_events[-1] = self.order.record_stages(last, self._rulebook)
             self._detect(counted)
             self._miss_overdue()
             self._lapse_outdated_adjustments()
@@ -57,6 +59,8 @@ class CaseDetection(ProblemCases):
         gone by its rules. Resolved cases stay resolved: they were decided on.
         """
         self.tick()
+        if changes := self.order.stage_changes(self._rulebook, named_at=self._now):
+            self._add_order_event(StagesNamed(stages=changes))
         signals = [*self.order.signals.values()]
         known = {*self.order.cases}
         for kind, parts in self._found(self._rulebook.detectors).items():
@@ -117,13 +121,10 @@ class CaseDetection(ProblemCases):
             self._record_problem(kind, found, ())
 
     def _lapse_outdated_adjustments(self) -> None:
-        """Let adjustments lapse whose packet or policy has changed."""
-        bound = [case for case in self.cases.values() if case.adjustments.unexecuted]
-        if bound:
-            packet = packet_digest(packet_of(self.order))
-            for case in bound:
-                for lapsed in case.adjustments.find_outdated(packet, self._rulebook.digest):
-                    self._add_case_event(case.id, lapsed)
+        """Let adjustments lapse that rest on facts or a policy that have changed."""
+        for case in [*self.cases.values()]:
+            for lapsed in find_outdated(case.adjustments, self.order, self._rulebook.digest):
+                self._add_case_event(case.id, lapsed)
 
     def _detect(self, fresh: Sequence[Signal]) -> None:
         corrects = any(named_statement(signal) is not None for signal in fresh)

@@ -144,3 +144,14 @@ class NoNextOwner(CasetrailError):
     """A hand-off must name a new owner."""
 
     explanation = "Name the queue (`to_queue`), the person (`to_person`) or both; they must differ from the present owner."
+
+
+class NotDoneYet(CasetrailError):
+    """Nothing shows that this was done."""
+
+    explanation = (
+        "`refunded`, `partially_refunded`, `appeased`, `reshipped` and `store_credit` need an executed "
+        "adjustment of the case, of a kind in `adjustments`, or a statement of another system about it; "
+        "`cancelled` needs `order.cancelled`, `returned` needs `return.received`. Execute the adjustment, "
+        "send the missing statement as a signal, or choose the reason for what happened."
+    )

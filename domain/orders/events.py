@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import UNSET, Struct, UnsetType
 
 from domain.orders.signals import Signal
+from domain.orders.stage import StageChanges
 from domain.policy.decision import Decision
 
 
@@ -16,6 +17,8 @@ class SignalRecorded(Struct, frozen=True, kw_only=True, gc=False, tag="order.sig
     signal: Signal
     ahead: bool | UnsetType = UNSET
     """True if its event time was still to come: it counts from then on (`order.signal_time_came`)."""
+    stages: StageChanges | UnsetType = UNSET
+    """The stages that this signal, or its batch, begins, ends or corrects, with their team and due time."""
 
 
 class SignalTimeCame(Struct, frozen=True, kw_only=True, gc=False, tag="order.signal_time_came"):
@@ -23,6 +26,7 @@ class SignalTimeCame(Struct, frozen=True, kw_only=True, gc=False, tag="order.sig
 
     signal: str
     """The signal's key, `source/id`."""
+    stages: StageChanges | UnsetType = UNSET
 
 
 class ProblemDetected(Struct, frozen=True, kw_only=True, gc=False, tag="order.problem_detected"):
@@ -52,6 +56,12 @@ class PassedIntake(Struct, frozen=True, kw_only=True, gc=False, tag="order.passe
     decision: Decision
 
 
+class StagesNamed(Struct, frozen=True, kw_only=True, gc=False, tag="order.stages_named"):
+    """Another policy took effect, and names other stages of standard work."""
+
+    stages: StageChanges
+
+
 class OrderDataErased(Struct, frozen=True, kw_only=True, gc=False, tag="order.data_erased"):
     """The personal data in the order's events so far reads `[erased]`. The customer's privacy
     record `record` says who ordered the erasure, and on what basis."""
@@ -66,5 +76,6 @@ OrderEvent: TypeAlias = (
     | ProblemDetected
     | ExpectationMet
     | PassedIntake
+    | StagesNamed
     | OrderDataErased
 )

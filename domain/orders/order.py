@@ -8,13 +8,14 @@ from functools import lru_cache
 from typing import TypeAlias, assert_never
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from msgspec import UNSET, Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from domain.errors import SignalIdReused
 from domain.orders import events
 from domain.orders.facts import OrderFacts, facts_of
 from domain.orders.same_values import values_of
 from domain.orders.signals import Signal, event_time_key
+from domain.orders.stage import Passages, StageChanges, find_changes, with_changes
 from domain.orders.standing import named_statement
 from domain.personal_data import erase_personal
 from domain.policy.expectations import Deadline, Watch
@@ -66,6 +67,8 @@ class Order(Struct, frozen=True, kw_only=True):
     """A signal names another one that it retracts or replaces."""
     passed: bool = False
     """The order passed intake, with no problem until then."""
+    stages: Passages = {}
+    """The recorded stages of standard work."""
     known_facts: OrderFacts | None = None
     known_watches: tuple[Rulebook, OpenWatches] | None = None
     earlier_facts: tuple[OrderFacts, frozenset[type]] | None = None
@@ -83,6 +86,24 @@ class Order(Struct, frozen=True, kw_only=True):
             structs.force_setattr(self, "earlier_facts", None)
         assert self.known_facts is not None
         return self.known_facts
+
+    @property
+    def began(self) -> datetime:
+        """When the order was placed, or the event time of its first signal."""
+        placed_at = self.facts.milestones.placed_at
+        return placed_at or min(
+            signal.event_time for signal in (self.signals or self.ahead).values()
+        )
+
+    def passages(self, rulebook: Rulebook, named_at: datetime | None = None) -> Passages:
+        """The stages of standard work, also those that no event has recorded yet."""
+        return rulebook.standard_work.passages(self.facts, self.began, self.stages, named_at)
+
+    def stage_changes(self, rulebook: Rulebook, named_at: datetime | None = None) -> StageChanges:
+        """The stages that are to be recorded. None are, if policy has never named any."""
+        if not self.stages and not rulebook.standard_work.names_stages:
+            return {}
+        return find_changes(self.stages, self.passages(rulebook, named_at))
 
     def recorded(self, key: str) -> Signal | None:
         """The recorded signal with this identity, whether it counts already or not."""
@@ -109,6 +130,19 @@ class Order(Struct, frozen=True, kw_only=True):
         """The signals that count from now on, earliest event time first."""
         come = [signal for signal in self.ahead.values() if signal.event_time <= now]
         return [events.SignalTimeCame(signal=s.key) for s in sorted(come, key=event_time_key)]
+
+    def record_stages(
+        self, event: events.OrderEvent, rulebook: Rulebook
+    ) -> tuple[Order, events.OrderEvent]:
+        """The order and the event of its last signal, with the stages that its new signals changed."""
+        changes = self.stage_changes(rulebook)
+        if not changes:
+            return self, event
+        assert isinstance(event, events.SignalRecorded | events.SignalTimeCame)
+        return (
+            structs.replace(self, stages=with_changes(self.stages, changes)),
+            structs.replace(event, stages=changes),
+        )
 
     def overdue(self, rulebook: Rulebook, now: datetime) -> OpenWatches:
         """The expectations whose deadline has passed at `now`, earliest deadline first."""
@@ -156,13 +190,15 @@ class Order(Struct, frozen=True, kw_only=True):
     def after(self, event: events.OrderEvent) -> Order:
         now = structs.replace(self, version=self.version + 1, known_watches=None)
         match event:
-            case events.SignalRecorded(signal=signal, ahead=True):
-                return structs.replace(now, ahead={**self.ahead, signal.key: signal})
-            case events.SignalRecorded(signal=signal):
+            case events.SignalRecorded(signal=signal, stages=changes):
+                now = now._with_stages(changes)
+                if event.ahead is True:
+                    return structs.replace(now, ahead={**self.ahead, signal.key: signal})
                 return self._with_signal(now, signal)
-            case events.SignalTimeCame(signal=key):
+            case events.SignalTimeCame(signal=key, stages=changes):
                 rest = {name: one for name, one in self.ahead.items() if name != key}
-                return self._with_signal(structs.replace(now, ahead=rest), self.ahead[key])
+                now = structs.replace(now._with_stages(changes), ahead=rest)
+                return self._with_signal(now, self.ahead[key])
             case events.ProblemDetected(kind=kind, case=case, occurrence=occurrence):
                 missed = self.missed
                 if event.deadline is not None:
@@ -170,6 +206,8 @@ class Order(Struct, frozen=True, kw_only=True):
                 return structs.replace(
                     now, cases={**self.cases, kind: CaseRef(case, occurrence)}, missed=missed
                 )
+            case events.StagesNamed(stages=changes):
+                return structs.replace(now, stages=with_changes(self.stages, changes))
             case events.PassedIntake():
                 return structs.replace(now, passed=True)
             case events.OrderDataErased():
@@ -186,6 +224,11 @@ class Order(Struct, frozen=True, kw_only=True):
                 return structs.replace(now, met=met)
             case _:
                 assert_never(event)
+
+    def _with_stages(self, changes: StageChanges | UnsetType) -> Order:
+        if isinstance(changes, UnsetType):
+            return self
+        return structs.replace(self, stages=with_changes(self.stages, changes))
 
     def _with_signal(self, now: Order, signal: Signal) -> Order:
         """`now` with one more signal that counts."""

@@ -64,18 +64,31 @@ class ApprovalMatrix:
             )
             for n, band in enumerate(approvals.bands)
         ]
+        self.facts: frozenset[str] = frozenset().union(
+            *(condition.facts for _, condition in self._bands if condition is not None)
+        )
+        """The names of the facts that the bands read."""
         faults += _approval_faults(approvals)
 
     def counted(self, amount: Money, pointer: str = "/amount/currency") -> Decimal:
         """The amount in the matrix's currency. Raises Invalid for a currency without a rate."""
+        return self.converted(amount.value, amount.currency, pointer)
+
+    def has_rate(self, currency: str) -> bool:
+        return currency == self.approvals.currency or currency in self.approvals.rates
+
+    def converted(
+        self, value: Decimal, currency: str, pointer: str = "/amount/currency"
+    ) -> Decimal:
+        """A value in the matrix's currency. Raises Invalid for a currency without a rate."""
         matrix = self.approvals
-        if amount.currency == matrix.currency:
-            return amount.value
-        rate = matrix.rates.get(amount.currency)
+        if currency == matrix.currency:
+            return value
+        rate = matrix.rates.get(currency)
         if rate is None:
             what, known = "rate in the approval matrix for", {matrix.currency, *matrix.rates}
-            raise Invalid([unknown_name(pointer, what, amount.currency, known)], "the adjustment")
-        return amount.value * rate
+            raise Invalid([unknown_name(pointer, what, currency, known)], "the adjustment")
+        return value * rate
 
     def requirement(
         self, adjustment: ProposedAdjustment, sums: CumulativeAmounts, facts: OrderFacts

@@ -23,6 +23,7 @@ _SINGULAR: Final = {
     "expect": "rule",
     "route": "route",
     "services": "service level",
+    "stages": "stage",
     "calendars": "calendar",
     "ladders": "ladder",
     "look_ups": "look-up",

@@ -21,6 +21,7 @@ from domain.orders.parts import PartKind
 from domain.policy import document_types as types
 from domain.policy.amounts import Amount, check_amount, parse_amount
 from domain.policy.approval_parts import Approvals
+from domain.policy.stages import StageService
 from domain.texts import lines
 
 
@@ -267,6 +268,8 @@ class PolicyDocument(types.Part, frozen=True, kw_only=True):
     priorities: Priorities
     calendars: dict[types.Name, BusinessCalendar] = field(default_factory=dict)
     services: tuple[Service, ...] = ()
+    stages: dict[types.Name, StageService] | None = None
+    """Who sees to orders in each stage, with or without a case; by default nobody is named."""
     ladders: dict[types.Name, Ladder] = field(default_factory=dict)
     resolving_requires: dict[ResolutionReason, tuple[EvidenceType, ...]] = field(
         default_factory=dict

@@ -30,9 +30,9 @@ from domain.policy.facts import (
     contexts_of,
     feeds_of,
     part_fact_name,
-    read_facts,
 )
 from domain.policy.service_levels import compile_terms
+from domain.policy.stages import compile_stages
 
 
 class Routing(Struct, frozen=True, kw_only=True):
@@ -123,6 +123,9 @@ class Rulebook:
         self._fed_detectors: dict[frozenset[str], tuple[Detector, ...]] = {}
         self._fed_watches: dict[frozenset[str], tuple[int, ...]] = {}
         self._terms = compile_terms(document, faults)
+        self.standard_work = compile_stages(
+            document.stages, document.calendars, document.version, faults
+        )
         self.approvals = (
             ApprovalMatrix(document.approvals, document.version, self.digest, faults)
             if document.approvals is not None
@@ -155,12 +158,13 @@ class Rulebook:
                 fed[name] = fed.get(name, frozenset()) | feeds_of(condition.facts)
         return fed
 
-    def readings(self, kind: str, facts: OrderFacts) -> tuple[Any, ...]:
-        """The values of all facts that the rules of a kind read."""
+    def facts_read_by(self, kind: str) -> frozenset[str]:
+        """The names of the facts that the rules of this kind and the approval matrix read."""
         rules: tuple[Detector | Watch, ...] = (*self.detectors, *self.watches)
         names = [rule.facts for rule in rules if rule.kind == kind]
         names += [condition.facts for condition in self._clearing.get(kind, {}).values()]
-        return read_facts(frozenset().union(*names), facts)
+        names += [self.approvals.facts] if self.approvals is not None else []
+        return frozenset().union(*names)
 
     def detectors_for(self, types: frozenset[str]) -> tuple[Detector, ...]:
         """The detectors that read one of these signal types, in the order of the document."""

@@ -114,6 +114,7 @@ def without_clocks_and_look_ups(document: PolicyDocument) -> PolicyDocument:
         queues=queues,
         kinds=kinds,
         services=(),
+        stages=None,
         ladders={},
         look_ups=None,
         standard_flow_when=None,

@@ -63,6 +63,10 @@ def captured(order: str, amount: str = "10.00", **facts: object) -> JsonObject:
     return signal("payment.captured", order, amount=money(amount), **facts)
 
 
+def refunded(order: str, amount: str = "10.00", **facts: object) -> JsonObject:
+    return signal("refund.issued", order, amount=money(amount), **facts)
+
+
 def unavailable(order: str, **facts: object) -> JsonObject:
     """Opens a `stock_unavailable` case, which only a person resolves."""
     return signal("stock.unavailable", order, source="wms", **facts)

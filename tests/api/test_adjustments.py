@@ -17,7 +17,7 @@ from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
 from tests.api.adjustments import act_on_adjustment, open_paid_case, post, proposal_body
 from tests.api.running_service import RunningService
-from tests.api.signals import JsonObject, cancelled, send
+from tests.api.signals import JsonObject, cancelled, refunded, send
 
 As = Callable[[str], httpx2.Client]
 
@@ -163,19 +163,38 @@ def test_a_refund_without_a_payment_provider_says_how_to_connect_one(
         assert (answer.status_code, answer.json()["type"]) == (409, "/problems/no-payment-provider")
 
 
-def test_an_adjustment_lapses_when_the_packet_changes(server: RunningService, by: As) -> None:
+def test_an_adjustment_lapses_when_a_fact_changes_that_it_rests_on(
+    server: RunningService, by: As
+) -> None:
     case = open_paid_case(server)
     with by("ana") as ana, by("olga") as olga, by("fay") as fay:
         case = post(ana, case, "adjustments", proposal_body("300.00", kind="store_credit")).json()
         case = act_on_adjustment(olga, case, "approve").json()
-        send(ana, cancelled(case["order"], reason="again"))
+        send(ana, cancelled(case["order"], reason="again"))  # says nothing new
+        now = ana.get(f"/v1/cases/{case['id']}").json()
+        assert now["adjustments"][0]["state"] == "approved"
+        send(ana, refunded(case["order"], "1.00"))
         now = ana.get(f"/v1/cases/{case['id']}").json()
         assert (now["adjustments"][0]["state"], now["adjustments"][0]["ended"]) == (
             "lapsed",
-            "packet",
+            "facts",
         )
         answer = act_on_adjustment(fay, now, "execute", reference="credit-2")
         assert answer.json()["type"] == "/problems/adjustment-not-pending"
+
+
+def test_an_adjustment_of_lines_has_their_value_and_gives_each_piece_once(
+    server: RunningService, by: As
+) -> None:
+    case = open_paid_case(server)
+    body = {"kind": "refund", "reason": "cancelled", "lines": [{"sku": "tea"}]}
+    with by("ana") as ana:
+        case = post(ana, case, "adjustments", body).json()
+        one = case["adjustments"][0]
+        assert (one["amount"]["amount"], one["lines"][0]["quantity"]) == ("600.00", 1)
+        again = post(ana, case, "adjustments", {**body, "kind": "store_credit"})
+        assert (again.status_code, again.json()["type"]) == (409, "/problems/more-than-line")
+        assert (again.json()["given_pieces"], again.json()["left"]) == (1, "0.00")
 
 
 def test_the_adjustments_of_one_customer_count_together(server: RunningService, by: As) -> None:

@@ -151,6 +151,7 @@ def test_parameters_have_the_names_that_are_sent(document: JsonObject) -> None:
         *(("path", name) for name in ("case_id", "queue", "order_id", "name", "view", "digest")),
         *(("path", name) for name in ("grant", "break_glass", "adjustment_id")),
         *(("query", name) for name in ("version", "as_of", "known_at", "from", "to")),
+        *(("query", name) for name in ("owner_team", "first", "last")),
         *(
             ("query", name)
             for name in ("at", "permission", "region", "case", "stage", "duty", "person")
@@ -364,6 +365,7 @@ def test_real_responses_match_the_document(server: RunningService, document: Jso
         ana.get("/v1/views/sla?limit=2")
         ana.get("/v1/views/tasks?limit=2")
         ana.get("/v1/views/flow")
+        ana.get("/v1/views/standard-work")
         ana.get("/v1/adjustments")
         ana.get("/v1/reconciliations")
         ana.get("/v1/me")

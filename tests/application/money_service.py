@@ -13,7 +13,9 @@ from application.log.caller import Caller
 from application.log.event_log import Write
 from application.log.streams import CASE
 from application.money.money_desk import MoneyDesk
+from application.money.own_statements import state_own_refund
 from application.money.reconciliation import ReconciliationDesk, Statement
+from application.money.told_refunds import ToldRefunds
 from application.people.conflict_scan import ConflictScan
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.commands import (
@@ -32,6 +34,7 @@ from domain.adjustments.events import (
     PaymentOutcome,
 )
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
+from domain.adjustments.own_statement import own_statement
 from domain.adjustments.provider_statement import RefundStatus, StatementLine
 from domain.authority import authority_of
 from domain.cases.exception_case import ExceptionCase
@@ -40,7 +43,7 @@ from domain.people import OPERATOR_ACTOR, PAYER_ACTOR, Actor, Grant, Role
 from domain.policy.rulebook import Rulebook
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService, staff
-from tests.domain.signals import after, captured, line, placed, scanned, unavailable
+from tests.domain.signals import after, captured, line, placed, refunded, scanned, unavailable
 
 LEAD, OPS, FINANCE = (Role.TEAM_LEAD,), (Role.OPS_MANAGER,), (Role.FINANCE_APPROVER,)
 ROLES = {
@@ -77,6 +80,7 @@ class MoneyService(InMemoryService):
         rulebook: Rulebook = UNTIMED_RULEBOOK,
     ) -> None:
         super().__init__(rulebook, recorder)
+        self.told_refunds = ToldRefunds(self.log, streams.ledgers(self.log))
         self.money = MoneyDesk(
             self.log,
             self.orders,
@@ -85,6 +89,7 @@ class MoneyService(InMemoryService):
             lambda: self.rulebook,
             staff,
             "local",
+            intake=self.intake,
         )
         if recorder is None and price is not None:
             self.buy("o-1", price)
@@ -237,8 +242,27 @@ class MoneyService(InMemoryService):
         self.money.reconcile(case.id, case.version, case.adjustments.items[-1].id, "ab" * 32, by)
         self.reconciled(at + 9)
         self.take(structs.replace(scanned(at), order=order), at=after(at + 9))
+        self.told_elsewhere(order, "3.00", at + 9)
         scan = ConflictScan(self.log, self.cases, lambda: [(case.id, ("ana", "tia"))])
         assert (scan.look(after(at + 10)), scan.look(after(at + 10))) == (1, 0)
+
+    def paid(self, one: Adjustment, reference: str, order: str = "o-1", at: float = 8) -> None:
+        """What the payer does once the provider has paid: the statement, then the outcome."""
+        amount = PositiveMoney(one.amount.amount, one.amount.currency)
+        executed = AdjustmentExecuted(
+            adjustment=one.id, provider="local", reference=reference, amount=amount
+        )
+        statement = own_statement(order, one, executed, after(at))
+        state_own_refund(self.intake, statement, after(at))
+        self.record_outcome(executed, order, at)
+
+    def told_elsewhere(self, order: str, amount: str, at: float, **more: object) -> None:
+        """A refund that another system made and told."""
+        before = self.order(order)
+        told = refunded(at, amount, "EUR", f"refunded-{order}", order=order)
+        told = structs.replace(told, **more)
+        self.take(told, at=after(at))
+        self.log.append([*self.told_refunds.writes([(before, self.order(order))], after(at))])
 
     def reconciled(self, at: float) -> None:
         """Reconcile with a statement that has a line nobody ordered."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import structs
 
 from application.policy.policy_desk import RECHECK_DELAY, PolicyDesk, PolicyResult
 from application.policy.recheck import PAUSE, RecheckDesk
+from domain.orders.stage import Stage
 from domain.policy.document import PolicyDocument
 from domain.policy.events import POLICY_STREAM, PolicySimulated, recheck_stream
 from domain.policy.rulebook import Rulebook
 from domain.policy.simulation_figures import CountPair, SimulationFigures
+from domain.policy.stages import StageService
 from tests.application.in_memory_service import InMemoryService, caller, staff
 from tests.domain.signals import after
 
@@ -33,6 +35,13 @@ def policy_variant(document: PolicyDocument, version: str, least: int) -> Rulebo
     severity = {**document.priorities.severity, min(document.priorities.severity): least}
     priorities = structs.replace(document.priorities, severity=severity)
     return Rulebook(structs.replace(document, version=version, priorities=priorities))
+
+
+def naming_stages(rulebook: Rulebook) -> Rulebook:
+    """The same policy with standard work in every stage."""
+    calendar = next(iter(rulebook.document.calendars))
+    service = StageService(owner_team="order_desk", within=timedelta(hours=4), calendar=calendar)
+    return Rulebook(structs.replace(rulebook.document, stages=dict.fromkeys(Stage, service)))
 
 
 def recheck_open_cases(
@@ -63,6 +72,7 @@ def govern_policies(service: InMemoryService, first: Rulebook, hour: float) -> N
     b, c, d, e = (
         policy_variant(first.document, name, n) for n, name in enumerate("bcde", start=900)
     )
+    d = naming_stages(d)
     desk.propose(b, "Let us see.", None, caller("ana", at(1)))
     desk.reject("b", "Not so.", caller("bo", at(2)))
     desk.propose(c, "Better.", None, caller("ana", at(3)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from application.cases.case_commands import duty_rows_of
 from application.log import streams
@@ -29,6 +29,7 @@ from domain.adjustments.errors import (
 )
 from domain.adjustments.events import AdjustmentApproved, AdjustmentExecuted, AdjustmentReconciled
 from domain.adjustments.kinds import Duty
+from domain.adjustments.money_left import MoneyLeft, money_left
 from domain.authority import authority_of
 from domain.cases.errors import CaseNotFound
 from domain.cases.exception_case import ExceptionCase
@@ -38,7 +39,7 @@ from domain.people import OPERATOR_ACTOR, Actor, Grant, Role
 from domain.policy.rulebook import Rulebook
 from tests.application.in_memory_service import UNTIMED_RULEBOOK, caller, staff
 from tests.application.money_service import FINANCE, MoneyService, caller_with_roles
-from tests.domain.signals import after, scanned
+from tests.domain.signals import after, handed_over, refunded
 from tests.proofs.branching_recorder import WithoutDuties
 
 NEXT_POLICY = Rulebook(structs.replace(UNTIMED_RULEBOOK.document, version="next"))
@@ -61,10 +62,14 @@ class Decisions:
         self.digest = self.one.digest
         self.rulebook = service.rulebook
 
+    @property
+    def left(self) -> MoneyLeft:
+        return money_left(self.order, self.case.adjustments.items, self.one.id)
+
     def approve(self) -> object:
         ask = ApproveAdjustment(digest=self.digest)
         return decisions.approve(
-            self.case, self.one, ask, self.by, self.order, self.rulebook, after(6)
+            self.case, self.one, ask, self.by, self.order, self.rulebook, self.left, after(6)
         )
 
     def reject(self) -> object:
@@ -74,7 +79,7 @@ class Decisions:
     def execute(self) -> object:
         ask = ExecuteAdjustment(digest=self.digest)
         return decisions.execute(
-            self.case, self.one, ask, self.by, self.order, self.rulebook, "local"
+            self.case, self.one, ask, self.by, self.order, self.rulebook, self.left, "local"
         )
 
     def reconcile(self) -> object:
@@ -165,7 +170,7 @@ def test_each_decision_needs_the_right_digest(service: MoneyService, decision: D
 
 
 @pytest.mark.parametrize("decision", [APPROVE, EXECUTE])
-@pytest.mark.parametrize("cause", ["packet", "policy"])
+@pytest.mark.parametrize("cause", ["facts", "packet", "policy"])
 def test_no_decision_on_changed_facts_or_a_changed_policy(
     service: MoneyService, decision: Decision, cause: str
 ) -> None:
@@ -173,8 +178,14 @@ def test_no_decision_on_changed_facts_or_a_changed_policy(
     request = Decisions(service, by("fred"))
     if cause == "policy":
         request.rulebook = NEXT_POLICY
+    elif cause == "packet":  # a proposal of an earlier version is bound to all that was known
+        request.one = structs.replace(request.one, facts=UNSET)
+        service.take(structs.replace(handed_over(6), order="o-1"), at=after(7))
+        request.order = service.order("o-1")
     else:
-        service.take(structs.replace(scanned(), order="o-1"), at=after(7))
+        told = refunded(6, "1.00", "EUR")
+        # Another process would let it lapse; this one decides before it reads the log again.
+        service.take(structs.replace(told, order="o-1"), at=after(7))
         request.order = service.order("o-1")
     with pytest.raises(AdjustmentDrifted) as drifted:
         decision(request)

@@ -19,12 +19,13 @@ from domain.adjustments.errors import (
     NoPaymentToRefund,
 )
 from domain.adjustments.events import AdjustmentExecuted
-from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty
+from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty, LapseCause
 from domain.cases.errors import CaseNotYours, EvidenceMissing
 from domain.cases.evidence import Evidence, EvidenceType
 from domain.cases.exception_case import CaseState as CaseState
 from domain.errors import Invalid
 from domain.money import PositiveMoney
+from domain.orders.payment_signals import RefundIssued
 from domain.people import Actor, Role
 from domain.policy.rulebook import Rulebook
 from tests.application.in_memory_service import UNTIMED_RULEBOOK
@@ -223,14 +224,26 @@ def test_an_approval_needs_the_digest_of_the_adjustment(service: MoneyService) -
         service.approve(structs.replace(one, digest="ab" * 32), "tia")
 
 
-def test_a_new_signal_lapses_the_adjustment(service: MoneyService) -> None:
+def test_a_refund_by_another_system_lapses_the_adjustment(service: MoneyService) -> None:
     one = service.approve(service.propose(), "tia")
-    service.take(structs.replace(scanned(), order="o-1"), at=after(7))
+    service.take(refund_of("o-1", "3.00"), at=after(7))
     assert service.of().adjustments.get(one.id).state is State.LAPSED
     (lapsed,) = service.events(service.of().id, "case.adjustment_lapsed")
-    assert (lapsed.cause, lapsed.was == lapsed.now) == ("packet", False)
+    assert (lapsed.cause, lapsed.was, lapsed.now) == (
+        LapseCause.FACTS,
+        "refund.issued=0",
+        "refund.issued=3.00",
+    )
     with pytest.raises(AdjustmentNotPending):
         service.execute(one, "fay", 8)
+
+
+def test_a_signal_that_changes_no_fact_of_the_proposal_lapses_nothing(
+    service: MoneyService,
+) -> None:
+    one = service.approve(service.propose(), "tia")
+    service.take(structs.replace(scanned(), order="o-1"), at=after(7))
+    assert service.execute(one, "fay", 8).state is State.EXECUTING
 
 
 def test_a_new_policy_lapses_the_adjustment(service: MoneyService) -> None:
@@ -241,6 +254,13 @@ def test_a_new_policy_lapses_the_adjustment(service: MoneyService) -> None:
     assert drifted.value.facts["cause"] == "policy"
     service.take(structs.replace(scanned(), order="o-1"), at=after(7))
     assert service.of().adjustments.get(one.id).state is State.LAPSED
+
+
+def refund_of(order: str, amount: str, hours: float = 6, **more: object) -> RefundIssued:
+    """A refund in EUR, as another system tells it."""
+    return structs.replace(
+        refunded(hours), order=order, amount=PositiveMoney(amount, "EUR"), **more
+    )
 
 
 def test_an_overdue_adjustment_lapses(service: MoneyService) -> None:

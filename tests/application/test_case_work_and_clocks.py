@@ -34,7 +34,7 @@ from tests.application.in_memory_service import (
     caller,
 )
 from tests.domain.exception_signals import checked
-from tests.domain.signals import after, unavailable
+from tests.domain.signals import after, handed_over, unavailable
 
 DHL = StartWait(dependency=Dependency.CARRIER, party="dhl")
 
@@ -187,6 +187,8 @@ def test_a_resolution_needs_the_evidence_that_policy_requires() -> None:
     case = service.desk.attach(case.id, case.version, label, caller("ana", after(5))).case
     with pytest.raises(EvidenceMissing):  # attached, but the resolution does not name it
         service.desk.resolve(case.id, case.version, reshipped, caller("ana", after(5)))
+    service.take(handed_over(5.5), at=after(5.5))
+    case = service.only_case("stock_unavailable")
     rests = msgspec.structs.replace(reshipped, evidence=("dhl/label-7",))
     case = service.desk.resolve(case.id, case.version, rests, caller("ana", after(6))).case
     assert case.is_resolved

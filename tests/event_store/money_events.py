@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from domain.adjustments.events import (
+    AdjustedCharge,
     AdjustedLine,
     AdjustmentApproved,
     AdjustmentExecuted,
@@ -15,13 +16,14 @@ from domain.adjustments.events import (
     AdjustmentWithdrawn,
     AmountDiffers,
     ApprovalRequirement,
+    BoundFact,
     DutiesConflicted,
     ExecutionFailed,
     ExecutionStarted,
     OutcomeInDoubt,
 )
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty, LapseCause
-from domain.adjustments.ledger import AdjustmentEntered
+from domain.adjustments.ledger import AdjustmentEntered, RefundToldEntered
 from domain.adjustments.reconciliation import (
     CurrencySums,
     Discrepancy,
@@ -30,6 +32,7 @@ from domain.adjustments.reconciliation import (
 )
 from domain.adjustments.refusals import AttemptRefused
 from domain.money import Money, PositiveMoney
+from domain.orders.purchase_signals import ChargeKind
 from domain.people import Role
 from domain.policy.decision import Decision, Verdict
 from domain.recorded_event import Event
@@ -88,6 +91,30 @@ MONEY: tuple[Event, ...] = (
         payment="pi_1",
         note=UNUSUAL_TEXT,
     ),
+    AdjustmentProposed(
+        adjustment=ONE,
+        kind=AdjustmentKind.REFUND,
+        amount=TEN,
+        reason=AdjustmentReason.DAMAGED,
+        packet=DIGEST,
+        digest=DIGEST,
+        requirement=ApprovalRequirement(
+            policy="4",
+            policy_digest=DIGEST,
+            rule="one-approver",
+            approvers=1,
+            counted="10.00",
+            currency="EUR",
+            of_order="10.00",
+        ),
+        lapses_at=NOON,
+        lines=(AdjustedLine(line="l-1", quantity=2, amount=TEN),),
+        charges=(AdjustedCharge(kind=ChargeKind.SHIPPING, amount=TEN),),
+        settles=TEN,
+        parts=("parcel:P1",),
+        facts=(BoundFact("refund.issued", "0"), BoundFact("customer.tier", None)),
+        payment="pi_1",
+    ),
     AdjustmentApproved(
         adjustment=ONE,
         digest=DIGEST,
@@ -110,6 +137,9 @@ MONEY: tuple[Event, ...] = (
     AdjustmentWithdrawn(adjustment=ONE, reason=UNUSUAL_TEXT),
     AdjustmentLapsed(adjustment=ONE, cause=LapseCause.TIME),
     AdjustmentLapsed(adjustment=ONE, cause=LapseCause.PACKET, was=DIGEST, now="cd" * 32),
+    AdjustmentLapsed(
+        adjustment=ONE, cause=LapseCause.FACTS, was="refund.issued=0", now="refund.issued=3.00"
+    ),
     ExecutionStarted(adjustment=ONE, digest=DIGEST, provider="elsewhere"),
     ExecutionStarted(adjustment=ONE, digest=DIGEST, provider="local", payment="pi_1"),
     OutcomeInDoubt(adjustment=ONE, detail=UNUSUAL_TEXT),
@@ -119,6 +149,7 @@ MONEY: tuple[Event, ...] = (
     AdjustmentReconciled(adjustment=ONE, statement=DIGEST, reference="re_1"),
     DutiesConflicted(duties={"ana": Duty.REVIEW, "tia": Duty.APPROVE}),
     AdjustmentEntered(adjustment=ONE, case=ONE, amount=TEN),
+    RefundToldEntered(order="o-1", signal="psp/refund-1"),
     ReconciliationRecorded(
         provider="local",
         since=NOON,

@@ -79,6 +79,7 @@ from domain.orders.events import (
     PassedIntake,
     ProblemDetected,
     SignalRecorded,
+    StagesNamed,
 )
 from domain.orders.held_signals import HeldReported, HeldSignalJoined, SignalHeld
 from domain.orders.message_signals import Channel, MessageReceived, MessageSent, WarehouseNoted
@@ -127,6 +128,7 @@ from domain.orders.shipment_signals import (
 )
 from domain.orders.signal_body import Promise, Refs, TrackingRef
 from domain.orders.signals import Signal
+from domain.orders.stage import Stage, StageChanges, StagePassage
 from domain.orders.stock_signals import (
     AllocationFailed,
     Backordered,
@@ -565,6 +567,15 @@ HELD: tuple[Event, ...] = (
     HeldReported(held_at=NOON),
 )
 
+
+STAGES: StageChanges = {
+    Stage.PAYMENT: StagePassage(
+        since=NOON, until=NOON, team="payments_desk", due_at=NOON, policy="5"
+    ),
+    Stage.RELEASE: StagePassage(since=NOON),
+    Stage.RETURN: None,
+}
+
 EVENTS: tuple[Event, ...] = (
     *PRIVACY,
     *HELD,
@@ -574,6 +585,9 @@ EVENTS: tuple[Event, ...] = (
     ProblemDetected(kind="delivery_late", case=CASE, occurrence=2, rule="late", deadline=NOON),
     ExpectationMet(deadline=NOON, decision=DECISION),
     PassedIntake(decision=DECISION),
+    SignalRecorded(signal=SIGNALS[0], stages={}),
+    SignalRecorded(signal=SIGNALS[0], stages=STAGES),
+    StagesNamed(stages=STAGES),
     Detected(
         kind="refund_due",
         bucket=Bucket.PAYMENT_MISMATCH,

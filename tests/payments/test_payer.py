@@ -1,16 +1,21 @@
 """Payers over one log, with a real provider that is slow, refuses, fails or is down."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
+from application.money.own_statements import state_own_refund
 from application.money.payer import Payer
 from application.money.provider import PaymentProvider
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.adjustment import AdjustmentState as State
 from domain.adjustments.errors import AmountNotAsOrdered
+from domain.adjustments.events import AdjustmentExecuted
+from domain.adjustments.own_statement import own_statement
 from domain.money import PositiveMoney
+from domain.orders.signal_body import OWN_SOURCE
 from infrastructure.payments.local import LocalProvider
 from tests.application.money_service import MoneyService, caller_with_roles
 from tests.domain.signals import after
@@ -61,7 +66,9 @@ def payers(service: PayableOrders) -> Iterator[Payers]:
     made: list[Payer] = []
 
     def payer(provider: PaymentProvider, ordered: object = service.ordered) -> Payer:
-        made.append(Payer(service.log, service.cases, provider, ordered))  # type: ignore[arg-type]
+        made.append(
+            Payer(service.log, service.cases, provider, ordered, service.intake)  # type: ignore[arg-type]
+        )
         return made[-1]
 
     yield payer
@@ -106,6 +113,20 @@ def test_a_payment_ordered_at_one_provider_is_not_made_at_another(
         assert everything.pay(lambda: after(8)) == 0
     assert own.written(one.payment) == []
     assert service.now(one).state is State.EXECUTING
+
+
+def test_a_payer_that_stops_after_the_statement_states_it_once(
+    service: PayableOrders, payers: Payers, own: Running
+) -> None:
+    one = service.order_payment()
+    paid = AdjustmentExecuted(
+        adjustment=one.id, provider="local", reference="re_0", amount=PositiveMoney("40.00", "EUR")
+    )
+    state_own_refund(service.intake, own_statement("o-1", one, paid, after(7.5)), after(7.5))
+    until(payers(LocalProvider(own.url)), lambda: service.now(one).state is State.EXECUTED)
+    stated = [s for s in service.order("o-1").signals.values() if s.source == OWN_SOURCE]
+    assert [(s.id, s.event_time) for s in stated] == [(f"adjustment:{one.id}", after(7.5))]
+    assert service.order("o-1").facts.refund.issued == Decimal("40.00")
 
 
 def test_a_pending_refund_that_fails_later_is_recorded_as_failed(

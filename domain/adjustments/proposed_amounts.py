@@ -1,0 +1,235 @@
+"""The amounts of a proposal: those that it names, and those that follow from lines, charges and payment."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from msgspec import UNSET, Struct, UnsetType, structs
+
+from domain.adjustments.commands import ProposeAdjustment
+from domain.adjustments.errors import NoPaymentToRefund
+from domain.adjustments.events import AdjustedCharge, AdjustedLine
+from domain.adjustments.kinds import GOODWILL_KINDS, PROVIDER_PAID_KINDS
+from domain.adjustments.money_left import MoneyLeft, to_payment_currency
+from domain.adjustments.refund_limits import require_left_of_lines
+from domain.errors import Fault, Invalid
+from domain.money import ZERO, Money, PositiveMoney, smallest_unit
+from domain.orders.content import OrderLine, charge_key
+from domain.orders.money_ledger import PaymentMoney
+from domain.orders.parts import split_part_key
+
+
+class ProposedAmounts(Struct, frozen=True, kw_only=True):
+    """What is given: `amount` as it is paid, `settles` in the order's currency if that is another one."""
+
+    amount: PositiveMoney
+    lines: tuple[AdjustedLine, ...]
+    charges: tuple[AdjustedCharge, ...] | UnsetType
+    payment: str | None
+    settles: PositiveMoney | UnsetType = UNSET
+
+
+def propose_amounts(request: ProposeAdjustment, order: str, left: MoneyLeft) -> ProposedAmounts:
+    """The amounts in full, each line with its identity. Raises Invalid, NoPaymentToRefund,
+    MoreThanLine."""
+    faults: list[Fault] = []
+    asked = request.amount
+    if not isinstance(asked, UnsetType) and asked.value <= 0:
+        faults.append(Fault("/amount/amount", "must be above 0"))
+    if request.kind in GOODWILL_KINDS and (request.lines or request.charges):
+        pointer = "/lines" if request.lines else "/charges"
+        detail = f"an {request.kind} is a bare amount: leave it out, or propose a price_adjustment"
+        faults.append(Fault(pointer, detail))
+    for n, part in enumerate(request.parts):
+        try:
+            split_part_key(part)
+        except ValueError as wrong:
+            faults.append(Fault(f"/parts/{n}", str(wrong)))
+    _raise(faults)
+    payment = _find_payment(request, order, left) if request.kind in PROVIDER_PAID_KINDS else None
+    filled = _Filled(request, left, faults)
+    lines, charges = filled.lines(), filled.charges()
+    _raise(faults)
+    require_left_of_lines(request.kind, lines, left)
+    total = sum(map(_value, lines), ZERO) + sum(map(_value, charges), ZERO)
+    amount, settles = _amounts(request, total, payment, left, faults)
+    _raise(faults)
+    return ProposedAmounts(
+        amount=amount,
+        lines=tuple(lines),
+        charges=tuple(charges) or UNSET,
+        payment=payment.id if payment is not None else None,
+        settles=settles,
+    )
+
+
+def _find_payment(request: ProposeAdjustment, order: str, left: MoneyLeft) -> PaymentMoney:
+    """The payment that the money goes back to: the named one, else the only one with money left."""
+    captured = [payment for payment in left.money.payments if payment.captured > 0]
+    if request.payment is not None:
+        for payment in captured:
+            if payment.id == request.payment:
+                return payment
+        names = ", ".join(payment.id for payment in captured) or "none"
+        detail = f"no payment {request.payment} was captured for the order; known are: {names}"
+        raise Invalid([Fault("/payment", detail)], "the adjustment")
+    with_money = [payment for payment in captured if left.payment(payment).left > 0]
+    for found in (with_money, captured):
+        if len(found) == 1:
+            return found[0]
+    raise NoPaymentToRefund(
+        f"order {order} has {len(captured)} captured payments, {len(with_money)} with money left",
+        payments=[payment.id for payment in captured],
+        left={payment.id: f"{left.payment(payment).left:f}" for payment in captured},
+    )
+
+
+class _Filled(Struct):
+    """The asked lines and charges, with the identities and amounts that follow from the order."""
+
+    request: ProposeAdjustment
+    left: MoneyLeft
+    faults: list[Fault]
+
+    @property
+    def currency(self) -> str:
+        if self.left.money.currency is not None:
+            return self.left.money.currency
+        amount = self.request.amount
+        return "" if isinstance(amount, UnsetType) else amount.currency
+
+    def lines(self) -> Sequence[AdjustedLine]:
+        """Pieces of a product that several lines have are taken in the order of the lines."""
+        found: list[AdjustedLine] = []
+        taken: dict[str, int] = {}
+        for n, asked in enumerate(self.request.lines):
+            pointer = f"/lines/{n}"
+            self._check_currency(asked.amount, pointer)
+            if not self.left.content.lines:
+                if isinstance(asked.amount, UnsetType):
+                    detail = "give the amount: the lines of the order are not known"
+                    self.faults.append(Fault(f"{pointer}/amount", detail))
+                found.append(asked)
+            elif lines := self.left.lines_of(asked):
+                found += self._split(asked, lines, taken)
+            else:
+                member = "sku" if isinstance(asked.line, UnsetType) else "line"
+                known = ", ".join(line.id for line in self.left.content.lines)
+                detail = f"the order has no line {getattr(asked, member)}; its lines are: {known}"
+                self.faults.append(Fault(f"{pointer}/{member}", detail))
+        return found
+
+    def charges(self) -> Sequence[AdjustedCharge]:
+        found = []
+        for n, asked in enumerate(self.request.charges):
+            pointer = f"/charges/{n}"
+            self._check_currency(asked.amount, pointer)
+            fits = [
+                (charge, cost)
+                for _, charge, cost in self.left.content.charges
+                if charge.kind == asked.kind and asked.id in (UNSET, charge.id)
+            ]
+            if len(fits) != 1:
+                known = ", ".join(key for key, _, _ in self.left.content.charges) or "none"
+                what = "no charge" if not fits else f"{len(fits)} charges"
+                detail = f"the order has {what} {asked.kind}: name one of: {known}"
+                self.faults.append(Fault(pointer, detail))
+                continue
+            charge, cost = fits[0]
+            amount = asked.amount
+            if isinstance(amount, UnsetType):
+                key = charge_key(charge.kind, charge.id)
+                amount = self._money(self.left.charge(key, cost).left)
+            named = charge.id if charge.id is not None else UNSET
+            found.append(structs.replace(asked, id=named, amount=amount))
+        return found
+
+    def _split(
+        self, asked: AdjustedLine, lines: Sequence[OrderLine], taken: dict[str, int]
+    ) -> Sequence[AdjustedLine]:
+        """The asked pieces, line by line; what no line has left stays with the last one, and is refused."""
+        found: list[AdjustedLine] = []
+        pieces = asked.quantity
+        amount = None if isinstance(asked.amount, UnsetType) else asked.amount.value
+        for line in lines:
+            figures = self.left.line(line)
+            free = max(figures.pieces_left - taken.get(line.id, 0), 0)
+            here = pieces if line is lines[-1] else min(pieces, free)
+            if not here:
+                continue
+            value = figures.left if here >= free else min(line.value_of(here), figures.left)
+            if here >= free and taken.get(line.id):
+                value = max(figures.left - line.value_of(taken[line.id]), ZERO)
+            if amount is not None:
+                value = amount if here == pieces else min(value, amount)
+                amount -= value
+            taken[line.id] = taken.get(line.id, 0) + here
+            pieces -= here
+            sku = line.line.sku or UNSET
+            found.append(
+                AdjustedLine(line=line.id, sku=sku, quantity=here, amount=self._money(value))
+            )
+            if not pieces:
+                break
+        return found
+
+    def _check_currency(self, amount: Money | UnsetType, pointer: str) -> None:
+        if not isinstance(amount, UnsetType) and amount.currency != self.currency:
+            detail = f"must be {self.currency}, as the order is"
+            self.faults.append(Fault(f"{pointer}/amount/currency", detail))
+
+    def _money(self, value: Decimal) -> PositiveMoney:
+        return PositiveMoney(f"{value:f}", self.currency)
+
+
+def _amounts(
+    request: ProposeAdjustment,
+    total: Decimal,
+    payment: PaymentMoney | None,
+    left: MoneyLeft,
+    faults: list[Fault],
+) -> tuple[PositiveMoney, PositiveMoney | UnsetType]:
+    """The amount as it is paid, and in the order's currency if the payment has another one."""
+    asked, has_parts = request.amount, bool(request.lines or request.charges)
+    named = left.money.currency
+    if isinstance(asked, UnsetType):
+        if not has_parts or named is None:
+            detail = "give an amount, or the lines or charges that it is for"
+            _raise([Fault("/amount", detail)])
+        if not total:
+            _raise([Fault("/lines", "nothing is left of what you name: give an amount")])
+        asked = PositiveMoney(f"{total:f}", named or "")
+    paid = payment.currency if payment is not None and payment.currency else named
+    if named is None or asked.currency == named:
+        if has_parts and total != asked.value:
+            where = "/lines" if request.lines else "/charges"
+            faults.append(Fault(where, f"add up to {total:f}, the amount is {asked.amount}"))
+        if payment is None or paid == asked.currency:
+            return asked, UNSET
+        converted = to_payment_currency(asked, payment)
+        if converted is None:
+            detail = (
+                f"must be {paid}, as payment {payment.id} is: its captures tell no rate to {named}"
+            )
+            _raise([Fault("/amount/currency", detail)])
+        return PositiveMoney(f"{converted:f}", paid or ""), asked
+    if payment is None or asked.currency != paid:
+        known = paid if paid == named else f"{paid}, as the payment is, or {named}, as the order is"
+        why = ", as the order is" if paid == named else ""
+        _raise([Fault("/amount/currency", f"must be {known}{why}")])
+    settles = PositiveMoney(f"{total:f}", named) if has_parts else UNSET
+    if not isinstance(settles, UnsetType) and payment is not None:
+        converted = to_payment_currency(settles, payment)
+        if converted is not None and abs(converted - asked.value) > smallest_unit(paid):
+            where = "/lines" if request.lines else "/charges"
+            detail = f"add up to {settles}, which is {converted:f} {paid}; the amount is {asked}"
+            faults.append(Fault(where, detail))
+    return asked, settles
+
+
+def _value(part: AdjustedLine | AdjustedCharge) -> Decimal:
+    return ZERO if isinstance(part.amount, UnsetType) else part.amount.value
+
+
+def _raise(faults: Sequence[Fault]) -> None:
+    if faults:
+        raise Invalid(faults, "the adjustment")

@@ -1,0 +1,140 @@
+"""Resolutions that say something was done need a record of it: an executed adjustment, or a statement."""
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from msgspec import UnsetType
+
+from domain.adjustments.adjustment import PAID_STATES
+from domain.adjustments.kinds import AdjustmentKind as Kind
+from domain.adjustments.told_refunds import find_told_refund
+from domain.cases.errors import NotDoneYet
+from domain.cases.events import Resolution
+from domain.cases.exception_case import ExceptionCase
+from domain.cases.reasons import ResolutionReason as Reason
+from domain.orders.money_ledger import OrderMoney, RefundMoney, RefundState
+from domain.orders.order import Order
+from domain.orders.parts import PartKind, split_part_key
+from domain.orders.purchase_signals import OrderCancelled, OrderRelated
+from domain.orders.return_signals import ReturnReceived
+from domain.orders.shipment_signals import HandedOver, LabelCreated
+from domain.orders.signal_body import given
+from domain.orders.signals import Signal
+from domain.orders.standing import standing
+
+ADJUSTMENTS: Final = {
+    Reason.REFUNDED: {Kind.REFUND, Kind.PARTIAL_REFUND},
+    Reason.PARTIALLY_REFUNDED: {Kind.REFUND, Kind.PARTIAL_REFUND, Kind.PRICE_ADJUSTMENT},
+    Reason.APPEASED: {Kind.APPEASEMENT, Kind.PRICE_ADJUSTMENT, Kind.STORE_CREDIT},
+    Reason.RESHIPPED: {Kind.RESHIPMENT},
+    Reason.STORE_CREDIT: {Kind.STORE_CREDIT},
+}
+"""The kinds of executed adjustment that show that it was done."""
+_REFUND_SHOWS: Final = {Reason.REFUNDED, Reason.PARTIALLY_REFUNDED, Reason.APPEASED}
+_MISSING: Final = {
+    Reason.REFUNDED: "no refund was paid or stated",
+    Reason.PARTIALLY_REFUNDED: "no refund or price adjustment was paid or stated",
+    Reason.APPEASED: "no appeasement was paid or stated",
+    Reason.RESHIPPED: "no reshipment was executed, and no parcel or replacement order was stated since",
+    Reason.STORE_CREDIT: "no store credit was executed or stated",
+    Reason.CANCELLED: "no system has stated that the order was cancelled (order.cancelled)",
+    Reason.RETURNED: "no system has stated that a return was received (return.received)",
+}
+
+
+def require_truthful_resolution(
+    resolution: Resolution, case: ExceptionCase, order: Order | None
+) -> None:
+    """Raises NotDoneYet if the reason is not true, for each part that it is the outcome of."""
+    own = {one.part: one.reason for one in given(resolution.parts) or ()}
+    others = [
+        key
+        for key, part in case.parts.items()
+        if key and key not in own and part.outcome is None and not part.is_cleared
+    ]
+    require_truthful(resolution.reason, case, order, others)
+    for key, reason in own.items():
+        require_truthful(reason, case, order, (key,))
+
+
+def require_truthful(
+    reason: Reason, case: ExceptionCase, order: Order | None, parts: Collection[str] = ()
+) -> None:
+    """Raises NotDoneYet if nothing shows what the reason says, for the case or for one of the named parts.
+
+    What names no part counts for all of them.
+    """
+    if reason not in _MISSING:
+        return
+    for part in parts or ("",):
+        if not any(_shown(reason, case, order, part)):
+            about = f" for {part}" if part else ""
+            raise NotDoneYet(
+                f"case {case.id} cannot be resolved as {reason}{about}: {_MISSING[reason]}",
+                reason=reason.value,
+                part=part or None,
+                adjustments=sorted(kind.value for kind in ADJUSTMENTS.get(reason, ())),
+            )
+
+
+def _shown(reason: Reason, case: ExceptionCase, order: Order | None, part: str) -> Iterator[bool]:
+    money = order.facts.money if order is not None else OrderMoney()
+    lines = _lines_of_part(order, part)
+    for one in case.adjustments.items:
+        if one.kind not in ADJUSTMENTS.get(reason, ()) or one.state not in PAID_STATES:
+            continue
+        told = find_told_refund(one, money)
+        named = {str(of.line) for of in one.lines if not isinstance(of.line, UnsetType)}
+        own = () if isinstance(one.parts, UnsetType) else one.parts
+        fits = part in own if own and part else _fits(named, lines)
+        yield fits and (told is None or told.state is not RefundState.FAILED)
+    for refund in money.refunds:
+        if refund.state is RefundState.ISSUED and _shows_refund(reason, refund):
+            yield _fits(set(refund.lines), lines)
+    for signal in standing(order.signals.values()) if order is not None else ():
+        yield _shows_act(reason, signal, case) and _fits(_lines_of_signal(signal), lines)
+
+
+def _shows_refund(reason: Reason, refund: RefundMoney) -> bool:
+    if reason is Reason.STORE_CREDIT:
+        return refund.tender == "store_credit"
+    return reason in _REFUND_SHOWS
+
+
+def _shows_act(reason: Reason, signal: Signal, case: ExceptionCase) -> bool:
+    match reason:
+        case Reason.CANCELLED:
+            return isinstance(signal, OrderCancelled)
+        case Reason.RETURNED:
+            return isinstance(signal, ReturnReceived)
+        case Reason.RESHIPPED:
+            if isinstance(signal, OrderRelated):
+                return signal.relation.value in ("replacement_of", "exchange_of")
+            since = case.opened_at
+            is_parcel = isinstance(signal, LabelCreated | HandedOver)
+            return is_parcel and since is not None and signal.event_time >= since
+        case _:
+            return False
+
+
+def _lines_of_part(order: Order | None, part: str) -> set[str] | None:
+    """The lines that a part is about; None if it is about all, or nobody knows."""
+    named = split_part_key(part)
+    if named is None or order is None:
+        return None
+    kind, id = named
+    if kind is PartKind.LINE:
+        return {id}
+    found = next((one for one in order.facts.parts.of(kind) if one.id == id), None)
+    lines = getattr(found, "pieces", None)
+    return set(lines) if lines else None
+
+
+def _lines_of_signal(signal: Signal) -> set[str]:
+    lines = getattr(signal, "lines", None)
+    return {one.line for one in lines if getattr(one, "line", None)} if lines else set()
+
+
+def _fits(named: Collection[str], wanted: Collection[str] | None) -> bool:
+    """Whether what names these lines is about the wanted ones; naming none means all."""
+    return not named or wanted is None or not set(wanted).isdisjoint(named)
