@@ -17,6 +17,7 @@ from domain.cases.errors import CaseChanged, CaseNotFound, CaseNotOpen
 from domain.cases.events import CaseEvent, Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import CaseState, ExceptionCase
+from domain.cases.part_outcomes import require_part_outcomes
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.timing import RoleMembers
 from domain.cases.work_commands import DeclareError, HandOff, LinkCase, OpenCase, StartWait
@@ -137,8 +138,12 @@ class CaseDesk:
         self, case_id: UUID, expected: int, resolution: Resolution, by: Caller
     ) -> CommandResult:
         def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
-            required = self._rulebook().document.resolving_requires.get(resolution.reason, ())
-            return decisions.resolve(case, by.person, resolution, self._order(case.order), required)
+            requires = self._rulebook().document.resolving_requires
+            required = requires.get(resolution.reason, ())
+            order = self._order(case.order)
+            decisions.require_claimed_by(case, by.person)
+            require_part_outcomes(case, resolution, requires)
+            return decisions.resolve(case, by.person, resolution, order, required)
 
         return self._act(case_id, expected, by, decide)
 

@@ -171,6 +171,7 @@ class ProblemCases:
             part: clearing
             for part, known in case.parts.items()
             if (part == WHOLE_ORDER or not known.is_cleared)
+            and not known.decided
             and (clearing := self._gone(case, part)) is not None
         }
         candidates = sorted([*about, *also], key=event_time_key)
@@ -191,7 +192,7 @@ class ProblemCases:
                 )
                 self._add_case_event(case.id, cleared)
         is_clear = bool(gone) and all(
-            part in gone or known.is_cleared for part, known in case.parts.items()
+            part in gone or known.is_cleared or known.decided for part, known in case.parts.items()
         )
         last = max(evidence.values(), key=event_time_key) if is_clear else None
         others = [signal for signal in about if signal is not last]
