@@ -9,7 +9,7 @@ from application.people.scope import can_read_order, require_may_open
 from domain.cases.case_parts import WHOLE_ORDER
 from domain.cases.errors import CaseChanged, ProblemHasCase
 from domain.cases.exception_case import ExceptionCase, case_stream
-from domain.cases.opening import (
+from domain.cases.opening_by_hand import (
     join_manually,
     open_manually,
     problems_by_hand,

@@ -6,7 +6,7 @@ from domain.cases.decisions import require_evidence
 from domain.cases.events import Resolution
 from domain.cases.evidence import EvidenceType
 from domain.cases.exception_case import ExceptionCase
-from domain.cases.opening import find_part_faults
+from domain.cases.opening_by_hand import find_part_faults
 from domain.cases.reasons import ResolutionReason
 from domain.errors import Invalid
 

@@ -138,7 +138,7 @@ class ProblemCases:
             kind=case.kind, bucket=kind.bucket, severity=kind.severity, rule=case.rule
         )
         routing = self._rulebook.route(facts, self.order.facts)
-        routed = create_routed(routing, case.kind, kind, self._rulebook, self.order)
+        routed = create_routed(routing, case.kind, kind, self._rulebook, self.order, self._now)
         self._add_case_event(case_id, routed)
         terms = self.cases[case_id].timing.clock.terms
         for step in create_policy_steps(

@@ -88,6 +88,7 @@ class OrderFacts(Struct, frozen=True, gc=False):
     disagreement: DisagreementFacts
     contact: ContactFacts
     claim: ClaimFacts = NO_CLAIM
+    dispute: money_facts.DisputeFacts = money_facts.DisputeFacts()
     parts: OrderParts = OrderParts()
     """The parts of the order. They are no group: a rule with `each` reads the facts of one part."""
 
@@ -152,6 +153,7 @@ _GROUPS: Mapping[str, Callable[[_Basis], Any]] = {
     "returns": lambda basis: return_facts(basis.signals),
     "disagreement": lambda basis: disagreement_facts(basis.signals),
     "contact": lambda basis: contact_facts(basis.signals),
+    "dispute": lambda basis: money_facts.dispute_facts(basis.money),
     "claim": lambda basis: claim_facts(basis.signals),
 }
 
@@ -168,7 +170,8 @@ def _find_group_feeds() -> Mapping[str, frozenset[type]]:
             signal
             for hint in get_type_hints(kind, include_extras=True).values()
             for meta in (get_args(hint)[1:] if get_origin(hint) is Annotated else ())
-            for signal in (meta.extra or {}).get("feeds", ())
+            for part in ("feeds", "also")
+            for signal in (meta.extra or {}).get(part, ())
         )
         for name, kind in get_type_hints(OrderFacts).items()
         if kind is not OrderParts

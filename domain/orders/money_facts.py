@@ -12,34 +12,38 @@ from msgspec import Struct
 
 from domain.money import ZERO
 from domain.orders.authorizations import PAYMENT_SIGNALS, last_failure, statements_by_time
+from domain.orders.disputes import DISPUTE_SIGNALS
 from domain.orders.fact_metadata import SignalsByType, derived_from, first_event_time, growing
 from domain.orders.goods import Goods
-from domain.orders.goods_parts import GOODS_FEEDS
+from domain.orders.goods_parts import CONTENT_FEEDS, GOODS_FEEDS
 from domain.orders.money_ledger import MONEY_FEEDS
 from domain.orders.money_structs import OrderMoney, PaymentMoney
 from domain.orders.payment_signals import (
     PaymentCaptured,
     PaymentFailed,
     PaymentStage,
+    RefundFailed,
     RefundIssued,
     RefundRequested,
 )
-from domain.orders.purchase_signals import OrderEdited, OrderPlaced, PriceFlagged
+from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPlaced, PriceFlagged
+from domain.orders.return_signals import ReturnReceived
 from domain.orders.signal_body import given
+from domain.orders.stock_signals import StockUnavailable
 
 CAPTURE_NOTICE: Final = timedelta(hours=24)
 """A capture is due this long before its authorization expires."""
 CASH_ON_DELIVERY: Final = "cash_on_delivery"
 ORDER_SIGNALS: Final = (OrderPlaced, OrderEdited)
-MONEY_SIGNALS: Final = (*GOODS_FEEDS, *MONEY_FEEDS)
+MONEY_SIGNALS: Final = (*CONTENT_FEEDS, StockUnavailable, ReturnReceived, *MONEY_FEEDS)
 _PAID: Final = (*ORDER_SIGNALS, *PAYMENT_SIGNALS)
 _CURRENCY: Final = "charge.currency"
 _order = derived_from(*ORDER_SIGNALS)
-_charge = derived_from(*GOODS_FEEDS, *PAYMENT_SIGNALS, currency=_CURRENCY)
+_charge = derived_from(*CONTENT_FEEDS, *PAYMENT_SIGNALS, also=GOODS_FEEDS, currency=_CURRENCY)
 _paid = derived_from(*_PAID)
 _paid_amount = derived_from(*_PAID, currency=_CURRENCY)
-_amount = derived_from(*MONEY_SIGNALS, currency=_CURRENCY)
-_cancelled = derived_from(*GOODS_FEEDS, *PAYMENT_SIGNALS)
+_amount = derived_from(*MONEY_SIGNALS, also=GOODS_FEEDS, currency=_CURRENCY)
+_cancelled = derived_from(*CONTENT_FEEDS, *PAYMENT_SIGNALS, also=GOODS_FEEDS)
 
 
 class ChargeFacts(Struct, frozen=True, gc=False):
@@ -112,6 +116,17 @@ class RefundFacts(Struct, frozen=True, gc=False):
     """Captured for what was cancelled, edited out, unavailable or returned, and not given back."""
     requested_open: Annotated[Decimal, _amount] = ZERO
     """The amount of refunds that were requested and not issued."""
+    due_since: Annotated[datetime | None, derived_from(*MONEY_SIGNALS, also=GOODS_FEEDS)] = None
+    """When the last thing happened that made it due: an edit, a cancellation, missing stock, a return,
+    a failed refund or the capture itself. Unknown while nothing is due."""
+
+
+class DisputeFacts(Struct, frozen=True, gc=False):
+    """The disputes of the order; an inquiry is one, too."""
+
+    open: Annotated[bool, derived_from(*DISPUTE_SIGNALS)] = False
+    respond_by: Annotated[datetime | None, derived_from(*DISPUTE_SIGNALS)] = None
+    """The first time by which an open dispute must be answered."""
 
 
 def charge_facts(signals: SignalsByType, money: OrderMoney) -> ChargeFacts:
@@ -242,4 +257,21 @@ def refund_facts(signals: SignalsByType, money: OrderMoney) -> RefundFacts:
         ),
         due=money.refund_due,
         requested_open=money.reserved,
+        due_since=_due_since(signals, money),
     )
+
+
+def dispute_facts(money: OrderMoney) -> DisputeFacts:
+    open_ones = [one for one in money.disputes if one.outcome is None]
+    times = [one.respond_by for one in open_ones if one.respond_by is not None]
+    return DisputeFacts(open=bool(open_ones), respond_by=min(times, default=None))
+
+
+def _due_since(signals: SignalsByType, money: OrderMoney) -> datetime | None:
+    if money.refund_due <= 0:
+        return None
+    kinds = (
+        *(OrderEdited, OrderCancelled, StockUnavailable, ReturnReceived),
+        *(RefundFailed, PaymentCaptured),
+    )
+    return max((s.event_time for kind in kinds for s in signals.get(kind, ())), default=None)
