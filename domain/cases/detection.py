@@ -12,7 +12,6 @@ from datetime import datetime
 from msgspec import UNSET
 
 from domain.adjustments.bound_facts import find_outdated
-from domain.cases.case_parts import WHOLE_ORDER
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import READING
 from domain.cases.problem_cases import FoundPart, ProblemCases
@@ -164,7 +163,7 @@ class CaseDetection(ProblemCases):
         feeds = frozenset().union(*(detector.feeds for detector in parts.values()))
         shown_by = [signal for signal in about if signal.type in feeds]
         if case is not None and not case.is_resolved:
-            new = {p: d for p, d in parts.items() if p != WHOLE_ORDER and self._is_new(case, p)}
+            new = {p: d for p, d in parts.items() if self._is_new(case, p)}
             for part, decision, _ in self._decisions(new):
                 self._join_part(case, part, decision, None, shown_by)
             first = next(iter(self._decisions(parts)))

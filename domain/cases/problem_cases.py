@@ -10,8 +10,8 @@ from uuid import UUID
 
 from msgspec import UNSET
 
-from domain.cases.case_parts import WHOLE_ORDER
-from domain.cases.clearing import find_gone, signals_about
+from domain.cases.case_parts import MANUAL_RULE, WHOLE_ORDER
+from domain.cases.clearing import find_gone, is_by_hand, shows_news, signals_about
 from domain.cases.events import CaseEvent, Reopened
 from domain.cases.exception_case import ExceptionCase, case_stream
 from domain.cases.opening import create_routed, open_by_rule
@@ -54,9 +54,16 @@ class ProblemCases:
         self._before = order
 
     def _is_new(self, case: ExceptionCase, part: str) -> bool:
-        """Whether a part that has the problem is not in its open case, or was cleared and has it again."""
+        """Whether a part that has the problem is not in its open case, was named by a person only, or was
+        cleared and has it again."""
         known = case.parts.get(part)
-        return known is None or (known.is_cleared and self._gone(case, part) is None)
+        if known is not None and known.rule == MANUAL_RULE:
+            facts = self.order.facts
+            return self._rulebook.cleared(case.kind, MANUAL_RULE, facts, part) is None
+        # Each signal of the problem shows by itself that the whole order has it again.
+        return known is None or (
+            part != WHOLE_ORDER and known.is_cleared and self._gone(case, part) is None
+        )
 
     def _join_part(
         self,
@@ -78,8 +85,7 @@ class ProblemCases:
         (first, decision, deadline), *others = found
         if case is not None and not case.is_resolved:
             case_id, occurrence = case.id, case.occurrence
-            # A missed expectation of the whole order is in the case already.
-            others = [one for one in found if one[0] != WHOLE_ORDER and self._is_new(case, one[0])]
+            others = [one for one in found if self._is_new(case, one[0])]
         elif case is not None and self._can_reopen(case, deadline or self._now):
             case_id, occurrence = case.id, case.occurrence
             reopened = Reopened(
@@ -158,10 +164,14 @@ class ProblemCases:
         case = self._newest_case(kind)
         if case is None or case.is_resolved or not (about or also):
             return
+        facts = self._before.facts, self.order.facts
+        if about and is_by_hand(case) and not shows_news(case, *facts, self._rulebook):
+            return  # They repeat what the person knew.
         gone = {
             part: clearing
             for part, known in case.parts.items()
             if (part == WHOLE_ORDER or not known.is_cleared)
+            and not known.decided
             and (clearing := self._gone(case, part)) is not None
         }
         candidates = sorted([*about, *also], key=event_time_key)
@@ -182,7 +192,7 @@ class ProblemCases:
                 )
                 self._add_case_event(case.id, cleared)
         is_clear = bool(gone) and all(
-            part in gone or known.is_cleared for part, known in case.parts.items()
+            part in gone or known.is_cleared or known.decided for part, known in case.parts.items()
         )
         last = max(evidence.values(), key=event_time_key) if is_clear else None
         others = [signal for signal in about if signal is not last]
