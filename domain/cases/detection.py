@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from domain.adjustments.bound_facts import find_outdated
 from domain.cases.case_parts import WHOLE_ORDER
-from domain.cases.clearing import find_gone, signals_about
+from domain.cases.clearing import find_gone, signals_about, signals_aside
 from domain.cases.events import CaseEvent, Reopened
 from domain.cases.exception_case import ExceptionCase, case_stream
 from domain.cases.opening import create_routed, open_by_rule
@@ -111,7 +111,7 @@ class CaseDetection:
             automatic = self._rulebook.kind(kind).automation is Automation.AUTOMATIC
             # The trail of a cleared case already says that the problem is gone, and a person decides.
             if case is not None and (automatic or not case.cleared):
-                self._join(kind, [], None, also=self._about(signals, kind))
+                self._join(kind, [], None, also=self._feeding(signals, kind))
         self._pass_intake()
 
     def _pass_intake(self) -> None:
@@ -171,10 +171,10 @@ class CaseDetection:
             detectors = self._rulebook.detectors_for(frozenset(signal.type for signal in fresh))
         found = self._found(detectors)
         for kind, parts in found.items():
-            self._handle_problem(kind, parts, self._about(fresh, kind))
+            self._handle_problem(kind, parts, fresh)
         for kind in known_before:
             if kind not in found:
-                self._join(kind, self._about(fresh, kind), None)
+                self._join(kind, self._about(fresh, kind), None, self._aside(fresh, kind))
 
     def _found(self, detectors: Sequence[Detector]) -> dict[str, dict[str, Detector]]:
         """Kind -> each part that has the problem, and the first rule that finds it."""
@@ -190,25 +190,26 @@ class CaseDetection:
         return [(part, detector.decide(facts, part), None) for part, detector in parts.items()]
 
     def _handle_problem(
-        self, kind: str, parts: Mapping[str, Detector], about: Sequence[Signal]
+        self, kind: str, parts: Mapping[str, Detector], fresh: Sequence[Signal]
     ) -> None:
         """Handle rules that hold: a new problem, one of an open case, or one that returned."""
         case = self._newest_case(kind)
         feeds = frozenset().union(*(detector.feeds for detector in parts.values()))
-        shown_by = [signal for signal in about if signal.type in feeds]
+        about, aside = self._about(fresh, kind), self._aside(fresh, kind)
+        shown_by = [signal for signal in about or aside if signal.type in feeds]
         if case is not None and not case.is_resolved:
             new = {p: d for p, d in parts.items() if p != WHOLE_ORDER and self._is_new(case, p)}
             for part, decision, _ in self._decisions(new):
                 self._join_part(case, part, decision, None, shown_by)
             first = next(iter(self._decisions(parts)))
-            self._join(kind, about, first[1])
+            self._join(kind, about, first[1], aside)
             return
         found = self._decisions(parts)
         if case is not None:
             found = [one for one in found if self._has_returned(case, one[0], one[1], shown_by)]
         if found:
             self._record_problem(kind, found, shown_by)
-            self._join(kind, [], None, also=about)
+            self._join(kind, [], None, also=[*about, *aside])
 
     def _is_new(self, case: ExceptionCase, part: str) -> bool:
         """Whether a part that has the problem is not in its open case, or was cleared and has it again."""
@@ -310,7 +311,8 @@ class CaseDetection:
         automatic resolution then resolves, unless automation is paused for the order: then the
         evidence says so, and a person decides.
 
-        The signals in `also` opened the case and are in its packet; one joins only as the evidence.
+        The signals in `also` are in its packet already, or are about something else; one joins only as
+        the evidence.
         """
         case = self._newest_case(kind)
         if case is None or case.is_resolved or not (about or also):
@@ -322,10 +324,10 @@ class CaseDetection:
             and (clearing := self._gone(case, part)) is not None
         }
         candidates = sorted([*about, *also], key=event_time_key)
-        every = self._about([*self._before.signals.values()], kind) if gone else []
+        every = self._feeding([*self._before.signals.values()], kind) if gone else []
         evidence = {
             part: find_clearing_evidence(
-                case, part, candidates, every, self._before, self._rulebook, self._now
+                case, part, candidates, every, self._before, self.order, self._rulebook, self._now
             )
             for part in gone
         }
@@ -342,6 +344,9 @@ class CaseDetection:
             part in gone or known.is_cleared for part, known in case.parts.items()
         )
         last = max(evidence.values(), key=event_time_key) if is_clear else None
+        whole = case.parts.get(WHOLE_ORDER)
+        if not about and also and not gone and whole is not None and whole.is_cleared:
+            about = candidates[-1:]  # it shows that the order has the problem again
         others = [signal for signal in about if signal is not last]
         for n, signal in enumerate(others, start=1):
             self._add_case_event(
@@ -370,6 +375,13 @@ class CaseDetection:
 
     def _about(self, fresh: Sequence[Signal], kind: str) -> list[Signal]:
         return signals_about(fresh, kind, self.order, self._rulebook)
+
+    def _aside(self, fresh: Sequence[Signal], kind: str) -> list[Signal]:
+        return signals_aside(fresh, kind, self.order, self._rulebook)
+
+    def _feeding(self, fresh: Sequence[Signal], kind: str) -> list[Signal]:
+        found = [*self._about(fresh, kind), *self._aside(fresh, kind)]
+        return sorted(found, key=event_time_key)
 
     def _gone(self, case: ExceptionCase, part: str) -> Decision | None:
         return find_gone(case, part, self.order.facts, self._rulebook, self._now)
