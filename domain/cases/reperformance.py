@@ -251,7 +251,7 @@ def _compare_routing(
     facts = CaseFacts(kind=case.kind, bucket=kind.bucket, severity=kind.severity, rule=rule)
     routing = on.rulebook.route(facts, on.order.facts)
     yield from _compare_decisions("decision", event.decision, routing.decision)
-    again = create_routed(routing, case.kind, kind, on.rulebook, on.order)
+    again = create_routed(routing, case.kind, kind, on.rulebook, on.order, on.order.began)
     if event.terms is not None and again.terms is not None:
         # Older terms have cut-offs outside of the opening hours, too.
         cut_offs = event.terms.cut_offs_while_open

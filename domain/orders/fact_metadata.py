@@ -26,16 +26,24 @@ def once_known(*feeds: type[Struct]) -> Meta:
     return _meta(ONCE_KNOWN, feeds)
 
 
-def derived_from(*feeds: type[Struct], currency: str = "") -> Meta:
+def derived_from(
+    *feeds: type[Struct], currency: str = "", through: tuple[type[Struct], ...] = ()
+) -> Meta:
     """Metadata of a fact that may move either way.
 
-    `currency` is the path of the fact that has the currency of an amount.
+    `currency` is the path of the fact that has the currency of an amount. The signals `through` which it
+    also moves are about something else: they are no sources of it.
     """
-    return _meta("", feeds, currency)
+    return _meta("", (*feeds, *through), currency, frozenset(through) - frozenset(feeds))
 
 
-def _meta(moves: str, feeds: tuple[type[Struct], ...], currency: str = "") -> Meta:
-    return Meta(extra={"moves": moves, "feeds": feeds, "currency": currency})
+def _meta(
+    moves: str,
+    feeds: tuple[type[Struct], ...],
+    currency: str = "",
+    through: frozenset[type[Struct]] = frozenset(),
+) -> Meta:
+    return Meta(extra={"moves": moves, "feeds": feeds, "currency": currency, "through": through})
 
 
 def first_event_time(signals: SignalsByType, kind: type[Any]) -> datetime | None:

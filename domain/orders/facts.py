@@ -88,6 +88,7 @@ class OrderFacts(Struct, frozen=True, gc=False):
     disagreement: DisagreementFacts
     contact: ContactFacts
     claim: ClaimFacts = NO_CLAIM
+    dispute: money_facts.DisputeFacts = money_facts.DisputeFacts()
     parts: OrderParts = OrderParts()
     """The parts of the order. They are no group: a rule with `each` reads the facts of one part."""
 
@@ -152,6 +153,7 @@ _GROUPS: Mapping[str, Callable[[_Basis], Any]] = {
     "returns": lambda basis: return_facts(basis.signals),
     "disagreement": lambda basis: disagreement_facts(basis.signals),
     "contact": lambda basis: contact_facts(basis.signals),
+    "dispute": lambda basis: money_facts.dispute_facts(basis.money),
     "claim": lambda basis: claim_facts(basis.signals),
 }
 

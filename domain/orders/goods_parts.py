@@ -90,6 +90,7 @@ class LinePart(Struct, frozen=True, gc=False):
     refunded_pieces: Annotated[int | None, _refunds] = None
     left: Annotated[Decimal | None, _refunded] = None
     """Its value that may still be given back."""
+    claimed_damaged: Annotated[bool | None, _claims] = None
     claimed_missing: Annotated[bool | None, _claims] = None
     claimed_wrong: Annotated[bool | None, _claims] = None
     claimed_not_as_described: Annotated[bool | None, _claims] = None
@@ -188,6 +189,7 @@ def _line_part(
         refunded=amount,
         refunded_pieces=pieces,
         left=left,
+        claimed_damaged=ClaimKind.DAMAGED in claimed,
         claimed_missing=ClaimKind.MISSING_ITEM in claimed,
         claimed_wrong=ClaimKind.WRONG_ITEM in claimed,
         claimed_not_as_described=ClaimKind.NOT_AS_DESCRIBED in claimed,

@@ -21,6 +21,7 @@ from domain.policy.facts import (
     feeds_of,
     known_facts,
     part_fact_name,
+    sources_of,
 )
 
 TIME_RESOLUTION = timedelta.resolution
@@ -68,6 +69,7 @@ class Watch:
         names |= {part_fact_name(self.each, "part.id")} if self.each else frozenset()
         self.facts: frozenset[str] = names
         self.feeds = feeds_of(names)
+        self.sources = sources_of(names)
 
     def deadline(self, facts: OrderFacts) -> Deadline | None:
         """The deadline for this order; None while it is not known or the expectation does not apply."""
@@ -183,7 +185,7 @@ def compile_watch(
     moments += [(f"void_by/{n}", path) for n, path in enumerate(expectation.void_by)]
     each = expectation.each
     for place, path in moments:
-        _check_time_fact(path, Scope(known_facts(each), each), f"{pointer}/{place}", faults)
+        check_time_fact(path, Scope(known_facts(each), each), f"{pointer}/{place}", faults)
     given, met_when = (
         compile_order_condition(condition, f"{pointer}/{name}", faults, each=each, rates=rates)
         for name, condition in (("given", expectation.given), ("met_when", expectation.met_when))
@@ -197,7 +199,8 @@ def _is_before(moment: datetime | None, deadline: Deadline) -> bool:
     return moment is not None and moment < deadline.missed_from
 
 
-def _check_time_fact(path: str, scope: Scope, pointer: str, faults: list[Fault]) -> None:
+def check_time_fact(path: str, scope: Scope, pointer: str, faults: list[Fault]) -> None:
+    """Add a fault unless the path is a fact that is a time."""
     fact = scope.known.get(path)
     if fact is None and path.startswith("part."):
         find_fact(path, scope, pointer, faults)

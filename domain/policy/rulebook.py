@@ -30,6 +30,7 @@ from domain.policy.facts import (
     contexts_of,
     feeds_of,
     part_fact_name,
+    sources_of,
 )
 from domain.policy.service_levels import compile_terms
 from domain.policy.stages import compile_stages
@@ -58,6 +59,7 @@ class Detector:
         if self.each is not None:
             self.facts |= {part_fact_name(self.each, "part.id")}
         self.feeds = feeds_of(self.facts)
+        self.sources = sources_of(self.facts)
         self._test = condition.holds
         self.holds = condition.holds if self.each is None else self._holds_for_a_part
         """Whether the rule holds for the order, or for at least one part."""
@@ -148,15 +150,25 @@ class Rulebook:
 
     @cached_property
     def signal_types_by_kind(self) -> dict[str, frozenset[str]]:
-        """Kind -> the signal types that its rules read."""
-        fed: dict[str, frozenset[str]] = {}
+        """Kind -> the types of the signals that can change what its rules read."""
+        return {kind: feeds_of(facts) for kind, facts in self._facts_by_kind.items()}
+
+    @cached_property
+    def source_types_by_kind(self) -> dict[str, frozenset[str]]:
+        """Kind -> the types of the signals that are about what its rules read."""
+        return {kind: sources_of(facts) for kind, facts in self._facts_by_kind.items()}
+
+    @cached_property
+    def _facts_by_kind(self) -> dict[str, frozenset[str]]:
+        """Kind -> the facts that its rules read."""
+        found: dict[str, frozenset[str]] = {}
         rules: tuple[Detector | Watch, ...] = (*self.detectors, *self.watches)
         for rule in rules:
-            fed[rule.kind] = fed.get(rule.kind, frozenset()) | rule.feeds
+            found[rule.kind] = found.get(rule.kind, frozenset()) | rule.facts
         for name, conditions in self._clearing.items():
             for condition in conditions.values():
-                fed[name] = fed.get(name, frozenset()) | feeds_of(condition.facts)
-        return fed
+                found[name] = found.get(name, frozenset()) | condition.facts
+        return found
 
     def facts_read_by(self, kind: str) -> frozenset[str]:
         """The names of the facts that the rules of this kind and the approval matrix read."""
