@@ -26,16 +26,25 @@ def once_known(*feeds: type[Struct]) -> Meta:
     return _meta(ONCE_KNOWN, feeds)
 
 
-def derived_from(*feeds: type[Struct], currency: str = "") -> Meta:
+def derived_from(
+    *feeds: type[Struct], also: tuple[type[Struct], ...] = (), currency: str = ""
+) -> Meta:
     """Metadata of a fact that may move either way.
 
+    `feeds` are the signals that it is about: they join a case about it, and are its sources. Signals of
+    `also` may change it in passing, as a delivery changes what a later cancellation leaves.
     `currency` is the path of the fact that has the currency of an amount.
     """
-    return _meta("", feeds, currency)
+    return _meta("", feeds, currency, also)
 
 
-def _meta(moves: str, feeds: tuple[type[Struct], ...], currency: str = "") -> Meta:
-    return Meta(extra={"moves": moves, "feeds": feeds, "currency": currency})
+def _meta(
+    moves: str,
+    feeds: tuple[type[Struct], ...],
+    currency: str = "",
+    also: tuple[type[Struct], ...] = (),
+) -> Meta:
+    return Meta(extra={"moves": moves, "feeds": feeds, "also": also, "currency": currency})
 
 
 def first_event_time(signals: SignalsByType, kind: type[Any]) -> datetime | None:

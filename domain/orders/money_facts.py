@@ -15,7 +15,7 @@ from domain.orders.authorizations import PAYMENT_SIGNALS, last_failure, statemen
 from domain.orders.disputes import DISPUTE_SIGNALS
 from domain.orders.fact_metadata import SignalsByType, derived_from, first_event_time, growing
 from domain.orders.goods import Goods
-from domain.orders.goods_parts import GOODS_FEEDS
+from domain.orders.goods_parts import CONTENT_FEEDS, GOODS_FEEDS
 from domain.orders.money_ledger import MONEY_FEEDS
 from domain.orders.money_structs import OrderMoney, PaymentMoney
 from domain.orders.payment_signals import (
@@ -35,15 +35,15 @@ CAPTURE_NOTICE: Final = timedelta(hours=24)
 """A capture is due this long before its authorization expires."""
 CASH_ON_DELIVERY: Final = "cash_on_delivery"
 ORDER_SIGNALS: Final = (OrderPlaced, OrderEdited)
-MONEY_SIGNALS: Final = (*GOODS_FEEDS, *MONEY_FEEDS)
+MONEY_SIGNALS: Final = (*CONTENT_FEEDS, StockUnavailable, ReturnReceived, *MONEY_FEEDS)
 _PAID: Final = (*ORDER_SIGNALS, *PAYMENT_SIGNALS)
 _CURRENCY: Final = "charge.currency"
 _order = derived_from(*ORDER_SIGNALS)
-_charge = derived_from(*GOODS_FEEDS, *PAYMENT_SIGNALS, currency=_CURRENCY)
+_charge = derived_from(*CONTENT_FEEDS, *PAYMENT_SIGNALS, also=GOODS_FEEDS, currency=_CURRENCY)
 _paid = derived_from(*_PAID)
 _paid_amount = derived_from(*_PAID, currency=_CURRENCY)
-_amount = derived_from(*MONEY_SIGNALS, currency=_CURRENCY)
-_cancelled = derived_from(*GOODS_FEEDS, *PAYMENT_SIGNALS)
+_amount = derived_from(*MONEY_SIGNALS, also=GOODS_FEEDS, currency=_CURRENCY)
+_cancelled = derived_from(*CONTENT_FEEDS, *PAYMENT_SIGNALS, also=GOODS_FEEDS)
 
 
 class ChargeFacts(Struct, frozen=True, gc=False):
@@ -116,7 +116,7 @@ class RefundFacts(Struct, frozen=True, gc=False):
     """Captured for what was cancelled, edited out, unavailable or returned, and not given back."""
     requested_open: Annotated[Decimal, _amount] = ZERO
     """The amount of refunds that were requested and not issued."""
-    due_since: Annotated[datetime | None, derived_from(*MONEY_SIGNALS)] = None
+    due_since: Annotated[datetime | None, derived_from(*MONEY_SIGNALS, also=GOODS_FEEDS)] = None
     """When the last thing happened that made it due: an edit, a cancellation, missing stock, a return,
     a failed refund or the capture itself. Unknown while nothing is due."""
 

@@ -18,9 +18,12 @@ class Fact(Struct, frozen=True):
     type: type[Any]
     moves: str
     feeds: frozenset[str]
+    """The types of the signals that it is about."""
     read: Callable[[Any], Any]
     reads: frozenset[str]
     """The names of the facts that it reads: its path, or for a fact of a part `parcel[].lost`."""
+    triggers: frozenset[str] = frozenset()
+    """The types of the signals that may change it."""
     currency: Callable[[Any], str | None] | None = None
     """Reads the currency of an amount."""
     currency_reads: frozenset[str] = frozenset()
@@ -73,11 +76,17 @@ def _facts_of_group(group: str, struct: type[Struct]) -> Iterator[tuple[Fact, st
             path=path,
             type=_without_none(hint),
             moves=extra.get("moves", ""),
-            feeds=frozenset(str(s.__struct_config__.tag) for s in extra.get("feeds", ())),
+            feeds=_tags_of(extra, "feeds"),
+            triggers=_tags_of(extra, "feeds", "also"),
             read=operator.attrgetter(path),
             reads=frozenset((path,)),
         )
         yield fact, extra.get("currency", "")
+
+
+def _tags_of(extra: Mapping[str, Any], *parts: str) -> frozenset[str]:
+    kinds = (kind for part in parts for kind in extra.get(part, ()))
+    return frozenset(str(kind.__struct_config__.tag) for kind in kinds)
 
 
 def _with_currencies(pairs: Iterable[tuple[Fact, str]]) -> dict[str, Fact]:
@@ -117,8 +126,14 @@ def _facts_of_part(kind: PartKind) -> dict[str, Fact]:
         for fact, currency in _facts_of_group("part", PART_TYPES[kind])
     ]
     feeds: frozenset[str] = frozenset().union(*(fact.feeds for fact, _ in own))
+    triggers: frozenset[str] = frozenset().union(*(fact.triggers for fact, _ in own))
     return _with_currencies(
-        (structs.replace(fact, feeds=feeds) if fact.path == "part.id" else fact, currency)
+        (
+            structs.replace(fact, feeds=feeds, triggers=triggers)
+            if fact.path == "part.id"
+            else fact,
+            currency,
+        )
         for fact, currency in own
     )
 
@@ -143,6 +158,19 @@ _FEEDS: Final[Mapping[str, frozenset[str]]] = {
     for fact in facts.values()
     for name in fact.reads
 }
+
+
+_TRIGGERS: Final[Mapping[str, frozenset[str]]] = {
+    name: fact.triggers
+    for facts in (ORDER_FACTS, *OWN_FACTS.values())
+    for fact in facts.values()
+    for name in fact.reads
+}
+
+
+def triggers_of(names: Iterable[str]) -> frozenset[str]:
+    """The types of the signals that may change these facts."""
+    return frozenset().union(*(_TRIGGERS[name] for name in names))
 
 
 def feeds_of(names: Iterable[str]) -> frozenset[str]:

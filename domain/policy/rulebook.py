@@ -30,6 +30,7 @@ from domain.policy.facts import (
     contexts_of,
     feeds_of,
     part_fact_name,
+    triggers_of,
 )
 from domain.policy.service_levels import compile_terms
 from domain.policy.stages import compile_stages
@@ -58,6 +59,7 @@ class Detector:
         if self.each is not None:
             self.facts |= {part_fact_name(self.each, "part.id")}
         self.feeds = feeds_of(self.facts)
+        self.triggers = triggers_of(self.facts)
         self._test = condition.holds
         self.holds = condition.holds if self.each is None else self._holds_for_a_part
         """Whether the rule holds for the order, or for at least one part."""
@@ -170,7 +172,7 @@ class Rulebook:
         """The detectors that read one of these signal types, in the order of the document."""
         found = self._fed_detectors.get(types)
         if found is None:
-            found = tuple(detector for detector in self.detectors if types & detector.feeds)
+            found = tuple(detector for detector in self.detectors if types & detector.triggers)
             self._fed_detectors[types] = found
         return found
 
@@ -178,7 +180,7 @@ class Rulebook:
         """The indexes of the watches that read one of these signal types."""
         found = self._fed_watches.get(types)
         if found is None:
-            found = tuple(n for n, watch in enumerate(self.watches) if types & watch.feeds)
+            found = tuple(n for n, watch in enumerate(self.watches) if types & watch.triggers)
             self._fed_watches[types] = found
         return found
 
