@@ -58,12 +58,22 @@ def is_by_hand(case: ExceptionCase) -> bool:
 def signals_about(
     fresh: Sequence[Signal], kind: str, order: Order, rulebook: Rulebook
 ) -> list[Signal]:
-    """The signals that feed this kind of problem, in time order; corrections of such signals too."""
+    """The signals about this kind of problem, in time order; corrections of signals that feed it too."""
+    sources = rulebook.source_types_by_kind.get(kind, frozenset())
     feeds = rulebook.signal_types_by_kind.get(kind, frozenset())
     return sorted(
-        (signal for signal in fresh if signal.type in feeds or _corrects(signal, feeds, order)),
+        (signal for signal in fresh if signal.type in sources or _corrects(signal, feeds, order)),
         key=event_time_key,
     )
+
+
+def signals_aside(
+    fresh: Sequence[Signal], kind: str, order: Order, rulebook: Rulebook
+) -> list[Signal]:
+    """The signals that are about something else and can still change this kind of problem."""
+    feeds = rulebook.signal_types_by_kind.get(kind, frozenset())
+    about = {signal.key for signal in signals_about(fresh, kind, order, rulebook)}
+    return [signal for signal in fresh if signal.type in feeds and signal.key not in about]
 
 
 def _corrects(signal: Signal, feeds: frozenset[str], order: Order) -> bool:

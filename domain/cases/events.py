@@ -51,6 +51,14 @@ class Resolution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return tuple(dict.fromkeys((*self.evidence, *own)))
 
 
+class CaseAbout(Struct, frozen=True, kw_only=True, gc=False):
+    """References that lead to no order, and the signal that names them."""
+
+    references: dict[str, str]
+    """Kind -> value, such as payment -> pi_3."""
+    signal: str
+
+
 class Detected(Struct, frozen=True, kw_only=True, gc=False, tag="case.detected"):
     """A rule of the policy found a problem of an order, from signals or a missed deadline."""
 
@@ -67,6 +75,8 @@ class Detected(Struct, frozen=True, kw_only=True, gc=False, tag="case.detected")
     recurrence_of: UUID | None = None
     part: str | UnsetType = UNSET
     """The first part of the order that has the problem; left out for the whole order."""
+    about: CaseAbout | UnsetType = UNSET
+    """What the case is about, if that is no order."""
 
 
 class Enriched(Struct, frozen=True, kw_only=True, gc=False, tag="case.enriched"):

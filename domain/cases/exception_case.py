@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import assert_never
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from msgspec import UNSET, Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from domain.adjustments.adjustment import Adjustments
 from domain.adjustments.events import AdjustmentEvent, DutiesConflicted
@@ -77,6 +77,8 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
     resolution: events.Resolution | None = None
     parts: CaseParts = {}
     """The parts of the order that it is about; `""` is the whole order."""
+    about: events.CaseAbout | None = None
+    """What it is about, if that is no order."""
     packet: str = ""
     """Digest of the latest order packet in the trail."""
     timing: Timing = Timing()
@@ -267,6 +269,7 @@ def _start_case(
         deadline=event.deadline,
         detected_at=event.detected_at,
         recurrence_of=event.recurrence_of,
+        about=None if isinstance(event.about, UnsetType) else event.about,
     )
 
 

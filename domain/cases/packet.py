@@ -34,7 +34,7 @@ _NAMED_BY: Final = {
 
 _FIELDS: Final = {
     kind: tuple(
-        (fact.path.removeprefix("part."), fact.feeds)
+        (fact.path.removeprefix("part."), fact.sources)
         for fact in OWN_FACTS[kind].values()
         if fact.path != "part.id"
     )
@@ -68,7 +68,7 @@ def packet_of(order: Order) -> tuple[PacketFact, ...]:
     packet = []
     for path, fact in ORDER_FACTS.items():
         value = to_fact_value(fact.read(facts))
-        if value is not None and (sources := basis.sources(fact.feeds)) is not None:
+        if value is not None and (sources := basis.sources(fact.sources)) is not None:
             packet.append(PacketFact(path, value, *sources))
     said = frozenset(one.value for one in packet)
     for kind in PartKind:

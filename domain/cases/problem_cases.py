@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec import UNSET
 
 from domain.cases.case_parts import MANUAL_RULE, WHOLE_ORDER
-from domain.cases.clearing import find_gone, is_by_hand, shows_news, signals_about
+from domain.cases.clearing import find_gone, is_by_hand, shows_news, signals_about, signals_aside
 from domain.cases.events import CaseEvent, Reopened
 from domain.cases.exception_case import ExceptionCase, case_stream
 from domain.cases.opening import create_routed, open_by_rule
@@ -159,7 +159,8 @@ class ProblemCases:
         automatic resolution then resolves, unless automation is paused for the order: then the
         evidence says so, and a person decides.
 
-        The signals in `also` opened the case and are in its packet; one joins only as the evidence.
+        The signals in `also` are in its packet already, or are about something else; one joins only as
+        the evidence.
         """
         case = self._newest_case(kind)
         if case is None or case.is_resolved or not (about or also):
@@ -175,10 +176,10 @@ class ProblemCases:
             and (clearing := self._gone(case, part)) is not None
         }
         candidates = sorted([*about, *also], key=event_time_key)
-        every = self._about([*self._before.signals.values()], kind) if gone else []
+        every = self._feeding([*self._before.signals.values()], kind) if gone else []
         evidence = {
             part: find_clearing_evidence(
-                case, part, candidates, every, self._before, self._rulebook, self._now
+                case, part, candidates, every, self._before, self.order, self._rulebook, self._now
             )
             for part in gone
         }
@@ -195,6 +196,9 @@ class ProblemCases:
             part in gone or known.is_cleared or known.decided for part, known in case.parts.items()
         )
         last = max(evidence.values(), key=event_time_key) if is_clear else None
+        whole = case.parts.get(WHOLE_ORDER)
+        if not about and also and not gone and whole is not None and whole.is_cleared:
+            about = candidates[-1:]  # it shows that the order has the problem again
         others = [signal for signal in about if signal is not last]
         for n, signal in enumerate(others, start=1):
             self._add_case_event(
@@ -223,6 +227,13 @@ class ProblemCases:
 
     def _about(self, fresh: Sequence[Signal], kind: str) -> list[Signal]:
         return signals_about(fresh, kind, self.order, self._rulebook)
+
+    def _aside(self, fresh: Sequence[Signal], kind: str) -> list[Signal]:
+        return signals_aside(fresh, kind, self.order, self._rulebook)
+
+    def _feeding(self, fresh: Sequence[Signal], kind: str) -> list[Signal]:
+        found = [*self._about(fresh, kind), *self._aside(fresh, kind)]
+        return sorted(found, key=event_time_key)
 
     def _gone(self, case: ExceptionCase, part: str) -> Decision | None:
         return find_gone(case, part, self.order.facts, self._rulebook, self._now)
