@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
 
-from domain.money import PositiveMoney
+from domain.money import Money, PositiveMoney
 from domain.orders import payment_signals as payments
 from domain.orders import purchase_signals as purchase
 from domain.orders import return_signals as returns
@@ -39,7 +39,11 @@ PART_SIGNALS: tuple[Signal, ...] = (
         lines=(
             purchase.Line(id="1", title=_TEXT, quantity=2, price=_TEN, discount=_TEN, tax=_TEN),
         ),
-        charges=(purchase.Charge(kind=purchase.ChargeKind.SHIPPING, id="c", amount=_TEN),),
+        charges=(
+            purchase.Charge(
+                kind=purchase.ChargeKind.SHIPPING, id="c", amount=Money("10.50", "BRL")
+            ),
+        ),
         discounts=(purchase.OrderDiscount(amount=_TEN, code=_TEXT),),
         total=_TEN,
         presentment=purchase.Presentment(currency="EUR", total=_TEN),
