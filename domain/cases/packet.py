@@ -1,17 +1,16 @@
 """The order packet: the known facts of an order, each with the signals that it is based on."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
+from domain.orders.named_parts import names_another
 from domain.orders.order import Order
 from domain.orders.parts import PartKind, part_key
-from domain.orders.purchase_signals import Line
-from domain.orders.signal_body import LinePieces, given
 from domain.orders.signals import Signal, event_time_key
 from domain.personal_data import PERSONAL_IF_FACT_IS
 from domain.policy.decision import FactValue, to_fact_value
@@ -20,16 +19,6 @@ from domain.policy.facts import ORDER_FACTS, OWN_FACTS
 READING: Final = 3
 """The version of the rules by which facts are read from signals. Raise it when a fact is added, or reads
 other signals: then a packet of an earlier reading is compared by the facts that it has."""
-
-
-_NAMED_BY: Final = {
-    PartKind.PARCEL: "parcel",
-    PartKind.PAYMENT: "payment",
-    PartKind.REFUND: "refund",
-    PartKind.DISPUTE: "dispute",
-    PartKind.RETURN: "rma",
-}
-"""The field of a signal that names a part of this kind."""
 
 
 _FIELDS: Final = {
@@ -108,25 +97,8 @@ class _Basis:
     def without_others(self, kind: PartKind, part: Any, known: frozenset[str]) -> "_Basis":
         """Without the signals that name other known parts of this kind, and not this one."""
         return _Basis(
-            [one for one in self._signals if not _is_about_another(kind, part, one[3], known)]
+            [one for one in self._signals if not names_another(kind, part, one[3], known)]
         )
-
-
-def _is_about_another(kind: PartKind, part: Any, signal: Any, known: frozenset[str]) -> bool:
-    """Whether a signal names other parts of this kind, and not this one."""
-    if kind is PartKind.LINE:
-        pieces = given(getattr(signal, "lines", UNSET)) or ()
-        named = {name for one in pieces for name in _names_of_line(one)}
-        named |= {*(given(getattr(signal, "skus", UNSET)) or ())}
-        return bool(named) and part.id not in named and part.sku not in named
-    name = getattr(signal, _NAMED_BY.get(kind, ""), None)
-    return isinstance(name, str) and name != part.id and name in known
-
-
-def _names_of_line(one: LinePieces | Line) -> Iterator[str]:
-    """The line, by its id or its product; a line of the order itself names every line."""
-    if isinstance(one, LinePieces):
-        yield from (name for name in (one.line, one.sku) if name is not None)
 
 
 def packet_bytes(packet: tuple[PacketFact, ...]) -> bytes:
