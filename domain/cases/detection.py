@@ -16,6 +16,7 @@ from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import READING
 from domain.cases.problem_cases import FoundPart, ProblemCases
 from domain.orders.events import ExpectationMet, PassedIntake, StagesNamed
+from domain.orders.named_parts import may_be_about
 from domain.orders.signals import Signal, event_time_key
 from domain.orders.standing import named_statement
 from domain.policy.decision import Decision
@@ -187,6 +188,9 @@ class CaseDetection(ProblemCases):
             return True
         resolved_at = case.resolved_at
         new = decision.readings != known.readings or any(
-            resolved_at is not None and signal.event_time > resolved_at for signal in shown_by
+            resolved_at is not None
+            and signal.event_time > resolved_at
+            and may_be_about(signal, part, self.order.facts.parts)
+            for signal in shown_by
         )
         return new and self._gone(case, part) is None
