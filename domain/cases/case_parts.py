@@ -33,6 +33,10 @@ class CasePart(Struct, frozen=True, kw_only=True):
     corrected: bool = False
     """That signal retracts or replaces an earlier one."""
     outcome: ResolutionReason | None = None
+    clear_at_opening: bool = False
+    """Its kind's `cleared_when` held already when a person named it: that it holds is no news."""
+    decided: bool = False
+    """It has its outcome, and the case was reopened for another part."""
 
     @property
     def is_cleared(self) -> bool:
@@ -58,10 +62,19 @@ def parts_after(parts: CaseParts, event: events.CaseEvent, at: datetime) -> Case
             first = found_part(event.decision, event.detected_at, event.deadline, event.signals)
             return {event.part or WHOLE_ORDER: first}
         case Opened():
-            part = CasePart(rule=MANUAL_RULE, since=at)
-            return dict.fromkeys(event.parts or (WHOLE_ORDER,), part)
+            was_clear = event.clear_at_opening or ()
+            return {
+                key: CasePart(rule=MANUAL_RULE, since=at, clear_at_opening=key in was_clear)
+                for key in event.parts or (WHOLE_ORDER,)
+            }
         case PartJoined(part=key):
             joined = found_part(event.decision, at, event.deadline, event.signals)
+            known = parts.get(key)
+            joined = structs.replace(
+                joined,
+                since=at if known is None or known.is_cleared else known.since,
+                clear_at_opening=event.clear_at_opening is True,
+            )
             return {**parts, key: joined}
         case PartCleared(part=key):
             cleared = structs.replace(
@@ -96,7 +109,7 @@ def _parts_after_signal(parts: CaseParts, event: events.SignalJoined) -> CasePar
         corrected = event.corrected is True
         return {
             key: part
-            if part.is_cleared and key != WHOLE_ORDER
+            if part.decided or (part.is_cleared and key != WHOLE_ORDER)
             else structs.replace(part, cleared_by=event.signal, corrected=corrected)
             for key, part in parts.items()
         }
@@ -110,17 +123,27 @@ def _parts_after_signal(parts: CaseParts, event: events.SignalJoined) -> CasePar
 def _with_outcomes(parts: CaseParts, resolution: events.Resolution) -> CaseParts:
     """The parts with their outcomes; a part that had one before a reopening keeps it."""
     own = {one.part: one.reason for one in resolution.parts or ()}
-    return {
-        key: structs.replace(part, outcome=own.get(key, part.outcome or resolution.reason))
-        for key, part in parts.items()
-    }
+    partly = not all(part.is_cleared or part.decided for part in parts.values())
+
+    def outcome(key: str, part: CasePart) -> ResolutionReason:
+        known = own.get(key, part.outcome)
+        if known is None and partly and part.is_cleared:
+            reasons = ResolutionReason
+            known = reasons.SOURCE_CORRECTED if part.corrected else reasons.SOURCE_CLEARED
+        return known or resolution.reason
+
+    return {key: structs.replace(part, outcome=outcome(key, part)) for key, part in parts.items()}
 
 
 def _parts_after_reopening(parts: CaseParts, event: events.Reopened, at: datetime) -> CaseParts:
     """A person reopens every part, a rule the one that has the problem again."""
     if event.decision is None:
         return {
-            key: structs.replace(part, outcome=None, cleared_by=None) for key, part in parts.items()
+            key: structs.replace(
+                part, outcome=None, cleared_by=None, corrected=False, decided=False
+            )
+            for key, part in parts.items()
         }
+    parts = {key: structs.replace(part, decided=True) for key, part in parts.items()}
     found = found_part(event.decision, at, event.deadline, event.signals)
     return {**parts, event.part or WHOLE_ORDER: found}

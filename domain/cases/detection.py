@@ -12,7 +12,6 @@ from datetime import datetime
 from msgspec import UNSET
 
 from domain.adjustments.bound_facts import find_outdated
-from domain.cases.case_parts import WHOLE_ORDER
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import READING
 from domain.cases.problem_cases import FoundPart, ProblemCases
@@ -76,7 +75,7 @@ class CaseDetection(ProblemCases):
             automatic = self._rulebook.kind(kind).automation is Automation.AUTOMATIC
             # The trail of a cleared case already says that the problem is gone, and a person decides.
             if case is not None and (automatic or not case.cleared):
-                self._join(kind, [], None, also=self._about(signals, kind))
+                self._join(kind, [], None, also=self._feeding(signals, kind))
         self._pass_intake()
 
     def _pass_intake(self) -> None:
@@ -138,10 +137,10 @@ class CaseDetection(ProblemCases):
             detectors = self._rulebook.detectors_for(frozenset(signal.type for signal in fresh))
         found = self._found(detectors)
         for kind, parts in found.items():
-            self._handle_problem(kind, parts, self._about(fresh, kind))
+            self._handle_problem(kind, parts, fresh)
         for kind in known_before:
             if kind not in found:
-                self._join(kind, self._about(fresh, kind), None)
+                self._join(kind, self._about(fresh, kind), None, self._aside(fresh, kind))
 
     def _found(self, detectors: Sequence[Detector]) -> dict[str, dict[str, Detector]]:
         """Kind -> each part that has the problem, and the first rule that finds it."""
@@ -157,25 +156,26 @@ class CaseDetection(ProblemCases):
         return [(part, detector.decide(facts, part), None) for part, detector in parts.items()]
 
     def _handle_problem(
-        self, kind: str, parts: Mapping[str, Detector], about: Sequence[Signal]
+        self, kind: str, parts: Mapping[str, Detector], fresh: Sequence[Signal]
     ) -> None:
         """Handle rules that hold: a new problem, one of an open case, or one that returned."""
         case = self._newest_case(kind)
         feeds = frozenset().union(*(detector.feeds for detector in parts.values()))
-        shown_by = [signal for signal in about if signal.type in feeds]
+        about, aside = self._about(fresh, kind), self._aside(fresh, kind)
+        shown_by = [signal for signal in about or aside if signal.type in feeds]
         if case is not None and not case.is_resolved:
-            new = {p: d for p, d in parts.items() if p != WHOLE_ORDER and self._is_new(case, p)}
+            new = {p: d for p, d in parts.items() if self._is_new(case, p)}
             for part, decision, _ in self._decisions(new):
                 self._join_part(case, part, decision, None, shown_by)
             first = next(iter(self._decisions(parts)))
-            self._join(kind, about, first[1])
+            self._join(kind, about, first[1], aside)
             return
         found = self._decisions(parts)
         if case is not None:
             found = [one for one in found if self._has_returned(case, one[0], one[1], shown_by)]
         if found:
             self._record_problem(kind, found, shown_by)
-            self._join(kind, [], None, also=about)
+            self._join(kind, [], None, also=[*about, *aside])
 
     def _has_returned(
         self, case: ExceptionCase, part: str, decision: Decision, shown_by: Sequence[Signal]

@@ -98,8 +98,10 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def cleared(self) -> bool:
-        """Whether the problem of every part is gone."""
-        return bool(self.parts) and all(part.is_cleared for part in self.parts.values())
+        """Whether the problem of every part is gone, of those without an outcome from before."""
+        return bool(self.parts) and all(
+            part.is_cleared or part.decided for part in self.parts.values()
+        )
 
     @property
     def is_worked(self) -> bool:

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from msgspec import UNSET
 
-from domain.cases.case_parts import WHOLE_ORDER
-from domain.cases.clearing import find_gone, signals_about
+from domain.cases.case_parts import MANUAL_RULE, WHOLE_ORDER
+from domain.cases.clearing import find_gone, is_by_hand, shows_news, signals_about, signals_aside
 from domain.cases.events import CaseEvent, Reopened
 from domain.cases.exception_case import ExceptionCase, case_stream
 from domain.cases.opening import create_routed, open_by_rule
@@ -54,9 +54,16 @@ class ProblemCases:
         self._before = order
 
     def _is_new(self, case: ExceptionCase, part: str) -> bool:
-        """Whether a part that has the problem is not in its open case, or was cleared and has it again."""
+        """Whether a part that has the problem is not in its open case, was named by a person only, or was
+        cleared and has it again."""
         known = case.parts.get(part)
-        return known is None or (known.is_cleared and self._gone(case, part) is None)
+        if known is not None and known.rule == MANUAL_RULE:
+            facts = self.order.facts
+            return self._rulebook.cleared(case.kind, MANUAL_RULE, facts, part) is None
+        # Each signal of the problem shows by itself that the whole order has it again.
+        return known is None or (
+            part != WHOLE_ORDER and known.is_cleared and self._gone(case, part) is None
+        )
 
     def _join_part(
         self,
@@ -78,8 +85,7 @@ class ProblemCases:
         (first, decision, deadline), *others = found
         if case is not None and not case.is_resolved:
             case_id, occurrence = case.id, case.occurrence
-            # A missed expectation of the whole order is in the case already.
-            others = [one for one in found if one[0] != WHOLE_ORDER and self._is_new(case, one[0])]
+            others = [one for one in found if self._is_new(case, one[0])]
         elif case is not None and self._can_reopen(case, deadline or self._now):
             case_id, occurrence = case.id, case.occurrence
             reopened = Reopened(
@@ -153,22 +159,27 @@ class ProblemCases:
         automatic resolution then resolves, unless automation is paused for the order: then the
         evidence says so, and a person decides.
 
-        The signals in `also` opened the case and are in its packet; one joins only as the evidence.
+        The signals in `also` are in its packet already, or are about something else; one joins only as
+        the evidence.
         """
         case = self._newest_case(kind)
         if case is None or case.is_resolved or not (about or also):
             return
+        facts = self._before.facts, self.order.facts
+        if about and is_by_hand(case) and not shows_news(case, *facts, self._rulebook):
+            return  # They repeat what the person knew.
         gone = {
             part: clearing
             for part, known in case.parts.items()
             if (part == WHOLE_ORDER or not known.is_cleared)
+            and not known.decided
             and (clearing := self._gone(case, part)) is not None
         }
         candidates = sorted([*about, *also], key=event_time_key)
-        every = self._about([*self._before.signals.values()], kind) if gone else []
+        every = self._feeding([*self._before.signals.values()], kind) if gone else []
         evidence = {
             part: find_clearing_evidence(
-                case, part, candidates, every, self._before, self._rulebook, self._now
+                case, part, candidates, every, self._before, self.order, self._rulebook, self._now
             )
             for part in gone
         }
@@ -182,9 +193,12 @@ class ProblemCases:
                 )
                 self._add_case_event(case.id, cleared)
         is_clear = bool(gone) and all(
-            part in gone or known.is_cleared for part, known in case.parts.items()
+            part in gone or known.is_cleared or known.decided for part, known in case.parts.items()
         )
         last = max(evidence.values(), key=event_time_key) if is_clear else None
+        whole = case.parts.get(WHOLE_ORDER)
+        if not about and also and not gone and whole is not None and whole.is_cleared:
+            about = candidates[-1:]  # it shows that the order has the problem again
         others = [signal for signal in about if signal is not last]
         for n, signal in enumerate(others, start=1):
             self._add_case_event(
@@ -213,6 +227,13 @@ class ProblemCases:
 
     def _about(self, fresh: Sequence[Signal], kind: str) -> list[Signal]:
         return signals_about(fresh, kind, self.order, self._rulebook)
+
+    def _aside(self, fresh: Sequence[Signal], kind: str) -> list[Signal]:
+        return signals_aside(fresh, kind, self.order, self._rulebook)
+
+    def _feeding(self, fresh: Sequence[Signal], kind: str) -> list[Signal]:
+        found = [*self._about(fresh, kind), *self._aside(fresh, kind)]
+        return sorted(found, key=event_time_key)
 
     def _gone(self, case: ExceptionCase, part: str) -> Decision | None:
         return find_gone(case, part, self.order.facts, self._rulebook, self._now)

@@ -144,7 +144,7 @@ _GROUPS: Mapping[str, Callable[[_Basis], Any]] = {
     "milestones": lambda basis: milestones(basis.signals, basis.goods),
     "charge": lambda basis: money_facts.charge_facts(basis.signals, basis.money),
     "payment": lambda basis: money_facts.payment_facts(basis.signals, basis.money, basis.goods),
-    "refund": lambda basis: money_facts.refund_facts(basis.signals, basis.money),
+    "refund": lambda basis: money_facts.refund_facts(basis.signals, basis.money, basis.goods),
     "stock": lambda basis: stock_facts(basis.signals, basis.goods),
     "fraud": lambda basis: fraud_facts(basis.signals),
     "address": lambda basis: address_facts(basis.signals, basis.goods.content),
@@ -170,8 +170,7 @@ def _find_group_feeds() -> Mapping[str, frozenset[type]]:
             signal
             for hint in get_type_hints(kind, include_extras=True).values()
             for meta in (get_args(hint)[1:] if get_origin(hint) is Annotated else ())
-            for part in ("feeds", "also")
-            for signal in (meta.extra or {}).get(part, ())
+            for signal in (meta.extra or {}).get("feeds", ())
         )
         for name, kind in get_type_hints(OrderFacts).items()
         if kind is not OrderParts

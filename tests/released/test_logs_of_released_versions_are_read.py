@@ -121,7 +121,13 @@ def test_every_decision_is_the_same_when_repeated(home: Home) -> None:
         for d in one.differs:
             print("DIFF", one.type, one.rule, d)
         if one.differs_by_reading:
-            print("READ", one.type, one.rule, one.reread_facts, [d.what for d in one.differs_by_reading])
+            print(
+                "READ",
+                one.type,
+                one.rule,
+                one.reread_facts,
+                [d.what for d in one.differs_by_reading],
+            )
     assert [one for one in redone if one.differs] == []
     assert len(redone) == home.release.decisions
 
