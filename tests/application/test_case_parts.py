@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain.orders.shipment_signals import Delivered, LabelCreated, ShipmentLost
+from domain.orders.shipment_signals import (
+    ClaimKind,
+    CustomerClaimed,
+    Delivered,
+    LabelCreated,
+    ShipmentLost,
+)
 from domain.orders.signal_body import LinePieces, Promise
 from domain.orders.signals import Signal
 from tests.application.in_memory_service import InMemoryService
@@ -75,6 +81,14 @@ def test_the_same_part_does_not_join_twice() -> None:
     assert parts_of(service, "lost") == {"parcel:P1": False}
     assert service.events(case.id, "case.part_joined") == []
     assert case.signals_joined == 1
+
+
+def test_a_parcel_that_the_customer_claims_to_be_damaged_is_a_part() -> None:
+    service = service_with(labelled("P1"), labelled("P2"))
+    fields = signal_fields(41, "broken", shipment="P2", kind=ClaimKind.DAMAGED)
+    service.take(CustomerClaimed(**fields), at=after(42))
+    assert parts_of(service, "damaged") == {"parcel:P2": False}
+    assert service.order().facts.parcel.damaged
 
 
 def test_each_part_is_cleared_by_its_own_evidence_and_the_case_by_the_last() -> None:
