@@ -81,7 +81,7 @@ function factsOfAdjustment(one) {
     payment: one.payment,
     reference: one.reference,
     "ended because": one.ended && endOf(one),
-    lines: one.lines.map((line) => `${line.quantity} × ${line.sku}: ${sumOf(line.amount)}`).join(", "),
+    lines: one.lines.map((line) => `${line.quantity} × ${line.sku ?? line.line}: ${sumOf(line.amount)}`).join(", "),
     evidence: one.evidence.join(", "),
   };
 }
@@ -123,7 +123,7 @@ function approvalsOf({ approvals, approved_by_rule, requirement }) {
   return made;
 }
 
-const LAPSED = { time: "nobody decided in time", packet: "the facts of the order have changed", policy: "another policy is active now" };
+const LAPSED = { time: "nobody decided in time", facts: "a fact that it rests on has changed", packet: "the facts of the order have changed", policy: "another policy is active now" };
 const endOf = ({ state, ended }) => (state === "lapsed" ? LAPSED[ended] ?? words(ended) : ended);
 
 function actsOn(one, found) {

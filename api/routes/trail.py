@@ -10,6 +10,7 @@ from msgspec import Struct
 from api.composition import Desks
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
+from api.http.order_names import order_name
 from api.http.service import ServiceDependency
 from api.routes.trail_page import CSV, HTML, render_csv, render_page
 from application.cases.trail import TrailLine, describe_line, describe_lines
@@ -31,6 +32,7 @@ _HEADERS = {
 class TrailView(Struct, frozen=True):
     case: UUID
     order: str
+    shop: str
     lines: Sequence[RecordedEvent]
     told: Sequence[TrailLine]
     """The same lines in words: a sentence each, with who, when, why, and the evidence."""
@@ -44,11 +46,13 @@ def trail_of(desks: Desks, case_id: UUID, authority: Authority = FULL_AUTHORITY)
     """Raises CaseNotFound."""
     lines = desks.cases.trail(case_id, authority)
     order = lines[0].order or ""
+    name = order_name(order)
     beside = desks.log.trails([refusals_stream(case_id), order_stream(order)])
     refused = beside.get(refusals_stream(case_id), [])
     return TrailView(
         case=case_id,
-        order=order,
+        order=name.order,
+        shop=name.shop,
         lines=lines,
         told=describe_lines(lines, beside.get(order_stream(order), [])),
         refused=refused,

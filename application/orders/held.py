@@ -16,6 +16,7 @@ from application.log.repository import Repository
 from application.log.streams import HELD, held_signal_of
 from application.orders.batches import Arrival, find_refusal
 from application.orders.order_finder import Assigned, OrderFinder, with_order
+from application.orders.unmatched import UnmatchedSignals
 from domain.errors import CasetrailError, SignalIdReused
 from domain.orders.held_signals import (
     FIRST_LOOK,
@@ -46,11 +47,6 @@ class RecordFound(Protocol):
         """Why each of them was refused, if it was. Raises VersionTaken if a further write conflicts."""
 
 
-class ReportUnmatched(Protocol):
-    def __call__(self, held: HeldSignal, now: datetime) -> Write:
-        """The write that reports a signal that was held for too long."""
-
-
 class Holding(Struct, frozen=True):
     """What holding signals leads to: the writes, and the state or the refusal of each, by its place."""
 
@@ -67,6 +63,7 @@ class HeldSignals:
         finder: OrderFinder,
         held_at_most: Callable[[], timedelta | None],
         record: RecordFound,
+        unmatched: UnmatchedSignals,
     ) -> None:
         """`held_at_most`: how long policy allows to hold a signal; None for ever."""
         self._log = log
@@ -74,7 +71,7 @@ class HeldSignals:
         self._finder = finder
         self._held_at_most = held_at_most
         self._record = record
-        self.report_unmatched: ReportUnmatched = self.record_report
+        self._unmatched = unmatched
         self._any = False
         self._asked_at = 0.0
 
@@ -174,7 +171,9 @@ class HeldSignals:
             event = HeldSignalJoined(orders=orders, keys=self._log.keys_of(held.stream))
             joined = by.write(held.stream, HELD, held.version, [event], held.name, None)
             try:
-                refused = self._record([Arrival(s, now) for s in signals], held.actor, [joined])
+                cleared = self._unmatched.settle(held, now) if held.reported_at else ()
+                arrivals = [Arrival(s, now) for s in signals]
+                refused = self._record(arrivals, held.actor, [joined, *cleared])
             except VersionTaken:
                 held = self.load([held.name])[held.name]
                 continue
@@ -184,7 +183,7 @@ class HeldSignals:
     def _is_contradicted(self, signals: Sequence[Signal]) -> bool:
         """Whether an order has another statement with the identity of one of these."""
         states = self._orders.refreshed([order_stream(signal.order_key) for signal in signals])
-        known = {state.id: state.signals for state in states.values()}
+        known = {state.id: {**state.signals, **state.ahead} for state in states.values()}
         return any(
             (other := known.get(signal.order_key, {}).get(signal.key)) is not None
             and not is_same_statement(other, signal)
@@ -206,13 +205,14 @@ class HeldSignals:
         if held.joined:
             write = by.write(stream, HELD, held.version, (), held.name, None)
         elif is_late and held.reported_at is None:
-            write = self.report_unmatched(held, now)
+            self._log.append([self._report(held, now), *self._unmatched.report(held, now)])
+            return
         else:
             due = held.next_look(now, held_at_most)
             write = by.write(stream, HELD, held.version, (), held.name, due)
         self._log.append([write])
 
-    def record_report(self, held: HeldSignal, now: datetime) -> Write:
+    def _report(self, held: HeldSignal, now: datetime) -> Write:
         """The write that notes that the signal was reported."""
         after = held.after(HeldReported(held_at=held.held_at), now)
         due = after.next_look(now, None)

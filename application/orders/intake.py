@@ -23,6 +23,7 @@ from application.orders.receipts import IntakeResult as IntakeResult
 from application.orders.receipts import Receipt as Receipt
 from application.orders.receipts import SignalOutcome as SignalOutcome
 from application.orders.receipts import place_receipts
+from application.orders.unmatched import UnmatchedSignals
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import RoleMembers
 from domain.errors import CasetrailError, TooContended
@@ -68,7 +69,10 @@ class Intake:
         self._look_up = look_up
         self._locks = NamedLocks()
         self._finder = OrderFinder(log, orders)
-        self.held = HeldSignals(log, orders, self._finder, self._held_at_most, self._record_found)
+        unmatched = UnmatchedSignals(cases, rulebook, staff)
+        self.held = HeldSignals(
+            log, orders, self._finder, self._held_at_most, self._record_found, unmatched
+        )
         self._contended = 0
         """How many more batches assume that other processes write to the same orders."""
 
@@ -270,7 +274,7 @@ def _find_new_orders(
         if not any(isinstance(arrival.signal, OrderPlaced) for arrival in unit.arrivals):
             continue
         order = orders.get(order_stream(unit.order))
-        known = set(order.signals) if order is not None else set()
+        known = {*order.signals, *order.ahead} if order is not None else set()
         for received_at, places in group_by_time(unit):
             for n in places:
                 signal = unit.arrivals[n].signal

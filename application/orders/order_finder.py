@@ -69,7 +69,9 @@ class OrderFinder:
         rows = self._log.recorder.select_references([*wanted]) if wanted else ()
         keys = {row.order for row in rows if not row.order.startswith(HELD_PREFIX)}
         states = self._orders.refreshed([order_stream(key) for key in keys])
-        return {state.id: [*state.signals.values()] for state in states.values()}
+        return {
+            state.id: [*state.signals.values(), *state.ahead.values()] for state in states.values()
+        }
 
     def find(self, signal: Signal) -> tuple[str, ...]:
         """The orders that the signal is about; none while it leads nowhere, or is ambiguous."""

@@ -52,7 +52,9 @@ def propose(
     matrix = require_matrix(rulebook)
     amounts = propose_amounts(request, order.id, left)
     required_evidence = matrix.approvals.requires.get(request.kind, ())
-    require_evidence(case, required_evidence, f"to propose a {request.kind}", request.evidence)
+    require_evidence(
+        case, required_evidence, f"to propose a {request.kind}", request.evidence, order
+    )
     tier = order.facts.customer.tier
     required, decision = matrix.requirement(
         ProposedAdjustment(request.kind, request.reason, tier), sums(amounts.amount), order.facts

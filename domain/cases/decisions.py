@@ -9,7 +9,7 @@ from domain.adjustments.errors import AdjustmentsOpen
 from domain.cases import errors, steps
 from domain.cases import work_events as work
 from domain.cases.events import CaseEvent, Reopened, Resolution, Resolved
-from domain.cases.evidence import Evidence, EvidenceRef, EvidenceType
+from domain.cases.evidence import Evidence, EvidenceRef, EvidenceType, evidence_types_of
 from domain.cases.exception_case import CaseState, ExceptionCase
 from domain.cases.opening import create_enriched
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
@@ -223,7 +223,11 @@ def resolve(
         adjustments = [{"id": str(one.id), "state": one.state.value} for one in live]
         raise AdjustmentsOpen(f"case {case.id} has {len(live)} unfinished", adjustments=adjustments)
     require_evidence(
-        case, required, f"to resolve case {case.id} as {resolution.reason}", resolution.evidence
+        case,
+        required,
+        f"to resolve case {case.id} as {resolution.reason}",
+        [*resolution.evidence, *(ref for one in resolution.parts or () for ref in one.evidence)],
+        order,
     )
     require_truthful_resolution(resolution, case, order)
     enriched = create_enriched(order)
@@ -269,8 +273,15 @@ def require_evidence(
     required: Collection[EvidenceType],
     what: str,
     named: Collection[EvidenceRef] | None = None,
+    order: Order | None = None,
 ) -> None:
-    """Raises EvidenceMissing if a required type is not attached (and named, where `named` is given)."""
+    """Raises EvidenceMissing if a required type is not attached (and named, where `named` is given).
+
+    A signal of the order that is named is evidence of its own types: nobody attaches it again.
+    """
     attached = {one.type for one in case.evidence if named is None or one.ref in named}
+    for ref in named or ():
+        if order is not None and (signal := order.signals.get(ref)) is not None:
+            attached.update(evidence_types_of(signal.type))
     if missing := [str(kind) for kind in required if kind not in attached]:
         raise errors.EvidenceMissing(f"{what}, attach: {', '.join(missing)}", missing=missing)

@@ -2,9 +2,9 @@
 system."""
 
 import re
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct, UnsetType
 
@@ -90,3 +90,24 @@ def find_unknown_evidence(
         and ref not in known
         and not (ref.startswith(FILE_PREFIX) and is_file_stored(ref))
     )
+
+
+_SIGNAL_TYPES: Final[Mapping[str, tuple[EvidenceType, ...]]] = {
+    "customer.message": (EvidenceType.CUSTOMER_COMMUNICATION,),
+    "customer.claimed": (EvidenceType.CUSTOMER_COMMUNICATION,),
+    "payment.captured": (EvidenceType.RECEIPT,),
+    "refund.issued": (EvidenceType.REFUND_RECEIPT,),
+    "return.": (EvidenceType.RETURN_DOCUMENTATION,),
+    "shipment.label_created": (EvidenceType.SHIPPING_DOCUMENTATION,),
+    "shipment.handed_over": (EvidenceType.SHIPPING_DOCUMENTATION, EvidenceType.CARRIER_STATEMENT),
+    "shipment.": (EvidenceType.CARRIER_STATEMENT,),
+    "stock.substitution_decided": (EvidenceType.CUSTOMER_COMMUNICATION,),
+}
+"""What a signal proves, by the beginning of its type; the longest that fits counts."""
+
+
+def evidence_types_of(signal_type: str) -> tuple[EvidenceType, ...]:
+    """The types of evidence that a recorded signal is. Each is a record of the system that sent it."""
+    fitting = [name for name in _SIGNAL_TYPES if signal_type.startswith(name)]
+    proves = _SIGNAL_TYPES[max(fitting, key=len)] if fitting else ()
+    return (*proves, EvidenceType.SYSTEM_RECORD)

@@ -88,6 +88,7 @@ class OrderFacts(Struct, frozen=True, gc=False):
     disagreement: DisagreementFacts
     contact: ContactFacts
     claim: ClaimFacts = NO_CLAIM
+    dispute: money_facts.DisputeFacts = money_facts.DisputeFacts()
     parts: OrderParts = OrderParts()
     """The parts of the order. They are no group: a rule with `each` reads the facts of one part."""
 
@@ -143,7 +144,7 @@ _GROUPS: Mapping[str, Callable[[_Basis], Any]] = {
     "milestones": lambda basis: milestones(basis.signals, basis.goods),
     "charge": lambda basis: money_facts.charge_facts(basis.signals, basis.money),
     "payment": lambda basis: money_facts.payment_facts(basis.signals, basis.money, basis.goods),
-    "refund": lambda basis: money_facts.refund_facts(basis.signals, basis.money),
+    "refund": lambda basis: money_facts.refund_facts(basis.signals, basis.money, basis.goods),
     "stock": lambda basis: stock_facts(basis.signals, basis.goods),
     "fraud": lambda basis: fraud_facts(basis.signals),
     "address": lambda basis: address_facts(basis.signals, basis.goods.content),
@@ -152,6 +153,7 @@ _GROUPS: Mapping[str, Callable[[_Basis], Any]] = {
     "returns": lambda basis: return_facts(basis.signals),
     "disagreement": lambda basis: disagreement_facts(basis.signals),
     "contact": lambda basis: contact_facts(basis.signals),
+    "dispute": lambda basis: money_facts.dispute_facts(basis.money),
     "claim": lambda basis: claim_facts(basis.signals),
 }
 

@@ -91,6 +91,7 @@ class LinePart(Struct, frozen=True, gc=False):
     refunded_pieces: Annotated[int | None, _refunds] = None
     left: Annotated[Decimal | None, _refunded] = None
     """Its value that may still be given back."""
+    claimed_damaged: Annotated[bool | None, _claims] = None
     claimed_missing: Annotated[bool | None, _claims] = None
     claimed_wrong: Annotated[bool | None, _claims] = None
     claimed_not_as_described: Annotated[bool | None, _claims] = None
@@ -114,6 +115,8 @@ class ParcelPart(Struct, frozen=True, gc=False):
     last_heard_at: Annotated[datetime | None, _parcel] = None
     """The last hand-over or scan while it is on its way; unknown without a tracking code."""
     delivered_at: Annotated[datetime | None, _parcel] = None
+    arrived_at: Annotated[datetime | None, _parcel] = None
+    """When it was delivered, or began to wait to be collected: the promise is kept then."""
     failed_at: Annotated[datetime | None, _parcel] = None
     failure_open: Annotated[bool | None, _parcel] = None
     """A delivery was tried and failed, and it was not delivered since."""
@@ -189,6 +192,7 @@ def _line_part(
         refunded=amount,
         refunded_pieces=pieces,
         left=left,
+        claimed_damaged=ClaimKind.DAMAGED in claimed,
         claimed_missing=ClaimKind.MISSING_ITEM in claimed,
         claimed_wrong=ClaimKind.WRONG_ITEM in claimed,
         claimed_not_as_described=ClaimKind.NOT_AS_DESCRIBED in claimed,
@@ -243,6 +247,9 @@ def _parcel_part(parcel: Parcel, goods: Goods) -> ParcelPart:
         handed_over_at=parcel.handed_over_at,
         last_heard_at=parcel.heard_at[-1] if is_moving else None,
         delivered_at=came,
+        arrived_at=min(
+            (at for at in (came, parcel.waiting_since) if at is not None), default=None
+        ),
         failed_at=parcel.failed_at,
         failure_open=parcel.failed_at is not None and (came is None or came < parcel.failed_at),
         lost_at=parcel.lost_at,
@@ -263,6 +270,10 @@ def return_parts(signals: SignalsByType) -> tuple[ReturnPart, ...]:
     for kind in RETURN_SIGNALS:
         for signal in signals.get(kind, ()):
             stated.setdefault(signal.rma, []).append(signal)
+    if len(stated) == 2 and "" in stated:
+        # A statement that names no return is about the only one.
+        (only,) = (rma for rma in stated if rma)
+        stated = {only: [*stated[only], *stated[""]]}
     return tuple(_return_part(rma, found) for rma, found in sorted(stated.items()))
 
 

@@ -69,7 +69,9 @@ def order_key(order: str, shop: str = DEFAULT_SHOP) -> str:
 
 
 def split_order_key(key: str) -> tuple[str, str]:
-    """The order's id and its shop."""
+    """The order's id and its shop; no id for the name of something that is no order."""
+    if key.startswith(_KEY_SEPARATOR):
+        return "", key.split(_KEY_SEPARATOR)[1] or DEFAULT_SHOP
     order, _, shop = key.partition(_KEY_SEPARATOR)
     return order, shop or DEFAULT_SHOP
 

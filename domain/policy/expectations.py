@@ -185,7 +185,7 @@ def compile_watch(
     moments += [(f"void_by/{n}", path) for n, path in enumerate(expectation.void_by)]
     each = expectation.each
     for place, path in moments:
-        _check_time_fact(path, Scope(known_facts(each), each), f"{pointer}/{place}", faults)
+        check_time_fact(path, Scope(known_facts(each), each), f"{pointer}/{place}", faults)
     given, met_when = (
         compile_order_condition(condition, f"{pointer}/{name}", faults, each=each, rates=rates)
         for name, condition in (("given", expectation.given), ("met_when", expectation.met_when))
@@ -199,7 +199,8 @@ def _is_before(moment: datetime | None, deadline: Deadline) -> bool:
     return moment is not None and moment < deadline.missed_from
 
 
-def _check_time_fact(path: str, scope: Scope, pointer: str, faults: list[Fault]) -> None:
+def check_time_fact(path: str, scope: Scope, pointer: str, faults: list[Fault]) -> None:
+    """Add a fault unless the path is a fact that is a time."""
     fact = scope.known.get(path)
     if fact is None and path.startswith("part."):
         find_fact(path, scope, pointer, faults)

@@ -202,3 +202,15 @@ def context_to_decide(rule: str, each: PartKind | None, facts: OrderFacts, part:
             f"rule {rule} looks at {looks_at}, and {part or 'the order'!r} is not one"
         )
     return context
+
+
+def read_facts(names: Iterable[str], facts: OrderFacts) -> tuple[Any, ...]:
+    """The values of these facts of an order; of a part's fact those of every part."""
+    return tuple(_read_fact(name, facts) for name in sorted(names))
+
+
+def _read_fact(name: str, facts: OrderFacts) -> Any:
+    if name in ORDER_FACTS:
+        return ORDER_FACTS[name].read(facts)
+    kind, _, field = name.partition("[].")
+    return tuple(getattr(part, field) for part in facts.parts.of(PartKind(kind)))

@@ -8,15 +8,19 @@ import msgspec
 
 from domain.errors import Fault, Invalid
 from domain.policy.checks import duration_faults, unknown_name
-from domain.policy.document import Automation, Bucket, Detection, Expectation, PolicyDocument
+from domain.policy.comparisons import Scope
+from domain.policy.document import Automation, Bucket, Detection, Expectation, Kind, PolicyDocument
 from domain.policy.document_types import Condition
-from domain.policy.expectations import MAX_DURATION
+from domain.policy.expectations import MAX_DURATION, check_time_fact
+from domain.policy.facts import ORDER_FACTS
 from domain.policy.look_ups import find_look_up_faults
 from domain.policy.rulebook import Rulebook
 from domain.validation import escape_pointer_token, faults_of
 
 MAX_DEPTH = 30
 MAX_PARTS = 10_000
+UNMATCHED_SIGNAL = "unmatched_signal"
+"""The kind of case that a signal opens whose references lead to no order for too long."""
 PEOPLE_ONLY_BUCKETS = (Bucket.FRAUD_RISK, Bucket.ADDRESS_PROBLEM)
 """Buckets whose cases may not resolve themselves."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -58,7 +62,8 @@ def _find_consistency_faults(document: PolicyDocument) -> list[Fault]:
                 pointer = f"/{part}/{n}/kind"
                 found.append(unknown_name(pointer, "kind", rule.kind, document.kinds))
     for name, kind in document.kinds.items():
-        if name not in opened:
+        is_opened_for_references = name == UNMATCHED_SIGNAL and document.references is not None
+        if name not in opened and not is_opened_for_references:
             detail = "no rule or expectation opens this kind: add one, or remove the kind"
             found.append(Fault(f"/kinds/{name}", detail))
         if kind.automation is Automation.AUTOMATIC and kind.bucket in PEOPLE_ONLY_BUCKETS:
@@ -97,6 +102,7 @@ def _find_consistency_faults(document: PolicyDocument) -> list[Fault]:
     for name, kind in document.kinds.items():
         place = f"/kinds/{name}/reopen_within"
         found += duration_faults(place, kind.reopen_within, MAX_DURATION, timedelta())
+        found += _find_due_faults(kind, f"/kinds/{name}")
     if document.look_ups is not None:
         found += find_look_up_faults(document.look_ups)
     names = {"case.kind": set(document.kinds), "case.rule": opening}
@@ -104,6 +110,19 @@ def _find_consistency_faults(document: PolicyDocument) -> list[Fault]:
         if route.when is not None:
             found += _find_unknown_names(route.when, names, f"/route/{n}/when")
     return found
+
+
+def _find_due_faults(kind: Kind, pointer: str) -> Iterator[Fault]:
+    if kind.due_at is None:
+        if kind.critical_within is not None:
+            yield Fault(
+                f"{pointer}/critical_within", "needs the time that it counts from: add due_at"
+            )
+        return
+    found: list[Fault] = []
+    check_time_fact(kind.due_at, Scope(ORDER_FACTS, None), f"{pointer}/due_at", found)
+    yield from found
+    yield from duration_faults(f"{pointer}/critical_within", kind.critical_within, MAX_DURATION)
 
 
 def _find_unknown_names(

@@ -170,6 +170,9 @@ def test_parameters_have_the_names_that_are_sent(document: JsonObject) -> None:
         *(("query", name) for name in ("strata", "seed", "upto", "threshold", "days")),
         *(("query", name) for name in ("witnessed_within", "late_after", "provider")),
         *(("header", name) for name in ("If-Match", "Idempotency-Key", "Prefer")),
+        *(("query", name) for name in ("shop", "customer", "changed_since", "carrier")),
+        *(("query", name) for name in ("payment", "refund", "dispute", "order_number", "checkout")),
+        *(("query", name) for name in ("fulfilment", "shipment", "tracking", "rma")),
         ("header", "Casetrail-Min-Position"),
     }
 
@@ -326,7 +329,15 @@ def test_real_responses_match_the_document(server: RunningService, document: Jso
         ana.get(f"/v1/orders/{order}")
         ana.get(f"/v1/orders/{order}/timeline")
         head = {"Casetrail-Min-Position": str(ana.get("/v1/events?limit=200").json()["head"])}
-        for address in ("/v1/cases", "/v1/orders", "/v1/queues", "/v1/queues/refund_validation"):
+        unmatched = {"order": "", "refs": {"payment": "pi_unmatched"}}
+        ana.post("/v1/signals", json={**captured(order, "9.00"), **unmatched})
+        for address in (
+            "/v1/held",
+            "/v1/cases",
+            "/v1/orders",
+            "/v1/queues",
+            "/v1/queues/refund_validation",
+        ):
             ana.get(address, headers=head)
         for case in ana.get(f"/v1/orders/{order}").json()["cases"].values():
             for of in ("", "/trail", "/diff?from=1", "/reperformance", "/packet"):

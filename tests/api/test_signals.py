@@ -30,6 +30,7 @@ def test_one_signal_gets_one_result(shop: httpx2.Client) -> None:
     assert answer.json() == {
         "outcome": "recorded",
         "order": order,
+        "shop": "default",
         "signal": f"storefront/{told['id']}",
         "cases": [],
     }
@@ -66,7 +67,7 @@ def test_an_empty_batch_is_accepted(shop: httpx2.Client, headers: dict[str, str]
     body = b"[]" if headers is JSON else b"\n"
     answer = shop.post("/v1/signals", content=body, headers=headers)
     assert answer.status_code == 200
-    assert answer.json() == {"recorded": 0, "duplicate": 0, "refused": 0, "items": []}
+    assert answer.json() == {"recorded": 0, "duplicate": 0, "refused": 0, "held": 0, "items": []}
 
 
 def test_a_body_without_a_content_type_is_read_as_json(shop: httpx2.Client) -> None:

@@ -27,6 +27,7 @@ from domain.cases.work_events import ErrorReason, Link
 from domain.clock.terms import Dependency
 from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName, SetSkills
 from domain.orders.purchase_signals import Customer
+from domain.orders.signal_body import Refs
 from domain.people import OPERATOR_ACTOR, Role, token_stream
 from domain.principals import KeyScope
 from domain.privacy import DataSubject, ErasureBasis
@@ -82,7 +83,9 @@ def work_on_case(service: InMemoryService) -> None:
     desk = service.desk
     ask = OpenCase(order=ORDER, kind="refund_due", note="The customer called.")
     by = caller("ana", after(262))
-    other = desk.open(ask, by).case
+    lost = OpenCase(order=ORDER, kind="lost", note="She has not got it.")
+    desk.open(lost, by)
+    other = desk.open(structs.replace(lost, parts=("line:kettle",)), by).case
     case = desk.open(ask, by).case
     waits = StartWait(
         dependency=Dependency.CARRIER, party="dhl", expected_by=after(263), note="Asked for proof."
@@ -166,6 +169,7 @@ def eventful_service() -> InMemoryService:
     service.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(267))
     service.tick(after(600))
     service.take(delivered(268), at=after(601))
+    hold_signals(service)
     recover_queues(service)
     service.adjusted("o-money", 604)
     flawless = (placed(600), approved(600.5), allocated(601))
@@ -229,6 +233,17 @@ def break_the_glass(service: InMemoryService, people: PeopleDesk) -> None:
     judge = ReviewBreakGlass(justified=True, findings="They were.")
     glasses.review(glass, judge, caller("ana", after(0.3)))
     glasses.ask(ask, caller("mia", after(0.4)))
+
+
+def hold_signals(service: InMemoryService) -> None:
+    """Two captures name their orders by references; one is reported, and the other joins its order."""
+    for payment in ("pi_1", "pi_2"):
+        captured_of = captured(id=payment, refs=Refs(payment=payment))
+        service.take(structs.replace(captured_of, order=""), at=after(2))
+    held = service.intake.held
+    for state in held.load(["\x1f\x1ftest/pi_1"]).values():
+        service.log.append([held.record_report(state, after(30))])
+    service.take(approved(order="o-held", payment="pi_2"), at=after(31))
 
 
 def recover_queues(service: InMemoryService) -> None:

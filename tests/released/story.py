@@ -54,6 +54,7 @@ from tests.event_store.sample_lines import SIGNALS
 from tests.projections.folding import (
     act_for_others,
     break_the_glass,
+    hold_signals,
     people_join_and_leave,
     recover_queues,
     work_on_case,
@@ -167,6 +168,7 @@ class Story:
         house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(267))
         house.tick(after(600))
         house.take(delivered(268), at=after(601))
+        hold_signals(house)
         recover_queues(house)
         house.adjusted("o-money", 604)
         flawless = (placed(600), approved(600.5), allocated(601))
