@@ -98,7 +98,9 @@ def test_signals_ahead_of_the_clock_count_before_a_signal_that_arrives_later() -
     order = service.order()
     assert order.ahead == {}
     assert order.facts.payment.received
-    assert kinds(service.found()) == ["refund_due", "stock_unavailable"]
+    tags = [line.type for line in service.lines() if line.type.startswith("order.signal_")]
+    assert tags[-2:] == ["order.signal_time_came", "order.signal_recorded"]
+    assert service.only_case("stock_unavailable").opened_at == after(12)
 
 
 def test_the_same_signal_twice_is_a_duplicate_and_other_content_is_refused() -> None:
