@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from domain.orders.payment_signals import (
     PaymentAuthorized,
@@ -124,7 +125,7 @@ def order_lines(draw: st.DrawFn, days: tuple[int, ...]) -> tuple[Line, ...]:
             quantity=draw(FEW),
             price=money(draw(st.sampled_from(["10.00", "40.00", "0"]))),
             ship_by=draw(st.sampled_from([None, after(300)])),
-            **({"promise": promise} if (promise := draw(promises(days))) else {}),
+            promise=draw(promises(days)) or UNSET,
         )
         for name in names
     )
