@@ -13,7 +13,6 @@ from domain.orders.goods import Goods
 from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPlaced
 from domain.orders.signal_body import given
 
-
 _KNOWN_COSTS: Final = "known_costs"
 
 
