@@ -144,7 +144,7 @@ _GROUPS: Mapping[str, Callable[[_Basis], Any]] = {
     "milestones": lambda basis: milestones(basis.signals, basis.goods),
     "charge": lambda basis: money_facts.charge_facts(basis.signals, basis.money),
     "payment": lambda basis: money_facts.payment_facts(basis.signals, basis.money, basis.goods),
-    "refund": lambda basis: money_facts.refund_facts(basis.signals, basis.money),
+    "refund": lambda basis: money_facts.refund_facts(basis.signals, basis.money, basis.goods),
     "stock": lambda basis: stock_facts(basis.signals, basis.goods),
     "fraud": lambda basis: fraud_facts(basis.signals),
     "address": lambda basis: address_facts(basis.signals, basis.goods.content),

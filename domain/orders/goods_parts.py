@@ -114,6 +114,8 @@ class ParcelPart(Struct, frozen=True, gc=False):
     last_heard_at: Annotated[datetime | None, _parcel] = None
     """The last hand-over or scan while it is on its way; unknown without a tracking code."""
     delivered_at: Annotated[datetime | None, _parcel] = None
+    arrived_at: Annotated[datetime | None, _parcel] = None
+    """When it was delivered, or began to wait to be collected: the promise is kept then."""
     failed_at: Annotated[datetime | None, _parcel] = None
     failure_open: Annotated[bool | None, _parcel] = None
     """A delivery was tried and failed, and it was not delivered since."""
@@ -244,6 +246,9 @@ def _parcel_part(parcel: Parcel, goods: Goods) -> ParcelPart:
         handed_over_at=parcel.handed_over_at,
         last_heard_at=parcel.heard_at[-1] if is_moving else None,
         delivered_at=came,
+        arrived_at=min(
+            (at for at in (came, parcel.waiting_since) if at is not None), default=None
+        ),
         failed_at=parcel.failed_at,
         failure_open=parcel.failed_at is not None and (came is None or came < parcel.failed_at),
         lost_at=parcel.lost_at,
@@ -264,6 +269,10 @@ def return_parts(signals: SignalsByType) -> tuple[ReturnPart, ...]:
     for kind in RETURN_SIGNALS:
         for signal in signals.get(kind, ()):
             stated.setdefault(signal.rma, []).append(signal)
+    if len(stated) == 2 and "" in stated:
+        # A statement that names no return is about the only one.
+        (only,) = (rma for rma in stated if rma)
+        stated = {only: [*stated[only], *stated[""]]}
     return tuple(_return_part(rma, found) for rma, found in sorted(stated.items()))
 
 

@@ -19,6 +19,7 @@ from domain.orders.goods_parts import CONTENT_FEEDS, GOODS_FEEDS
 from domain.orders.money_ledger import MONEY_FEEDS
 from domain.orders.money_structs import OrderMoney, PaymentMoney
 from domain.orders.payment_signals import (
+    DisputeClosed,
     PaymentCaptured,
     PaymentFailed,
     PaymentStage,
@@ -79,7 +80,7 @@ class PaymentFacts(Struct, frozen=True, gc=False):
     overpaid: Annotated[Decimal | None, _balance]
     """The amount captured above all that was ever charged, and not given back; once complete."""
     underpaid: Annotated[Decimal | None, _balance]
-    """The amount charged above the payments, once complete."""
+    """The amount charged above the payments and what may still be captured, once complete."""
     currency_conflict: Annotated[bool, _paid]
     """Charge and payments are in several currencies, and no payment says what it settles."""
     difference: Annotated[Decimal | None, _balance]
@@ -132,7 +133,8 @@ class RefundFacts(Struct, frozen=True, gc=False):
     """The amount of refunds that were requested and not issued."""
     due_since: Annotated[datetime | None, derived_from(*MONEY_SIGNALS)] = None
     """When the last thing happened that made it due: an edit, a cancellation, missing stock, a return,
-    a failed refund or the capture itself. Unknown while nothing is due."""
+    a parcel that came back, a failed refund, the end of a dispute or the capture itself. Unknown while
+    nothing is due."""
 
 
 class DisputeFacts(Struct, frozen=True, gc=False):
@@ -185,7 +187,7 @@ def payment_facts(signals: SignalsByType, money: OrderMoney, goods: Goods) -> Pa
         none_chosen=tenders == () and money.charge_before_cancellation != 0,
         complete=is_complete,
         overpaid=_overpaid(money) if is_complete and known else None,
-        underpaid=_underpaid(money) if is_complete and known else None,
+        underpaid=_underpaid(money, underpaid) if is_complete and known else None,
         currency_conflict=_has_conflict(signals, money),
         difference=max(money.overpaid, underpaid) if known else None,
         capture_failed=any(f.stage is PaymentStage.CAPTURE for f in signals.get(PaymentFailed, [])),
@@ -240,10 +242,10 @@ def _overpaid(money: OrderMoney) -> Decimal:
     return money.overpaid or min(money.captured - (money.highest_charge or ZERO), ZERO)
 
 
-def _underpaid(money: OrderMoney) -> Decimal:
+def _underpaid(money: OrderMoney, underpaid: Decimal) -> Decimal:
     """What is underpaid; negative where more was captured than charged."""
     before = money.charge_before_cancellation or ZERO
-    return money.underpaid or min(before - money.captured, ZERO)
+    return underpaid or min(before - money.captured, ZERO)
 
 
 def _to_void_since(
@@ -260,7 +262,7 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
     return sum(amounts, ZERO)
 
 
-def refund_facts(signals: SignalsByType, money: OrderMoney) -> RefundFacts:
+def refund_facts(signals: SignalsByType, money: OrderMoney, goods: Goods) -> RefundFacts:
     refunds: list[RefundIssued] = signals.get(RefundIssued, [])
     requested_at = first_event_time(signals, RefundRequested)
     return RefundFacts(
@@ -271,7 +273,7 @@ def refund_facts(signals: SignalsByType, money: OrderMoney) -> RefundFacts:
         ),
         due=money.refund_due,
         requested_open=money.reserved,
-        due_since=_due_since(signals, money),
+        due_since=_due_since(signals, money, goods),
     )
 
 
@@ -281,11 +283,13 @@ def dispute_facts(money: OrderMoney) -> DisputeFacts:
     return DisputeFacts(open=bool(open_ones), respond_by=min(times, default=None))
 
 
-def _due_since(signals: SignalsByType, money: OrderMoney) -> datetime | None:
+def _due_since(signals: SignalsByType, money: OrderMoney, goods: Goods) -> datetime | None:
     if money.refund_due <= 0:
         return None
     kinds = (
         *(OrderEdited, OrderCancelled, StockUnavailable, ReturnReceived),
-        *(RefundFailed, PaymentCaptured),
+        *(RefundFailed, PaymentCaptured, DisputeClosed),
     )
-    return max((s.event_time for kind in kinds for s in signals.get(kind, ())), default=None)
+    times = [s.event_time for kind in kinds for s in signals.get(kind, ())]
+    times += [parcel.back_at for parcel in goods.outbound if parcel.back_at is not None]
+    return max(times, default=None)

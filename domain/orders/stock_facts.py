@@ -1,6 +1,7 @@
 """Facts about stock: failed allocations, backorders, substitutions, overselling and miscounts."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated, Final, TypeVar
 
 from msgspec import Struct
@@ -8,6 +9,7 @@ from msgspec import Struct
 from domain.orders.content import OrderContent
 from domain.orders.fact_metadata import SignalsByType, derived_from, last_event_time, lasting
 from domain.orders.goods import Goods
+from domain.orders.goods_parts import GOODS_FEEDS
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.signal_body import given
 from domain.orders.stock_signals import (
@@ -16,12 +18,17 @@ from domain.orders.stock_signals import (
     StockAllocated,
     StockCounted,
     StockLevelTold,
+    StockUnavailable,
     SubstitutionDecided,
     SubstitutionProposed,
 )
 
 
 class StockFacts(Struct, frozen=True, gc=False):
+    all_unavailable_at: Annotated[
+        datetime | None, derived_from(StockUnavailable, StockAllocated, through=GOODS_FEEDS)
+    ] = None
+    """When the last pieces became unavailable, if every piece of the order is: nothing is left to send."""
     allocation_failed: Annotated[bool, lasting(AllocationFailed)] = False
     """Stock could not be allocated."""
     allocation_open: Annotated[bool | None, derived_from(AllocationFailed, StockAllocated)] = None
@@ -52,7 +59,10 @@ _AboutStock = TypeVar("_AboutStock", StockLevelTold, StockCounted)
 
 NO_STOCK_FACTS: Final = StockFacts()
 _SOURCE_SIGNALS: Final = frozenset(
-    [AllocationFailed, Backordered, SubstitutionProposed, StockLevelTold, StockCounted]
+    [
+        *(AllocationFailed, Backordered, SubstitutionProposed, StockLevelTold, StockCounted),
+        StockUnavailable,
+    ]
 )
 
 
@@ -66,6 +76,7 @@ def stock_facts(signals: SignalsByType, goods: Goods) -> StockFacts:
     decisions: list[SubstitutionDecided] = signals.get(SubstitutionDecided, [])
     allocations: list[StockAllocated] = signals.get(StockAllocated, [])
     return StockFacts(
+        all_unavailable_at=_all_unavailable_at(signals, goods),
         allocation_failed=bool(failures),
         allocation_open=any(
             not _is_reallocated(failure, allocations, goods.content) for failure in failures
@@ -87,6 +98,12 @@ def stock_facts(signals: SignalsByType, goods: Goods) -> StockFacts:
         if counts
         else None,
     )
+
+
+def _all_unavailable_at(signals: SignalsByType, goods: Goods) -> datetime | None:
+    if any(line.unavailable < line.kept for line in goods.lines):
+        return None
+    return last_event_time(signals, StockUnavailable)
 
 
 def _is_reallocated(
