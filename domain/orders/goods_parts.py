@@ -246,9 +246,7 @@ def _parcel_part(parcel: Parcel, goods: Goods) -> ParcelPart:
         handed_over_at=parcel.handed_over_at,
         last_heard_at=parcel.heard_at[-1] if is_moving else None,
         delivered_at=came,
-        arrived_at=min(
-            (at for at in (came, parcel.waiting_since) if at is not None), default=None
-        ),
+        arrived_at=min((at for at in (came, parcel.waiting_since) if at is not None), default=None),
         failed_at=parcel.failed_at,
         failure_open=parcel.failed_at is not None and (came is None or came < parcel.failed_at),
         lost_at=parcel.lost_at,

@@ -206,7 +206,7 @@ def context_to_decide(rule: str, each: PartKind | None, facts: OrderFacts, part:
 
 def facts_fed_by(types: frozenset[str]) -> frozenset[str]:
     """The names of the facts that signals of these types feed."""
-    return frozenset(name for name, feeds in _FEEDS.items() if feeds & types)
+    return frozenset(name for name, fact in _NAMED.items() if fact.feeds & types)
 
 
 def read_facts(names: Iterable[str], facts: OrderFacts) -> tuple[Any, ...]:

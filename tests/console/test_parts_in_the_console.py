@@ -22,7 +22,7 @@ def row_of(page: Any, table: str, name: str) -> str:
 def test_a_case_shows_its_parts_and_those_of_its_order(
     server: RunningService, as_person: SignedIn
 ) -> None:
-    case, order, _ = order_of_two_parcels(server)
+    case, order = order_of_two_parcels(server)
     page = as_person("ana")
     page.value(f"showCase({case!r}, true)")
     page.until(f"openCase?.id === {case!r} && document.activeElement.id === 'case-title'")
