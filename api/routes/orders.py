@@ -216,10 +216,7 @@ def get_order(
         owner=owner_of(order, service.desks.policy.current, at),
         facts=packet_of(order),
         parts=_parts_of(order.facts.parts),
-        notices=[
-            fill(OrderNotice, notice)
-            for notice in (*order.facts.goods.notices, *order.facts.money.notices)
-        ],
+        notices=[fill(OrderNotice, notice) for notice in order.notices],
         signals=sorted(order.signals.values(), key=event_time_key),
         cases={kind: ref.case for kind, ref in order.cases.items() if ref.case in readable},
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from domain.money import Money
+from domain.money import UnitPrice
 from domain.orders.disagreement_facts import normalize_value
 from domain.orders.systems_of_record import SystemStated
 
@@ -14,7 +14,7 @@ def values_of(value: Any) -> Any:
     """What a value says, to be compared: amounts as numbers, and the value of a system without what makes
     no difference. Times are compared as moments already."""
     match value:
-        case Money():
+        case UnitPrice():
             return value.value, value.currency
         case SystemStated():
             return _fields(value) | {"value": normalize_value(value.value, value.field)}

@@ -118,7 +118,7 @@ def test_the_trail_has_the_policy_and_each_verdict_with_the_values_read(
     lines = shop.get(f"/v1/cases/{touched['case']}/trail").json()["lines"]
     events = {line["event"]["type"]: line["event"] for line in lines}
     decision = events["case.detected"]["decision"]
-    assert (decision["policy"], decision["rule"]) == ("4", "payments-differ-from-charge")
+    assert (decision["policy"], decision["rule"]) == ("5", "payments-differ-from-charge")
     verdicts = {(v["fact"], v["test"]): (v["read"], v["passed"]) for v in decision["verdicts"]}
     assert verdicts == {
         ("payment.complete", "is true"): (True, True),
@@ -127,7 +127,7 @@ def test_the_trail_has_the_policy_and_each_verdict_with_the_values_read(
         ("payment.currency_conflict", "is true"): (False, False),
     }
     routing = events["case.routed"]["decision"]
-    assert (routing["policy"], routing["rule"]) == ("4", "payments")
+    assert (routing["policy"], routing["rule"]) == ("5", "payments")
     assert routing["verdicts"][-1] == {
         "fact": "case.bucket",
         "test": "is payment_mismatch",

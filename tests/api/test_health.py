@@ -31,7 +31,7 @@ def test_a_service_with_current_reports_is_ready(server: RunningService) -> None
         ready = nobody.get("/readyz")
         assert ready.status_code == 200
         told = ready.json()
-        assert (told["status"], told["policy"], told["problems"]) == ("ready", "4", [])
+        assert (told["status"], told["policy"], told["problems"]) == ("ready", "5", [])
         assert told["head"] >= head
         assert {report["name"] for report in told["reports"]} >= {"queue", "cases", "orders"}
         assert {report["held_streams"] for report in told["reports"]} == {0}

@@ -82,8 +82,8 @@ def test_a_policy_is_proposed_approved_and_activated(run: Run, tmp_path: Path) -
     assert "None of your roles has the permission for this" in refused.stderr
     assert done(run("gus", "approve", "next", "--note", "Yes.")).startswith("approved:")
     assert done(run("olga", "activate", "next")).startswith("in force:")
-    back = json.loads(done(run("gus", "rollback", "4", "--reason", "Worse.", "--json")))
-    assert (back["version"], back["state"]) == ("4-r1", "in_force")
+    back = json.loads(done(run("gus", "rollback", "5", "--reason", "Worse.", "--json")))
+    assert (back["version"], back["state"]) == ("5-r1", "in_force")
 
     shown = done(run(None, "show", "next"))
     assert "retired" in shown
@@ -91,11 +91,11 @@ def test_a_policy_is_proposed_approved_and_activated(run: Run, tmp_path: Path) -
     assert change in shown
     history = done(run(None, "history"))
     assert [line.split()[0] for line in history.splitlines() if line[0] != " "] == [
-        "4-r1",
+        "5-r1",
         "next",
-        "4",
+        "5",
     ]
-    assert done(run(None, "diff", "4", "4-r1")) == "version: 4 → 4-r1\n"
+    assert done(run(None, "diff", "5", "5-r1")) == "version: 5 → 5-r1\n"
     assert "Notice" not in shown
     copy = tmp_path / "copy.yaml"
     copy.write_text(done(run(None, "show", "next", "--yaml")))

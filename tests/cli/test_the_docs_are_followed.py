@@ -95,7 +95,7 @@ def test_the_commands_of_the_page_on_policy_run_as_printed(
         file.write_text(run(starters, dsn, home + first[:-2]).stdout, encoding="utf-8")
         for words in (check, bootstrap):
             run(starters, dsn, [*home, *words[:-1], str(file)])
-        text = file.read_text(encoding="utf-8").replace('version: "4"', 'version: "5"')
+        text = file.read_text(encoding="utf-8").replace('version: "5"', 'version: "6"')
         file.write_text(text.replace("claim_lease: PT8H", "claim_lease: PT6H", 1), encoding="utf-8")
         with run_service(dsn) as server:
             people, now = server.service.desks.people, server.service.desks.clock()
