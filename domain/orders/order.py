@@ -112,7 +112,7 @@ class Order(Struct, frozen=True, kw_only=True):
         return (
             *self.facts.goods.notices,
             *self.facts.money.notices,
-            *find_correction_notices(self.signals.values()),
+            *(find_correction_notices(self.signals.values()) if self.is_corrected else ()),
         )
 
     def notices_about(self, key: str) -> tuple[Notice, ...]:
