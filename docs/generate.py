@@ -21,6 +21,8 @@ sys.path.insert(0, str(ROOT))
 
 from api.http.problems import BY_SLUG, STATUS, title  # noqa: E402
 from api.routes.questions import ListedQuestion, listed_questions  # noqa: E402
+from domain.cases.packet import READING  # noqa: E402
+from domain.cases.readings import READING_CHANGES  # noqa: E402
 from domain.orders.signal_body import SignalBody  # noqa: E402
 from domain.orders.signals import Signal  # noqa: E402
 from domain.policy.facts import ORDER_FACTS, OWN_FACTS, ROUTING_FACTS, Fact  # noqa: E402
@@ -55,7 +57,51 @@ def pages() -> dict[str, str]:
         "problems.md": problems(),
         "facts.md": facts(),
         "questions.md": questions(),
+        "readings.md": readings(),
     }
+
+
+def readings() -> str:
+    lines = [
+        NOTE,
+        "# Readings",
+        "",
+        "This page is for auditors. It lists what changed in the rules by which facts are read from signals.",
+        "",
+        f"The rules of reading have versions; the present one is {READING}. A case names it with each",
+        "[packet](glossary.md#packet), and an order with each expectation that was met and with its intake, as `reading`.",
+        "Events without it were decided under reading 1. A case's event has the reading of the case's packet at that time.",
+        "",
+        "[Re-performance](trail.md#re-performance) repeats a decision of an earlier reading by the present rules first. Most come",
+        "out the same. If one does not, it is repeated on the values that it recorded. It **differs by reading** only if all of",
+        "this holds; else it **differs**, like any other decision:",
+        "",
+        "- Each test of the cited policy, applied to the recorded value, gives the recorded result. The rule then decides as",
+        "  recorded. For a routing, so do queue, priority and service level.",
+        "- Each fact that has another value today is listed below as changed.",
+        "- A case that was opened read the values that its own packet has.",
+        "- Each value in a packet is the same today, or its fact is listed below. The digest of the packet is right.",
+        "",
+        "What is not checked of a decision that differs by reading: the values of the listed facts themselves, since the earlier",
+        "rules are not kept; and whether another rule of the same kind would have come first. The [proofs](proof.md) show that these",
+        "events were not altered since they were recorded.",
+        "",
+    ]
+    for version, change in READING_CHANGES.items():
+        by_sentence: dict[str, list[str]] = {}
+        for fact, how in change.changed.items():
+            by_sentence.setdefault(how, []).append(f"`{fact}`")
+        lines += [
+            f"## Reading {version}",
+            "",
+            "| facts | how each is read now |",
+            "| --- | --- |",
+            *(f"| {', '.join(facts)} | {how} |" for how, facts in by_sentence.items()),
+            "",
+            f"New facts: {', '.join(f'`{fact}`' for fact in sorted(change.added))}.",
+            "",
+        ]
+    return "\n".join(lines)
 
 
 def events() -> str:

@@ -11,7 +11,7 @@ from api.commands.options import AS_JSON, SHOP
 from api.commands.personal_data import record_personal_reads
 from api.composition import migrated_desks
 from api.routes.case import case_diff_of, parse_point
-from api.routes.cases import view_of
+from api.routes.cases import CasePartView, view_of
 from api.routes.trail import TrailView, trail_of
 from api.routes.trail_page import describe_details, render_csv
 from application.cases.history import case_of, lines_until
@@ -50,8 +50,19 @@ def show(settings: Settings, case_id: str, shop: str, at: str | None, as_json: b
         return
     table = Table(show_header=False)
     for name, value in msgspec.to_builtins(view).items():
+        if name == "parts":
+            value = "\n".join(describe_part(part) for part in view.parts)
         table.add_row(name, "" if value is None else escape(str(value)))
     Console().print(table)
+
+
+def describe_part(part: CasePartView) -> str:
+    """A part in a line: since when it has the problem, by which rule, and what became of it."""
+    told = f"{part.key or 'the whole order'} since {part.since:%Y-%m-%d %H:%M:%S}Z by {part.rule}"
+    if part.cleared_by is not None:
+        told += f"; cleared by {part.cleared_by}"
+        told += ", it was never so" if part.corrected else ""
+    return f"{told}; {part.outcome.replace('_', ' ')}" if part.outcome is not None else told
 
 
 @case.command(epilog=CASE_ID_HELP)

@@ -9,6 +9,7 @@ async function showCase(id, focus = false) {
   const [found, trail, clock, packet] = await Promise.all([
     ...["", "/trail", "/clock", "/packet"].map((part) => ask(`/v1/cases/${id}${part}`)), learnWords()]);
   await learnLimits(found.adjustments);
+  const order = may("orders.read") ? await orderOf(found).catch(() => null) : null;
   if (wantedCase !== id) return;  // another was opened meanwhile
   if (openCase?.id !== id) putFormsAway();
   openCase = found;
@@ -19,8 +20,14 @@ async function showCase(id, focus = false) {
   showAdjustments(found);
   showSteps(found);
   showPacket(packet);
+  showParts(found, order);
   by("trail").replaceChildren(...trail.lines.map(entryOf));
   if (focus) by("case-title").focus();
+}
+
+// A case may be about an order that no signal has named, or that is out of the reader's scope.
+function orderOf({ order, shop }) {
+  return ask(`/v1/orders/${encodeURIComponent(order)}${shop ? `?shop=${encodeURIComponent(shop)}` : ""}`);
 }
 
 function standing(found) {
@@ -66,7 +73,7 @@ function bandOf(measure) {
 const mark = (band, says) => element("span", says, { class: `band ${band}` });
 const lapse = (until) => `lapses ${minutesTo(until) > 0 ? due(until) : "now"}`;
 
-const TOLD = ["kind", "rule", "role", "provider", "reference", "cause", "detail", "signal_type", "signal", "measure", "dependency", "party", "to_queue", "to_person", "person", "to",
+const TOLD = ["kind", "part", "rule", "role", "provider", "reference", "cause", "detail", "signal_type", "signal", "measure", "dependency", "party", "to_queue", "to_person", "person", "to",
   "how", "title", "action", "owner", "what", "reason"];
 
 function entryOf(entry) {

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from litestar import Response
 from litestar.params import FromPath, QueryParameter
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
@@ -24,11 +24,13 @@ from domain.cases.packet import PacketFact, packet_of
 from domain.errors import OrderNotFound
 from domain.orders.events import ProblemDetected
 from domain.orders.order import Order, order_stream
+from domain.orders.parts import OrderParts, PartKind, part_key
 from domain.orders.references import TRACKING, parcel_value, tracking_value
 from domain.orders.signal_body import DEFAULT_SHOP, split_order_key
 from domain.orders.signals import Signal, event_time_key
 from domain.orders.stage import Stage
 from domain.permissions import Permission
+from domain.policy.decision import FactValue, to_fact_value
 from domain.recorded_event import RecordedEvent
 from domain.struct_fields import fill
 from infrastructure.reports.pages import ALL_ROWS, all_of
@@ -69,15 +71,42 @@ class OrderLine(Struct, frozen=True):
     """The position of the last change."""
 
 
+PartView = Mapping[str, FactValue]
+"""A part's `key` (such as `parcel:P1`), its `id`, and the facts that are known of it."""
+
+
+class OrderPartsView(Struct, frozen=True):
+    """The parts of an order. Amounts of a payment, a refund or a dispute are in its own currency."""
+
+    lines: Sequence[PartView]
+    """Each with its pieces: ordered, cancelled, and where each of them is now."""
+    charges: Sequence[PartView]
+    parcels: Sequence[PartView]
+    payments: Sequence[PartView]
+    refunds: Sequence[PartView]
+    disputes: Sequence[PartView]
+    returns: Sequence[PartView]
+
+
+class OrderNotice(Struct, frozen=True):
+    """Something odd about a statement that is kept: its signal, the field (JSON Pointer), and what to do."""
+
+    signal: str
+    pointer: str
+    detail: str
+
+
 class OrderView(Struct, frozen=True):
     """An order: its facts with the signals they come from, its signals, and its cases by kind. `owner` is
-    null for a closed order."""
+    null for a closed order. `notices` say what is odd about a statement that counts all the same."""
 
     id: str
     shop: str
     version: int
     owner: OrderOwner | None
     facts: Sequence[PacketFact]
+    parts: OrderPartsView
+    notices: Sequence[OrderNotice]
     signals: Sequence[Signal]
     cases: Mapping[str, UUID]
 
@@ -186,6 +215,8 @@ def get_order(
         version=order.version,
         owner=owner_of(order, service.desks.policy.current, at),
         facts=packet_of(order),
+        parts=_parts_of(order.facts.parts),
+        notices=[fill(OrderNotice, notice) for notice in order.notices],
         signals=sorted(order.signals.values(), key=event_time_key),
         cases={kind: ref.case for kind, ref in order.cases.items() if ref.case in readable},
     )
@@ -208,6 +239,19 @@ def get_timeline(
     trails = service.desks.log.trails([stream, *cases])
     lines = sorted((line for t in trails.values() for line in t), key=lambda line: line.position)
     return Timeline(order=read_order_id(order_id), shop=shop, lines=lines)
+
+
+def _parts_of(parts: OrderParts) -> OrderPartsView:
+    shown = {
+        f"{kind.value}s": [_part_view(kind, one) for one in parts.of(kind)] for kind in PartKind
+    }
+    return OrderPartsView(**shown)
+
+
+def _part_view(kind: PartKind, part: Struct) -> PartView:
+    known = {name: to_fact_value(read) for name, read in structs.asdict(part).items()}
+    key = part_key(kind, str(known["id"]))
+    return {"key": key, **{name: value for name, value in known.items() if value is not None}}
 
 
 def _order(service: Service, key: str, authority: Authority) -> Order:

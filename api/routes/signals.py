@@ -19,7 +19,7 @@ from api.http.signal_bodies import Item, parse_items
 from api.routes.held import HeldView, held_view
 from application.log.recorder import CommandRow
 from application.orders.batches import Arrival
-from application.orders.receipts import Notice, Receipt, SignalOutcome
+from application.orders.receipts import Receipt, SignalNotice, SignalOutcome
 from domain.errors import CasetrailError
 from domain.permissions import Permission
 
@@ -43,7 +43,7 @@ class SignalResult(Struct, frozen=True):
     """The orders of a signal that several orders share; `order` is the first of them."""
     held: HeldView | UnsetType = UNSET
     cases: Sequence[AffectedCaseView] | UnsetType = UNSET
-    notices: Sequence[Notice] | UnsetType = UNSET
+    notices: Sequence[SignalNotice] | UnsetType = UNSET
     """What is odd about the signal; it was recorded nevertheless."""
     problem: dict[str, Any] | UnsetType = UNSET
 

@@ -28,7 +28,7 @@ class AffectedCase(Struct, frozen=True):
     event: str
 
 
-class Notice(Struct, frozen=True):
+class SignalNotice(Struct, frozen=True):
     """Something odd about a signal that was recorded nevertheless: where (JSON Pointer) and what."""
 
     pointer: str
@@ -44,7 +44,7 @@ class Receipt(Struct, frozen=True):
     orders: tuple[str, ...] = ()
     """The orders of a signal that named them by references only."""
     held: HeldSignal | None = None
-    notices: Sequence[Notice] = ()
+    notices: Sequence[SignalNotice] = ()
 
 
 class IntakeResult(Struct, frozen=True):
@@ -72,9 +72,9 @@ class Holding(Protocol):
     def refused(self) -> Mapping[int, CasetrailError]: ...
 
 
-def notices_of(order: Order, key: str) -> Sequence[Notice]:
-    """What is odd about a recorded signal of the order."""
-    return ()
+def notices_of(order: Order, key: str) -> Sequence[SignalNotice]:
+    """What is odd about a recorded signal of the order: it is kept, and the sender should look at it."""
+    return [SignalNotice(one.pointer, one.detail) for one in order.notices_about(key)]
 
 
 def place_receipts(

@@ -16,6 +16,7 @@ from application.log.event_log import EventLog
 from application.log.streams import case_after, require_case_trail
 from application.policy.order_history import Moment, OrderHistory
 from domain.adjustments.events import AdjustmentProposed, AdjustmentSystemApproved
+from domain.cases.citations import cited_facts, cited_policy, cited_rule
 from domain.cases.earlier_readings import (
     Explained,
     RecordedBasis,
@@ -31,9 +32,6 @@ from domain.cases.readings import changed_since
 from domain.cases.reperformance import (
     DecisionBasis,
     DecisionDifference,
-    cited_facts,
-    cited_policy,
-    cited_rule,
     compare_case_decision,
     compare_order_decision,
 )
@@ -105,6 +103,7 @@ class Reperformance(Struct, frozen=True):
             cases = self._trails([case for ids in found.values() for case in ids], head)
             for stream, lines in trails.items():
                 own = [cases[case] for case in found[stream] if case in cases]
+                own = [trail for trail in own if not isinstance(trail[0].event, Opened)]
                 if not period.any_recorded_in([lines, *own]):
                     yield []
                     continue

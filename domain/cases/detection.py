@@ -16,6 +16,7 @@ from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import READING
 from domain.cases.problem_cases import FoundPart, ProblemCases
 from domain.orders.events import ExpectationMet, PassedIntake, StagesNamed
+from domain.orders.named_parts import may_be_about
 from domain.orders.signals import Signal, event_time_key
 from domain.orders.standing import named_statement
 from domain.policy.decision import Decision
@@ -50,6 +51,7 @@ class CaseDetection(ProblemCases):
             self.order, self.order_events[-1] = self.order.record_stages(last, self._rulebook)
             self._detect(counted)
             self._miss_overdue()
+            self._miss_again()
             self._lapse_outdated_adjustments()
             self._pass_intake()
 
@@ -123,6 +125,22 @@ class CaseDetection(ProblemCases):
         for (_, kind), found in missed.items():
             self._record_problem(kind, found, ())
 
+    def _miss_again(self) -> None:
+        """Open the problem of a missed expectation again, if what cleared it was never so."""
+        facts = self.order.facts
+        for (rule, part), at in self.order.missed.items():
+            watch = self._rulebook.watch(rule)
+            case = self._newest_case(watch.kind) if watch is not None else None
+            known = case.parts.get(part) if case is not None else None
+            if watch is None or case is None or known is None or not known.is_cleared:
+                continue
+            deadline = watch.deadline_of(facts, part)
+            if deadline is None or deadline.at != at or self._gone(case, part) is not None:
+                continue
+            if not watch.is_checked_when_due or not watch.met_when_due(facts, part):
+                found = part, watch.decide(facts, deadline, part), at
+                self._record_problem(watch.kind, [found], ())
+
     def _lapse_outdated_adjustments(self) -> None:
         """Let adjustments lapse that rest on facts or a policy that have changed."""
         for case in [*self.cases.values()]:
@@ -185,8 +203,13 @@ class CaseDetection(ProblemCases):
         known = case.parts.get(part)
         if known is None:
             return True
+        if known.is_cleared:
+            return self._gone(case, part) is None
         resolved_at = case.resolved_at
         new = decision.readings != known.readings or any(
-            resolved_at is not None and signal.event_time > resolved_at for signal in shown_by
+            resolved_at is not None
+            and signal.event_time > resolved_at
+            and may_be_about(signal, part, self.order.facts.parts)
+            for signal in shown_by
         )
         return new and self._gone(case, part) is None

@@ -13,10 +13,11 @@ from msgspec import UNSET, Struct, structs
 
 from domain.adjustments.events import AdjustmentProposed, AdjustmentSystemApproved
 from domain.cases import events
+from domain.cases.citations import decisions_of
 from domain.cases.packet import READING, PacketFact, packet_digest, packet_of
 from domain.cases.part_events import PartCleared, PartJoined
 from domain.cases.readings import added_since, changed_since
-from domain.cases.reperformance import NOTHING, DecisionDifference, decisions_of
+from domain.cases.reperformance import NOTHING, DecisionDifference
 from domain.orders.order import Order
 from domain.personal_data import ERASED
 from domain.policy.decision import FactValue, to_fact_value

@@ -148,47 +148,6 @@ def compare_case_decision(
             raise TypeError(f"{type(event).__name__} is not a decision of policy")
 
 
-def cited_policy(event: object) -> str | None:
-    """The policy version that the event's decision cites; None if policy did not decide it."""
-    match event:
-        case events.Routed(decision=decision) if not decision.verdicts:
-            return None
-        case AdjustmentProposed(requirement=requirement):
-            return requirement.policy
-        case Retermed(policy=policy):
-            return policy
-        case _:
-            found = _cited_decision(event)
-            return found.policy if found is not None else None
-
-
-def cited_rule(event: object) -> str:
-    """The rule that the event cites; empty if it cites none."""
-    match event:
-        case AdjustmentProposed(requirement=requirement):
-            return requirement.rule
-        case Retermed(service=service):
-            return service
-        case _:
-            found = _cited_decision(event)
-            return found.rule if found is not None else ""
-
-
-def cited_facts(event: object) -> frozenset[str]:
-    """The facts that the tests of the event read."""
-    return frozenset(one.fact for decision in decisions_of(event) for one in decision.verdicts)
-
-
-def decisions_of(event: object) -> list[Decision]:
-    """The decisions of policy that the event records."""
-    fields = (getattr(event, name, None) for name in ("clearing", "decision", "paused"))
-    return [found for found in fields if isinstance(found, Decision)]
-
-
-def _cited_decision(event: object) -> Decision | None:
-    return next(iter(decisions_of(event)), None)
-
-
 def _repeat_detection(
     kind: str, event: events.Detected | events.Reopened | PartJoined, on: DecisionBasis
 ) -> Decision | None:
@@ -232,8 +191,9 @@ def _repeat_expectation(
 def _repeat_clearing(case: ExceptionCase, recorded: Decision, on: DecisionBasis) -> Decision | None:
     """The decision that the problem is gone, about the part that it was recorded for; None if the problem of
     some part is not gone."""
-    gone = {part: find_gone(case, part, on.order.facts, on.rulebook, on.at) for part in case.parts}
-    if any(one is None and not case.parts[part].is_cleared for part, one in gone.items()):
+    open_parts = {part: known for part, known in case.parts.items() if not known.decided}
+    gone = {part: find_gone(case, part, on.order.facts, on.rulebook, on.at) for part in open_parts}
+    if any(one is None and not open_parts[part].is_cleared for part, one in gone.items()):
         return None
     found = [one for one in gone.values() if one is not None]
     found.sort(key=lambda one: (one != recorded, one.rule != recorded.rule))

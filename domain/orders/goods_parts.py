@@ -51,7 +51,8 @@ _goods = derived_from(*GOODS_FEEDS)
 _money_feeds = (*CONTENT_FEEDS, RefundIssued, RefundRequested, RefundFailed)
 _refunds = derived_from(*_money_feeds)
 _refunded = derived_from(*_money_feeds, currency="part.currency")
-_parcel = derived_from(*PARCEL_SIGNALS, *CONTENT_FEEDS)
+_parcel_feeds = (*PARCEL_SIGNALS, *CONTENT_FEEDS)
+_parcel = derived_from(*_parcel_feeds)
 _claims = derived_from(CustomerClaimed, *CONTENT_FEEDS)
 _return = derived_from(*RETURN_SIGNALS)
 
@@ -122,7 +123,7 @@ class ParcelPart(Struct, frozen=True, gc=False):
     lost_at: Annotated[datetime | None, _parcel] = None
     lost_open: Annotated[bool | None, _parcel] = None
     """It was reported lost, and not delivered since."""
-    damaged_at: Annotated[datetime | None, _parcel] = None
+    damaged_at: Annotated[datetime | None, derived_from(*_parcel_feeds, CustomerClaimed)] = None
     returning_since: Annotated[datetime | None, _parcel] = None
     back_at: Annotated[datetime | None, _parcel] = None
     """When it was back with us."""
@@ -246,9 +247,7 @@ def _parcel_part(parcel: Parcel, goods: Goods) -> ParcelPart:
         handed_over_at=parcel.handed_over_at,
         last_heard_at=parcel.heard_at[-1] if is_moving else None,
         delivered_at=came,
-        arrived_at=min(
-            (at for at in (came, parcel.waiting_since) if at is not None), default=None
-        ),
+        arrived_at=min((at for at in (came, parcel.waiting_since) if at is not None), default=None),
         failed_at=parcel.failed_at,
         failure_open=parcel.failed_at is not None and (came is None or came < parcel.failed_at),
         lost_at=parcel.lost_at,

@@ -13,10 +13,11 @@ from msgspec import UNSET, Struct, UnsetType, structs
 from domain.errors import SignalIdReused
 from domain.orders import events
 from domain.orders.facts import OrderFacts, facts_of
+from domain.orders.notices import Notice
 from domain.orders.same_values import values_of
 from domain.orders.signals import Signal, event_time_key
 from domain.orders.stage import Passages, StageChanges, find_changes, with_changes
-from domain.orders.standing import named_statement
+from domain.orders.standing import find_correction_notices, named_statement
 from domain.personal_data import erase_personal
 from domain.policy.expectations import Deadline, Watch
 from domain.policy.rulebook import Rulebook
@@ -104,6 +105,19 @@ class Order(Struct, frozen=True, kw_only=True):
         if not self.stages and not rulebook.standard_work.names_stages:
             return {}
         return find_changes(self.stages, self.passages(rulebook, named_at))
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What is odd about statements that are kept all the same."""
+        return (
+            *self.facts.goods.notices,
+            *self.facts.money.notices,
+            *(find_correction_notices(self.signals.values()) if self.is_corrected else ()),
+        )
+
+    def notices_about(self, key: str) -> tuple[Notice, ...]:
+        """What is odd about one statement."""
+        return tuple(notice for notice in self.notices if notice.signal == key)
 
     def recorded(self, key: str) -> Signal | None:
         """The recorded signal with this identity, whether it counts already or not."""

@@ -15,7 +15,7 @@ from domain.orders.goods import Goods
 from domain.orders.parcels import PARCEL_SIGNALS
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.scan_status import FaultParty, IncidentReason, ScanStatus
-from domain.orders.shipment_signals import DeliveryFailed, Scanned
+from domain.orders.shipment_signals import CustomerClaimed, DeliveryFailed, Scanned
 from domain.orders.signals import event_time_key
 
 _PARCEL_SIGNALS: Final = PARCEL_SIGNALS
@@ -43,7 +43,7 @@ class ParcelFacts(Struct, frozen=True, gc=False):
     """The carrier returns a parcel to the sender."""
     lost: Annotated[bool, derived_from(*_PARCEL_SIGNALS)] = False
     """The carrier lost a parcel."""
-    damaged: Annotated[bool, derived_from(*_PARCEL_SIGNALS)] = False
+    damaged: Annotated[bool, derived_from(*_PARCEL_SIGNALS, CustomerClaimed)] = False
     """The carrier or the customer reports damage."""
 
 

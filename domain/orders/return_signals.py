@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from domain.money import PositiveMoney
 from domain.orders.signal_body import LinePieces, ReasonText, SignalBody
-from domain.texts import Text
+from domain.texts import Text, one_line
 
 
 class GoodsCondition(StrEnum):
@@ -20,7 +20,7 @@ class GoodsCondition(StrEnum):
 class ReturnFee(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
     """A fee that is kept back from the refund, such as restocking."""
 
-    kind: Annotated[str, Meta(min_length=1, max_length=64)]
+    kind: Annotated[str, one_line(64, least=1)]
     amount: PositiveMoney
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import UnsetType
 
+from domain.orders.notices import Notice
 from domain.orders.signal_body import SignalRetracted
 from domain.orders.signals import Signal, event_time_key
 
@@ -84,3 +85,28 @@ def _in_circles(names: Mapping[str, str]) -> frozenset[str]:
         if current is not None and current in path:
             found.update(path[path.index(current) :])
     return frozenset(found)
+
+
+def find_correction_notices(signals: Iterable[Signal]) -> list[Notice]:
+    """What is odd about corrections: they name nothing that is known, or each other in a circle."""
+    known = {signal.key: signal for signal in signals}
+    names = {
+        key: target for key, one in known.items() if (target := named_statement(one)) is not None
+    }
+    if not names:
+        return []
+    circle = _in_circles(names)
+    found = []
+    for key, target in names.items():
+        field = "of" if isinstance(known[key], SignalRetracted) else "replaces"
+        if target not in known:
+            detail = (
+                f"the order has no statement {target} yet; this one counts against it once it arrives. "
+                "Check the id: it is an id of the same source"
+            )
+        elif key in circle:
+            detail = f"the statement and {target} name each other in a circle, which is ignored"
+        else:
+            continue
+        found.append(Notice(signal=key, pointer=f"/{field}", detail=detail))
+    return found

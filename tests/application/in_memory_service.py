@@ -177,6 +177,15 @@ class InMemoryService:
         """The cases with their states, and which of them are cleared."""
         return {(case.kind, case.id, str(case.state), case.cleared) for case in self.found()}
 
+    def open_problems(self) -> set[tuple[str, str]]:
+        """The kind and the part of each problem that is neither resolved nor gone."""
+        return {
+            (case.kind, part)
+            for case in self.found()
+            for part, known in case.parts.items()
+            if not (case.is_resolved or known.is_cleared)
+        }
+
     def due(self) -> dict[UUID, datetime]:
         """Every timer."""
         taken = self.recorder.take_due(END_OF_TIME, 1_000_000, timedelta())

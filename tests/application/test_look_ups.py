@@ -195,7 +195,8 @@ def test_look_up_results_do_not_depend_on_arrival_order(drawn, chance) -> None:
         second.take(signal, at=after(12))
     assert first.order().signals == second.order().signals
     assert first.order().facts == second.order().facts
-    assert first.case_summaries() == second.case_summaries()
+    # A statement may open a case that a later arrival clears: it is open in no order of arrival.
+    assert first.open_problems() == second.open_problems()
     assert len([s for s in own_signals(first) if s.type == "order.price_flagged"]) >= 3
 
 

@@ -14,7 +14,6 @@ from tests.domain.signals import (
     ORDER,
     WEEK_AFTER,
     after,
-    allocated,
     approved,
     cancelled,
     captured,
@@ -69,7 +68,7 @@ def test_a_signal_joins_a_claimed_case_and_leaves_the_claim() -> None:
 def test_an_unrelated_signal_does_not_join() -> None:
     service = InMemoryService()
     overpaid(service)
-    service.take(scanned(), handed_over(), delivered(), allocated(), released(), at=after(61))
+    service.take(scanned(), handed_over(), delivered(), released(), at=after(61))
     assert service.only_case("payment_mismatch").signals_joined == 0
 
 

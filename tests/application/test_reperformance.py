@@ -37,6 +37,7 @@ from tests.domain.signals import (
     approved,
     captured,
     delivered,
+    handed_over,
     placed,
     promising,
     signals,
@@ -169,9 +170,9 @@ def service_with_every_decision() -> InMemoryService:
             )
         service.take(*own, at=after(at))
 
-    dear = promising(lines=(order_line("250.00", quantity=2),))
-    tell("late", 30, promising())
-    tell("late-and-dear", 31, dear)
+    dear = promising(lines=(order_line("300.00", "EUR", quantity=2),))
+    tell("late", 30, promising(), handed_over(20, shipment="P"))
+    tell("late-and-dear", 31, dear, handed_over(20, shipment="P"))
     tell("passes", 32, placed(29), approved(30), captured(30), allocated(31))
     tell("no-tenders", 33, placed(32, tenders=None), captured(32, "100.00"))
     tell("again", 34, placed(), captured(1, "150.00"))
@@ -179,8 +180,8 @@ def service_with_every_decision() -> InMemoryService:
     service.resolve(case, after(35))
     tell("again", 36, captured(36, "60.00", id="more"))
     tell("again", 37, captured(37, "7.00", id="and-more"))
-    tell("late", 420, delivered(200))
-    tell("late-and-dear", 421, delivered(200))
+    tell("late", 420, delivered(200, shipment="P"))
+    tell("late-and-dear", 421, delivered(200, shipment="P"))
     return service
 
 
@@ -217,6 +218,7 @@ def test_an_altered_verdict_is_found_and_named() -> None:
         ("case.detected", "decision"),
         ("case.routed", "decision"),
         ("case.reopened", "decision"),
+        ("case.part_cleared", "clearing"),
         ("case.signal_joined", "decision"),
         ("case.signal_joined", "clearing"),
         ("case.signal_joined", "paused"),

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from tests.api.running_service import RunningService
-from tests.api.signals import captured, order_id, placed, send, unavailable
+from tests.api.signals import ago, captured, money, order_id, placed, send, signal, unavailable
 from tests.cli.conftest import Casetrail
 
 
@@ -33,6 +33,59 @@ def test_a_case_is_shown_as_in_the_api(
     told = casetrail("case", "trail", case, "--csv")
     assert told.stdout.splitlines() == table.splitlines()
     assert casetrail("case", "trail", case, "--csv", "--json").returncode == 2
+
+
+def order_of_two_parcels(server: RunningService) -> tuple[str, str]:
+    """A case by hand of one of two parcels, and its order."""
+    order = order_id()
+    with server.client_as("shop") as shop:
+        lines = [{"sku": "tea", "quantity": 2, "price": money("10.00")}]
+        send(
+            shop,
+            placed(order, lines=lines),
+            captured(order, "20.00", payment="pay-1"),
+            *(
+                signal(
+                    "shipment.handed_over",
+                    order,
+                    shipment=name,
+                    carrier="dhl",
+                    lines=[{"line": "tea", "quantity": 1}],
+                )
+                for name in ("P1", "P2")
+            ),
+            signal("shipment.delivered", order, shipment="P2", event_time=ago(minutes=30)),
+        )
+    asked = {"order": order, "kind": "lost", "note": "Not here.", "parts": ["parcel:P1"]}
+    with server.client_as("ana") as ana:
+        opened = ana.post("/v1/cases", json=asked, headers={"Idempotency-Key": order})
+    return str(opened.json()["id"]), order
+
+
+def test_a_case_lists_its_parts(casetrail: Casetrail, server: RunningService) -> None:
+    case, order = order_of_two_parcels(server)
+    with server.client_as("ana") as ana:
+        (part,) = ana.get(f"/v1/cases/{case}").json()["parts"]
+        assert (part["key"], part["kind"], part["id"]) == ("parcel:P1", "parcel", "P1")
+        assert (part["rule"], part["cleared_by"], part["outcome"]) == ("by-hand", None, None)
+        assert ana.get(f"/v1/cases/{case}?version=1").json()["parts"] == [part]
+        (row,) = ana.get(f"/v1/cases?order={order}").json()["items"]
+        assert row["parts"] == ["parcel:P1"]
+        shown = ana.get(f"/v1/orders/{order}").json()
+        assert shown["cases"] == {"lost": case}
+        (line,) = shown["parts"]["lines"]
+        assert (line["key"], line["ordered"], line["delivered"]) == ("line:tea", 2, 1)
+        assert [one["id"] for one in shown["parts"]["parcels"]] == ["P1", "P2"]
+        assert shown["parts"]["parcels"][1]["delivered_at"]
+        again = {"order": order, "kind": "lost", "note": "Not here."}
+        refused = ana.post("/v1/cases", json=again, headers={"Idempotency-Key": f"{order}2"})
+        assert (refused.status_code, refused.json()["case"]) == (409, case)
+        unknown = {**again, "parts": ["parcel:P9"]}
+        wrong = ana.post("/v1/cases", json=unknown, headers={"Idempotency-Key": f"{order}3"})
+        assert wrong.status_code == 422
+        assert wrong.json()["errors"][0]["pointer"] == "/parts/0"
+    assert "parcel:P1 since " in casetrail("case", "show", case).stdout
+    assert ", for parcel:P1: Not here." in casetrail("case", "trail", case).stdout
 
 
 def test_a_past_case_is_shown_as_in_the_api(

@@ -155,8 +155,11 @@ def test_what_the_warehouse_says_is_about_pieces_that_are_not_sent() -> None:
         said(HandedOver, 10, "p1", shipment="P1", lines=of(a=1)),
     )
     assert places(found) == {
-        **{"waiting": 1, "allocated": 1, "backordered": 1},
-        **{"unavailable": 1, "on_the_way": 1},
+        "waiting": 1,
+        "allocated": 1,
+        "backordered": 1,
+        "unavailable": 1,
+        "on_the_way": 1,
     }
 
 

@@ -30,6 +30,7 @@ from domain.cases.events import (
     CaseDataErased,
     Detected,
     Enriched,
+    PartOutcome,
     Reopened,
     Resolution,
     Resolved,
@@ -39,6 +40,7 @@ from domain.cases.events import (
 from domain.cases.evidence import Evidence, EvidenceType
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
 from domain.cases.packet import PacketFact
+from domain.cases.part_events import PartCleared, PartJoined
 from domain.cases.reasons import ResolutionReason, RootCause
 from domain.cases.step_events import (
     Held,
@@ -79,6 +81,7 @@ from domain.orders.events import (
     PassedIntake,
     ProblemDetected,
     SignalRecorded,
+    SignalTimeCame,
     StagesNamed,
 )
 from domain.orders.held_signals import HeldReported, HeldSignalJoined, SignalHeld
@@ -195,6 +198,7 @@ from domain.privacy import (
 from domain.recorded_event import Event, RecordedEvent
 from infrastructure.policies.files import load_policy
 from tests.event_store.money_events import MONEY
+from tests.event_store.part_signals import PART_SIGNALS
 
 NOON = datetime(2026, 3, 29, 12, 0, 0, 123456, tzinfo=UTC)
 CASE = UUID("6d5f0f4e-9a52-5c0c-8c56-7d7f0f8f3c11")
@@ -312,6 +316,7 @@ SIGNALS: tuple[Signal, ...] = (
     WarehouseNoted(**next(_bodies), note=UNUSUAL_TEXT),
     WarehouseNoted(**next(_bodies), note=UNUSUAL_TEXT, warehouse="W"),
     SystemStated(**next(_bodies), system=System.WMS, field=StatedField.STATUS, value=UNUSUAL_TEXT),
+    *PART_SIGNALS,
 )
 
 CALENDAR = BusinessCalendar(
@@ -342,6 +347,16 @@ WORK: tuple[Event, ...] = (
         automation=Automation.REVIEW,
         occurrence=1,
         note=UNUSUAL_LINES,
+    ),
+    Opened(
+        kind="lost",
+        bucket=Bucket.RETURN_OR_DAMAGE,
+        severity=Severity.HIGH,
+        automation=Automation.REVIEW,
+        occurrence=1,
+        note=UNUSUAL_TEXT,
+        parts=("parcel:P1", "parcel:P2"),
+        clear_at_opening=("parcel:P1",),
     ),
     Claimed(person="ana", lease=timedelta(hours=8)),
     ClaimLapsed(person="ana", lease_until=NOON),
@@ -583,6 +598,9 @@ EVENTS: tuple[Event, ...] = (
     *(SignalRecorded(signal=signal) for signal in SIGNALS),
     ProblemDetected(kind="refund_due", case=CASE, occurrence=1, rule="refund-due"),
     ProblemDetected(kind="delivery_late", case=CASE, occurrence=2, rule="late", deadline=NOON),
+    ProblemDetected(kind="lost", case=CASE, occurrence=1, rule="by-hand", part="parcel:P1"),
+    SignalRecorded(signal=SIGNALS[0], ahead=True),
+    SignalTimeCame(signal=SIGNALS[0].key),
     ExpectationMet(deadline=NOON, decision=DECISION),
     PassedIntake(decision=DECISION),
     SignalRecorded(signal=SIGNALS[0], stages={}),
@@ -655,7 +673,35 @@ EVENTS: tuple[Event, ...] = (
         ),
         clearing=DECISION,
     ),
+    Resolved(
+        resolution=Resolution(
+            reason=ResolutionReason.REFUNDED,
+            root_cause=RootCause.UPSTREAM_DATA,
+            evidence=("psp/1",),
+            parts=(
+                PartOutcome(part="parcel:P1", reason=ResolutionReason.RESHIPPED),
+                PartOutcome(
+                    part="parcel:P2",
+                    reason=ResolutionReason.RESHIPPED,
+                    evidence=("psp/2",),
+                    note=UNUSUAL_LINES,
+                ),
+            ),
+        ),
+        packet="ab" * 32,
+    ),
+    PartJoined(part="parcel:P2", decision=DECISION),
+    PartJoined(
+        part="parcel:P3",
+        decision=DECISION,
+        deadline=NOON,
+        signals=("psp/1",),
+        clear_at_opening=True,
+    ),
+    PartCleared(part="parcel:P2", signal="psp/1", clearing=DECISION),
+    PartCleared(part="parcel:P2", signal="psp/2", clearing=DECISION, corrected=True),
     Reopened(),
+    Reopened(signals=("psp/1",), decision=DECISION, part="parcel:P2"),
     Reopened(note=UNUSUAL_LINES, signals=("psp/1",), deadline=NOON, decision=DECISION),
     PolicyActivated(document=load_policy().document, digest="cd" * 32),
     *POLICIES,

@@ -25,7 +25,9 @@ def generator():
     return module
 
 
-@pytest.mark.parametrize("name", ["events.md", "problems.md", "facts.md", "questions.md"])
+@pytest.mark.parametrize(
+    "name", ["events.md", "problems.md", "facts.md", "questions.md", "readings.md"]
+)
 def test_each_generated_page_is_up_to_date(name: str):
     written = (ROOT / "docs" / name).read_text()
     assert written == generator().pages()[name], "run .venv/bin/python docs/generate.py"

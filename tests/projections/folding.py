@@ -26,6 +26,7 @@ from domain.cases.work_commands import DeclareError, HandOff, LinkCase, OpenCase
 from domain.cases.work_events import ErrorReason, Link
 from domain.clock.terms import Dependency
 from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName, SetSkills
+from domain.orders.message_signals import WarehouseNoted
 from domain.orders.purchase_signals import Customer
 from domain.orders.signal_body import Refs
 from domain.people import OPERATOR_ACTOR, Role, token_stream
@@ -51,6 +52,7 @@ from tests.domain.signals import (
     promising,
     refunded,
     scanned,
+    signal_fields,
     unavailable,
 )
 
@@ -174,12 +176,20 @@ def eventful_service() -> InMemoryService:
     service.adjusted("o-money", 604)
     flawless = (placed(600), approved(600.5), allocated(601))
     service.take(*(structs.replace(signal, order="o-9") for signal in flawless), at=after(603))
+    note_ahead(service, 603)
     govern_policies(service, SHIPPED_RULEBOOK, 604)
     erase_customer(service)
     record_build(service.log, BUILD, after(0))
     question = AuditAsked(asked="question 24", position=service.log.head(), answer="00" * 32)
     record_question(service.log, question, OPERATOR_ACTOR, after(610))
     return service
+
+
+def note_ahead(service: InMemoryService, hours: float) -> None:
+    """A note whose event time is half an hour ahead of the clock, and comes."""
+    soon = WarehouseNoted(**signal_fields(hours + 0.5, "soon"), note="Packed.")
+    service.take(structs.replace(soon, order="o-9"), at=after(hours))
+    service.tick(after(hours + 0.6))
 
 
 BUILD = BuildStarted(

@@ -55,6 +55,7 @@ from tests.projections.folding import (
     act_for_others,
     break_the_glass,
     hold_signals,
+    note_ahead,
     people_join_and_leave,
     recover_queues,
     work_on_case,
@@ -173,7 +174,8 @@ class Story:
         house.adjusted("o-money", 604)
         flawless = (placed(600), approved(600.5), allocated(601))
         house.take(*(structs.replace(signal, order="o-9") for signal in flawless), at=after(614))
-        govern_policies(house, SHIPPED_RULEBOOK, 614)
+        note_ahead(house, 614)
+        govern_policies(house, SHIPPED_RULEBOOK, 615)
         self.clock[0] = after(640)
         house.working.policy.load()
 

@@ -6,18 +6,22 @@ adds its own with `python -m tests.released.make_fixture N COMMIT`; every test h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import psycopg
+from msgspec import structs
 
 from api.composition import Desks, checkpoints_of, verified_checkpoints
 from application.log import streams
 from application.log.event_codec import from_state, to_stored
+from application.log.event_log import EventLog
 from application.people.people_desk import token_digest
-from application.policy.reperformance import Period, Reperformance
+from application.policy.reperformance import Period, Reperformance, ReperformedDecision
 from domain.adjustments.ledger import LedgerEvent
 from domain.backlog.events import RecoveryEvent
 from domain.break_glass import BreakGlassEvent
@@ -26,9 +30,11 @@ from domain.look_ups.events import CustomerOrdered, ProductPriced
 from domain.orders.events import OrderEvent
 from domain.orders.order import order_stream
 from domain.people import PersonRecordEvent
+from domain.policy.decision import Decision
 from domain.policy.events import GovernanceEvent, RecheckEvent
 from domain.policy.governance import Governance
 from domain.privacy import PrivacyEvent
+from domain.recorded_event import Event, RecordedEvent
 from infrastructure.postgres.datastore import connect
 from infrastructure.transparency.export import Export
 from infrastructure.transparency.former_keys import read_former_keys
@@ -40,6 +46,7 @@ from tests.released.conftest import Home
 from tests.released.homes import FOLDER, TOKENS, tags_in
 from tests.released.story import ERASED, KEPT, PERSONAL
 
+ROOT = FOLDER.parent.parent
 TAGS = FOLDER.parent / "event_store" / "tags.txt"
 FOLDS: tuple[tuple[Any, Callable[[Desks], Any]], ...] = (
     (OrderEvent, lambda working: streams.orders(working.log)),
@@ -51,6 +58,25 @@ FOLDS: tuple[tuple[Any, Callable[[Desks], Any]], ...] = (
     (LedgerEvent, lambda working: streams.ledgers(working.log)),
     (PrivacyEvent, lambda working: streams.privacy_records(working.log)),
 )
+REREAD = {
+    "0": {
+        "case.enriched": {
+            *("customer.id", "customer.tier", "charge.total", "milestones.out_of_order"),
+            *("payment.difference", "payment.overpaid", "payment.underpaid"),
+            *("promise.delivery_date", "promise.delivery_day_ends", "promise.half_over_at"),
+            "parcel.more_than_allowed",
+        },
+        "case.routed": {"customer.tier", "charge.total"},
+        "case.detected": {
+            *("milestones.out_of_order", "milestones.approved_at"),
+            *("payment.overpaid", "payment.underpaid"),
+        },
+        "case.signal_joined": {
+            *("milestones.out_of_order", "payment.overpaid", "payment.underpaid")
+        },
+    }
+}
+"""By release: the decisions that differ by reading, and the facts because of which they do."""
 NO_AGGREGATE = {
     *("agent.registered", "agent.retired", "delegation.ended", "delegation.granted"),
     *("person.token_issued", "person.token_revoked", "principal.linked", "principal.unlinked"),
@@ -109,27 +135,84 @@ def test_every_stream_can_be_folded_to_its_aggregate(home: Home) -> None:
 
 
 def test_every_decision_is_the_same_when_repeated(home: Home) -> None:
+    """Only decisions on facts that docs/readings.md lists may differ, and they are counted apart."""
     with home.working() as working:
-        working.ensure_policy()
-        redone = [
-            one
-            for some in Reperformance(working.log, working.policy.cited).reperform_all(Period())
-            for one in some
-            if one.position <= home.release.head
-        ]
-    for one in redone:
-        for d in one.differs:
-            print("DIFF", one.type, one.rule, d)
-        if one.differs_by_reading:
-            print(
-                "READ",
-                one.type,
-                one.rule,
-                one.reread_facts,
-                [d.what for d in one.differs_by_reading],
-            )
+        redone = _repeated(working.log, working)
+        redone = [one for one in redone if one.position <= home.release.head]
     assert [one for one in redone if one.differs] == []
     assert len(redone) == home.release.decisions
+    by_reading = [one for one in redone if one.differs_by_reading]
+    assert {one.type for one in by_reading} == REREAD[home.release.version].keys()
+    for tag, facts in REREAD[home.release.version].items():
+        found = {fact for one in by_reading if one.type == tag for fact in one.reread_facts}
+        assert found == facts, tag
+        assert found <= _listed_facts()
+
+
+def test_an_altered_decision_of_a_release_is_found(home: Home) -> None:
+    """Also if it differs by reading: its results must follow from the values that it recorded."""
+    with home.working() as working:
+        redone = {one.position: one for one in _repeated(working.log, working)}
+        lines = [line for line in working.log.read(0, home.release.head) if line.position in redone]
+        trails = working.log.trails(list({line.stream for line in lines}))
+        tried: set[str] = set()
+        for line in (line for trail in trails.values() for line in trail):
+            one, event = redone.get(line.position), _with_flipped_verdict(line.event)
+            if one is None or event is None or (line.type in tried and not one.differs_by_reading):
+                continue
+            tried.add(line.type)
+            altered = _AlteredLog(working.log, line.position, event)
+            found = [one.position for one in _repeated(altered, working) if one.differs]
+            assert found == [line.position], line.type
+    assert tried >= {"case.detected", "case.routed", "case.signal_joined", "order.passed_intake"}
+
+
+class _AlteredLog:
+    """A log of which somebody altered one event."""
+
+    def __init__(self, log: EventLog, position: int, event: Event) -> None:
+        self._log, self._position, self._event = log, position, event
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    def trails(self, streams: list[UUID]) -> dict[UUID, list[RecordedEvent]]:
+        return {
+            stream: [
+                structs.replace(line, event=self._event)
+                if line.position == self._position
+                else line
+                for line in lines
+            ]
+            for stream, lines in self._log.trails(streams).items()
+        }
+
+
+def _with_flipped_verdict(event: Any) -> Event | None:
+    """The event with another result of its first test; None if it has none."""
+    for field in ("decision", "clearing"):
+        decision = getattr(event, field, None)
+        if isinstance(decision, Decision) and decision.verdicts:
+            first, *others = decision.verdicts
+            flipped = (structs.replace(first, passed=not first.passed), *others)
+            altered: Event = structs.replace(
+                event, **{field: structs.replace(decision, verdicts=flipped)}
+            )
+            return altered
+    return None
+
+
+def _repeated(log: Any, working: Desks) -> list[ReperformedDecision]:
+    working.ensure_policy()
+    desk = Reperformance(log, working.policy.cited)
+    return [one for some in desk.reperform_all(Period()) for one in some]
+
+
+def _listed_facts() -> set[str]:
+    """The facts that the page lists as read differently."""
+    page = (ROOT / "docs" / "readings.md").read_text()
+    rows = (line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))
+    return {fact for row in rows for fact in re.findall("`([^`]+)`", row)}
 
 
 def test_the_reports_have_the_same_rows(home: Home) -> None:

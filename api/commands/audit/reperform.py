@@ -16,6 +16,7 @@ from api.composition import migrated_desks
 from api.http.times import require_ordered_period
 from application.audit.reperformance import ReperformanceSummary, summarize_reperformance
 from application.policy.reperformance import Period, Reperformance, ReperformedDecision
+from domain.cases.reperformance import DecisionDifference
 from infrastructure.settings import Settings
 
 
@@ -34,7 +35,8 @@ def reperform(
 ) -> None:
     """Repeat every recorded policy decision on the same facts and under the same policy.
 
-    Decisions with another result are listed, and the exit status is then 1.
+    Decisions with another result are listed, and the exit status is then 1. Those that differ only because
+    facts are read differently today are listed apart.
     """
     if case_id is not None and (since is not None or until is not None):
         raise click.UsageError("Use either --case, or --from and --to.")
@@ -76,11 +78,23 @@ def _print_summary(found: ReperformanceSummary) -> None:
         f"{found.position}: {len(found.differing)} with another result"
     )
     for one in found.differing:
-        where = f"case {one.case}" if one.case is not None else f"order {one.order}"
-        click.echo(f"\n{where}, version {one.version} (position {one.position}), {one.type}")
-        if one.policy:
-            click.echo(f"  policy {one.policy}, rule {one.rule}")
-        for differs in one.differs:
-            click.echo(f"  {differs.what}")
-            click.echo(f"    recorded: {differs.recorded}")
-            click.echo(f"    repeated: {differs.came_out}")
+        _print_decision(one, one.differs)
+    if found.differing_by_reading:
+        click.echo(
+            f"\n{len(found.differing_by_reading)} have another result only because facts are read "
+            f"differently today ({found.readings})"
+        )
+    for one in found.differing_by_reading:
+        _print_decision(one, one.differs_by_reading)
+        click.echo(f"  read differently since reading {one.reading}: {', '.join(one.reread_facts)}")
+
+
+def _print_decision(one: ReperformedDecision, differences: Sequence[DecisionDifference]) -> None:
+    where = f"case {one.case}" if one.case is not None else f"order {one.order}"
+    click.echo(f"\n{where}, version {one.version} (position {one.position}), {one.type}")
+    if one.policy:
+        click.echo(f"  policy {one.policy}, rule {one.rule}")
+    for differs in differences:
+        click.echo(f"  {differs.what}")
+        click.echo(f"    recorded: {differs.recorded}")
+        click.echo(f"    repeated: {differs.came_out}")
