@@ -8,7 +8,9 @@ from msgspec.structs import replace
 
 from domain.adjustments.pending_approvals import pending_after
 from domain.cases import work_events as work
+from domain.cases.case_parts import WHOLE_ORDER
 from domain.cases.events import Detected, Reopened, Resolved, Routed, SignalJoined
+from domain.cases.part_events import PartJoined
 from domain.recorded_event import RecordedEvent
 from projections.projection import Projection, case_key, order_columns
 
@@ -51,6 +53,9 @@ class CaseRow(Struct, frozen=True):
     region: str | None = None
     """Where the order ships to, if it was known when the case was routed."""
     shop: str = "default"
+    parts: list[str] = []
+    """The parts of the order that it is about, such as `parcel:P1`. Without any, it is about the whole
+    order; beside others, `""` is the whole order."""
 
 
 def fold(row: CaseRow | None, line: RecordedEvent) -> CaseRow | None:
@@ -92,7 +97,9 @@ def _apply_event(row: CaseRow, line: RecordedEvent) -> CaseRow:
             )
         case SignalJoined(clearing=clearing):
             joined = now.signals_joined + 1
-            return replace(now, signals_joined=joined, cleared=clearing is not None)
+            # A signal shows only of the whole order that it has the problem again.
+            is_clear = now.cleared and WHOLE_ORDER not in (now.parts or [WHOLE_ORDER])
+            return replace(now, signals_joined=joined, cleared=clearing is not None or is_clear)
         case work.Claimed(person=person):
             return replace(now, state="claimed", person=person, owner=person, owned_since=at)
         case work.CaseReleased() | work.ClaimLapsed():
@@ -141,13 +148,22 @@ def _apply_event(row: CaseRow, line: RecordedEvent) -> CaseRow:
                 resolved_by=None,
                 cleared=False,
                 reopened=now.reopened + 1,
+                parts=_with_part(now.parts, line.event.part or WHOLE_ORDER),
             )
+        case PartJoined(part=part):
+            return replace(now, parts=_with_part(now.parts, part), cleared=False)
         case _:
             return now
 
 
+def _with_part(parts: list[str], part: str) -> list[str]:
+    known = parts or [WHOLE_ORDER]
+    return parts if part in known else [*known, part]
+
+
 def _start_row(line: RecordedEvent, event: Detected | work.Opened) -> CaseRow:
     detected = event if isinstance(event, Detected) else None
+    named = event.part if isinstance(event, Detected) else event.parts
     return CaseRow(
         case_id=line.stream,
         version=line.version,
@@ -162,12 +178,13 @@ def _start_row(line: RecordedEvent, event: Detected | work.Opened) -> CaseRow:
         opened_at=line.recorded_at,
         deadline=detected.deadline if detected else None,
         recurrence_of=detected.recurrence_of if detected else None,
+        parts=[named] if isinstance(named, str) else [*(named or ())],
     )
 
 
 CASES = Projection(
     name="cases",
-    version=4,
+    version=5,
     row=CaseRow,
     key=case_key,
     fold=fold,

@@ -7,6 +7,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from domain.cases.events import Detected
+from domain.cases.work_events import Opened
 from domain.orders.events import PassedIntake, SignalRecorded, StagesNamed
 from domain.orders.payment_signals import PaymentAuthorized
 from domain.orders.purchase_signals import OrderCancelled, OrderPlaced
@@ -52,7 +53,7 @@ class OrderRow(Struct, frozen=True):
 
 
 def key(line: RecordedEvent) -> str | None:
-    counts = isinstance(line.event, SignalRecorded | Detected | PassedIntake | StagesNamed)
+    counts = isinstance(line.event, SignalRecorded | Detected | Opened | PassedIntake | StagesNamed)
     return line.order if counts else None
 
 
@@ -63,7 +64,7 @@ def fold(row: OrderRow | None, line: RecordedEvent) -> OrderRow | None:
     )
     row = replace(row, position=line.position)
     match line.event:
-        case Detected():
+        case Detected() | Opened():
             return replace(row, cases=row.cases + 1)
         case PassedIntake():
             return replace(row, passed_at=at)
@@ -130,7 +131,7 @@ def _earliest(known: datetime | None, new: datetime) -> datetime:
 
 ORDERS = Projection(
     name="orders",
-    version=4,
+    version=5,
     row=OrderRow,
     key=key,
     fold=fold,

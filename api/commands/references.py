@@ -51,8 +51,7 @@ def rebuild(settings: Settings, as_json: bool) -> None:
 def _show(steps: Iterable[Progress]) -> Progress:
     """Show the progress on standard error, where it is a terminal; return the last step."""
     last = Progress(0, 0, 0)
-    error = sys.stderr
-    with click.progressbar(length=1, label="references", file=error) as bar:
+    with click.progressbar(length=1, file=sys.stderr) as bar:
         for step in steps:
             bar.length = max(step.head, 1)
             bar.update(step.position - last.position)

@@ -80,6 +80,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     m.NothingMayBeGiven: 409,
     m.NoPaymentToRefund: 409,
     c.CaseNotOpen: 409,
+    c.ProblemHasCase: 409,
     c.CaseNotYours: 409,
     c.CaseAlreadyResolved: 409,
     c.CaseNotResolved: 409,

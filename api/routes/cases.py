@@ -19,12 +19,15 @@ from api.http.times import require_offset
 from application.cases.case_commands import CommandResult
 from application.log.caller import Caller
 from domain.adjustments.adjustment import Adjustment
+from domain.cases.case_parts import WHOLE_ORDER, CaseParts
 from domain.cases.duties import DutyHeld
 from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import CaseState, ExceptionCase
+from domain.cases.reasons import ResolutionReason
 from domain.cases.steps import Hold, Task
 from domain.cases.work_events import Link, WaitStarted
+from domain.orders.parts import PartKind, split_part_key
 from domain.orders.signal_body import DEFAULT_SHOP
 from domain.permissions import Permission
 from domain.policy.document import Bucket, Severity
@@ -38,6 +41,24 @@ BY_URGENCY: Sort = {"priority": int, "opened_at": datetime, "case_id": UUID}
 class LinkView(Struct, frozen=True):
     link: Link
     case: UUID
+
+
+class CasePartView(Struct, frozen=True):
+    """A part of the order that has the problem. `since` is when the case got it, `signals` opened it."""
+
+    key: str
+    """Such as `parcel:P1`; empty for the whole order, which is listed only beside other parts."""
+    kind: PartKind | None
+    id: str | None
+    rule: str
+    since: datetime
+    deadline: datetime | None
+    signals: Sequence[str]
+    cleared_by: str | None
+    """The signal that shows that its problem is gone."""
+    corrected: bool
+    """That signal retracts or replaces an earlier one: the problem was never there."""
+    outcome: ResolutionReason | None
 
 
 class CaseView(Struct, frozen=True):
@@ -73,6 +94,8 @@ class CaseView(Struct, frozen=True):
     reopened: int
     resolved_at: datetime | None
     resolution: Resolution | None
+    parts: Sequence[CasePartView]
+    """The parts of the order that have the problem; empty for a case about the whole order."""
     lease_until: datetime | None
     """When the claim lapses without activity."""
     waiting: WaitStarted | None
@@ -113,9 +136,21 @@ def view_of(case: ExceptionCase) -> CaseView:
         tasks=case.steps.tasks,
         holds=case.steps.holds,
         links=[LinkView(link, other) for other, link in case.links.items()],
+        parts=part_views_of(case.parts),
         adjustments=case.adjustments.items,
         conflicts=[sorted(names) for names in case.conflicts],
     )
+
+
+def part_views_of(parts: CaseParts) -> list[CasePartView]:
+    """The parts of a case, in the order in which it got them."""
+    if [*parts] == [WHOLE_ORDER]:
+        return []
+    views = []
+    for key, part in parts.items():
+        kind, id = split_part_key(key) or (None, None)
+        views.append(fill(CasePartView, part, key=key, kind=kind, id=id))
+    return views
 
 
 def case_response(case: ExceptionCase) -> CommandResponse:

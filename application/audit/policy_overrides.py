@@ -8,8 +8,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.cases.trail import fill_from_line
+from domain.cases.case_parts import MANUAL_RULE
 from domain.cases.events import Reopened, Resolved, Routed
-from domain.cases.exception_case import MANUAL_RULE
 from domain.cases.step_events import Held, HoldReleased, TaskCreated, TaskDropped
 from domain.cases.work_events import HandedOff, Retermed
 from domain.recorded_event import RecordedEvent

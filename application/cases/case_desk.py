@@ -6,19 +6,18 @@ from uuid import UUID
 
 from application.cases.case_commands import CaseCommands, CommandResult
 from application.cases.cited_evidence import CitedEvidence, FileLookup, assume_stored
+from application.cases.opening import open_by_hand
 from application.log.caller import Caller
 from application.log.event_log import EventLog
-from application.log.recorder import VersionTaken
 from application.log.repository import Repository
-from application.people.scope import can_read_order, require_may_open
 from domain.access_errors import NotInScope
 from domain.authority import FULL_AUTHORITY, Authority
 from domain.cases import decisions
 from domain.cases.errors import CaseChanged, CaseNotFound, CaseNotOpen
 from domain.cases.events import CaseEvent, Resolution
 from domain.cases.evidence import Evidence
-from domain.cases.exception_case import CaseState, ExceptionCase, case_stream
-from domain.cases.opening import open_manually
+from domain.cases.exception_case import CaseState, ExceptionCase
+from domain.cases.part_outcomes import require_part_outcomes
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.timing import RoleMembers
 from domain.cases.work_commands import DeclareError, HandOff, LinkCase, OpenCase, StartWait
@@ -29,7 +28,6 @@ from domain.permissions import Permission
 from domain.policy.rulebook import Rulebook
 from domain.texts import Note, RequiredNote
 
-MOST_OCCURRENCES = 1_000
 AuthorityLookup = Callable[[str, datetime], Authority | None]
 """What a person may do now; None if nobody has this name."""
 
@@ -56,25 +54,12 @@ class CaseDesk:
         self._staff = staff
 
     def open(self, ask: OpenCase, by: Caller) -> CommandResult:
-        """Open a case by hand, for a problem of an order that no rule found.
+        """Open a case by hand, for a problem of an order that no rule found; or add the parts to the
+        open case of this problem.
 
-        Raises Invalid for a kind or queue that the policy does not have, OrderNotFound.
+        Raises Invalid for a kind, a queue or parts that do not exist, OrderNotFound, ProblemHasCase.
         """
-        order = self._order(ask.order_key)
-        if order is not None and not can_read_order(by.authority, order):
-            order = None  # out of scope: the same answer as for an order that does not exist
-        opening = open_manually(ask, order, self._rulebook(), by.now)
-        by = require_may_open(ask, opening, order, by)
-        for occurrence in range(1, MOST_OCCURRENCES):
-            case_id = case_stream(ask.order_key, f"{ask.kind}\nby hand", occurrence)
-            if self._cases.cached([case_id]):
-                continue
-            case = ExceptionCase(id=case_id, order=ask.order_key)
-            try:
-                return self._commands.record(case, opening(occurrence), by)
-            except VersionTaken:
-                self._cases.forget([case_id])
-        raise CaseChanged(case_id, 0, 1, ())
+        return open_by_hand(ask, by, self._commands, self._orders, self._rulebook())
 
     def claim(self, case_id: UUID, expected: int, by: Caller) -> CommandResult:
         return self._act(case_id, expected, by, lambda case: [self._claimed(case, by)])
@@ -153,8 +138,12 @@ class CaseDesk:
         self, case_id: UUID, expected: int, resolution: Resolution, by: Caller
     ) -> CommandResult:
         def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
-            required = self._rulebook().document.resolving_requires.get(resolution.reason, ())
-            return decisions.resolve(case, by.person, resolution, self._order(case.order), required)
+            requires = self._rulebook().document.resolving_requires
+            required = requires.get(resolution.reason, ())
+            order = self._order(case.order)
+            decisions.require_claimed_by(case, by.person)
+            require_part_outcomes(case, resolution, requires)
+            return decisions.resolve(case, by.person, resolution, order, required)
 
         return self._act(case_id, expected, by, decide)
 

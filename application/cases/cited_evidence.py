@@ -34,7 +34,9 @@ class CitedEvidence:
     def _marked(self, case: ExceptionCase, event: CaseEvent) -> CaseEvent:
         match event:
             case Resolved(resolution=resolution):
-                refs = resolution.evidence
+                refs = resolution.cited
+                for n, part in enumerate(resolution.parts or ()):
+                    require_file_names(part.evidence, f"/parts/{n}/evidence/{{}}")
             case HandedOff(evidence=refs) | AdjustmentProposed(evidence=refs):
                 pass
             case EvidenceAttached(evidence=piece):

@@ -24,7 +24,7 @@ from domain.recorded_event import RecordedEvent
 
 HistoryPoint = int | datetime
 """A version of a case, or a time until which it was recorded."""
-_KEY_FIELDS: Final = ("id", "fact", "ref", "task", "hold", "case")
+_KEY_FIELDS: Final = ("key", "id", "fact", "ref", "task", "hold", "case")
 """Fields that may identify the parts of a list: the first that each part has, with distinct values."""
 _ABSENT: Final = object()
 

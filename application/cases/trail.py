@@ -21,6 +21,7 @@ from domain.cases import work_events as work
 from domain.cases.event_descriptions import describe_event
 from domain.cases.events import CaseEvent, Detected, Enriched, Resolved, SignalJoined
 from domain.cases.exception_case import ExceptionCase
+from domain.cases.part_events import PartCleared, PartJoined
 from domain.cases.step_events import TaskOverdue
 from domain.orders.events import SignalRecorded
 from domain.people import Actor
@@ -171,13 +172,15 @@ def _policy_reasons(event: CaseEvent | AttemptRefused) -> Iterable[PolicyReason]
 def evidence_of(event: CaseEvent | AttemptRefused) -> Sequence[str]:
     match event:
         case Resolved(resolution=resolution):
-            return resolution.evidence
+            return resolution.cited
         case work.EvidenceAttached(evidence=evidence):
             return (evidence.ref,)
         case SignalJoined(signal=signal):
             return (signal,)
-        case Detected(signals=signals):
+        case Detected(signals=signals) | PartJoined(signals=signals):
             return signals
+        case PartCleared(signal=signal):
+            return (signal,)
         case work.HandedOff(evidence=refs) | AdjustmentProposed(evidence=refs):
             return refs
         case _:

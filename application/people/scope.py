@@ -1,11 +1,13 @@
 """Scope checks on a caller. What is out of scope is answered like what does not exist."""
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from application.log.caller import Caller
 from domain.authority import Authority
 from domain.cases.errors import CaseNotFound
-from domain.cases.events import Routed
-from domain.cases.exception_case import ExceptionCase, case_stream
-from domain.cases.opening import OpeningEventsBuilder
+from domain.cases.events import CaseEvent, Routed
+from domain.cases.exception_case import ExceptionCase
 from domain.cases.work_commands import OpenCase
 from domain.errors import Fault, Invalid, OrderNotFound
 from domain.orders.order import Order
@@ -31,11 +33,10 @@ def can_read_order(authority: Authority, order: Order) -> bool:
 
 
 def require_may_open(
-    ask: OpenCase, opening: OpeningEventsBuilder, order: Order | None, by: Caller
+    ask: OpenCase, case_id: UUID, opening: Sequence[CaseEvent], order: Order | None, by: Caller
 ) -> Caller:
     """The caller who may open this case, which must be in scope. Raises Invalid, OrderNotFound."""
-    routed = next(event for event in opening(1) if isinstance(event, Routed))
-    case_id = case_stream(ask.order, f"{ask.kind}\nby hand", 1)
+    routed = next(event for event in opening if isinstance(event, Routed))
     reached = by.over(Permission.WORK_CASES, routed.queue, routed.region, case_id)
     if reached is not None:
         return reached

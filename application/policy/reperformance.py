@@ -5,33 +5,41 @@ Each decision is made on the signals that were recorded before it, under the pol
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from application.log.event_log import EventLog
-from application.log.streams import case_after, order_after, require_case_trail
+from application.log.streams import case_after, require_case_trail
+from application.policy.order_history import Moment, OrderHistory
 from domain.adjustments.events import AdjustmentProposed, AdjustmentSystemApproved
+from domain.cases.earlier_readings import (
+    Explained,
+    RecordedBasis,
+    explain_decision,
+    explain_packet,
+    reading_of_case_event,
+    reading_of_order_event,
+)
 from domain.cases.events import CaseEvent, Detected, Enriched, Reopened, Routed
 from domain.cases.exception_case import ExceptionCase
-from domain.cases.packet import packet_digest, packet_of
+from domain.cases.packet import READING, PacketFact
+from domain.cases.readings import changed_since
 from domain.cases.reperformance import (
     DecisionBasis,
     DecisionDifference,
+    cited_facts,
     cited_policy,
     cited_rule,
     compare_case_decision,
     compare_order_decision,
-    compare_packet,
 )
 from domain.cases.work_events import Opened
-from domain.orders.events import ExpectationMet, PassedIntake, ProblemDetected, SignalRecorded
+from domain.orders.events import ExpectationMet, PassedIntake, ProblemDetected
 from domain.orders.order import Order, order_stream
-from domain.policy.decision import Decision
 from domain.policy.rulebook import Rulebook
 from domain.recorded_event import RecordedEvent
 from domain.struct_fields import fill
@@ -42,7 +50,8 @@ FindCitedPolicies = Callable[[str, datetime], Sequence[Rulebook]]
 
 
 class ReperformedDecision(Struct, frozen=True, kw_only=True):
-    """A decision that was made again; `differs` is empty if the result is the same."""
+    """A decision that was made again; `differs` is empty if the result is the same, or if it differs only
+    because facts are read differently today (docs/readings.md)."""
 
     order: str
     case: UUID | None
@@ -53,7 +62,12 @@ class ReperformedDecision(Struct, frozen=True, kw_only=True):
     recorded_at: datetime
     policy: str
     rule: str
+    reading: int
+    """The version of the rules of reading under which it was decided."""
     differs: Sequence[DecisionDifference]
+    differs_by_reading: Sequence[DecisionDifference]
+    reread_facts: Sequence[str]
+    """The facts because of which it differs by reading."""
 
 
 class Period(Struct, frozen=True):
@@ -80,7 +94,7 @@ class Reperformance(Struct, frozen=True):
         lines = self.log.trail(case_id)
         require_case_trail(case_id, lines)
         order = self.log.trail(order_stream(lines[0].order or ""))
-        return [*self._of_case(_OrderHistory([x for x in order if x.position <= head]), lines)]
+        return [*self._of_case(OrderHistory([x for x in order if x.position <= head]), lines)]
 
     def reperform_all(self, period: Period) -> Iterator[Sequence[ReperformedDecision]]:
         """Make the decisions of each order again, then those of each case that a person opened."""
@@ -94,7 +108,7 @@ class Reperformance(Struct, frozen=True):
                 if not period.any_recorded_in([lines, *own]):
                     yield []
                     continue
-                past = _OrderHistory(lines)
+                past = OrderHistory(lines)
                 redone = [*self._of_order(past), *(r for x in own for r in self._of_case(past, x))]
                 yield [decision for decision in redone if period.holds(decision.recorded_at)]
         for page in self.log.pages("case.opened", head, BATCH_SIZE):
@@ -105,7 +119,7 @@ class Reperformance(Struct, frozen=True):
                 if not period.any_recorded_in([lines]):
                     yield []
                     continue
-                past = _OrderHistory(order_trails.get(orders[case], []))
+                past = OrderHistory(order_trails.get(orders[case], []))
                 redone = [*self._of_case(past, lines)]
                 yield [decision for decision in redone if period.holds(decision.recorded_at)]
 
@@ -114,118 +128,135 @@ class Reperformance(Struct, frozen=True):
         found = self.log.trails(streams) if streams else {}
         return {s: [x for x in lines if x.position <= head] for s, lines in found.items()}
 
-    def _of_order(self, past: _OrderHistory) -> Iterator[ReperformedDecision]:
+    def _of_order(self, past: OrderHistory) -> Iterator[ReperformedDecision]:
         for line, before in past.steps:
-            match line.event:
-                case ExpectationMet() | PassedIntake() as event:
-                    decide = partial(compare_order_decision, event)
-                    yield _reperformed_decision(
-                        line, None, self._differences(line, decide, before, frozenset())
-                    )
+            event = line.event
+            if isinstance(event, ExpectationMet | PassedIntake):
+                basis = RecordedBasis(reading_of_order_event(event), cited_facts(event))
+                decide = partial(compare_order_decision, event)
+                found, _ = self._repeat(line, decide, [Moment(before, frozenset())], basis)
+                yield _reperformed_decision(line, None, basis.reading, found)
 
     def _of_case(
-        self, past: _OrderHistory, lines: Sequence[RecordedEvent]
+        self, past: OrderHistory, lines: Sequence[RecordedEvent]
     ) -> Iterator[ReperformedDecision]:
         case = ExceptionCase(id=lines[0].stream)
         found: Order | None = None
         """The order when policy last found the problem: the case is routed by its facts then."""
         by_hand = False
         """Whether a person reopened the case: then it returns to its queue without a decision."""
-        for line in lines:
+        for line, packet in zip(lines, _packets_at(lines), strict=True):
             event, before, case = line.event, case, case_after(case, line)
             assert isinstance(event, CaseEvent)
-            order = past.at(line.position)
-            match event:
-                case Detected() | Reopened(decision=Decision()):
-                    order = found = past.found(line)
-                case Opened():
-                    found = None
-                case Enriched(digest=digest):
-                    if found is None or before.packet:
-                        order = past.with_packet(digest, line.position)
-                    else:
-                        order = found
-                    found = found or order
-                case Routed():
-                    order = found or order
-                case AdjustmentProposed() | AdjustmentSystemApproved():
-                    # New signals may come at the same moment: the packet shows what it was decided on.
-                    order = past.with_packet(before.packet, line.position)
+            reading = reading_of_case_event(event, packet.event)
             if isinstance(event, Enriched):
-                yield _reperformed_decision(line, line.stream, [*compare_packet(event, order)])
+                order = found
+                if found is None or before.packet:
+                    order = past.with_packet(event, line.position)
+                assert order is not None
+                found = found or order
+                explained = explain_packet(event, order)
+                yield _reperformed_decision(line, line.stream, reading, explained)
             elif cited_policy(event) is not None and not (by_hand and isinstance(event, Routed)):
+                moments = past.moments(line)
+                match event:
+                    case Routed() if found is not None:
+                        moments = iter([Moment(found)])
+                    case AdjustmentProposed() | AdjustmentSystemApproved():
+                        # New signals may come at the same moment: the packet shows what it was decided on.
+                        moments = iter([Moment(past.with_packet(packet.event, line.position))])
+                basis = RecordedBasis(
+                    reading, cited_facts(event), packet.facts, packet.is_own(line)
+                )
                 decide = partial(compare_case_decision, event, before if before.exists else case)
-                differs = self._differences(line, decide, order, past.fresh(line))
-                yield _reperformed_decision(line, line.stream, differs)
+                explained, order = self._repeat(line, decide, moments, basis, case.kind)
+                yield _reperformed_decision(line, line.stream, reading, explained)
+                if isinstance(event, Detected | Reopened):
+                    found = order
+            if isinstance(event, Opened):
+                found = None
             by_hand = isinstance(event, Reopened) and event.decision is None
 
-    def _differences(
+    def _repeat(
         self,
         line: RecordedEvent,
         decide: Callable[[DecisionBasis], Iterator[DecisionDifference]],
-        order: Order,
-        fresh: frozenset[str] | None,
-    ) -> Sequence[DecisionDifference]:
-        """The differences under the cited policy; of several with that version, under the closest one."""
-        policy = cited_policy(line.event) or ""
-        found = [
-            [*decide(DecisionBasis(order, rulebook, fresh))]
-            for rulebook in self.cited(policy, line.recorded_at)
-        ]
-        if not found:
-            return [DecisionDifference("policy", policy, "the log has no policy of this version")]
-        return min(found, key=len)
+        moments: Iterable[Moment],
+        basis: RecordedBasis,
+        kind: str | None = None,
+    ) -> tuple[Explained, Order]:
+        """Repeat a decision under the cited policy, at the moment at which it comes out as recorded, else at
+        the likeliest one. Of several policies with that version, the closest one counts."""
+        policy, at = cited_policy(line.event) or "", line.recorded_at
+        rulebooks = self.cited(policy, at)
+        first: tuple[Explained, Order] | None = None
+        for moment in moments:
+            order, found = moment.order, list[Explained]()
+            for rulebook in rulebooks:
+                differs = [*decide(DecisionBasis(order, rulebook, at, moment.fresh))]
+                found.append(Explained(differs=differs))
+                if differs and basis.reading != READING:
+                    found.append(_explain(line, order, rulebook, decide, basis, kind, differs))
+            if not found:
+                lost = DecisionDifference("policy", policy, "the log has no policy of this version")
+                return Explained(differs=[lost]), order
+            best = min(found, key=lambda one: (len(one.differs), len(one.by_reading)))
+            if not best.differs:
+                return best, order
+            first = first or (best, order)
+        assert first is not None
+        return first
 
 
-class _OrderHistory:
-    """The states of an order at each of its lines."""
+def _explain(
+    line: RecordedEvent,
+    order: Order,
+    rulebook: Rulebook,
+    decide: Callable[[DecisionBasis], Iterator[DecisionDifference]],
+    basis: RecordedBasis,
+    kind: str | None,
+    differs: Sequence[DecisionDifference],
+) -> Explained:
+    """Explain the differences of a decision of an earlier reading under one policy."""
+    reread = changed_since(basis.reading)
+    if kind is not None and kind in rulebook.document.kinds:
+        basis = structs.replace(basis, reads=basis.reads | rulebook.facts_read_by(kind))
 
-    def __init__(self, lines: Sequence[RecordedEvent]) -> None:
-        self.steps: list[tuple[RecordedEvent, Order]] = []
-        """Each line, with the order before it."""
-        order = Order(id=lines[0].order or "" if lines else "")
-        for line in lines:
-            self.steps.append((line, order))
-            order = order_after(order, line)
-        self._states = [before for _, before in self.steps] + [order]
-        self._positions = [line.position for line in lines]
+    def again(as_read: Order) -> list[DecisionDifference]:
+        return [*decide(DecisionBasis(as_read, rulebook, line.recorded_at, None, reread))]
 
-    def at(self, position: int) -> Order:
-        """The order by the lines before this position."""
-        return self._states[bisect_left(self._positions, position)]
+    return explain_decision(line.event, order, basis, differs, again)
 
-    def found(self, line: RecordedEvent) -> Order:
-        """The order when policy found the problem of this line, by the order's own event about it."""
-        assert isinstance(line.event, Detected | Reopened)
-        decision, deadline = line.event.decision, line.event.deadline
-        for step, before in reversed(self.steps):
-            match step.event:
-                case ProblemDetected(case=line.stream, rule=rule) if step.position < line.position:
-                    if decision is not None and (rule, step.event.deadline) == (
-                        decision.rule,
-                        deadline,
-                    ):
-                        return before
-        return self.at(line.position)
 
-    def with_packet(self, digest: str, position: int) -> Order:
-        """The newest order before this position with this packet; if none had it, the order then."""
-        newest = bisect_left(self._positions, position)
-        for order in reversed(self._states[: newest + 1]):
-            if packet_digest(packet_of(order)) == digest:
-                return order
-        return self._states[newest]
+class _PacketAt(Struct, frozen=True):
+    """The packet of a case at one of its lines, and the append that recorded it."""
 
-    def fresh(self, line: RecordedEvent) -> frozenset[str] | None:
-        """The types of the signals that came with the line; None for a recheck of all facts."""
-        if (line.cause or "").startswith("policy:"):
-            return None
-        return frozenset(
-            step.event.signal.type
-            for step, _ in self.steps
-            if isinstance(step.event, SignalRecorded)
-            and (step.recorded_at, step.cause) == (line.recorded_at, line.cause)
-        )
+    event: Enriched | None
+    recorded_at: datetime
+    cause: str | None
+
+    @property
+    def facts(self) -> Sequence[PacketFact]:
+        return self.event.packet if self.event is not None else ()
+
+    def is_own(self, line: RecordedEvent) -> bool:
+        """Whether it was recorded together with this line."""
+        return (self.recorded_at, self.cause) == (line.recorded_at, line.cause)
+
+
+def _packets_at(lines: Sequence[RecordedEvent]) -> list[_PacketAt]:
+    """The latest packet at each line, also if it was recorded later in the same append."""
+    found: list[_PacketAt] = []
+    latest = _PacketAt(None, lines[0].recorded_at, None)
+    for n, line in enumerate(lines):
+        if isinstance(line.event, Enriched):
+            latest = _PacketAt(line.event, line.recorded_at, line.cause)
+            for k in range(n - 1, -1, -1):
+                if not latest.is_own(lines[k]):
+                    break
+                found[k] = latest
+        found.append(latest)
+    return found
 
 
 def _case_ids_of(lines: Sequence[RecordedEvent]) -> list[UUID]:
@@ -234,7 +265,7 @@ def _case_ids_of(lines: Sequence[RecordedEvent]) -> list[UUID]:
 
 
 def _reperformed_decision(
-    line: RecordedEvent, case: UUID | None, differs: Sequence[DecisionDifference]
+    line: RecordedEvent, case: UUID | None, reading: int, found: Explained
 ) -> ReperformedDecision:
     return fill(
         ReperformedDecision,
@@ -243,5 +274,8 @@ def _reperformed_decision(
         case=case,
         policy=cited_policy(line.event) or "",
         rule=cited_rule(line.event),
-        differs=differs,
+        reading=reading,
+        differs=found.differs,
+        differs_by_reading=found.by_reading,
+        reread_facts=found.facts,
     )

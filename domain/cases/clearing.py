@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from domain.cases.exception_case import MANUAL_RULE, ExceptionCase
+from domain.cases.case_parts import MANUAL_RULE
+from domain.cases.exception_case import ExceptionCase
 from domain.orders.facts import OrderFacts
 from domain.orders.order import Order
 from domain.orders.signals import Signal, event_time_key
 from domain.orders.standing import named_statement
 from domain.policy.decision import Decision
+from domain.policy.facts import read_facts
 from domain.policy.rulebook import Rulebook
 
 
@@ -18,9 +20,13 @@ def find_gone(
     """The decision that the problem of a part is gone; None if it is not.
 
     It is gone if policy says so (`cleared_when`, or the expectation was met in time after all), if no
-    rule finds it any more, or if its deadline is no longer over.
+    rule finds it any more, or if its deadline is no longer over. What a person named is gone only if
+    policy says so, and did not say so already when the person named it.
     """
-    rule = case.parts[part].rule
+    known = case.parts[part]
+    rule = known.rule
+    if known.clear_at_opening:
+        return None
     decision = rulebook.cleared(case.kind, rule, facts, part)
     if decision is not None or rule == MANUAL_RULE:
         return decision
@@ -38,15 +44,36 @@ def find_gone(
     return rulebook.no_longer(rule, facts, part)
 
 
+def shows_news(case: ExceptionCase, before: OrderFacts, after: OrderFacts, book: Rulebook) -> bool:
+    """Whether signals changed a fact that the rules of the case's kind read."""
+    names = book.facts_read_by(case.kind)
+    return read_facts(names, before) != read_facts(names, after)
+
+
+def is_by_hand(case: ExceptionCase) -> bool:
+    """Whether a person named every part of the case, and no rule has found one of them."""
+    return all(part.rule == MANUAL_RULE for part in case.parts.values())
+
+
 def signals_about(
     fresh: Sequence[Signal], kind: str, order: Order, rulebook: Rulebook
 ) -> list[Signal]:
-    """The signals that feed this kind of problem, in time order; corrections of such signals too."""
+    """The signals about this kind of problem, in time order; corrections of signals that feed it too."""
+    sources = rulebook.source_types_by_kind.get(kind, frozenset())
     feeds = rulebook.signal_types_by_kind.get(kind, frozenset())
     return sorted(
-        (signal for signal in fresh if signal.type in feeds or _corrects(signal, feeds, order)),
+        (signal for signal in fresh if signal.type in sources or _corrects(signal, feeds, order)),
         key=event_time_key,
     )
+
+
+def signals_aside(
+    fresh: Sequence[Signal], kind: str, order: Order, rulebook: Rulebook
+) -> list[Signal]:
+    """The signals that are about something else and can still change this kind of problem."""
+    feeds = rulebook.signal_types_by_kind.get(kind, frozenset())
+    about = {signal.key for signal in signals_about(fresh, kind, order, rulebook)}
+    return [signal for signal in fresh if signal.type in feeds and signal.key not in about]
 
 
 def _corrects(signal: Signal, feeds: frozenset[str], order: Order) -> bool:

@@ -43,6 +43,15 @@ class CaseNotOpen(CasetrailError):
     )
 
 
+class ProblemHasCase(CasetrailError):
+    """The order has an open case for this problem."""
+
+    explanation = (
+        "`case` is its id: work on it, or name parts of the order that it does not have yet. It is left "
+        "out if the case is outside your scope."
+    )
+
+
 class CaseNotYours(CasetrailError):
     """Only the person who holds the case can do this."""
 

@@ -1,5 +1,6 @@
 """Each event of a case as one sentence, made from its fields when it is read."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -10,6 +11,7 @@ from domain.adjustments.refusals import AttemptRefused
 from domain.cases import events
 from domain.cases import step_events as steps
 from domain.cases import work_events as work
+from domain.cases.case_parts import MANUAL_RULE
 from domain.cases.part_events import PartCleared, PartJoined
 from domain.policy.decision import Decision
 
@@ -26,7 +28,8 @@ def _describe(event: events.CaseEvent | AttemptRefused) -> str:
         case events.CaseDataErased():
             return "Erased the personal data in the trail so far."
         case work.Opened(kind=kind, note=note):
-            return f"Opened by hand as {_spell_out(kind)}: {note}"
+            parts = _for_parts(event.parts or ())
+            return f"Opened by hand as {_spell_out(kind)}{parts}: {note}"
         case events.Detected(kind=kind, deadline=deadline, signals=signals):
             why = (
                 f"the deadline {_format_time(deadline)} passed"
@@ -34,7 +37,7 @@ def _describe(event: events.CaseEvent | AttemptRefused) -> str:
                 else f"shown by {_format_list(signals)}"
             )
             again = " again" if event.recurrence_of else ""
-            return f"Detected {_spell_out(kind)}{again}: {why}."
+            return f"Detected {_spell_out(kind)}{again}{_for_parts([event.part or ''])}: {why}."
         case events.Enriched(packet=packet, digest=digest):
             return f"Recorded the order packet {digest[:12]}: {_format_count(len(packet), 'fact')}."
         case events.Routed(queue=queue, owner_team=team, priority=priority):
@@ -42,20 +45,23 @@ def _describe(event: events.CaseEvent | AttemptRefused) -> str:
         case events.SignalJoined():
             return _describe_joined(event)
         case PartJoined(part=part, decision=decision):
-            return f"{part} has the problem too, by the rule {decision.rule}."
+            whole = part or "The whole order"
+            if decision.rule == MANUAL_RULE:
+                return f"{whole} was added by hand: it has the problem too."
+            return f"{whole} has the problem too, by the rule {decision.rule}."
         case PartCleared(part=part, signal=signal):
             how = "was never so" if event.corrected is True else "is gone"
-            return f"The problem of {part} {how}: {signal}."
+            return f"The problem of {part or 'the whole order'} {how}: {signal}."
         case events.Resolved(resolution=resolution):
             how = "Resolved by policy" if event.clearing else "Resolved"
             note = f" {resolution.note}" if resolution.note else ""
             cause = (
                 f"{_spell_out(resolution.reason)}, caused by {_spell_out(resolution.root_cause)}"
             )
-            return f"{how}: {cause}.{note}"
+            return f"{how}: {cause}.{note}{_describe_outcomes(resolution)}"
         case events.Reopened(note=note, decision=decision):
             why = note or ("the problem returned" if decision else "more work is needed")
-            return f"Reopened: {_end_sentence(why)}"
+            return f"Reopened{_for_parts([event.part or ''])}: {_end_sentence(why)}"
         case money.DutiesConflicted(duties=duties):
             names = ", ".join(f"{name} ({duty})" for name, duty in sorted(duties.items()))
             return f"Two accounts of one person have different duties: {names}."
@@ -76,6 +82,20 @@ def _describe_joined(event: events.SignalJoined) -> str:
     if isinstance(event.paused, Decision):
         return f"{joined}: the problem is gone, but {event.paused.rule} leaves it to a person."
     return f"{joined}: the problem is gone."
+
+
+def _for_parts(parts: Sequence[str]) -> str:
+    """`, for parcel:P1 and parcel:P2`; empty for the whole order."""
+    *most, last = parts or [""]
+    return f", for {', '.join(most)}{' and ' if most else ''}{last}" if last else ""
+
+
+def _describe_outcomes(resolution: events.Resolution) -> str:
+    """The outcomes of parts for which they differ, each as a sentence."""
+    return "".join(
+        f" {part.part}: {_append_note(_spell_out(part.reason), part.note)}"
+        for part in resolution.parts or ()
+    )
 
 
 def _describe_work(event: work.CaseWorkEvent) -> str:

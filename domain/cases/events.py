@@ -41,7 +41,14 @@ class Resolution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     evidence: Annotated[tuple[EvidenceRef, ...], Meta(min_length=1, max_length=50)]
     note: Note = ""
     parts: Annotated[tuple[PartOutcome, ...], Meta(max_length=1000)] | UnsetType = UNSET
-    """The outcome of parts for which it differs; the reason above is that of every other part."""
+    """The outcome of parts for which it differs. Every other part gets the reason above; but one that was
+    cleared, beside others that were not, gets `source_cleared` or `source_corrected`."""
+
+    @property
+    def cited(self) -> tuple[EvidenceRef, ...]:
+        """All evidence that it names, that of its parts too."""
+        own = (ref for part in self.parts or () for ref in part.evidence)
+        return tuple(dict.fromkeys((*self.evidence, *own)))
 
 
 class CaseAbout(Struct, frozen=True, kw_only=True, gc=False):

@@ -18,14 +18,7 @@ from domain.adjustments.adjustment import Adjustments
 from domain.adjustments.events import AdjustmentEvent, DutiesConflicted
 from domain.cases import events
 from domain.cases import work_events as work
-from domain.cases.case_parts import (
-    WHOLE_ORDER,
-    CasePart,
-    CaseParts,
-    found_part,
-    parts_after,
-    with_every,
-)
+from domain.cases.case_parts import CaseParts, parts_after
 from domain.cases.duties import Duties, duties_after
 from domain.cases.evidence import Evidence
 from domain.cases.ownership import Ownership, OwnershipEvent
@@ -34,11 +27,9 @@ from domain.cases.step_events import StepEvent
 from domain.cases.steps import Steps
 from domain.cases.timing import Timing
 from domain.people import POLICY_ACTOR, Actor
-from domain.personal_data import ERASED, PERSONAL_FACTS, erase_personal
+from domain.personal_data import erase_personal
 from domain.policy.document import Automation
 
-MANUAL_RULE = "by-hand"
-"""The rule name of a case that a person opened."""
 CASES_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:cases")
 
 
@@ -107,8 +98,10 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def cleared(self) -> bool:
-        """Whether the problem of every part is gone."""
-        return bool(self.parts) and all(part.is_cleared for part in self.parts.values())
+        """Whether the problem of every part is gone, of those without an outcome from before."""
+        return bool(self.parts) and all(
+            part.is_cleared or part.decided for part in self.parts.values()
+        )
 
     @property
     def is_worked(self) -> bool:
@@ -184,8 +177,9 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
         version = self.version + 1
         duties = duties_after(self.duties, event, recorded_at, by, version)
         ownership = self.ownership.after(event, recorded_at)
+        parts = parts_after(self.parts, event, recorded_at)
         now = structs.replace(
-            self, version=version, timing=timing, duties=duties, ownership=ownership
+            self, version=version, timing=timing, duties=duties, ownership=ownership, parts=parts
         )
         now = now._after(event, order, recorded_at, by)
         if unknown := getattr(event, "unknown_evidence", UNSET):
@@ -207,20 +201,9 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
             case events.Routed():
                 return structs.replace(now, routed=event)
             case events.SignalJoined():
-                return structs.replace(
-                    now,
-                    signals_joined=self.signals_joined + 1,
-                    parts=_parts_after_signal(self.parts, event),
-                )
-            case PartJoined() | PartCleared():
-                return structs.replace(now, parts=parts_after(self.parts, event, recorded_at))
+                return structs.replace(now, signals_joined=self.signals_joined + 1)
             case events.Resolved(resolution=resolution):
-                return structs.replace(
-                    now,
-                    resolved_at=recorded_at,
-                    resolution=resolution,
-                    parts=_with_outcomes(self.parts, resolution),
-                )
+                return structs.replace(now, resolved_at=recorded_at, resolution=resolution)
             case events.Reopened(decision=decision):
                 return structs.replace(
                     now,
@@ -229,7 +212,6 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
                     resolution=None,
                     rule=decision.rule if decision else self.rule,
                     deadline=event.deadline or self.deadline,
-                    parts=_parts_after_reopening(self.parts, event, recorded_at),
                 )
             case events.CaseDataErased():
                 return _erase_case_data(now)
@@ -248,7 +230,7 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
                 return structs.replace(now, links={**self.links, other: link})
             case work.ErrorDeclared(about=about):
                 return structs.replace(now, errors=(*self.errors, about))
-            case work.AtRisk() | work.Breached() | work.Retermed():
+            case PartJoined() | PartCleared() | work.AtRisk() | work.Breached() | work.Retermed():
                 return now
             case _ if isinstance(event, OwnershipEvent):
                 return now
@@ -264,52 +246,7 @@ def _erase_case_data(case: ExceptionCase) -> ExceptionCase:
         resolution=erase_personal(case.resolution),
         ownership=erase_personal(case.ownership),
         adjustments=erase_personal(case.adjustments),
-        parts={key: _erase_part(part) for key, part in case.parts.items()},
     )
-
-
-def _erase_part(part: CasePart) -> CasePart:
-    return structs.replace(
-        part,
-        readings=tuple(
-            (fact, ERASED if read and fact in PERSONAL_FACTS else read)
-            for fact, read in part.readings
-        ),
-    )
-
-
-def _parts_after_signal(parts: CaseParts, event: events.SignalJoined) -> CaseParts:
-    """A clearing signal clears every part; one without shows that the whole order has the problem."""
-    if event.clearing is not None:
-        corrected = event.corrected is True
-        return {
-            key: part
-            if part.is_cleared and key != WHOLE_ORDER
-            else structs.replace(part, cleared_by=event.signal, corrected=corrected)
-            for key, part in parts.items()
-        }
-    whole = parts.get(WHOLE_ORDER)
-    if whole is None:
-        return parts
-    readings = event.decision.readings if event.decision is not None else whole.readings
-    return {**parts, WHOLE_ORDER: structs.replace(whole, cleared_by=None, readings=readings)}
-
-
-def _with_outcomes(parts: CaseParts, resolution: events.Resolution) -> CaseParts:
-    """The parts with their outcomes; a part that had one before a reopening keeps it."""
-    own = {one.part: one.reason for one in resolution.parts or ()}
-    return {
-        key: structs.replace(part, outcome=own.get(key, part.outcome or resolution.reason))
-        for key, part in parts.items()
-    }
-
-
-def _parts_after_reopening(parts: CaseParts, event: events.Reopened, at: datetime) -> CaseParts:
-    """A person reopens every part, a rule the one that has the problem again."""
-    if event.decision is None:
-        return with_every(parts, outcome=None, cleared_by=None)
-    found = found_part(event.decision, at, event.deadline, event.signals)
-    return {**parts, event.part or WHOLE_ORDER: found}
 
 
 def _start_case(
@@ -325,12 +262,9 @@ def _start_case(
         opened_at=recorded_at,
     )
     if isinstance(event, work.Opened):
-        part = CasePart(rule=MANUAL_RULE, since=recorded_at)
-        return structs.replace(case, parts=dict.fromkeys(event.parts or (WHOLE_ORDER,), part))
-    first = found_part(event.decision, event.detected_at, event.deadline, event.signals)
+        return case
     return structs.replace(
         case,
-        parts={event.part or WHOLE_ORDER: first},
         rule=event.decision.rule,
         deadline=event.deadline,
         detected_at=event.detected_at,

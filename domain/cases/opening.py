@@ -1,4 +1,4 @@
-"""The events that open a case, found by a rule or by a person, and route it to its queue."""
+"""The events that open a case and route it to its queue."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -8,18 +8,13 @@ from uuid import UUID
 from msgspec import UNSET, structs
 
 from domain.cases.events import CaseEvent, Detected, Enriched, Routed
-from domain.cases.exception_case import MANUAL_RULE
 from domain.cases.packet import READING, packet_digest, packet_of
-from domain.cases.steps import Steps, create_policy_steps
-from domain.cases.work_commands import OpenCase
-from domain.cases.work_events import Opened
 from domain.clock.calendars import BusinessCalendar
-from domain.errors import Fault, Invalid, OrderNotFound
 from domain.orders.order import Order
 from domain.orders.signals import Signal
 from domain.policy.decision import Decision
 from domain.policy.document import Kind, Severity
-from domain.policy.facts import ORDER_FACTS, CaseFacts
+from domain.policy.facts import ORDER_FACTS
 from domain.policy.rulebook import Routing, Rulebook
 from domain.struct_fields import fill
 
@@ -64,55 +59,6 @@ def open_by_rule(
             part=part or UNSET,
         ),
         enriched,
-    ]
-
-
-def open_manually(
-    request: OpenCase, order: Order | None, rulebook: Rulebook, now: datetime
-) -> OpeningEventsBuilder:
-    """Open a case for a problem that a person found.
-
-    Policy routes it, unless the request names the queue. Raises Invalid, OrderNotFound.
-    """
-    kinds, queues = rulebook.document.kinds, rulebook.document.queues
-    name, queue = request.kind, request.queue
-    faults = []
-    if name not in kinds:
-        faults.append(Fault("/kind", f"no kind {name}; known are: {', '.join(sorted(kinds))}"))
-    if queue is not None and queue not in queues:
-        known = ", ".join(sorted(queues))
-        faults.append(Fault("/queue", f"no queue {queue}; known are: {known}"))
-    if faults:
-        raise Invalid(faults, "the case")
-    if order is None and queue is None:
-        raise OrderNotFound(f"no order {request.order}: name a `queue` to open a case without one")
-    kind = kinds[name]
-    facts = CaseFacts(kind=name, bucket=kind.bucket, severity=kind.severity, rule=MANUAL_RULE)
-    routing = rulebook.route(facts, order.facts if order is not None else Order(id="").facts)
-    if queue is not None:
-        routing = structs.replace(
-            routing,
-            queue=queue,
-            owner_team=queues[queue].owner_team,
-            decision=Decision(policy=rulebook.version, rule=MANUAL_RULE, verdicts=()),
-        )
-    routed = create_routed(routing, name, kind, rulebook, order, now)
-    rest: tuple[CaseEvent, ...] = (
-        create_enriched(order),
-        routed,
-        *create_policy_steps(kind, Steps(), routed.owner_team, routed.terms, rulebook.version, now),
-    )
-    return lambda occurrence: [
-        Opened(
-            kind=name,
-            bucket=kind.bucket,
-            severity=kind.severity,
-            automation=kind.automation,
-            occurrence=occurrence,
-            note=request.note,
-            parts=request.parts or UNSET,
-        ),
-        *rest,
     ]
 
 

@@ -35,16 +35,16 @@ def packet_of(order: Order) -> tuple[PacketFact, ...]:
     facts = order.facts
     packet = []
     # Many facts are based on signals of the same types: collect each set once.
-    sources: dict[frozenset[str], tuple[tuple[str, ...], datetime] | None] = {}
+    found_by: dict[frozenset[str], tuple[tuple[str, ...], datetime] | None] = {}
     for path, fact in ORDER_FACTS.items():
         value = to_fact_value(fact.read(facts))
         if value is None:
             continue
-        feeds = fact.feeds
-        if feeds not in sources:
-            found = [(key, time) for kind, key, time in signals if kind in feeds]
-            sources[feeds] = (tuple(key for key, _ in found), found[-1][1]) if found else None
-        if (source := sources[feeds]) is not None:
+        types = fact.sources
+        if types not in found_by:
+            found = [(key, time) for kind, key, time in signals if kind in types]
+            found_by[types] = (tuple(key for key, _ in found), found[-1][1]) if found else None
+        if (source := found_by[types]) is not None:
             packet.append(PacketFact(path, value, *source))
     return tuple(packet)
 

@@ -3,7 +3,7 @@
 On the same facts and under the policy that it cites, a decision must come out as recorded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import zip_longest
@@ -18,17 +18,19 @@ from domain.adjustments.events import (
 )
 from domain.adjustments.proposal import approval_digest
 from domain.cases import events
-from domain.cases.exception_case import MANUAL_RULE, ExceptionCase
+from domain.cases.case_parts import MANUAL_RULE, WHOLE_ORDER
+from domain.cases.clearing import find_gone
+from domain.cases.exception_case import ExceptionCase
 from domain.cases.opening import create_routed
-from domain.cases.packet import READING, packet_digest, packet_of
+from domain.cases.part_events import PartCleared, PartJoined
 from domain.cases.work_events import Retermed
 from domain.orders.events import ExpectationMet, PassedIntake
 from domain.orders.order import Order
-from domain.personal_data import ERASED
 from domain.policy.approvals import CumulativeAmounts, ProposedAdjustment
 from domain.policy.decision import Decision, Verdict
+from domain.policy.expectations import Watch
 from domain.policy.facts import CaseFacts
-from domain.policy.rulebook import Rulebook
+from domain.policy.rulebook import Detector, Rulebook
 
 NOTHING = "nothing"
 ROUTED_FIELDS = (
@@ -53,11 +55,27 @@ class DecisionDifference(Struct, frozen=True):
 
 
 class DecisionBasis(Struct, frozen=True):
-    """The basis of a decision. `fresh` are the types of the new signals; None if all were examined."""
+    """The basis of a decision: the order, the policy and the time."""
 
     order: Order
     rulebook: Rulebook
+    at: datetime
     fresh: frozenset[str] | None = None
+    """The types of the new signals; None if all rules were examined."""
+    reread: frozenset[str] = frozenset()
+    """Facts that the rules of today read differently. If given, only the rule that was cited is asked."""
+
+    @property
+    def detectors(self) -> Sequence[Detector]:
+        if self.fresh is None or self.order.is_corrected or self.reread:
+            return self.rulebook.detectors
+        return self.rulebook.detectors_for(self.fresh)
+
+    def paused(self) -> Decision | None:
+        """The decision that no case resolves itself now, unless it rests on facts that are reread."""
+        found = self.rulebook.paused(self.order.facts)
+        is_reread = found is not None and any(one.fact in self.reread for one in found.verdicts)
+        return None if is_reread else found
 
 
 def compare_order_decision(
@@ -68,10 +86,11 @@ def compare_order_decision(
         case PassedIntake(decision=decision):
             yield from _compare_decisions("decision", decision, on.rulebook.passes(facts))
         case ExpectationMet(decision=decision, deadline=deadline):
-            again = _repeat_expectation(decision.rule, deadline, on)
-            yield from _compare_decisions("decision", decision, again)
+            part = event.part or WHOLE_ORDER
             watch = on.rulebook.watch(decision.rule)
-            if watch is not None and not watch.met_when_due(facts):
+            again = _repeat_expectation(watch, deadline, part, on)
+            yield from _compare_decisions("decision", decision, again)
+            if watch is not None and not watch.met_when_due(facts, part):
                 yield DecisionDifference("decision", "met", "missed")
 
 
@@ -83,28 +102,31 @@ def compare_case_decision(
     Raises TypeError for an event that policy does not decide.
     """
     match event:
-        case events.Detected(kind=kind, decision=decision, deadline=deadline):
-            yield from _compare_decisions(
-                "decision", decision, _repeat_detection(kind, decision.rule, deadline, on)
-            )
-        case events.Reopened(decision=Decision() as decision, deadline=deadline):
-            yield from _compare_decisions(
-                "decision", decision, _repeat_detection(case.kind, decision.rule, deadline, on)
-            )
+        case events.Detected() | PartJoined() | events.Reopened(decision=Decision()):
+            assert event.decision is not None
+            kind = event.kind if isinstance(event, events.Detected) else case.kind
+            again = _repeat_detection(kind, event, on)
+            yield from _compare_decisions("decision", event.decision, again)
         case events.Routed():
             yield from _compare_routing(event, case, on)
+        case PartCleared(part=part, clearing=clearing):
+            again = None
+            if part in case.parts:
+                again = find_gone(case, part, on.order.facts, on.rulebook, on.at)
+            yield from _compare_decisions("clearing", clearing, again)
         case events.SignalJoined(clearing=clearing, decision=decision, paused=paused):
             if decision is not None:
-                yield from _compare_decisions(
-                    "decision", decision, _repeat_detection(case.kind, decision.rule, None, on)
-                )
+                again = _repeat_joining(case.kind, decision.rule, on)
+                yield from _compare_decisions("decision", decision, again)
             if clearing is not None:
-                yield from _compare_decisions("clearing", clearing, _repeat_clearing(case, on))
+                again = _repeat_clearing(case, clearing, on)
+                yield from _compare_decisions("clearing", clearing, again)
             if paused is not UNSET and paused is not None:
                 yield from _compare_decisions("paused", paused, on.rulebook.paused(on.order.facts))
         case events.Resolved(clearing=Decision() as clearing):
-            yield from _compare_decisions("clearing", clearing, _repeat_clearing(case, on))
-            if (why := on.rulebook.paused(on.order.facts)) is not None:
+            again = _repeat_clearing(case, clearing, on)
+            yield from _compare_decisions("clearing", clearing, again)
+            if (why := on.paused()) is not None:
                 yield DecisionDifference("resolved", "automatically", f"paused by {why.rule}")
         case AdjustmentProposed():
             requirement, _ = _repeat_requirement(event, event.requirement, on)
@@ -124,29 +146,6 @@ def compare_case_decision(
                 yield DecisionDifference("service", service, found[0] if found else NOTHING)
         case _:
             raise TypeError(f"{type(event).__name__} is not a decision of policy")
-
-
-def compare_packet(event: events.Enriched, order: Order) -> Iterator[DecisionDifference]:
-    """Compute the packet again, without any policy. Facts that were erased since are skipped.
-
-    Of a packet of an earlier reading, the values of its facts are compared: the present reading knows
-    more facts, and reads some from more signals.
-    """
-    erased = {fact.fact for fact in event.packet if fact.value == ERASED}
-    before = {fact.fact: fact for fact in event.packet}
-    again = {fact.fact: fact for fact in packet_of(order)}
-    is_earlier = event.reading != READING
-    for name in [*before, *(name for name in again if name not in before and not is_earlier)]:
-        recorded, came_out = before.get(name), again.get(name)
-        if name in erased or recorded == came_out:
-            continue
-        if is_earlier and recorded and came_out and recorded.value == came_out.value:
-            continue
-        yield DecisionDifference(
-            f"packet, {name}", str(recorded or NOTHING), str(came_out or NOTHING)
-        )
-    if not erased and packet_digest(event.packet) != event.digest:
-        yield DecisionDifference("packet, digest", event.digest, packet_digest(event.packet))
 
 
 def cited_policy(event: object) -> str | None:
@@ -175,37 +174,70 @@ def cited_rule(event: object) -> str:
             return found.rule if found is not None else ""
 
 
-def _cited_decision(event: object) -> Decision | None:
+def cited_facts(event: object) -> frozenset[str]:
+    """The facts that the tests of the event read."""
+    return frozenset(one.fact for decision in decisions_of(event) for one in decision.verdicts)
+
+
+def decisions_of(event: object) -> list[Decision]:
+    """The decisions of policy that the event records."""
     fields = (getattr(event, name, None) for name in ("clearing", "decision", "paused"))
-    return next((found for found in fields if isinstance(found, Decision)), None)
+    return [found for found in fields if isinstance(found, Decision)]
+
+
+def _cited_decision(event: object) -> Decision | None:
+    return next(iter(decisions_of(event)), None)
 
 
 def _repeat_detection(
-    kind: str, rule: str, deadline: datetime | None, on: DecisionBasis
+    kind: str, event: events.Detected | events.Reopened | PartJoined, on: DecisionBasis
 ) -> Decision | None:
-    """Find the problem again: by the missed expectation, or by the first rule for the new signals that
-    holds. None if nothing finds it."""
-    facts = on.order.facts
-    if deadline is not None:
-        watch = on.rulebook.watch(rule)
-        found = watch.open_deadline(facts) if watch is not None else None
-        if watch is None or found is None or watch.kind != kind or watch.met_when_due(facts):
-            return None
-        return watch.decide(facts, found)
-    detectors = on.rulebook.detectors if on.fresh is None else on.rulebook.detectors_for(on.fresh)
-    return next((d.decide(facts) for d in detectors if d.kind == kind and d.holds(facts)), None)
-
-
-def _repeat_expectation(rule: str, deadline: datetime, on: DecisionBasis) -> Decision | None:
-    watch = on.rulebook.watch(rule)
-    found = watch.open_deadline(on.order.facts) if watch is not None else None
-    if watch is None or found is None or found.at != deadline:
+    """Find the problem of the event's part again: by the missed expectation, or by the first rule for the
+    new signals that holds. None if nothing finds it."""
+    facts, part, decision = on.order.facts, event.part or WHOLE_ORDER, event.decision
+    assert decision is not None
+    if event.deadline is None:
+        fitting = (one for one in on.detectors if _may_find(one, kind, decision.rule, on))
+        return next((one.decide(facts, part) for one in fitting if part in one.found(facts)), None)
+    watch = on.rulebook.watch(decision.rule)
+    if watch is None or watch.kind != kind or watch.met_when_due(facts, part):
         return None
-    return watch.decide(on.order.facts, found)
+    return _repeat_expectation(watch, event.deadline, part, on)
 
 
-def _repeat_clearing(case: ExceptionCase, on: DecisionBasis) -> Decision | None:
-    return on.rulebook.cleared(case.kind, case.rule, on.order.facts)
+def _repeat_joining(kind: str, rule: str, on: DecisionBasis) -> Decision | None:
+    """Find the problem of an open case again: the first rule that holds, for its first part."""
+    facts = on.order.facts
+    for detector in on.detectors:
+        if _may_find(detector, kind, rule, on) and (found := detector.found(facts)):
+            return detector.decide(facts, found[0])
+    return None
+
+
+def _may_find(detector: Detector, kind: str, rule: str, on: DecisionBasis) -> bool:
+    return detector.kind == kind and (not on.reread or detector.rule == rule)
+
+
+def _repeat_expectation(
+    watch: Watch | None, deadline: datetime, part: str, on: DecisionBasis
+) -> Decision | None:
+    """The decision about a deadline that has come; None if there is none, or the facts have settled it."""
+    facts = on.order.facts
+    found = watch.deadline_of(facts, part) if watch is not None else None
+    if watch is None or found is None or found.at != deadline or watch.settled(facts, found, part):
+        return None
+    return watch.decide(facts, found, part)
+
+
+def _repeat_clearing(case: ExceptionCase, recorded: Decision, on: DecisionBasis) -> Decision | None:
+    """The decision that the problem is gone, about the part that it was recorded for; None if the problem of
+    some part is not gone."""
+    gone = {part: find_gone(case, part, on.order.facts, on.rulebook, on.at) for part in case.parts}
+    if any(one is None and not case.parts[part].is_cleared for part, one in gone.items()):
+        return None
+    found = [one for one in gone.values() if one is not None]
+    found.sort(key=lambda one: (one != recorded, one.rule != recorded.rule))
+    return next(iter(found), None)
 
 
 def _compare_routing(

@@ -42,22 +42,31 @@ def find_clearing_evidence(
     candidates: Sequence[Signal],
     earlier: Sequence[Signal],
     before: Order,
+    after: Order,
     rulebook: Rulebook,
     now: datetime,
 ) -> Signal:
-    """The first signal after which the problem of the part was gone.
+    """The signal since which the problem of the part is gone.
 
     It is one of the new `candidates`, or one of the `earlier` signals if those had cleared the problem.
     """
+
+    def is_gone(order: Order) -> bool:
+        if clears:
+            return rulebook.cleared(case.kind, case.parts[part].rule, order.facts, part) is not None
+        return find_gone(case, part, order.facts, rulebook, now) is not None
+
+    # What clears a problem may come before it; that no rule finds it any more says nothing before it.
+    clears = rulebook.cleared(case.kind, case.parts[part].rule, after.facts, part) is not None
     order = before
-    if find_gone(case, part, order.facts, rulebook, now) is not None:
+    if is_gone(order):
         candidates = earlier or candidates
         order = Order(id=order.id)
-    for signal in candidates[:-1]:
+    evidence = None
+    for signal in candidates:
         order = order.after(SignalRecorded(signal=signal))
-        if find_gone(case, part, order.facts, rulebook, now) is not None:
-            return signal
-    return candidates[-1]
+        evidence = (evidence or signal) if is_gone(order) else None
+    return evidence or candidates[-1]
 
 
 def resolve_cleared_case(

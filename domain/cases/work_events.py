@@ -31,6 +31,9 @@ class Opened(Struct, frozen=True, kw_only=True, gc=False, tag="case.opened"):
     note: RequiredNote
     parts: tuple[str, ...] | UnsetType = UNSET
     """The parts of the order that it is about, by their keys; left out for the whole order."""
+    clear_at_opening: tuple[str, ...] | UnsetType = UNSET
+    """Those of them (`""` for the whole order) for which the kind's `cleared_when` held already: that it
+    holds clears nothing. Left out if there are none, and in older logs."""
 
 
 class Claimed(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="case.claimed"):

@@ -48,12 +48,16 @@ class ExpectationMet(Struct, frozen=True, kw_only=True, gc=False, tag="order.exp
     deadline: datetime
     decision: Decision
     part: str | UnsetType = UNSET
+    reading: int | UnsetType = UNSET
+    """The version of the rules by which facts are read from signals; left out for the first one."""
 
 
 class PassedIntake(Struct, frozen=True, kw_only=True, gc=False, tag="order.passed_intake"):
     """The order passed intake without a problem: standard flow, which needs no person."""
 
     decision: Decision
+    reading: int | UnsetType = UNSET
+    """The version of the rules by which facts are read from signals; left out for the first one."""
 
 
 class StagesNamed(Struct, frozen=True, kw_only=True, gc=False, tag="order.stages_named"):

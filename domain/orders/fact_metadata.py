@@ -27,24 +27,23 @@ def once_known(*feeds: type[Struct]) -> Meta:
 
 
 def derived_from(
-    *feeds: type[Struct], also: tuple[type[Struct], ...] = (), currency: str = ""
+    *feeds: type[Struct], currency: str = "", through: tuple[type[Struct], ...] = ()
 ) -> Meta:
     """Metadata of a fact that may move either way.
 
-    `feeds` are the signals that it is about: they join a case about it, and are its sources. Signals of
-    `also` may change it in passing, as a delivery changes what a later cancellation leaves.
-    `currency` is the path of the fact that has the currency of an amount.
+    `currency` is the path of the fact that has the currency of an amount. The signals `through` which it
+    also moves are about something else: they are no sources of it.
     """
-    return _meta("", feeds, currency, also)
+    return _meta("", (*feeds, *through), currency, frozenset(through) - frozenset(feeds))
 
 
 def _meta(
     moves: str,
     feeds: tuple[type[Struct], ...],
     currency: str = "",
-    also: tuple[type[Struct], ...] = (),
+    through: frozenset[type[Struct]] = frozenset(),
 ) -> Meta:
-    return Meta(extra={"moves": moves, "feeds": feeds, "also": also, "currency": currency})
+    return Meta(extra={"moves": moves, "feeds": feeds, "currency": currency, "through": through})
 
 
 def first_event_time(signals: SignalsByType, kind: type[Any]) -> datetime | None:

@@ -170,8 +170,7 @@ def _find_group_feeds() -> Mapping[str, frozenset[type]]:
             signal
             for hint in get_type_hints(kind, include_extras=True).values()
             for meta in (get_args(hint)[1:] if get_origin(hint) is Annotated else ())
-            for part in ("feeds", "also")
-            for signal in (meta.extra or {}).get(part, ())
+            for signal in (meta.extra or {}).get("feeds", ())
         )
         for name, kind in get_type_hints(OrderFacts).items()
         if kind is not OrderParts

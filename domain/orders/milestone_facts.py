@@ -11,7 +11,6 @@ from domain.orders.fact_metadata import (
     SignalsByType,
     derived_from,
     first_event_time,
-    lasting,
     once_known,
 )
 from domain.orders.goods import Goods
@@ -63,7 +62,9 @@ class Milestones(Struct, frozen=True, gc=False):
     return_refused_at: Annotated[datetime | None, once_known(return_signals.ReturnRefused)]
     return_label_at: Annotated[datetime | None, once_known(return_signals.ReturnLabelCreated)]
     refund_requested_at: Annotated[datetime | None, once_known(RefundRequested)]
-    out_of_order: Annotated[bool, lasting(OrderPlaced, PaymentAuthorized, HandedOver, Delivered)]
+    out_of_order: Annotated[
+        bool, derived_from(OrderPlaced, PaymentAuthorized, HandedOver, Delivered)
+    ]
     """A purchase, approval, hand-over or delivery has a later time than a step that follows it."""
 
 

@@ -28,6 +28,7 @@ from domain.orders.payment_signals import (
     RefundRequested,
 )
 from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPlaced, PriceFlagged
+from domain.orders.refund_statements import REFUND_SIGNALS
 from domain.orders.return_signals import ReturnReceived
 from domain.orders.signal_body import given
 from domain.orders.stock_signals import StockUnavailable
@@ -36,15 +37,18 @@ CAPTURE_NOTICE: Final = timedelta(hours=24)
 """A capture is due this long before its authorization expires."""
 CASH_ON_DELIVERY: Final = "cash_on_delivery"
 ORDER_SIGNALS: Final = (OrderPlaced, OrderEdited)
-MONEY_SIGNALS: Final = (*CONTENT_FEEDS, StockUnavailable, ReturnReceived, *MONEY_FEEDS)
+MONEY_SIGNALS: Final = (*GOODS_FEEDS, *MONEY_FEEDS)
 _PAID: Final = (*ORDER_SIGNALS, *PAYMENT_SIGNALS)
 _CURRENCY: Final = "charge.currency"
 _order = derived_from(*ORDER_SIGNALS)
-_charge = derived_from(*CONTENT_FEEDS, *PAYMENT_SIGNALS, also=GOODS_FEEDS, currency=_CURRENCY)
+_charge = derived_from(*CONTENT_FEEDS, currency=_CURRENCY, through=(*GOODS_FEEDS, *PAYMENT_SIGNALS))
 _paid = derived_from(*_PAID)
-_paid_amount = derived_from(*_PAID, currency=_CURRENCY)
-_amount = derived_from(*MONEY_SIGNALS, also=GOODS_FEEDS, currency=_CURRENCY)
-_cancelled = derived_from(*CONTENT_FEEDS, *PAYMENT_SIGNALS, also=GOODS_FEEDS)
+_paid_amount = derived_from(*_PAID, currency=_CURRENCY, through=(RefundIssued,))
+_refund = derived_from(*ORDER_SIGNALS, *REFUND_SIGNALS, currency=_CURRENCY, through=MONEY_SIGNALS)
+_dispute = derived_from(*DISPUTE_SIGNALS, currency=_CURRENCY, through=MONEY_SIGNALS)
+_left = derived_from(*MONEY_FEEDS, currency=_CURRENCY, through=MONEY_SIGNALS)
+_balance = derived_from(*CONTENT_FEEDS, *MONEY_FEEDS, currency=_CURRENCY, through=MONEY_SIGNALS)
+_cancelled = derived_from(*CONTENT_FEEDS, *PAYMENT_SIGNALS, through=GOODS_FEEDS)
 
 
 class ChargeFacts(Struct, frozen=True, gc=False):
@@ -53,7 +57,7 @@ class ChargeFacts(Struct, frozen=True, gc=False):
 
     Of an order that was cancelled as a whole, what it cost before.
     """
-    currency: Annotated[str | None, _paid]
+    currency: Annotated[str | None, derived_from(*_PAID, through=(RefundIssued,))]
     below_usual_percent: Annotated[Decimal | None, growing(PriceFlagged)]
     """The most that a price was reported below the usual one."""
     unexplained: Annotated[Decimal | None, derived_from(*ORDER_SIGNALS, currency=_CURRENCY)] = None
@@ -73,13 +77,13 @@ class PaymentFacts(Struct, frozen=True, gc=False):
     """The checkout reported that no payment was chosen, and the order is not free."""
     complete: Annotated[bool, _paid]
     """All lines are known, and each tender has a payment of which nothing more is to be captured."""
-    overpaid: Annotated[Decimal | None, _amount]
+    overpaid: Annotated[Decimal | None, _balance]
     """The amount captured above all that was ever charged, and not given back; once complete."""
-    underpaid: Annotated[Decimal | None, _amount]
+    underpaid: Annotated[Decimal | None, _balance]
     """The amount charged above the payments and what may still be captured, once complete."""
     currency_conflict: Annotated[bool, _paid]
     """Charge and payments are in several currencies, and no payment says what it settles."""
-    difference: Annotated[Decimal | None, _amount]
+    difference: Annotated[Decimal | None, _balance]
     """What is overpaid or underpaid now, without what may still be captured; None while the charge is not known."""
     capture_failed: Annotated[bool, derived_from(PaymentFailed)]
     failed_at: Annotated[datetime | None, derived_from(*PAYMENT_SIGNALS)]
@@ -88,9 +92,9 @@ class PaymentFacts(Struct, frozen=True, gc=False):
     """Nothing was authorized or captured since a payment last failed."""
     capture_due_at: Annotated[datetime | None, _paid]
     """A day before the first uncaptured authorization expires."""
-    disputed: Annotated[Decimal, _amount] = ZERO
+    disputed: Annotated[Decimal, _dispute] = ZERO
     """The amount of disputes that are open or lost."""
-    left: Annotated[Decimal, _amount] = ZERO
+    left: Annotated[Decimal, _left] = ZERO
     """Captured, and neither refunded nor to be refunded nor disputed."""
     invoice_due_at: Annotated[datetime | None, _order] = None
     """When an order on invoice is to be paid."""
@@ -107,17 +111,27 @@ class PaymentFacts(Struct, frozen=True, gc=False):
 
 
 class RefundFacts(Struct, frozen=True, gc=False):
-    issued: Annotated[Decimal, _amount]
+    issued: Annotated[Decimal, _refund]
     """The sum of the refunds that were issued and did not fail."""
-    outstanding: Annotated[Decimal, _amount]
+    outstanding: Annotated[Decimal, _left]
     """The amount captured, and neither refunded nor disputed."""
     answered_at: Annotated[datetime | None, derived_from(RefundRequested, RefundIssued)]
     """When the first refund after a request was issued."""
-    due: Annotated[Decimal, _amount] = ZERO
+    due: Annotated[
+        Decimal,
+        derived_from(
+            *CONTENT_FEEDS,
+            *MONEY_FEEDS,
+            StockUnavailable,
+            ReturnReceived,
+            currency=_CURRENCY,
+            through=GOODS_FEEDS,
+        ),
+    ] = ZERO
     """Captured for what was cancelled, edited out, unavailable or returned, and not given back."""
-    requested_open: Annotated[Decimal, _amount] = ZERO
+    requested_open: Annotated[Decimal, _refund] = ZERO
     """The amount of refunds that were requested and not issued."""
-    due_since: Annotated[datetime | None, derived_from(*MONEY_SIGNALS, also=GOODS_FEEDS)] = None
+    due_since: Annotated[datetime | None, derived_from(*MONEY_SIGNALS)] = None
     """When the last thing happened that made it due: an edit, a cancellation, missing stock, a return,
     a parcel that came back, a failed refund, the end of a dispute or the capture itself. Unknown while
     nothing is due."""

@@ -24,7 +24,7 @@ from domain.orders.money_structs import (
     RefundMoney,
     RefundState,
 )
-from domain.orders.payment_signals import PaymentCaptured
+from domain.orders.payment_signals import PaymentCaptured, RefundIssued
 from domain.orders.payments import payments_of
 from domain.orders.refund_shares import Given, Shares
 from domain.orders.refund_statements import REFUND_SIGNALS
@@ -124,11 +124,11 @@ def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
 
 
 def _currency(signals: SignalsByType, content: OrderContent) -> str | None:
-    """The currency of the order, else of its first capture: sums never mix currencies."""
+    """The currency of the order, else of its first capture or refund: sums never mix currencies."""
     if content.currency is not None:
         return content.currency
-    captured = signals.get(PaymentCaptured, ())
-    return captured[0].amount.currency if captured else None
+    stated = [*signals.get(PaymentCaptured, ()), *signals.get(RefundIssued, ())]
+    return next((one.amount.currency for one in stated if one.amount is not None), None)
 
 
 def _assume_rate(payments: Sequence[PaymentMoney], charge: OrderCharge) -> list[PaymentMoney]:

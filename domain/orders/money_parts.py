@@ -33,7 +33,7 @@ _payment = derived_from(*_ORDER, *PAYMENT_SIGNALS)
 _payment_amount = derived_from(*_ORDER, *PAYMENT_SIGNALS, currency=_CURRENCY)
 _refund = derived_from(*_REFUNDS)
 _refund_amount = derived_from(*_REFUNDS, currency=_CURRENCY)
-_void = derived_from(*_ORDER, *PAYMENT_SIGNALS, also=GOODS_FEEDS)
+_void = derived_from(*GOODS_FEEDS, *PAYMENT_SIGNALS)
 _all = derived_from(*_ALL)
 _all_amount = derived_from(*_ALL, currency=_CURRENCY)
 

@@ -60,6 +60,10 @@ class OrderParts(Struct, frozen=True):
         found: Sequence[Any] = getattr(self, part_field(kind))
         return found
 
+    def keys(self) -> list[str]:
+        """The key of every part."""
+        return [part_key(kind, part.id) for kind in PartKind for part in self.of(kind)]
+
 
 def part_field(kind: PartKind) -> str:
     """The field of `OrderParts` that has the parts of this kind."""

@@ -26,7 +26,7 @@ from domain.orders.stock_signals import (
 
 class StockFacts(Struct, frozen=True, gc=False):
     all_unavailable_at: Annotated[
-        datetime | None, derived_from(StockUnavailable, StockAllocated, also=GOODS_FEEDS)
+        datetime | None, derived_from(StockUnavailable, StockAllocated, through=GOODS_FEEDS)
     ] = None
     """When the last pieces became unavailable, if every piece of the order is: nothing is left to send."""
     allocation_failed: Annotated[bool, lasting(AllocationFailed)] = False

@@ -21,7 +21,7 @@ from domain.policy.facts import (
     feeds_of,
     known_facts,
     part_fact_name,
-    triggers_of,
+    sources_of,
 )
 
 TIME_RESOLUTION = timedelta.resolution
@@ -69,7 +69,7 @@ class Watch:
         names |= {part_fact_name(self.each, "part.id")} if self.each else frozenset()
         self.facts: frozenset[str] = names
         self.feeds = feeds_of(names)
-        self.triggers = triggers_of(names)
+        self.sources = sources_of(names)
 
     def deadline(self, facts: OrderFacts) -> Deadline | None:
         """The deadline for this order; None while it is not known or the expectation does not apply."""

@@ -18,12 +18,12 @@ class Fact(Struct, frozen=True):
     type: type[Any]
     moves: str
     feeds: frozenset[str]
-    """The types of the signals that it is about."""
+    """The types of the signals that can change it."""
+    sources: frozenset[str]
+    """Those of them that are about it."""
     read: Callable[[Any], Any]
     reads: frozenset[str]
     """The names of the facts that it reads: its path, or for a fact of a part `parcel[].lost`."""
-    triggers: frozenset[str] = frozenset()
-    """The types of the signals that may change it."""
     currency: Callable[[Any], str | None] | None = None
     """Reads the currency of an amount."""
     currency_reads: frozenset[str] = frozenset()
@@ -72,21 +72,21 @@ def _facts_of_group(group: str, struct: type[Struct]) -> Iterator[tuple[Fact, st
             extra = (metas[0].extra or {}) if metas else {}
             hint = get_args(hint)[0]
         path = f"{group}.{field}"
+        feeds = extra.get("feeds", ())
         fact = Fact(
             path=path,
             type=_without_none(hint),
             moves=extra.get("moves", ""),
-            feeds=_tags_of(extra, "feeds"),
-            triggers=_tags_of(extra, "feeds", "also"),
+            feeds=_tags_of(feeds),
+            sources=_tags_of(feeds) - _tags_of(extra.get("through", ())),
             read=operator.attrgetter(path),
             reads=frozenset((path,)),
         )
         yield fact, extra.get("currency", "")
 
 
-def _tags_of(extra: Mapping[str, Any], *parts: str) -> frozenset[str]:
-    kinds = (kind for part in parts for kind in extra.get(part, ()))
-    return frozenset(str(kind.__struct_config__.tag) for kind in kinds)
+def _tags_of(signals: Iterable[type[Struct]]) -> frozenset[str]:
+    return frozenset(str(signal.__struct_config__.tag) for signal in signals)
 
 
 def _with_currencies(pairs: Iterable[tuple[Fact, str]]) -> dict[str, Fact]:
@@ -126,12 +126,10 @@ def _facts_of_part(kind: PartKind) -> dict[str, Fact]:
         for fact, currency in _facts_of_group("part", PART_TYPES[kind])
     ]
     feeds: frozenset[str] = frozenset().union(*(fact.feeds for fact, _ in own))
-    triggers: frozenset[str] = frozenset().union(*(fact.triggers for fact, _ in own))
+    sources: frozenset[str] = frozenset().union(*(fact.sources for fact, _ in own))
     return _with_currencies(
         (
-            structs.replace(fact, feeds=feeds, triggers=triggers)
-            if fact.path == "part.id"
-            else fact,
+            structs.replace(fact, feeds=feeds, sources=sources) if fact.path == "part.id" else fact,
             currency,
         )
         for fact, currency in own
@@ -152,30 +150,22 @@ PART_FACTS: Final[Mapping[PartKind, Mapping[str, Fact]]] = {
     kind: {**_ORDER_FACTS_OF_PART, **own} for kind, own in OWN_FACTS.items()
 }
 """The facts that a condition on one part may read: those of the order, and `part.field`."""
-_FEEDS: Final[Mapping[str, frozenset[str]]] = {
-    name: fact.feeds
+_NAMED: Final[Mapping[str, Fact]] = {
+    name: fact
     for facts in (ORDER_FACTS, *OWN_FACTS.values())
     for fact in facts.values()
     for name in fact.reads
 }
-
-
-_TRIGGERS: Final[Mapping[str, frozenset[str]]] = {
-    name: fact.triggers
-    for facts in (ORDER_FACTS, *OWN_FACTS.values())
-    for fact in facts.values()
-    for name in fact.reads
-}
-
-
-def triggers_of(names: Iterable[str]) -> frozenset[str]:
-    """The types of the signals that may change these facts."""
-    return frozenset().union(*(_TRIGGERS[name] for name in names))
 
 
 def feeds_of(names: Iterable[str]) -> frozenset[str]:
     """The types of the signals that feed these facts of an order and of its parts."""
-    return frozenset().union(*(_FEEDS[name] for name in names))
+    return frozenset().union(*(_NAMED[name].feeds for name in names))
+
+
+def sources_of(names: Iterable[str]) -> frozenset[str]:
+    """The types of the signals that are about these facts."""
+    return frozenset().union(*(_NAMED[name].sources for name in names))
 
 
 def known_facts(each: PartKind | None) -> Mapping[str, Fact]:
@@ -212,3 +202,15 @@ def context_to_decide(rule: str, each: PartKind | None, facts: OrderFacts, part:
             f"rule {rule} looks at {looks_at}, and {part or 'the order'!r} is not one"
         )
     return context
+
+
+def read_facts(names: Iterable[str], facts: OrderFacts) -> tuple[Any, ...]:
+    """The values of these facts of an order; of a part's fact those of every part."""
+    return tuple(_read_fact(name, facts) for name in sorted(names))
+
+
+def _read_fact(name: str, facts: OrderFacts) -> Any:
+    if name in ORDER_FACTS:
+        return ORDER_FACTS[name].read(facts)
+    kind, _, field = name.partition("[].")
+    return tuple(getattr(part, field) for part in facts.parts.of(PartKind(kind)))

@@ -58,7 +58,15 @@ def quantify(
     }
     of_type, read = kinds[form]
     reads |= {part_fact_name(kind, "part.id")}
-    return Fact(path=path, type=of_type, moves="", feeds=frozenset(), read=read, reads=reads)
+    return Fact(
+        path=path,
+        type=of_type,
+        moves="",
+        feeds=frozenset(),
+        sources=frozenset(),
+        read=read,
+        reads=reads,
+    )
 
 
 def find_summand(path: str, pointer: str, faults: list[Fault]) -> tuple[PartKind, Fact] | None:
@@ -114,6 +122,7 @@ def sum_up(
         type=summand.type,
         moves="",
         feeds=frozenset(),
+        sources=frozenset(),
         read=lambda context: total(context)[0],
         reads=reads | summand.reads | summand.currency_reads | {part_fact_name(of, "part.id")},
         currency=None if currency is None else lambda context: total(context)[1],

@@ -30,7 +30,7 @@ from domain.policy.facts import (
     contexts_of,
     feeds_of,
     part_fact_name,
-    triggers_of,
+    sources_of,
 )
 from domain.policy.service_levels import compile_terms
 from domain.policy.stages import compile_stages
@@ -59,7 +59,7 @@ class Detector:
         if self.each is not None:
             self.facts |= {part_fact_name(self.each, "part.id")}
         self.feeds = feeds_of(self.facts)
-        self.triggers = triggers_of(self.facts)
+        self.sources = sources_of(self.facts)
         self._test = condition.holds
         self.holds = condition.holds if self.each is None else self._holds_for_a_part
         """Whether the rule holds for the order, or for at least one part."""
@@ -150,15 +150,25 @@ class Rulebook:
 
     @cached_property
     def signal_types_by_kind(self) -> dict[str, frozenset[str]]:
-        """Kind -> the signal types that its rules read."""
-        fed: dict[str, frozenset[str]] = {}
+        """Kind -> the types of the signals that can change what its rules read."""
+        return {kind: feeds_of(facts) for kind, facts in self._facts_by_kind.items()}
+
+    @cached_property
+    def source_types_by_kind(self) -> dict[str, frozenset[str]]:
+        """Kind -> the types of the signals that are about what its rules read."""
+        return {kind: sources_of(facts) for kind, facts in self._facts_by_kind.items()}
+
+    @cached_property
+    def _facts_by_kind(self) -> dict[str, frozenset[str]]:
+        """Kind -> the facts that its rules read."""
+        found: dict[str, frozenset[str]] = {}
         rules: tuple[Detector | Watch, ...] = (*self.detectors, *self.watches)
         for rule in rules:
-            fed[rule.kind] = fed.get(rule.kind, frozenset()) | rule.feeds
+            found[rule.kind] = found.get(rule.kind, frozenset()) | rule.facts
         for name, conditions in self._clearing.items():
             for condition in conditions.values():
-                fed[name] = fed.get(name, frozenset()) | feeds_of(condition.facts)
-        return fed
+                found[name] = found.get(name, frozenset()) | condition.facts
+        return found
 
     def facts_read_by(self, kind: str) -> frozenset[str]:
         """The names of the facts that the rules of this kind and the approval matrix read."""
@@ -172,7 +182,7 @@ class Rulebook:
         """The detectors that read one of these signal types, in the order of the document."""
         found = self._fed_detectors.get(types)
         if found is None:
-            found = tuple(detector for detector in self.detectors if types & detector.triggers)
+            found = tuple(detector for detector in self.detectors if types & detector.feeds)
             self._fed_detectors[types] = found
         return found
 
@@ -180,7 +190,7 @@ class Rulebook:
         """The indexes of the watches that read one of these signal types."""
         found = self._fed_watches.get(types)
         if found is None:
-            found = tuple(n for n, watch in enumerate(self.watches) if types & watch.triggers)
+            found = tuple(n for n, watch in enumerate(self.watches) if types & watch.feeds)
             self._fed_watches[types] = found
         return found
 

@@ -17,7 +17,7 @@ from tests.domain.exception_signals import (
     return_refused,
     scan,
 )
-from tests.domain.signals import delivered, handed_over, refunded, returned
+from tests.domain.signals import delivered, handed_over, refunded, returned, taken_back
 
 
 def tracked(hours: float = 20, **more: Any) -> Signal:
@@ -89,7 +89,11 @@ PARCEL_STORIES = {
         "carrier_exception", [scan(30, "error")], [scan(30, "unknown")], delivered(60)
     ),
     "back to the sender": Story(
-        "carrier_exception", [scan(30, "return_to_sender")], [scan(30, "failure")], delivered(60)
+        "carrier_exception",
+        [scan(30, "return_to_sender")],
+        [scan(30, "failure")],
+        # Delivered after this, it would be back with us.
+        taken_back(31, "scan-30"),
     ),
     "nobody answered a return": Story(
         "return_not_authorized",

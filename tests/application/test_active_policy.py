@@ -136,8 +136,12 @@ def test_a_case_of_a_removed_kind_does_not_block_signals() -> None:
     service.rulebook = without_kinds("refund_due")
     service.take(unavailable(5), captured(6, id="more"), scanned(7), at=after(8))
     service.tick(after(1000))
-    assert kinds(service.found()) == ["refund_due", "stock_unavailable"]
+    # A scan on its way shows that the parcel was handed over.
+    assert kinds(service.found()) == [
+        *("cancelled_after_handover", "refund_due", "stock_unavailable")
+    ]
     assert service.only_case("refund_due").state == "open"
+    assert service.only_case("refund_due").signals_joined == 0
 
 
 def test_a_new_expectation_applies_from_the_next_signal_on() -> None:

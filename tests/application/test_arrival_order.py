@@ -79,10 +79,11 @@ def test_the_log_folds_to_the_state_of_the_decision(signals) -> None:
     service.tick(after(1000))
     order = service.order()
     kept = service.orders.cached([order_stream(ORDER)])[order_stream(ORDER)]
-    assert (kept.signals, kept.cases, kept.concluded) == (
+    assert (kept.signals, kept.cases, kept.missed, kept.met) == (
         order.signals,
         order.cases,
-        order.concluded,
+        order.missed,
+        order.met,
     )
     assert kept.facts == order.facts
     assert service.cases.cached([c.id for c in service.found()]) == {

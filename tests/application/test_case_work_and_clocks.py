@@ -15,6 +15,7 @@ from domain.cases.errors import (
     EvidenceMissing,
     NoNextOwner,
     NoSuchVersion,
+    ProblemHasCase,
     QueueNotFound,
 )
 from domain.cases.events import Resolution
@@ -194,12 +195,16 @@ def test_a_resolution_needs_the_evidence_that_policy_requires() -> None:
     assert case.is_resolved
 
 
-def test_a_person_can_open_two_cases_of_one_kind() -> None:
+def test_a_person_opens_one_case_of_a_kind_after_another() -> None:
     service, _ = open_case()
     ask = OpenCase(order="o-1", kind="refund_due", note="The customer called.")
     first = service.desk.open(ask, caller("ana", after(5))).case
+    with pytest.raises(ProblemHasCase, match=str(first.id)) as refused:
+        service.desk.open(ask, caller("bo", after(6)))
+    assert refused.value.facts == {"case": str(first.id), "state": "open"}
+    service.resolve(first, after(6))
     second = service.desk.open(ask, caller("bo", after(6))).case
-    assert first.id != second.id
+    assert (first.id, first.occurrence) != (second.id, second.occurrence)
     assert (first.queue, first.state, first.rule) == ("refund_validation", CaseState.OPEN, "")
     assert service.trail(first.id) == ["case.opened", "case.enriched", "case.routed"]
     with pytest.raises(Invalid):

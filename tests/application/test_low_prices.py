@@ -220,8 +220,12 @@ def test_concurrent_orders_record_a_new_price_once() -> None:
     assert recorded(service) == [("100.00", 2 / 24)]
 
 
-def test_a_price_of_zero_is_a_price() -> None:
+def test_a_price_of_zero_is_compared_with_no_history_and_is_none() -> None:
     service = service_with_look_ups(PRICES)
     take_signals(service, *sold("100.00", 0), *sold("0", 8), *sold("0", 9, sku="gift"))
-    assert flagged(service) == {"0-8": ("0", "100.00")}
+    assert flagged(service) == {}
+    assert service.found() == []
+    # Had the gifts counted, the usual price would be lower.
+    take_signals(service, *sold("0", *range(10, 40)), *sold("40.00", 41))
+    assert flagged(service) == {"40.00-41": ("40.00", "100.00")}
     assert kinds(service.found()) == ["discount_glitch"]

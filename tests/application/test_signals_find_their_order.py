@@ -300,7 +300,7 @@ def test_a_reported_signal_still_joins() -> None:
 
 
 def test_without_a_limit_in_the_policy_nothing_is_reported() -> None:
-    service = InMemoryService()
+    service = InMemoryService(Rulebook(structs.replace(UNTIMED_RULEBOOK.document, references=None)))
     service.take(referring(captured(3), payment="pi_1"), at=after(4))
     for hour in range(5, 60):
         service.timekeeper.tick_due(after(hour))

@@ -11,8 +11,8 @@ from msgspec import structs
 
 from api.composition import desks
 from application.audit.decisions import find_seen_packets
+from domain.cases.earlier_readings import compare_packet
 from domain.cases.events import Enriched
-from domain.cases.reperformance import compare_packet
 from domain.orders.order import Order
 from domain.personal_data import erase_personal
 from domain.recorded_event import RecordedEvent

@@ -29,7 +29,7 @@ from domain.orders.screening_signals import (
     FraudVerdict,
 )
 from domain.orders.shipment_signals import Delivered, DeliveryFailed, HandedOver, Scanned
-from domain.orders.signal_body import Promise
+from domain.orders.signal_body import Promise, SignalRetracted
 from domain.orders.signals import Signal
 from domain.orders.stock_signals import Released, StockAllocated, StockUnavailable
 from tests.domain.rare_signals import INCIDENTS, RARE, SAME_FEW, SOME_SKUS, rare
@@ -120,6 +120,10 @@ def scanned(hours: float = 21, id: str = "scanned", **more: Any) -> Scanned:
 
 def returned(hours: float = 90, id: str = "returned", **more: Any) -> ReturnReceived:
     return ReturnReceived(**signal_fields(hours, id, **more))
+
+
+def taken_back(hours: float, of: str, id: str = "taken-back", **more: Any) -> SignalRetracted:
+    return SignalRetracted(of=of, **signal_fields(hours, id, **more))
 
 
 def refunded(

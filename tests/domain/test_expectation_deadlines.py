@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from domain.orders.events import ExpectationMet
 from domain.orders.order import Order
+from domain.orders.signal_body import Promise
 from domain.orders.signals import Signal
 from tests.domain.policies import SHIPPED, small_policy
 from tests.domain.signals import (
@@ -35,7 +36,7 @@ STALLED = after(72)
 
 
 def missed(state: Order, now: datetime) -> list[str]:
-    return [watch.rule for watch, _ in state.overdue(SHIPPED, now)]
+    return [watch.rule for watch, _, _ in state.overdue(SHIPPED, now)]
 
 
 def shifted(signal: Signal, to: datetime) -> Signal:
@@ -97,17 +98,19 @@ def test_nothing_is_missed_on_an_order_that_was_never_placed() -> None:
 
 def test_a_deadline_that_was_decided_is_not_decided_again() -> None:
     state = order_with(placed(tenders=None), approved(), captured())
-    ((watch, deadline),) = state.overdue(SHIPPED, after(400))
+    ((watch, part, deadline),) = state.overdue(SHIPPED, after(400))
+    assert part == ""
     met = ExpectationMet(deadline=deadline.at, decision=watch.decide(state.facts, deadline))
     assert missed(state.after(met), after(24 * 1000)) == []
     assert state.after(met).next_due(SHIPPED) is None
 
 
 def test_overdue_expectations_are_decided_in_the_order_of_their_deadlines() -> None:
-    state = order_with(shipping_by(48), promising(at=1, id="again"))
+    state = order_with(shipping_by(48, promise=Promise(delivery_date=LAST_DAY)))
     assert missed(state, after(24 * 1000)) == [
         "handed-over-by-the-shipping-limit",
         "approved-within-72-hours",
+        "delivered-by-the-promised-day",
     ]
 
 

@@ -58,7 +58,7 @@ def test_the_packet_does_not_depend_on_arrival_order(story, chance) -> None:
     facts = order_with(*story).facts
     for packet_fact in packet:
         fact = ORDER_FACTS[packet_fact.fact]
-        resting_on = sorted((s for s in story if s.type in fact.feeds), key=event_time_key)
+        resting_on = sorted((s for s in story if s.type in fact.sources), key=event_time_key)
         assert packet_fact.value == to_fact_value(fact.read(facts))
         assert packet_fact.sources == tuple(signal.key for signal in resting_on)
         assert packet_fact.event_time == resting_on[-1].event_time

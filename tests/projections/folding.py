@@ -83,7 +83,9 @@ def work_on_case(service: InMemoryService) -> None:
     desk = service.desk
     ask = OpenCase(order=ORDER, kind="refund_due", note="The customer called.")
     by = caller("ana", after(262))
-    other = desk.open(ask, by).case
+    lost = OpenCase(order=ORDER, kind="lost", note="She has not got it.")
+    desk.open(lost, by)
+    other = desk.open(structs.replace(lost, parts=("line:kettle",)), by).case
     case = desk.open(ask, by).case
     waits = StartWait(
         dependency=Dependency.CARRIER, party="dhl", expected_by=after(263), note="Asked for proof."

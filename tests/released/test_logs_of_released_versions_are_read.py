@@ -119,7 +119,15 @@ def test_every_decision_is_the_same_when_repeated(home: Home) -> None:
         ]
     for one in redone:
         for d in one.differs:
-            print("DIFF", one.type, d)
+            print("DIFF", one.type, one.rule, d)
+        if one.differs_by_reading:
+            print(
+                "READ",
+                one.type,
+                one.rule,
+                one.reread_facts,
+                [d.what for d in one.differs_by_reading],
+            )
     assert [one for one in redone if one.differs] == []
     assert len(redone) == home.release.decisions
 
