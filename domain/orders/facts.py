@@ -18,7 +18,7 @@ from domain.orders.contact_facts import ContactFacts, contact_facts
 from domain.orders.content import content_of
 from domain.orders.disagreement_facts import DisagreementFacts, disagreement_facts
 from domain.orders.fact_metadata import SignalsByType, derived_from, lasting
-from domain.orders.goods import Goods, goods_of
+from domain.orders.goods import Goods, goods_after, goods_of, is_charged_alike
 from domain.orders.goods_parts import (
     CONTENT_FEEDS,
     GOODS_FEEDS,
@@ -36,6 +36,7 @@ from domain.orders.parts import OrderParts
 from domain.orders.promise_facts import PromiseFacts, promise_facts
 from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced, OrderRelated
 from domain.orders.return_facts import ReturnFacts, return_facts
+from domain.orders.return_signals import ReturnReceived
 from domain.orders.screening_facts import AddressFacts, FraudFacts, address_facts, fraud_facts
 from domain.orders.shipment_signals import CustomerClaimed
 from domain.orders.signals import Signal
@@ -182,6 +183,10 @@ _GROUP_FEEDS: Final = _find_group_feeds()
 _CONTENT: Final = frozenset(CONTENT_FEEDS)
 _GOODS: Final = frozenset(GOODS_FEEDS) | frozenset((CustomerClaimed,))
 _RETURNS: Final = frozenset(RETURN_SIGNALS)
+_PARCELS: Final = frozenset((*PARCEL_SIGNALS, CustomerClaimed))
+_MONEY: Final = frozenset((*CONTENT_FEEDS, ReturnReceived)) | MONEY_FEEDS
+"""The signals that money is read from; others change it by the goods only."""
+_MONEY_GROUPS: Final = frozenset(("charge", "payment", "refund", "dispute"))
 
 
 def facts_of(
@@ -201,7 +206,12 @@ def facts_of(
     basis = _Basis(by_type, parts.goods, parts.money)
     if earlier is None:
         return OrderFacts(**{name: group(basis) for name, group in _GROUPS.items()}, parts=parts)
-    changed = {name: _GROUPS[name](basis) for name in _affected_groups(fresh)}
+    unchanged: frozenset[str] = frozenset()
+    if fresh <= _PARCELS and parts.money is earlier.parts.money:
+        unchanged = _MONEY_GROUPS
+    changed = {
+        name: _GROUPS[name](basis) for name in _affected_groups(fresh) if name not in unchanged
+    }
     return structs.replace(earlier, **changed, parts=parts)
 
 
@@ -215,15 +225,19 @@ def _parts(
         content = content_of(signals)
     goods_change = earlier is None or bool(fresh & _GOODS)
     if goods_change:
-        goods = goods_of(signals, content)
-    money_change = goods_change or bool(fresh & MONEY_FEEDS)
+        only_parcels = earlier is not None and fresh.isdisjoint(_GOODS - _PARCELS)
+        goods = goods_after(signals, goods) if only_parcels else goods_of(signals, content)
+    money_change = (
+        earlier is None or bool(fresh & _MONEY) or not is_charged_alike(goods, known.goods)
+    )
     if money_change:
         money = money_of(signals, goods)
     changes: dict[str, Any] = {"goods": goods, "money": money}
     if goods_change:
         changes["parcel"] = parcel_parts(goods)
-    if money_change:
+    if money_change or goods.lines is not known.goods.lines or CustomerClaimed in fresh:
         changes["line"] = line_parts(signals, goods, money)
+    if money_change:
         changes["charge"] = charge_parts(goods, money)
         changes["payment"] = payment_parts(goods, money)
         changes["refund"] = refund_parts(money)

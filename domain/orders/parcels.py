@@ -4,6 +4,8 @@ A statement names its parcel by the shipment, by carrier and tracking code, or b
 that names none is about every parcel on its way to the customer.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -119,6 +121,18 @@ class Parcel(Struct, frozen=True, kw_only=True):
     @property
     def is_handed_over(self) -> bool:
         return self.handed_over_at is not None
+
+    def holds_as(self, other: Parcel) -> bool:
+        """Whether its pieces are where those of the other are: with a carrier, delivered, lost or back."""
+        return (
+            self.told is other.told
+            and self.id == other.id
+            and self.goes_out == other.goes_out
+            and self.handed_over_at == other.handed_over_at
+            and self.delivered_at == other.delivered_at
+            and self.lost_at == other.lost_at
+            and self.back_at == other.back_at
+        )
 
     @property
     def promised_by(self) -> datetime | None:

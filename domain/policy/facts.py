@@ -3,13 +3,20 @@
 import operator
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Union, get_args, get_origin
 
 from msgspec import Meta, Struct, structs
 
 from domain.orders.facts import OrderFacts
-from domain.orders.parts import PART_TYPES, OrderParts, PartKind, part_key, split_part_key
+from domain.orders.parts import (
+    PART_TYPES,
+    OrderParts,
+    PartKind,
+    part_field,
+    part_key,
+    split_part_key,
+)
 from domain.policy.document import Bucket, Severity
 
 
@@ -173,13 +180,19 @@ def known_facts(each: PartKind | None) -> Mapping[str, Fact]:
     return ORDER_FACTS if each is None else PART_FACTS[each]
 
 
-def contexts_of(each: PartKind | None, facts: OrderFacts) -> Iterator[tuple[str, Any]]:
+_READ_PARTS: Final = {
+    kind: (operator.attrgetter(f"parts.{part_field(kind)}"), part_key(kind, ""))
+    for kind in PartKind
+}
+
+
+def contexts_of(each: PartKind | None, facts: OrderFacts) -> Sequence[tuple[str, Any]]:
     """What a rule reads: the order under the key `""`, or each part under its own key."""
     if each is None:
-        yield "", facts
-        return
-    for part in facts.parts.of(each):
-        yield part_key(each, part.id), InPart(facts, part)
+        return (("", facts),)
+    read, prefix = _READ_PARTS[each]
+    parts = read(facts)
+    return [(prefix + part.id, InPart(facts, part)) for part in parts] if parts else ()
 
 
 def context_of(each: PartKind | None, facts: OrderFacts, part: str) -> Any:
@@ -202,6 +215,11 @@ def context_to_decide(rule: str, each: PartKind | None, facts: OrderFacts, part:
             f"rule {rule} looks at {looks_at}, and {part or 'the order'!r} is not one"
         )
     return context
+
+
+def facts_fed_by(types: frozenset[str]) -> frozenset[str]:
+    """The names of the facts that signals of these types feed."""
+    return frozenset(name for name, fact in _NAMED.items() if fact.feeds & types)
 
 
 def read_facts(names: Iterable[str], facts: OrderFacts) -> tuple[Any, ...]:

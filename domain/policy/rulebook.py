@@ -71,7 +71,9 @@ class Detector:
 
     def found(self, facts: OrderFacts) -> tuple[str, ...]:
         """The keys of the parts for which it holds."""
-        return tuple(key for key, at in contexts_of(self.each, facts) if self._test(at))
+        if self.each is None:
+            return ("",) if self._test(facts) else ()
+        return tuple([key for key, at in contexts_of(self.each, facts) if self._test(at)])
 
     def decide(self, facts: OrderFacts, part: str = "") -> Decision:
         """The decision about one part. Raises LookupError for a part that is not there."""

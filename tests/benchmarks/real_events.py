@@ -24,8 +24,8 @@ from domain.recorded_event import RecordedEvent
 from infrastructure.address_check import check_address
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from infrastructure.policies.files import load_policy
+from infrastructure.sources.demonstration.money_troubles import overcharged
 from infrastructure.sources.demonstration.shop import Shop
-from infrastructure.sources.demonstration.troubles import overcharged
 
 SHOP = Actor("key:5f1b6c0d2e9a", "shop")
 ANA = Actor("key:0c94d7aa31be", "ana")

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 TOLERANCE = Decimal("0.01")
+CLOCKS = timedelta(minutes=5)
 
 # Queue, bucket and severity of each kind in the shipped policy.
 OWNED = {
@@ -63,7 +64,9 @@ def problems_of(
 ) -> Iterator[tuple[str, datetime]]:
     times = times_of(row)
     purchased, latest = times["purchased"], max(times.values())
-    approved, handed_over = times.get("approved"), times.get("handed_over")
+    # A capture is an approval. What was delivered was handed over by then.
+    approved = times.get("approved", purchased if payments else None)
+    handed_over = min((times[n] for n in ("handed_over", "delivered") if n in times), default=None)
     unavailable = row["order_status"] == "unavailable"
     cancelled = row["order_status"] == "canceled"
     ended = latest if unavailable or cancelled else None
@@ -84,7 +87,8 @@ def problems_of(
         yield "payment_stalled", due
 
     told_at = max(purchased, approved or purchased) if payments else purchased
-    complete = row.get("items_complete", "True") == "True"
+    # An order without known items has no charge that the payments could differ from.
+    complete = bool(limits) and row.get("items_complete", "True") == "True"
     if complete and abs(sum(payments, Decimal()) - charge) > TOLERANCE:
         yield "payment_mismatch", told_at
     if not payments:
@@ -93,11 +97,17 @@ def problems_of(
         yield "stock_unavailable", latest
     if (cancelled or unavailable) and sum(payments) > 0:
         yield "refund_due", latest
-    if cancelled and handed_over:
+    if cancelled and "handed_over" in times:
         yield "cancelled_after_handover", latest
-    steps = [times[n] for n in ("purchased", "approved", "handed_over", "delivered") if n in times]
-    # Detected at the second signal of the first such pair.
-    wrong = [before for before, after in combinations(steps, 2) if before > after]
+    steps = [n for n in ("purchased", "approved", "handed_over", "delivered") if n in times]
+    # Detected at the second signal of the first such pair. A payment may come before the order was
+    # written, and the clocks of two systems agree only within five minutes.
+    wrong = [
+        times[before]
+        for before, after in combinations(steps, 2)
+        if (before, after) != ("purchased", "approved")
+        and times[before] - times[after] > (CLOCKS if before != "handed_over" else timedelta(0))
+    ]
     if wrong:
         yield "milestones_out_of_order", min(wrong)
 

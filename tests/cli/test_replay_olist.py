@@ -38,7 +38,7 @@ ONE_OF_EACH: dict[str, dict[str, object]] = {
         "payments": ("0.00",),
         "items": (),
     },
-    "milestones_out_of_order": {"approved": "2018-01-04 09:00:01"},
+    "milestones_out_of_order": {"approved": "2018-01-04 09:05:01"},
 }
 
 # Orders just below the limits: no problem.
@@ -53,6 +53,7 @@ ALMOST: dict[str, dict[str, object]] = {
         "approved": "2018-01-05 10:00:00",
         "handed_over": "2018-01-05 11:00:00",
     },
+    "two clocks within five minutes": {"approved": "2018-01-04 09:05:00"},
     "a cent too much": {"payments": ("12.01",)},
     "a cent too little": {"payments": ("11.99",)},
     "paid in parts": {"payments": ("5.00", "0.00", "7.00")},

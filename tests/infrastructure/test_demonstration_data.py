@@ -6,10 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain.orders.purchase_signals import OrderPlaced
 from infrastructure.policies.files import load_policy
-from infrastructure.sources.demonstration.shop import Shop, SignalPlan
+from infrastructure.sources.demonstration.orders import OrderGenerator
+from infrastructure.sources.demonstration.shop import Shop
+from infrastructure.sources.demonstration.signal_plan import SignalPlan
 from infrastructure.sources.demonstration.stream import DemonstrationStream
 from infrastructure.sources.demonstration.troubles import TROUBLES
+from infrastructure.sources.demonstration.usual_orders import VARIETY, MakePlan
 from tests.application.look_ups import service_with_look_ups
 
 START = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
@@ -33,9 +37,22 @@ def test_the_history_has_a_case_of_every_kind() -> None:
     assert {*case_kinds(history, START)} == KINDS
 
 
-@pytest.mark.parametrize("n", range(20))
-def test_an_order_without_trouble_opens_no_case(n) -> None:
-    assert case_kinds(Shop(n, "O").life(START), START + LONG_AFTER) == []
+@pytest.mark.parametrize(("make", "share"), VARIETY)
+@pytest.mark.parametrize("n", range(5))
+def test_an_order_without_trouble_opens_no_case(make: MakePlan, share: int, n: int) -> None:
+    assert share > 0
+    assert case_kinds(make(Shop(n, "O"), START), START + LONG_AFTER) == []
+
+
+def test_most_orders_have_no_case() -> None:
+    generator = OrderGenerator(7, "O")
+    plans = [generator.order(START) for _ in range(200)]
+    troubled = sum(1 for plan in plans if case_kinds(plan, START + LONG_AFTER))
+    assert 20 <= troubled <= 45
+    signals = [signal for plan in plans for _, signal in plan]
+    assert {signal.shop_name for signal in signals} == {"default", "uk", "us"}
+    lines = [line for s in signals if isinstance(s, OrderPlaced) for line in s.lines]
+    assert {line.price.currency for line in lines} == {"EUR", "GBP", "USD"}
 
 
 def test_each_trouble_opens_its_case_in_time() -> None:

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from domain.orders.systems_of_record import StatedField, System, SystemStated
-from infrastructure.sources.demonstration.shop import Shop, SignalPlan, add_signal, hours
+from infrastructure.sources.demonstration.shop import Shop
+from infrastructure.sources.demonstration.signal_plan import SignalPlan, add_signal, hours
 
 
 def disagreement_plan(

@@ -3,8 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from infrastructure.sources.demonstration.shop import Shop, SignalPlan
+from infrastructure.sources.demonstration.shop import Shop
+from infrastructure.sources.demonstration.signal_plan import SignalPlan
 from infrastructure.sources.demonstration.troubles import TROUBLES, Trouble
+from infrastructure.sources.demonstration.usual_orders import usual_order
 
 SHARE_WITHOUT_TROUBLE: Final = 0.85
 DETECTION_MARGIN: Final = timedelta(hours=1)
@@ -18,7 +20,7 @@ class OrderGenerator:
     def order(self, at: datetime, shows_by: datetime | None = None) -> SignalPlan:
         """An order bought at this time, or earlier if its trouble must show by `shows_by`."""
         if self._shop.chance.random() < SHARE_WITHOUT_TROUBLE:
-            return self._shop.life(at)
+            return usual_order(self._shop, at)
         trouble = self._next_trouble()
         if shows_by is not None:
             at = min(at, shows_by - trouble.shows_after - DETECTION_MARGIN)

@@ -9,10 +9,10 @@ from typing import Final
 
 from domain.orders.signals import Signal
 from infrastructure.sources.demonstration.orders import OrderGenerator
-from infrastructure.sources.demonstration.shop import SignalPlan
+from infrastructure.sources.demonstration.signal_plan import SignalPlan
 
 HISTORY: Final = timedelta(days=14)
-HISTORY_ORDERS: Final = 420
+HISTORY_ORDERS: Final = 520
 
 
 class DemonstrationStream:

@@ -33,13 +33,16 @@ def signals_of(
         return signal
 
     day = promised.astimezone(ZONE).date() if promised else None
+    # Each seller of an order has a limit of its own. The order leaves in one parcel, by the last of them.
+    limits = [line.ship_by for line in items if line.ship_by is not None]
     yield signal_of(
         "order.placed",
         "storefront",
         "placed",
         purchased,
         customer={"id": customer},
-        lines=items,
+        lines=[structs.replace(line, ship_by=None) for line in items],
+        ship_by=max(limits, default=None),
         lines_complete=bool(complete),
         tenders=[payment.method for payment in payments] + [UNKNOWN_VALUE] * unread,
         promise=Promise(delivery_date=day, time_zone=ZONE_NAME) if day else None,
