@@ -246,6 +246,10 @@ class ProblemCases:
         ref = self.order.cases.get(kind)
         return self.cases[ref.case] if ref is not None else None
 
+    def _has_open_case(self, kind: str) -> bool:
+        case = self._newest_case(kind)
+        return case is not None and not case.is_resolved
+
     def _add_order_event(self, event: OrderEvent) -> None:
         self.order_events.append(event)
         self.order = self.order.after(event)
