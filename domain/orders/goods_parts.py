@@ -79,6 +79,10 @@ class LinePart(Struct, frozen=True, gc=False):
     lost: Pieces = None
     unshipped: Pieces = None
     """Pieces that are to be sent, and are in no parcel."""
+    unsent: Pieces = None
+    """Pieces in no parcel: to be sent, cancelled or unavailable."""
+    ended_at: Annotated[datetime | None, _goods] = None
+    """When the last of them was cancelled or became unavailable, if none is to be sent."""
     promised_by: Annotated[datetime | None, _content] = None
     """The first moment after the promised day: the line's, else the order's."""
     ship_by: Annotated[datetime | None, _content] = None
@@ -167,7 +171,6 @@ def _line_part(
     ship_by = line.line.ship_by
     if ship_by is None and content.current is not None:
         ship_by = given(content.current.ship_by)
-    left = money.line_left.get(line.id)
     return LinePart(
         id=line.id,
         sku=line.line.sku,
@@ -184,6 +187,8 @@ def _line_part(
         returned=one.returned,
         lost=one.lost,
         unshipped=one.unshipped,
+        unsent=one.unsent,
+        ended_at=one.ended_at,
         promised_by=end_of_promise(promise),
         ship_by=ship_by,
         shipped_at=_shipped_at(one, goods),
@@ -191,7 +196,7 @@ def _line_part(
         value=line.value,
         refunded=amount,
         refunded_pieces=pieces,
-        left=left,
+        left=money.line_left.get(line.id),
         claimed_damaged=ClaimKind.DAMAGED in claimed,
         claimed_missing=ClaimKind.MISSING_ITEM in claimed,
         claimed_wrong=ClaimKind.WRONG_ITEM in claimed,

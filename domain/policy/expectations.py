@@ -105,6 +105,11 @@ class Watch:
         context = context_of(self.each, facts, part)
         return None if context is None else self._deadline(context)
 
+    def due_of(self, facts: OrderFacts, part: str) -> Deadline | None:
+        """The deadline of one part, also if the expectation does not apply to it any more."""
+        context = context_of(self.each, facts, part)
+        return None if context is None else self._due_at(context)
+
     def settled(self, facts: OrderFacts, deadline: Deadline, part: str = "") -> bool:
         """Whether the facts show it met or void in time. `met_when` is decided only when it is due."""
         context = context_of(self.each, facts, part)
@@ -119,8 +124,13 @@ class Watch:
         return self._met_when is not None
 
     def _deadline(self, context: Any) -> Deadline | None:
+        if self._given is not None and not self._given.holds(context):
+            return None
+        return self._due_at(context)
+
+    def _due_at(self, context: Any) -> Deadline | None:
         anchor = self._anchor.read(context)
-        if anchor is None or (self._given is not None and not self._given.holds(context)):
+        if anchor is None:
             return None
         if self._due.by_end_of_day is not None:
             return Deadline(anchor, anchor)
