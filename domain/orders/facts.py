@@ -18,7 +18,8 @@ from domain.orders.contact_facts import ContactFacts, contact_facts
 from domain.orders.content import content_of
 from domain.orders.disagreement_facts import DisagreementFacts, disagreement_facts
 from domain.orders.fact_metadata import SignalsByType, derived_from, lasting
-from domain.orders.goods import Goods, goods_after, goods_of, is_charged_alike
+from domain.orders.goods import Goods, goods_of
+from domain.orders.goods_changes import goods_after, is_charged_alike
 from domain.orders.goods_parts import (
     CONTENT_FEEDS,
     GOODS_FEEDS,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from domain.orders.content import OrderContent, OrderLine
 from domain.orders.fact_metadata import SignalsByType
@@ -104,29 +104,6 @@ def goods_of(
         cancelled_at=cancelled_at,
         delivered_at=_delivered_at(lines, outbound, told, unknown),
         notices=tuple(notices),
-    )
-
-
-def goods_after(signals: SignalsByType, earlier: Goods) -> Goods:
-    """The goods after more statements about parcels, and no others."""
-    parcels = parcels_of(signals)
-    if len(parcels) == len(earlier.parcels) and all(
-        one.holds_as(before) for one, before in zip(parcels, earlier.parcels, strict=True)
-    ):
-        return structs.replace(earlier, parcels=parcels)
-    return goods_of(signals, earlier.content, parcels)
-
-
-def is_charged_alike(goods: Goods, earlier: Goods) -> bool:
-    """Whether the pieces that cost money are the same: kept, unavailable and returned ones."""
-    if goods is earlier:
-        return True
-    if goods.content is not earlier.content or goods.cancelled_at != earlier.cancelled_at:
-        return False
-    return goods.lines is earlier.lines or all(
-        (one.cancelled, one.unavailable, one.returned)
-        == (before.cancelled, before.unavailable, before.returned)
-        for one, before in zip(goods.lines, earlier.lines, strict=True)
     )
 
 
