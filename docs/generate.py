@@ -98,7 +98,7 @@ def readings() -> str:
             "| --- | --- |",
             *(f"| {', '.join(facts)} | {how} |" for how, facts in by_sentence.items()),
             "",
-            f"New facts: {', '.join(f'`{fact}`' for fact in sorted(change.added))}.",
+            f"New facts: {', '.join(f'`{fact}`' for fact in sorted(change.added))}, and all facts of parts.",
             "",
         ]
     return "\n".join(lines)

@@ -12,10 +12,10 @@ function showParts(found, order) {
 
 function partsOf(found) {
   const outcomes = new Map((found.resolution?.parts ?? []).map((one) => [one.part, one]));
-  return table("Parts", ["Part", "Since", "Opened by", "Cleared by", "Outcome"], found.parts.map((part) => {
+  return table("Parts", ["Part", "Opened by", "Cleared by", "Outcome"], found.parts.map((part) => {
     const own = outcomes.get(part.key);
     const clearing = part.cleared_by && lines(part.cleared_by, part.corrected && "it was never so");
-    return row([breakable(part.key || "the whole order"), local(part.since),
+    return row([lines(part.key || "the whole order", local(part.since)),
       lines(part.signals.join(", "), `rule ${part.rule}`, part.deadline && `deadline ${new Date(part.deadline).toLocaleString()}`),
       clearing, part.outcome && lines(words(part.outcome), own?.note, own?.evidence?.join(", "))]);
   }));
@@ -32,8 +32,8 @@ function orderParts({ parts, notices }) {
     [one.id, amountOf(one, "charged"), amountOf(one, "refunded")]);
   add("Parcels", ["Parcel", "Carrier", "Pieces", "State"], parts.parcels, (one) =>
     [one.id || "the only one", lines(one.carrier, one.tracking), one.pieces ?? "not known", stateOf(one)]);
-  add("Payments", ["Payment", "Authorized", "Captured", "Refunded", "Left"], parts.payments, (one) =>
-    [lines(one.id, one.tender), ...["authorized", "captured", "refunded", "left"].map((name) => amountOf(one, name))]);
+  add("Payments", ["Payment", "Captured", "Refunded", "Left"], parts.payments, (one) =>
+    [lines(one.id, one.tender), ...["captured", "refunded", "left"].map((name) => amountOf(one, name))]);
   add("Refunds", ["Refund", "Amount", "State"], parts.refunds, (one) =>
     [one.id, amountOf(one, "amount"), one.state && words(one.state)]);
   add("Disputes", ["Dispute", "Amount", "Answer due", "Outcome"], parts.disputes, (one) =>

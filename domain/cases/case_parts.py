@@ -76,7 +76,9 @@ def parts_after(parts: CaseParts, event: events.CaseEvent, at: datetime) -> Case
                 clear_at_opening=event.clear_at_opening is True,
             )
             return {**parts, key: joined}
-        case PartCleared(part=key):
+        case PartCleared(part=key) if (
+            key in parts
+        ):  # Else the trail was altered: re-performance shows it.
             cleared = structs.replace(
                 parts[key], cleared_by=event.signal, corrected=event.corrected is True
             )

@@ -11,9 +11,7 @@ from domain.policy.decision import Decision
 def cited_policy(event: object) -> str | None:
     """The policy version that the event's decision cites; None if policy did not decide it."""
     match event:
-        case events.Routed(decision=decision) if not decision.verdicts:
-            return None
-        case PartJoined(decision=Decision(rule=rule)) if rule == MANUAL_RULE:
+        case events.Routed() | PartJoined() if event.decision.rule == MANUAL_RULE:
             return None
         case AdjustmentProposed(requirement=requirement):
             return requirement.policy

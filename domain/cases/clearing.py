@@ -10,7 +10,7 @@ from domain.orders.order import Order
 from domain.orders.signals import Signal, event_time_key
 from domain.orders.standing import named_statement
 from domain.policy.decision import Decision
-from domain.policy.facts import read_facts
+from domain.policy.facts import facts_fed_by, read_facts
 from domain.policy.rulebook import Rulebook
 
 
@@ -44,9 +44,9 @@ def find_gone(
     return rulebook.no_longer(rule, facts, part)
 
 
-def shows_news(case: ExceptionCase, before: OrderFacts, after: OrderFacts, book: Rulebook) -> bool:
-    """Whether signals changed a fact that the rules of the case's kind read."""
-    names = book.facts_read_by(case.kind)
+def shows_news(signals: Sequence[Signal], before: OrderFacts, after: OrderFacts) -> bool:
+    """Whether the signals changed a fact that signals of their types feed."""
+    names = facts_fed_by(frozenset(signal.type for signal in signals))
     return read_facts(names, before) != read_facts(names, after)
 
 

@@ -76,7 +76,8 @@ def compare_packet(event: events.Enriched, order: Order) -> Iterator[DecisionDif
     before = {fact.fact: fact for fact in event.packet}
     again = {fact.fact: fact for fact in packet_of(order)}
     if is_earlier:
-        skipped |= (added_since(reading) | changed_since(reading)) - before.keys()
+        of_parts = again.keys() - ORDER_FACTS.keys()
+        skipped |= (added_since(reading) | changed_since(reading) | of_parts) - before.keys()
     for name in dict.fromkeys((*before, *again)):
         recorded, came_out = before.get(name), again.get(name)
         if name in skipped or recorded == came_out:

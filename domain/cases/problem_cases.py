@@ -166,7 +166,7 @@ class ProblemCases:
         if case is None or case.is_resolved or not (about or also):
             return
         facts = self._before.facts, self.order.facts
-        if about and is_by_hand(case) and not shows_news(case, *facts, self._rulebook):
+        if about and is_by_hand(case) and not shows_news(about, *facts):
             return  # They repeat what the person knew.
         gone = {
             part: clearing

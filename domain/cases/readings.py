@@ -95,7 +95,8 @@ READING_CHANGES: Final[Mapping[int, ReadingChange]] = {
                 *("claim.not_received", "claim.damaged", "claim.damaged_of_order"),
                 *("claim.wrong_item", "claim.wrong_item_of_order", "claim.missing_item"),
                 *("claim.missing_item_of_order", "claim.not_as_described"),
-                "claim.not_as_described_of_order",
+                *("claim.not_as_described_of_order", "stock.all_unavailable_at"),
+                *("dispute.open", "dispute.respond_by", "refund.due_since"),
             )
         ),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Final, cast
 
 from msgspec import Struct
 
@@ -11,6 +12,8 @@ from domain.orders.fact_metadata import SignalsByType
 from domain.orders.goods import Goods
 from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPlaced
 from domain.orders.signal_body import given
+
+_KNOWN_COSTS: Final = "known_costs"
 
 
 class Costs(Struct, frozen=True):
@@ -22,6 +25,8 @@ class Costs(Struct, frozen=True):
     ceilings: Mapping[str, tuple[int, Decimal]] = {}
     """By line: the most pieces and the highest cost that any version of the order had."""
     charge_ceilings: Mapping[str, Decimal] = {}
+    line_ceilings: Mapping[str, Decimal] = {}
+    """By line: the highest cost, as in `ceilings`."""
 
     def of_line(self, line: OrderLine, pieces: int) -> Decimal:
         """What some pieces cost, with their freight."""
@@ -50,6 +55,8 @@ def costs_of(content: OrderContent, versions: Sequence[OrderContent]) -> Costs:
 
     What an edit removed was paid for, so it may be refunded.
     """
+    if not versions and (known := content.__dict__.get(_KNOWN_COSTS)) is not None:
+        return cast("Costs", known)  # the same content is asked at each signal about money
     every = [_costs_of(version) for version in (*versions, content)]
     lines: dict[str, tuple[int, Decimal]] = {}
     charges: dict[str, Decimal] = {}
@@ -60,7 +67,11 @@ def costs_of(content: OrderContent, versions: Sequence[OrderContent]) -> Costs:
             lines[line.id] = max(pieces, line.quantity), max(cost, whole)
         for key, cost in costs.charges.items():
             charges[key] = max(charges.get(key, ZERO), cost)
-    return Costs(content, every[-1].tax, lines, charges)
+    highest = {id: cost for id, (_, cost) in lines.items()}
+    found = Costs(content, every[-1].tax, lines, charges, highest)
+    if not versions:
+        content.__dict__[_KNOWN_COSTS] = found
+    return found
 
 
 def _costs_of(content: OrderContent) -> Costs:
@@ -108,7 +119,9 @@ def charge_of(
     if is_cancelled:
         now = ZERO
     elif base is not None:
-        gone = sum((costs.of_line(one.line, one.cancelled) for one in goods.lines), ZERO)
+        gone = sum(
+            (costs.of_line(one.line, one.cancelled) for one in goods.lines if one.cancelled), ZERO
+        )
         now = base - gone
     whole = any(not given(s.lines) for s in signals.get(OrderCancelled, ()))
     return OrderCharge(

@@ -50,6 +50,9 @@ MONEY_FEEDS: Final[frozenset[type]] = frozenset(
 """The signals about money; those about the goods change the money too."""
 
 
+NOTHING_GIVEN: Final = Given({}, {}, {})
+
+
 def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
     """The money of the order, by the statements that count."""
     content = goods.content
@@ -67,6 +70,23 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
         _in_currencies(one, by_id.get(one.payment or ""), currency)
         for one in disputes_of(signals, by_id, refunds, only)
     ]
+    captured_in_all = sum((one.settled for one in payments), ZERO)
+    if not refunds and not disputes:
+        # Nothing was given back, as of most orders: all of it is left.
+        money = OrderMoney(
+            currency=currency,
+            charge=charge.now,
+            charge_before_cancellation=charge.before_cancellation,
+            highest_charge=charge.highest,
+            unexplained=charge.unexplained,
+            is_cancelled=charge.is_cancelled,
+            captured=captured_in_all,
+            payments=tuple(payments),
+            line_left=costs.line_ceilings,
+            charge_left=costs.charge_ceilings,
+            notices=tuple(dict.fromkeys(notices)),
+        )
+        return _with_balance(money, signals, goods, costs, NOTHING_GIVEN)
     payments = [_with_given_back(one, refunds, disputes) for one in payments]
     issued, requested = (
         _shares(refunds, RefundState.ISSUED),
@@ -79,7 +99,7 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
         highest_charge=charge.highest,
         unexplained=charge.unexplained,
         is_cancelled=charge.is_cancelled,
-        captured=sum((one.settled for one in payments), ZERO),
+        captured=captured_in_all,
         given_back=_sum(one.settled for one in refunds if one.state is RefundState.ISSUED),
         disputed=_sum(one.settled for one in disputes if one.counts),
         reserved=_sum(one.settled for one in refunds if one.state is RefundState.REQUESTED),
@@ -200,6 +220,10 @@ def _with_balance(
     """
     if money.charge is None:
         return money
+    if issued is NOTHING_GIVEN and not any(
+        one.cancelled or one.unavailable or one.returned for one in goods.lines
+    ):
+        return _with_simple_balance(money)
     owed, stays = owed_for(goods, costs, money.charge)
     gifts = sum(
         (
@@ -232,6 +256,19 @@ def _with_balance(
         overpaid=overpaid,
         refund_due=max(due - overpaid, ZERO),
         underpaid=max(money.charge - known, ZERO),
+    )
+
+
+def _with_simple_balance(money: OrderMoney) -> OrderMoney:
+    """The balance of an order of which nothing was cancelled, missing, returned or given back."""
+    charge, highest = money.charge or ZERO, money.highest_charge
+    overpaid = max(money.captured - highest, ZERO) if highest is not None else ZERO
+    known = sum((one.settled for one in money.payments if not one.rate_assumed), ZERO)
+    return structs.replace(
+        money,
+        overpaid=overpaid,
+        refund_due=max(money.captured - charge - overpaid, ZERO),
+        underpaid=max(charge - known, ZERO),
     )
 
 

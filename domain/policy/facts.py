@@ -217,6 +217,11 @@ def context_to_decide(rule: str, each: PartKind | None, facts: OrderFacts, part:
     return context
 
 
+def facts_fed_by(types: frozenset[str]) -> frozenset[str]:
+    """The names of the facts that signals of these types feed."""
+    return frozenset(name for name, fact in _NAMED.items() if fact.feeds & types)
+
+
 def read_facts(names: Iterable[str], facts: OrderFacts) -> tuple[Any, ...]:
     """The values of these facts of an order; of a part's fact those of every part."""
     return tuple(_read_fact(name, facts) for name in sorted(names))

@@ -348,7 +348,7 @@ def test_real_responses_match_the_document(server: RunningService, document: Jso
         for command in ("claim", "release", "claim", "resolve", "reopen", "reopen"):
             etag = {"If-Match": ana.get(f"/v1/cases/{case}").headers["ETag"]}
             ana.post(f"/v1/cases/{case}/{command}", json=bodies.get(command), headers=etag)
-        other = {"order": order, "kind": "refund_due", "note": "The customer called."}
+        other = {"order": order, "kind": "lost", "note": "The customer called."}
         by_hand = ana.post("/v1/cases", json=other).json()["id"]
         work: list[tuple[str, JsonObject]] = [
             ("wait", {"dependency": "carrier", "party": "dhl", "expected_by": in_future(days=1)}),

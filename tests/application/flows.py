@@ -86,7 +86,8 @@ def _value(key: str, told: Any) -> Any:
 
 def _span(told: str) -> timedelta:
     found = _SPAN.fullmatch(told)
-    assert found and told, f"{told!r} is no time such as 2d, 3h or 5m"
+    assert found, f"{told!r} is no time such as 2d, 3h or 5m"
+    assert told, "a time is missing"
     sign, *numbers = found.groups()
     days, hours, minutes, seconds = (int(one or 0) for one in numbers)
     span = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)

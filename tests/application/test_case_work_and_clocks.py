@@ -206,7 +206,7 @@ def test_a_person_opens_one_case_of_a_kind_after_another() -> None:
     second = service.desk.open(ask, caller("bo", after(6))).case
     assert (first.id, first.occurrence) != (second.id, second.occurrence)
     assert (first.queue, first.state, first.rule) == ("refund_validation", CaseState.OPEN, "")
-    assert service.trail(first.id) == ["case.opened", "case.enriched", "case.routed"]
+    assert service.trail(second.id) == ["case.opened", "case.enriched", "case.routed"]
     with pytest.raises(Invalid):
         service.desk.open(msgspec.structs.replace(ask, kind="nonsense"), caller("ana", after(7)))
     with pytest.raises(OrderNotFound):

@@ -87,6 +87,16 @@ def test_a_signal_that_repeats_what_was_known_neither_clears_nor_joins() -> None
     assert (found.cleared, found.signals_joined) == (False, 0)
 
 
+def test_news_joins_the_case_of_a_person() -> None:
+    service = InMemoryService(small_policy(detect=[LOST]))
+    service.take(placed(), handed_over(20, shipment="P1"), at=after(70))
+    open_for(service, "parcel:P1")
+    service.take(delivered(72, shipment="P1"), at=after(73))
+    service.take(delivered(72, id="again", shipment="P1", source="tracker"), at=after(74))
+    (found,) = service.found()
+    assert (found.cleared, found.signals_joined) == (False, 1)
+
+
 def test_news_clears_the_part_of_a_person() -> None:
     service = two_parcels()
     open_for(service, "parcel:P1", "parcel:P2")

@@ -326,7 +326,7 @@ def _policy_is_set_aside(world: PeopleWorld) -> None:
     to = next(name for name in SHIPPED_RULEBOOK.document.queues if name != case.queue)
     case = world.desk.hand_off(case.id, case.version, HandOff(note="Theirs.", to_queue=to), by).case
     world.desk.reterm(case.id, case.version, "As of today.", world.by("tia", 101.5))
-    ask = OpenCase(order="o-8", kind="refund_due", queue=to, note="The customer called.")
+    ask = OpenCase(order="o-8", kind="wrong_item", queue=to, note="The customer called.")
     world.desk.open(ask, world.by("bo", 102))
     case = next(c for c in world.found() if c.kind == "duplicate_order" and c.order == "o-33")
     case = world.desk.claim(case.id, case.version, world.by("ana", 103)).case

@@ -86,7 +86,8 @@ def test_7_one_file_matches_its_digest_and_one_is_missing() -> None:
     assert not told["unchanged"]
     assert by["unchanged"]["sha256"] == hashlib.sha256(EVIDENCE_FILE).hexdigest()
     assert by["missing"]["sha256"] is None
-    assert by["kept_elsewhere"]["ref"] == "dhl/pod-1"
+    assert by["not_found"]["ref"] == "dhl/pod-1"
+    assert by["not_found"]["unknown_when_cited"] == by["not_found"]["cited_by"] == [7, 8]
     assert by["in_the_log"]["position"] == 17
 
 

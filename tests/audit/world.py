@@ -361,7 +361,7 @@ def serve_world(world: World) -> Iterator[RunningService]:
 
 
 def _signal_fields(id: str) -> dict[str, Any]:
-    return {"source": "warehouse", "order": "", "id": id, "event_time": MORNING}
+    return {"source": "warehouse", "order": "o-1", "id": id, "event_time": MORNING}
 
 
 def _text(moment: datetime) -> str:

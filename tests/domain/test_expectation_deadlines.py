@@ -44,10 +44,15 @@ def shifted(signal: Signal, to: datetime) -> Signal:
     return replace(signal, event_time=to)
 
 
+PARCEL, LINE = "parcel-handed-over-by-the-shipping-limit", "line-handed-over-by-the-shipping-limit"
+WITHOUT_LINES = "handed-over-by-the-shipping-limit"
+"""Where no line and no parcel is known, the order itself has the limit."""
+UNKNOWN_LINES = placed(lines=(), ship_by=SHIP_BY)
+
 AT_THE_LIMIT_IS_IN_TIME = [
-    ("handed-over-by-the-shipping-limit", shipping_by(48), handed_over(), SHIP_BY),
-    ("handed-over-by-the-shipping-limit", shipping_by(48), cancelled(), SHIP_BY),
-    ("handed-over-by-the-shipping-limit", shipping_by(48), unavailable(), SHIP_BY),
+    (PARCEL, shipping_by(48), handed_over(), SHIP_BY),
+    (WITHOUT_LINES, UNKNOWN_LINES, cancelled(), SHIP_BY),
+    (WITHOUT_LINES, UNKNOWN_LINES, unavailable(), SHIP_BY),
     ("approved-within-72-hours", placed(), approved(), STALLED),
     ("approved-within-72-hours", placed(), cancelled(), STALLED),
     ("some-payment-within-72-hours", placed(tenders=None), captured(), STALLED),
@@ -61,21 +66,28 @@ def test_an_event_exactly_at_the_deadline_is_in_time(rule, given, what, limit) -
     assert rule in missed(order_with(given, shifted(what, limit + MOMENT)), years_later)
 
 
-@pytest.mark.parametrize("what", [delivered(), cancelled(), unavailable()])
-def test_an_event_at_the_end_of_the_promised_day_is_late(what) -> None:
-    rule, years_later = "delivered-by-the-promised-day", after(24 * 1000)
-    assert rule not in missed(
-        order_with(promising(), shifted(what, DAY_ENDS - MOMENT)), years_later
-    )
-    assert rule in missed(order_with(promising(), shifted(what, DAY_ENDS)), years_later)
+@pytest.mark.parametrize(
+    ("rule", "given", "what"),
+    [
+        ("parcel-delivered-by-the-promised-day", promising(), delivered()),
+        ("delivered-by-the-promised-day", promising(lines=()), cancelled()),
+        ("delivered-by-the-promised-day", promising(lines=()), unavailable()),
+    ],
+)
+def test_an_event_at_the_end_of_the_promised_day_is_late(rule, given, what) -> None:
+    years_later = after(24 * 1000)
+    assert rule not in missed(order_with(given, shifted(what, DAY_ENDS - MOMENT)), years_later)
+    assert rule in missed(order_with(given, shifted(what, DAY_ENDS)), years_later)
 
 
 @pytest.mark.parametrize(
     ("rule", "given", "first_missed"),
     [
-        ("handed-over-by-the-shipping-limit", shipping_by(48), SHIP_BY + MOMENT),
+        (LINE, shipping_by(48), SHIP_BY + MOMENT),
+        (WITHOUT_LINES, UNKNOWN_LINES, SHIP_BY + MOMENT),
         ("approved-within-72-hours", placed(), STALLED + MOMENT),
-        ("delivered-by-the-promised-day", promising(), DAY_ENDS),
+        ("line-delivered-by-the-promised-day", promising(), DAY_ENDS),
+        ("delivered-by-the-promised-day", promising(lines=()), DAY_ENDS),
     ],
 )
 def test_an_expectation_is_missed_from_the_first_late_moment(rule, given, first_missed) -> None:
@@ -108,9 +120,9 @@ def test_a_deadline_that_was_decided_is_not_decided_again() -> None:
 def test_overdue_expectations_are_decided_in_the_order_of_their_deadlines() -> None:
     state = order_with(shipping_by(48, promise=Promise(delivery_date=LAST_DAY)))
     assert missed(state, after(24 * 1000)) == [
-        "handed-over-by-the-shipping-limit",
+        LINE,
         "approved-within-72-hours",
-        "delivered-by-the-promised-day",
+        "line-delivered-by-the-promised-day",
     ]
 
 

@@ -73,16 +73,16 @@ def test_the_shipped_policy_has_no_faults() -> None:
         ("detect/0/when", GONE, "/detect/0/when", "missing"),
         ("detect", {}, "/detect", "must be a list"),
         # durations
-        ("expect/2/due/within", "72h", "/expect/2/due/within", "duration"),
-        ("expect/2/due/within", 72, "/expect/2/due/within", "duration"),
-        ("expect/2/due/within", "P1M", "/expect/2/due/within", "units"),
-        ("expect/2/due/within", "PT0S", "/expect/2/due/within", "more than 0"),
-        ("expect/2/due/within", "-PT1H", "/expect/2/due/within", "not minus 1 hour"),
-        ("expect/2/due/within", "P9999999999D", "/expect/2/due/within", "out of range"),
-        ("expect/2/due/within", "P999999999D", "/expect/2/due/within", ""),
-        ("expect/2/due/within", GONE, "/expect/2/due", "give both `after` and `within`"),
-        ("expect/2/due/after", GONE, "/expect/2/due", "exactly one"),
-        ("expect/2/due/at", "promise.ship_by", "/expect/2/due", "exactly one"),
+        ("expect/6/due/within", "72h", "/expect/6/due/within", "duration"),
+        ("expect/6/due/within", 72, "/expect/6/due/within", "duration"),
+        ("expect/6/due/within", "P1M", "/expect/6/due/within", "units"),
+        ("expect/6/due/within", "PT0S", "/expect/6/due/within", "more than 0"),
+        ("expect/6/due/within", "-PT1H", "/expect/6/due/within", "not minus 1 hour"),
+        ("expect/6/due/within", "P9999999999D", "/expect/6/due/within", "out of range"),
+        ("expect/6/due/within", "P999999999D", "/expect/6/due/within", ""),
+        ("expect/6/due/within", GONE, "/expect/6/due", "give both `after` and `within`"),
+        ("expect/6/due/after", GONE, "/expect/6/due", "exactly one"),
+        ("expect/6/due/at", "promise.ship_by", "/expect/6/due", "exactly one"),
         ("kinds/refund_due/reopen_within", "-P1D", "/kinds/refund_due/reopen_within", ""),
         # clocks and ladders
         ("services/1/rule", "vip-at-any-hour", "/services/1/rule", "also /services/0/rule"),
@@ -269,7 +269,7 @@ def test_all_faults_are_listed_at_once() -> None:
         "detect/0/kind": "nothing",
         "route/0/queue": "nowhere",
         DETECT: {"all": [{"fact": "x.y", "is": 1}, {"fact": "payment.overpaid", "above": 1}]},
-        "expect/2/due/within": "PT0S",
+        "expect/6/due/within": "PT0S",
         LAST_ROUTE: {"fact": "case.kind", "is": "refund_due"},
     }
     assert {f.pointer for f in faults_with(meaning)} >= {
@@ -277,7 +277,7 @@ def test_all_faults_are_listed_at_once() -> None:
         "/route/0/queue",
         "/detect/2/when/all/0/fact",
         "/detect/2/when/all/1/above",
-        "/expect/2/due/within",
+        "/expect/6/due/within",
         "/route",
     }
 

@@ -28,6 +28,7 @@ from domain.clock.terms import Dependency
 from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName, SetSkills
 from domain.orders.message_signals import WarehouseNoted
 from domain.orders.purchase_signals import Customer
+from domain.orders.shipment_signals import ShipmentLost
 from domain.orders.signal_body import Refs
 from domain.people import OPERATOR_ACTOR, Role, token_stream
 from domain.principals import KeyScope
@@ -177,6 +178,7 @@ def eventful_service() -> InMemoryService:
     flawless = (placed(600), approved(600.5), allocated(601))
     service.take(*(structs.replace(signal, order="o-9") for signal in flawless), at=after(603))
     note_ahead(service, 603)
+    lose_and_find_a_parcel(service, 603)
     govern_policies(service, SHIPPED_RULEBOOK, 604)
     erase_customer(service)
     record_build(service.log, BUILD, after(0))
@@ -190,6 +192,15 @@ def note_ahead(service: InMemoryService, hours: float) -> None:
     soon = WarehouseNoted(**signal_fields(hours + 0.5, "soon"), note="Packed.")
     service.take(structs.replace(soon, order="o-9"), at=after(hours))
     service.tick(after(hours + 0.6))
+
+
+def lose_and_find_a_parcel(service: InMemoryService, hours: float) -> None:
+    """A parcel is lost, and delivered after all."""
+    lost = ShipmentLost(**signal_fields(hours + 0.2, "lost"), shipment="P1")
+    story = (placed(hours), handed_over(hours + 0.1, shipment="P1"), lost)
+    service.take(*(structs.replace(one, order="o-lost") for one in story), at=after(hours + 0.3))
+    found = delivered(hours + 0.4, shipment="P1")
+    service.take(structs.replace(found, order="o-lost"), at=after(hours + 0.5))
 
 
 BUILD = BuildStarted(

@@ -11,6 +11,7 @@ from msgspec.structs import fields
 from domain.cases.exception_case import ExceptionCase
 from projections.cases import CASES, CaseRow
 from tests.application.in_memory_service import InMemoryService, caller
+from tests.application.test_cases_by_hand import lost, open_for, two_parcels
 from tests.domain.policies import shipped, with_version
 from tests.domain.signals import (
     BOUNDED_SETTINGS,
@@ -19,13 +20,16 @@ from tests.domain.signals import (
     approved,
     cancelled,
     captured,
+    delivered,
     promising,
     statement_lists,
     unavailable,
 )
 from tests.projections.folding import eventful_service, rows_of, steps
 
-SHARED = sorted(f.name for f in fields(CaseRow) if hasattr(ExceptionCase, f.name))
+SHARED = sorted(
+    f.name for f in fields(CaseRow) if hasattr(ExceptionCase, f.name) and f.name != "parts"
+)
 
 
 def row_of(service: InMemoryService, kind: str) -> CaseRow:
@@ -40,6 +44,7 @@ def agrees_with_the_log(service: InMemoryService) -> None:
     for case in cases:
         row = rows[case.id]
         assert {n: getattr(row, n) for n in SHARED} == {n: getattr(case, n) for n in SHARED}
+        assert row.parts == ([] if [*case.parts] == [""] else [*case.parts])
         assert row.order_id == case.order
         assert case.routed is not None
         assert (row.queue, row.priority, row.owner_team) == (
@@ -154,3 +159,17 @@ def test_a_resolved_case_names_who_resolved_it(by) -> None:
     row = row_of(service, "delivery_late")
     assert row.resolved_by == {"ana": "ana", "policy": "system:policy"}[by]
     assert row.resolved_at == after(260)
+
+
+def test_the_row_names_the_parts_and_is_one_row_for_all_of_them() -> None:
+    service = two_parcels(lost("P1", 69))
+    (case,) = service.found()
+    assert row_of(service, "trouble").parts == ["parcel:P1"]
+    open_for(service, "parcel:P2")
+    service.take(delivered(72, shipment="P1"), at=after(73))
+    agrees_with_the_log(service)
+    assert row_of(service, "trouble").parts == ["parcel:P1", "parcel:P2"]
+    service.take(delivered(74, id="second", shipment="P2"), at=after(75))
+    agrees_with_the_log(service)
+    assert row_of(service, "trouble").cleared
+    assert case.id == row_of(service, "trouble").case_id

@@ -55,6 +55,7 @@ from tests.projections.folding import (
     act_for_others,
     break_the_glass,
     hold_signals,
+    lose_and_find_a_parcel,
     note_ahead,
     people_join_and_leave,
     recover_queues,
@@ -175,6 +176,7 @@ class Story:
         flawless = (placed(600), approved(600.5), allocated(601))
         house.take(*(structs.replace(signal, order="o-9") for signal in flawless), at=after(614))
         note_ahead(house, 614)
+        lose_and_find_a_parcel(house, 614)
         govern_policies(house, SHIPPED_RULEBOOK, 615)
         self.clock[0] = after(640)
         house.working.policy.load()

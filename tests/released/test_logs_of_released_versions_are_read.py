@@ -64,7 +64,7 @@ REREAD = {
             *("customer.id", "customer.tier", "charge.total", "milestones.out_of_order"),
             *("payment.difference", "payment.overpaid", "payment.underpaid"),
             *("promise.delivery_date", "promise.delivery_day_ends", "promise.half_over_at"),
-            "parcel.more_than_allowed",
+            *("parcel.more_than_allowed", "refund.outstanding"),
         },
         "case.routed": {"customer.tier", "charge.total"},
         "case.detected": {
