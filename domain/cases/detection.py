@@ -49,6 +49,8 @@ class CaseDetection(ProblemCases):
         if counted:
             last = self.order_events[-1]
             self.order, self.order_events[-1] = self.order.record_stages(last, self._rulebook)
+            # A part that is late by now keeps its open case open, even if another part's problem is gone.
+            self._miss_overdue(of_open_cases=True)
             self._detect(counted)
             for kind in self._miss_overdue():
                 # What is over by now is cleared at once, as if the signals had come one by one.
@@ -106,7 +108,9 @@ class CaseDetection(ProblemCases):
         self._miss_overdue()
         self._lapse_outdated_adjustments()
 
-    def _miss_overdue(self, before: datetime | None = None) -> list[str]:
+    def _miss_overdue(
+        self, before: datetime | None = None, *, of_open_cases: bool = False
+    ) -> list[str]:
         """Decide every expectation that is due by now; those of one kind at one time open one case.
 
         Returns the kinds that were missed.
@@ -114,6 +118,8 @@ class CaseDetection(ProblemCases):
         due = self.order.overdue(self._rulebook, self._now)
         if before is not None:
             due = [one for one in due if one[2].missed_from <= before]
+        if of_open_cases:
+            due = [one for one in due if self._has_open_case(one[0].kind)]
         missed: dict[tuple[datetime, str], list[FoundPart]] = {}
         facts = self.order.facts
         for watch, part, deadline in due:

@@ -3,20 +3,21 @@
 Pieces are conserved: what was ordered and not cancelled is always the sum of the places.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
+from domain.orders.cancellations import Cancellations, cancellations_of
 from domain.orders.content import OrderContent, OrderLine
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.notices import Notice
+from domain.orders.packed_pieces import PackedPieces
 from domain.orders.parcels import Parcel, parcels_of
-from domain.orders.pieces import PieceCount, count_pieces, count_stated, spread_piece
-from domain.orders.purchase_signals import OrderCancelled
+from domain.orders.pieces import PieceCount, count_pieces, count_stated
 from domain.orders.return_signals import ReturnReceived
-from domain.orders.signal_body import LinePieces, given
+from domain.orders.signal_body import given
 from domain.orders.stock_places import StockPlaces, stock_places
 
 
@@ -38,6 +39,10 @@ class LineGoods(Struct, frozen=True, kw_only=True):
     """With the customer."""
     returned: int = 0
     lost: int = 0
+    unsent: int = 0
+    """In no parcel: to be sent, cancelled or unavailable."""
+    ended_at: datetime | None = None
+    """When the last piece in no parcel was cancelled or became unavailable, if none is to be sent."""
 
     @property
     def kept(self) -> int:
@@ -85,76 +90,36 @@ def goods_of(
     notices: list[Notice] = []
     told = {p.id: count_pieces(p.told, content) for p in outbound if p.told is not None}
     unknown = [parcel for parcel in outbound if parcel.told is None]
-    cancelled, cancelled_at = _cancellations(signals, content, outbound, told, unknown, notices)
+    parts = PackedPieces(outbound, told, unknown)
+    cancelled = cancellations_of(signals, content, parts, notices)
     received = _received(signals, content)
     stock = stock_places(signals, content, notices)
-    parts = _Parts(outbound, told, unknown)
     lines = tuple(
-        _line(line, cancelled.get(line.id, 0), parts, received.get(line.id, 0), stock)
-        for line in content.lines
+        _line(line, cancelled, parts, received.get(line.id, 0), stock) for line in content.lines
     )
-    for parcel in outbound:
-        notices += _piece_notices(parcel, content, signals)
+    for n, parcel in enumerate(outbound):
+        notices += _piece_notices(parcel, content, signals, [told.get(p.id) for p in outbound[:n]])
     rest = _rest_of_unknown(lines, told, unknown, content)
     return Goods(
         content=content,
         lines=lines,
         parcels=parcels,
         pieces={id: count.whole_lines(content) for id, count in told.items()} | rest,
-        cancelled_at=cancelled_at,
+        cancelled_at=cancelled.whole_at,
         delivered_at=_delivered_at(lines, outbound, told, unknown),
         notices=tuple(notices),
     )
 
 
-def goods_after(signals: SignalsByType, earlier: Goods) -> Goods:
-    """The goods after more statements about parcels, and no others."""
-    parcels = parcels_of(signals)
-    if len(parcels) == len(earlier.parcels) and all(
-        one.holds_as(before) for one, before in zip(parcels, earlier.parcels, strict=True)
-    ):
-        return structs.replace(earlier, parcels=parcels)
-    return goods_of(signals, earlier.content, parcels)
-
-
-def is_charged_alike(goods: Goods, earlier: Goods) -> bool:
-    """Whether the pieces that cost money are the same: kept, unavailable and returned ones."""
-    if goods is earlier:
-        return True
-    if goods.content is not earlier.content or goods.cancelled_at != earlier.cancelled_at:
-        return False
-    return goods.lines is earlier.lines or all(
-        (one.cancelled, one.unavailable, one.returned)
-        == (before.cancelled, before.unavailable, before.returned)
-        for one, before in zip(goods.lines, earlier.lines, strict=True)
-    )
-
-
-class _Parts(Struct, frozen=True):
-    """The outbound parcels, with the pieces that each is known to hold."""
-
-    parcels: Sequence[Parcel]
-    told: Mapping[str, PieceCount]
-    unknown: Sequence[Parcel]
-
-    def count(self, line: OrderLine, kept: int, holds: Callable[[Parcel], bool]) -> int:
-        """How many pieces of a line are in the parcels for which `holds`.
-
-        Parcels without lines hold what is in no other parcel; of several, only when all of them do.
-        """
-        known = count_stated(line, (self.told[p.id] for p in self.parcels if p.id in self.told))
-        found = count_stated(
-            line, (self.told[p.id] for p in self.parcels if p.id in self.told and holds(p))
-        )
-        if self.unknown and line.is_shipped and all(holds(p) for p in self.unknown):
-            found += max(kept - known, 0)
-        return min(found, kept)
-
-
 def _line(
-    line: OrderLine, cancelled: int, parts: _Parts, received: int, stock: StockPlaces
+    line: OrderLine,
+    cancellations: Cancellations,
+    parts: PackedPieces,
+    received: int,
+    stock: StockPlaces,
 ) -> LineGoods:
     """Each piece counts for the furthest place that it reached."""
+    cancelled = cancellations.pieces.get(line.id, 0)
     kept = line.quantity - cancelled
     arrived = parts.count(line, kept, lambda p: p.delivered_at is not None)
     back = parts.count(line, kept, lambda p: p.delivered_at is not None or p.back_at is not None)
@@ -166,6 +131,9 @@ def _line(
     in_stock = kept - arrived - back - gone - moving - packed
     returned = min(received, arrived)
     unavailable, backordered, allocated = stock.unsent(line.id, in_stock, line.quantity, cancelled)
+    unsent = line.quantity - parts.count(line, line.quantity, lambda _: True)
+    ends = [cancellations.last_at.get(line.id)] if cancelled else []
+    ends += [stock.unavailable_at.get(line.id)] if unavailable else []
     return LineGoods(
         line=line,
         cancelled=cancelled,
@@ -178,74 +146,15 @@ def _line(
         delivered=arrived - returned,
         returned=returned + back,
         lost=gone,
+        unsent=unsent if line.is_shipped else 0,
+        ended_at=None
+        if in_stock > unavailable
+        else max((at for at in ends if at is not None), default=None),
     )
 
 
 def _is_gone(parcel: Parcel) -> bool:
     return parcel.delivered_at is not None or parcel.lost_at is not None
-
-
-def _cancellations(
-    signals: SignalsByType,
-    content: OrderContent,
-    outbound: Sequence[Parcel],
-    told: Mapping[str, PieceCount],
-    unknown: Sequence[Parcel],
-    notices: list[Notice],
-) -> tuple[dict[str, int], datetime | None]:
-    """The pieces cancelled since the lines were stated, by line; and when nothing was left.
-
-    A cancellation without lines is of what was not delivered by then; where all was, of everything.
-    """
-    stated: list[OrderCancelled] = signals.get(OrderCancelled, [])
-    if not stated:
-        return {}, None
-    found: dict[str, int] = {line.id: 0 for line in content.lines}
-    parts = _Parts(outbound, told, unknown)
-    whole_at = next((s.event_time for s in stated if not given(s.lines)), None)
-    ended_at: datetime | None = None
-    for signal in stated:
-        if content.lines_at is not None and signal.event_time <= content.lines_at:
-            continue  # the lines are stated net of it
-        if pieces := given(signal.lines):
-            for n, piece in enumerate(pieces):
-                _cancel(found, content, piece, signal.key, f"/lines/{n}", notices)
-        else:
-            _cancel_rest(found, content, parts, signal.event_time)
-        if ended_at is None and found and all(found[ln.id] >= ln.quantity for ln in content.lines):
-            ended_at = signal.event_time
-    return found, whole_at if whole_at is not None else ended_at
-
-
-def _cancel_rest(found: dict[str, int], content: OrderContent, parts: _Parts, at: datetime) -> None:
-    left = {}
-    for line in content.lines:
-        kept = line.quantity - found[line.id]
-        arrived = parts.count(
-            line, kept, lambda p: p.delivered_at is not None and p.delivered_at <= at
-        )
-        left[line.id] = kept - arrived
-    if not any(left.values()):
-        left = {line.id: line.quantity - found[line.id] for line in content.lines}
-    for id, pieces in left.items():
-        found[id] += pieces
-
-
-def _cancel(
-    found: dict[str, int],
-    content: OrderContent,
-    piece: LinePieces,
-    key: str,
-    pointer: str,
-    notices: list[Notice],
-) -> None:
-    for line, quantity, excess in spread_piece(piece, content, found):
-        if line is None:
-            notices.append(Notice.unknown_line(key, pointer, piece, content))
-        else:
-            found[line.id] += quantity
-            if excess:
-                notices.append(Notice.too_many(key, pointer, line.id, excess))
 
 
 def _received(signals: SignalsByType, content: OrderContent) -> dict[str, int]:
@@ -277,7 +186,10 @@ def _rest_of_unknown(
 
 
 def _piece_notices(
-    parcel: Parcel, content: OrderContent, signals: SignalsByType
+    parcel: Parcel,
+    content: OrderContent,
+    signals: SignalsByType,
+    earlier: Sequence[PieceCount | None],
 ) -> Iterable[Notice]:
     if not content.lines_known:
         return
@@ -297,8 +209,11 @@ def _piece_notices(
             continue
         for id, quantity in counted.whole_lines(content).items():
             line = content.line(id)
-            if line is not None and quantity > line.quantity:
-                yield Notice.too_many(key, f"/lines/{n}", id, quantity - line.quantity)
+            if line is None:
+                continue
+            elsewhere = count_stated(line, [one for one in earlier if one is not None])
+            if (excess := quantity + elsewhere - line.quantity) > 0:
+                yield Notice.too_many(key, f"/lines/{n}", id, min(excess, quantity))
 
 
 def _delivered_at(
@@ -320,7 +235,7 @@ def _delivered_at(
         return arrived[-1].delivered_at if len(arrived) == len(outbound) else None
     for n in range(1, len(arrived) + 1):
         here = {parcel.id for parcel in arrived[:n]}
-        parts = _Parts(outbound, told, unknown)
+        parts = PackedPieces(outbound, told, unknown)
         if all(
             parts.count(one.line, one.kept, lambda p: p.id in here)  # noqa: B023
             >= one.kept - one.unavailable - one.lost

@@ -230,9 +230,9 @@ class Rulebook:
         with suppress(LookupError):
             if detector is not None:
                 return detector.decide(facts, part)
-            deadline = watch.deadline_of(facts, part) if watch is not None else None
-            if watch is not None and deadline is not None:
-                return watch.decide(facts, deadline, part)
+            due = watch.due_of(facts, part) if watch is not None else None
+            if watch is not None and due is not None:
+                return watch.decide(facts, due, part)
         # The part is gone, or what the deadline was counted from.
         return Decision(policy=self.version, rule=rule, verdicts=())
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from domain.cases.reasons import ResolutionReason
 from domain.policy.decision import to_fact_value
 from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService, caller
+from tests.domain.exception_signals import labelled
 from tests.domain.policies import small_policy
 from tests.domain.signals import (
     BOUNDED_SETTINGS,
@@ -160,10 +161,23 @@ def test_the_clearing_decision_cites_the_deadline_and_the_facts() -> None:
     service.take(handed_over(47), at=LONG_AFTER)
     (resolved,) = service.events(service.only_case("ship_by_missed").id, "case.resolved")
     assert resolved.clearing.policy == UNTIMED_RULEBOOK.version
-    assert resolved.clearing.rule == "handed-over-by-the-shipping-limit"
+    assert resolved.clearing.rule == "line-handed-over-by-the-shipping-limit"
+    read = {v.fact: v.read for v in resolved.clearing.verdicts}
+    assert (read["part.ship_by"], read["part.unsent"]) == ("2018-01-12T12:00:00Z", "0")
+    is_met = {(v.test, v.passed) for v in resolved.clearing.verdicts if v.fact == "part.unsent"}
+    assert is_met == {("above 0", False), ("is 0", True)}
+
+
+def test_the_clearing_decision_of_a_parcel_cites_its_deadline_and_its_hand_over() -> None:
+    service = InMemoryService()
+    service.take(shipping_by(48), labelled(2, "a"), at=after(3))
+    service.tick(LATE)
+    service.take(handed_over(47, shipment="a"), at=LONG_AFTER)
+    (resolved,) = service.events(service.only_case("ship_by_missed").id, "case.resolved")
+    assert resolved.clearing.rule == "parcel-handed-over-by-the-shipping-limit"
     read = {v.fact: (v.read, v.passed) for v in resolved.clearing.verdicts}
-    assert read["milestones.handed_over_at"] == ("2018-01-12T11:00:00Z", True)
-    assert read["promise.ship_by"][0] == "2018-01-12T12:00:00Z"
+    assert read["part.handed_over_at"] == ("2018-01-12T11:00:00Z", True)
+    assert read["part.ship_by"][0] == "2018-01-12T12:00:00Z"
 
 
 # Which signal is the evidence: the one that shows it, not the newest of its batch.
@@ -282,10 +296,12 @@ def test_an_automatic_resolution_always_cites_its_evidence(drawn, delays) -> Non
             assert case.kind in automatic
             (evidence,) = resolved.resolution.evidence
             shown = {v.read for v in resolved.clearing.verdicts if v.passed}
-            # Either it is the milestone in time, or it moved the deadline.
+            # It is the milestone in time, moved the deadline, or shows that the pieces were sent.
+            proof = signals[evidence]
+            sent = {(v.fact, v.read) for v in resolved.clearing.verdicts if v.passed}
+            is_sent = ("part.unsent", "0") in sent and proof.type.startswith("shipment.")
             assert (
-                to_fact_value(signals[evidence].event_time) in shown
-                or signals[evidence].type == "order.placed"
+                to_fact_value(proof.event_time) in shown or proof.type == "order.placed" or is_sent
             )
             joined = [j.signal for j in service.events(case.id, "case.signal_joined")]
             assert evidence in joined
