@@ -52,7 +52,9 @@ class CaseDetection(ProblemCases):
             # A part that is late by now keeps its open case open, even if another part's problem is gone.
             self._miss_overdue(of_open_cases=True)
             self._detect(counted)
-            self._miss_overdue()
+            for kind in self._miss_overdue():
+                # What is over by now is cleared at once, as if the signals had come one by one.
+                self._join(kind, [], None, also=self._feeding(counted, kind))
             self._miss_again()
             self._lapse_outdated_adjustments()
             self._pass_intake()
@@ -106,8 +108,13 @@ class CaseDetection(ProblemCases):
         self._miss_overdue()
         self._lapse_outdated_adjustments()
 
-    def _miss_overdue(self, before: datetime | None = None, *, of_open_cases: bool = False) -> None:
-        """Decide every expectation that is due by now; those of one kind at one time open one case."""
+    def _miss_overdue(
+        self, before: datetime | None = None, *, of_open_cases: bool = False
+    ) -> list[str]:
+        """Decide every expectation that is due by now; those of one kind at one time open one case.
+
+        Returns the kinds that were missed.
+        """
         due = self.order.overdue(self._rulebook, self._now)
         if before is not None:
             due = [one for one in due if one[2].missed_from <= before]
@@ -128,6 +135,7 @@ class CaseDetection(ProblemCases):
             missed.setdefault(key, []).append((part, decision, deadline.at))
         for (_, kind), found in missed.items():
             self._record_problem(kind, found, ())
+        return [*dict.fromkeys(kind for _, kind in missed)]
 
     def _miss_again(self) -> None:
         """Open the problem of a missed expectation again, if what cleared it was never so."""
