@@ -32,7 +32,8 @@ FEARLESS = Rulebook(structs.replace(UNTIMED_RULEBOOK.document, automation_pauses
 LATE = after(400)
 LONG_AFTER = after(420)
 FLAGGED = FraudScreened(**signal_fields(5, "screened"), verdict=FraudVerdict.REVIEW)
-DEAR = promising(lines=(line("250.00", quantity=2),))
+# 500.00 EUR at the rate of the shipped policy.
+DEAR = promising(lines=(line("1562.50", quantity=2),))
 
 # the order, other signals, the signal that shows it was in time → the fact that pauses, the rule that clears
 LINE = "line-delivered-by-the-promised-day"
@@ -120,7 +121,7 @@ def test_a_pause_does_not_change_which_cases_open(risk) -> None:
 
 
 def test_a_charge_just_below_high_value_pauses_nothing() -> None:
-    service = late(promising(lines=(line("499.99"),)))
+    service = late(promising(lines=(line("3124.93"),)))
     service.take(delivered(200), at=LONG_AFTER)
     assert service.only_case("delivery_late").state == "resolved"
 

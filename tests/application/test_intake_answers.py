@@ -74,7 +74,7 @@ def test_a_batch_that_meets_another_write_is_decided_again() -> None:
     result = other.intake.take(batch(again, unavailable(), cancelled()), SENDER, row)
     assert [r.outcome for r in result.receipts] == ["recorded", "recorded", "duplicate"]
     assert {c.kind for c in service.found()} == {"refund_due", "stock_unavailable"}
-    assert service.only_case("refund_due").signals_joined == 1
+    assert service.only_case("refund_due").signals_joined == 2
 
 
 def test_a_write_is_refused_when_a_stream_it_read_has_changed() -> None:

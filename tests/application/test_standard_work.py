@@ -35,7 +35,7 @@ from tests.domain.standard_work import STAGES, with_stages
 from tests.projections.folding import rows_of
 
 RULEBOOK = with_stages()
-STAGELESS = with_stages("stageless", stages={})
+STAGELESS = with_stages("stageless", stages=None)
 OTHER_TEAMS = with_stages(
     "other", {name: {**stage, "owner_team": "night_shift"} for name, stage in STAGES.items()}
 )
