@@ -50,7 +50,10 @@ def cancellations_of(
         last_at |= {id: signal.event_time for id in found if found[id] > before[id]}
         if ended_at is None and found and all(found[ln.id] >= ln.quantity for ln in content.lines):
             ended_at = signal.event_time
-    return Cancellations(pieces=found, last_at=last_at, whole_at=whole_at or ended_at)
+    # Where pieces are known, the order is cancelled once none of them is left.
+    is_left = content.lines_known and any(ln.quantity > found[ln.id] for ln in content.lines)
+    ended_at = None if is_left else whole_at or ended_at
+    return Cancellations(pieces=found, last_at=last_at, whole_at=ended_at)
 
 
 def _cancel_rest(

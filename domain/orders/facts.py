@@ -18,7 +18,8 @@ from domain.orders.contact_facts import ContactFacts, contact_facts
 from domain.orders.content import content_of
 from domain.orders.disagreement_facts import DisagreementFacts, disagreement_facts
 from domain.orders.fact_metadata import SignalsByType, derived_from, lasting
-from domain.orders.goods import Goods, goods_after, goods_of, is_charged_alike
+from domain.orders.goods import Goods, goods_of
+from domain.orders.goods_changes import goods_after, is_charged_alike
 from domain.orders.goods_parts import (
     CONTENT_FEEDS,
     GOODS_FEEDS,
@@ -38,7 +39,7 @@ from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced, Orde
 from domain.orders.return_facts import ReturnFacts, return_facts
 from domain.orders.return_signals import ReturnReceived
 from domain.orders.screening_facts import AddressFacts, FraudFacts, address_facts, fraud_facts
-from domain.orders.shipment_signals import CustomerClaimed
+from domain.orders.shipment_signals import CustomerClaimed, LabelCreated
 from domain.orders.signals import Signal
 from domain.orders.standing import standing
 from domain.orders.stock_facts import StockFacts, stock_facts
@@ -152,7 +153,7 @@ _GROUPS: Mapping[str, Callable[[_Basis], Any]] = {
     "parcel": lambda basis: parcel_facts(basis.signals, basis.goods),
     "incident": lambda basis: incident_facts(basis.signals),
     "returns": lambda basis: return_facts(basis.signals),
-    "disagreement": lambda basis: disagreement_facts(basis.signals),
+    "disagreement": lambda basis: disagreement_facts(basis.signals, basis.goods.content),
     "contact": lambda basis: contact_facts(basis.signals),
     "dispute": lambda basis: money_facts.dispute_facts(basis.money),
     "claim": lambda basis: claim_facts(basis.signals),
@@ -182,7 +183,7 @@ def _find_group_feeds() -> Mapping[str, frozenset[type]]:
 _GROUP_FEEDS: Final = _find_group_feeds()
 _CONTENT: Final = frozenset(CONTENT_FEEDS)
 _GOODS: Final = frozenset(GOODS_FEEDS) | frozenset((CustomerClaimed,))
-_RETURNS: Final = frozenset(RETURN_SIGNALS)
+_RETURNS: Final = frozenset((*RETURN_SIGNALS, LabelCreated))
 _PARCELS: Final = frozenset((*PARCEL_SIGNALS, CustomerClaimed))
 _MONEY: Final = frozenset((*CONTENT_FEEDS, ReturnReceived)) | MONEY_FEEDS
 """The signals that money is read from; others change it by the goods only."""

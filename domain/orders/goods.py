@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from domain.orders.cancellations import Cancellations, cancellations_of
 from domain.orders.content import OrderContent, OrderLine
@@ -97,8 +97,8 @@ def goods_of(
     lines = tuple(
         _line(line, cancelled, parts, received.get(line.id, 0), stock) for line in content.lines
     )
-    for parcel in outbound:
-        notices += _piece_notices(parcel, content, signals)
+    for n, parcel in enumerate(outbound):
+        notices += _piece_notices(parcel, content, signals, [told.get(p.id) for p in outbound[:n]])
     rest = _rest_of_unknown(lines, told, unknown, content)
     return Goods(
         content=content,
@@ -108,29 +108,6 @@ def goods_of(
         cancelled_at=cancelled.whole_at,
         delivered_at=_delivered_at(lines, outbound, told, unknown),
         notices=tuple(notices),
-    )
-
-
-def goods_after(signals: SignalsByType, earlier: Goods) -> Goods:
-    """The goods after more statements about parcels, and no others."""
-    parcels = parcels_of(signals)
-    if len(parcels) == len(earlier.parcels) and all(
-        one.holds_as(before) for one, before in zip(parcels, earlier.parcels, strict=True)
-    ):
-        return structs.replace(earlier, parcels=parcels)
-    return goods_of(signals, earlier.content, parcels)
-
-
-def is_charged_alike(goods: Goods, earlier: Goods) -> bool:
-    """Whether the pieces that cost money are the same: kept, unavailable and returned ones."""
-    if goods is earlier:
-        return True
-    if goods.content is not earlier.content or goods.cancelled_at != earlier.cancelled_at:
-        return False
-    return goods.lines is earlier.lines or all(
-        (one.cancelled, one.unavailable, one.returned)
-        == (before.cancelled, before.unavailable, before.returned)
-        for one, before in zip(goods.lines, earlier.lines, strict=True)
     )
 
 
@@ -209,7 +186,10 @@ def _rest_of_unknown(
 
 
 def _piece_notices(
-    parcel: Parcel, content: OrderContent, signals: SignalsByType
+    parcel: Parcel,
+    content: OrderContent,
+    signals: SignalsByType,
+    earlier: Sequence[PieceCount | None],
 ) -> Iterable[Notice]:
     if not content.lines_known:
         return
@@ -229,8 +209,11 @@ def _piece_notices(
             continue
         for id, quantity in counted.whole_lines(content).items():
             line = content.line(id)
-            if line is not None and quantity > line.quantity:
-                yield Notice.too_many(key, f"/lines/{n}", id, quantity - line.quantity)
+            if line is None:
+                continue
+            elsewhere = count_stated(line, [one for one in earlier if one is not None])
+            if (excess := quantity + elsewhere - line.quantity) > 0:
+                yield Notice.too_many(key, f"/lines/{n}", id, min(excess, quantity))
 
 
 def _delivered_at(

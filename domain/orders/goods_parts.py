@@ -15,7 +15,7 @@ from domain.orders.parcels import PARCEL_SIGNALS, Parcel
 from domain.orders.payment_signals import RefundFailed, RefundIssued, RefundRequested
 from domain.orders.promise_days import end_of_promise
 from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPlaced
-from domain.orders.shipment_signals import ClaimKind, CustomerClaimed
+from domain.orders.shipment_signals import ClaimKind, CustomerClaimed, Direction, LabelCreated
 from domain.orders.signal_body import given
 from domain.orders.stock_signals import (
     AllocationFailed,
@@ -44,6 +44,7 @@ RETURN_SIGNALS: Final = (
     returns.ReturnCancelled,
     returns.ReturnClosed,
 )
+_LABELS: Final = (returns.ReturnLabelCreated, LabelCreated)
 _content = derived_from(*CONTENT_FEEDS)
 _goods = derived_from(*GOODS_FEEDS)
 _money_feeds = (*CONTENT_FEEDS, RefundIssued, RefundRequested, RefundFailed)
@@ -52,7 +53,7 @@ _refunded = derived_from(*_money_feeds, currency="part.currency")
 _parcel_feeds = (*PARCEL_SIGNALS, *CONTENT_FEEDS)
 _parcel = derived_from(*_parcel_feeds)
 _claims = derived_from(CustomerClaimed, *CONTENT_FEEDS)
-_return = derived_from(*RETURN_SIGNALS)
+_return = derived_from(*RETURN_SIGNALS, LabelCreated)
 
 Pieces = Annotated[int | None, _goods]
 StockPieces = Annotated[int | None, derived_from(*STOCK_FEEDS, through=GOODS_FEEDS)]
@@ -272,6 +273,11 @@ def return_parts(signals: SignalsByType) -> tuple[ReturnPart, ...]:
     for kind in RETURN_SIGNALS:
         for signal in signals.get(kind, ()):
             stated.setdefault(signal.rma, []).append(signal)
+    for label in signals.get(LabelCreated, ()):
+        # A label of the way back is the return's label; without an rma, that of the only return.
+        if given(label.direction) is Direction.BACK:
+            only = next(iter(stated)) if len(stated) == 1 else ""
+            stated.setdefault(given(label.rma) or only, []).append(label)
     if len(stated) == 2 and "" in stated:
         # A statement that names no return is about the only one.
         (only,) = (rma for rma in stated if rma)
@@ -283,14 +289,14 @@ def _return_part(rma: str, stated: Sequence[Any]) -> ReturnPart:
     def first(*kinds: type[Any]) -> datetime | None:
         return min((s.event_time for s in stated if isinstance(s, kinds)), default=None)
 
-    labels = [s.event_time for s in stated if isinstance(s, returns.ReturnLabelCreated)]
+    labels = [s.event_time for s in stated if isinstance(s, _LABELS)]
     failures = [s.event_time for s in stated if isinstance(s, returns.ReturnLabelFailed)]
     return ReturnPart(
         id=rma,
         requested_at=first(returns.ReturnRequested),
         authorized_at=first(returns.ReturnAuthorized),
         refused_at=first(returns.ReturnRefused),
-        label_at=first(returns.ReturnLabelCreated),
+        label_at=first(*_LABELS),
         label_failed=bool(failures),
         has_label=bool(labels) and (not failures or max(labels) >= max(failures)),
         received_at=first(returns.ReturnReceived),

@@ -189,10 +189,12 @@ def _payment_part(
 
 
 def refund_parts(money: OrderMoney) -> tuple[RefundPart, ...]:
-    return tuple(_refund_part(one) for one in money.refunds)
+    # A request stalls only while it reserves something: others may have answered it with several refunds.
+    reserved = {payment.id for payment in money.payments if payment.reserved > 0}
+    return tuple(_refund_part(one, one.payment in (None, *reserved)) for one in money.refunds)
 
 
-def _refund_part(one: RefundMoney) -> RefundPart:
+def _refund_part(one: RefundMoney, reserves: bool) -> RefundPart:
     def at(state: RefundState) -> datetime | None:
         return one.at if one.state is state else None
 
@@ -206,7 +208,7 @@ def _refund_part(one: RefundMoney) -> RefundPart:
         requested_at=one.requested_at,
         issued_at=at(RefundState.ISSUED),
         failed_at=at(RefundState.FAILED),
-        stalled_since=at(RefundState.REQUESTED),
+        stalled_since=at(RefundState.REQUESTED) if reserves else None,
         too_much=one.too_much is not None,
         too_much_reason=one.too_much,
         assumed=one.assumed,

@@ -6,13 +6,14 @@ that names none is about every parcel on its way to the customer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from domain.orders.fact_metadata import SignalsByType
+from domain.orders.parcel_names import names_of, tracking_of
 from domain.orders.promise_days import end_of_promise
 from domain.orders.scan_status import IncidentReason, ScanStatus
 from domain.orders.shipment_signals import (
@@ -29,7 +30,7 @@ from domain.orders.shipment_signals import (
     ShipmentCancelled,
     ShipmentLost,
 )
-from domain.orders.signal_body import LinePieces, Promise, given
+from domain.orders.signal_body import LinePieces, Promise
 from domain.orders.signals import event_time_key
 
 COLLECTED_WITHIN: Final = timedelta(days=7)
@@ -71,6 +72,9 @@ _FINAL: Final = frozenset(
         ScanStatus.AVAILABLE_FOR_PICKUP,
     ]
 )
+
+
+_TOLD: Final = ("lines", "direction", "rma", "carrier", "promise", "ship_by", "collect_by")
 
 
 class Parcel(Struct, frozen=True, kw_only=True):
@@ -145,7 +149,7 @@ def parcels_of(signals: SignalsByType) -> tuple[Parcel, ...]:
     if not stated:
         return ()
     stated.sort(key=event_time_key)  # type: ignore[arg-type]
-    names = _names_of(stated)
+    names = names_of(stated)
     ids = list(dict.fromkeys(name for s in stated if (name := names[s.key]) is not None))
     claims: list[CustomerClaimed] = signals.get(CustomerClaimed, [])
     if not ids:
@@ -159,46 +163,6 @@ def parcels_of(signals: SignalsByType) -> tuple[Parcel, ...]:
         )
         for name in ids
     )
-
-
-def _names_of(stated: Sequence[ParcelSignal]) -> Mapping[str, str | None]:
-    """The parcel of each statement, by the statement's key; None for all parcels."""
-    by_code: dict[str, str] = {}
-    by_fulfilment: dict[str, set[str]] = {}
-    carriers: dict[str, str] = {}
-    for s in stated:
-        shipment: str | None = getattr(s, "shipment", None)
-        code, fulfilment = _tracking_of(s), given(s.fulfilment)
-        if code is not None:
-            if shipment is not None:
-                by_code.setdefault(code.casefold(), shipment)
-            carrier = getattr(s, "carrier", "")
-            if isinstance(carrier, str) and carrier:
-                carriers.setdefault(code.casefold(), carrier)
-        if shipment is not None and fulfilment is not None:
-            by_fulfilment.setdefault(fulfilment, set()).add(shipment)
-    found: dict[str, str | None] = {}
-    for s in stated:
-        shipment = getattr(s, "shipment", None)
-        code, fulfilment = _tracking_of(s), given(s.fulfilment)
-        name: str | None = shipment
-        if name is None and code is not None:
-            key = code.casefold()
-            name = by_code.get(key) or f"{carriers.get(key, '')}:{code}"
-        if name is None and fulfilment is not None:
-            known = by_fulfilment.get(fulfilment, set())
-            name = next(iter(known)) if len(known) == 1 else None if known else fulfilment
-        found[s.key] = name
-    return found
-
-
-def _tracking_of(signal: Any) -> str | None:
-    """The tracking code that a statement has, or that it refers to."""
-    code = getattr(signal, "tracking", "")
-    if isinstance(code, str) and code:
-        return code
-    refs = given(signal.refs)
-    return refs.tracking.code if refs is not None and refs.tracking is not None else None
 
 
 def _parcel(
@@ -220,19 +184,20 @@ def _parcel(
         if isinstance(s, HandedOver | Delivered | DeliveryFailed)
         or (isinstance(s, Scanned) and s.status in MOVING)
     ]
-    tracked = any(isinstance(s, LabelCreated | HandedOver) and _tracking_of(s) for s in stated)
+    tracked = any(isinstance(s, LabelCreated | HandedOver) and tracking_of(s) for s in stated)
     heard = tuple(s.event_time for s in stated if isinstance(s, HandedOver | Scanned))
     lost = [s.event_time for s in stated if _is_lost(s)]
+    told = _last_told(stated)
     return Parcel(
         id=name,
         is_named=is_named,
-        told=_last(given(s.lines) for s in stated),
-        direction=_last(given(s.direction) for s in stated) or Direction.OUT,
-        rma=_last(given(s.rma) for s in stated),
-        carrier=_last(_text(s, "carrier") for s in stated),
-        tracking=_last(_tracking_of(s) for s in stated),
-        promise=_last(given(s.promise) for s in stated),
-        ship_by=_last(given(s.ship_by) for s in stated),
+        told=told.get("lines"),
+        direction=told.get("direction") or Direction.OUT,
+        rma=told.get("rma"),
+        carrier=told.get("carrier"),
+        tracking=_last(tracking_of(s) for s in stated),
+        promise=told.get("promise"),
+        ship_by=told.get("ship_by"),
         labelled_at=_first(labels),
         cancelled_at=stopped[-1] if is_stopped and not handed_over else None,
         handed_over_at=_first(handed_over),
@@ -241,7 +206,7 @@ def _parcel(
         returning_since=returning,
         back_at=_first(back),
         waiting_since=waits,
-        collect_by=_last(given(s.collect_by) for s in stated)
+        collect_by=told.get("collect_by")
         or (waits + COLLECTED_WITHIN if waits is not None else None),
         failed_at=_last(s.event_time for s in stated if _is_failure(s)),
         lost_at=_first(lost),
@@ -303,6 +268,12 @@ def _last(values: Iterable[Any]) -> Any:
     return found
 
 
-def _text(signal: Any, name: str) -> str | None:
-    value = getattr(signal, name, None)
-    return value if isinstance(value, str) and value else None
+def _last_told(stated: Iterable[ParcelSignal]) -> dict[str, Any]:
+    """Each field that a later statement replaces, by the last statement that gives it."""
+    found: dict[str, Any] = {}
+    for signal in stated:
+        for name in _TOLD:
+            value = getattr(signal, name, UNSET)
+            if value is not UNSET and value not in ("", None):
+                found[name] = value
+    return found

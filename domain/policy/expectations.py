@@ -92,7 +92,9 @@ class Watch:
         """The deadlines, without those of which the facts show the expectation met or void."""
         if self.each is None:
             deadline = self._deadline(facts)
-            return () if deadline is None or self._settled(facts, deadline) else (("", deadline),)
+            if deadline is None or self._settled(facts, deadline):
+                return []
+            return [("", deadline)]
         return [
             (key, deadline)
             for key, context in contexts_of(self.each, facts)

@@ -303,8 +303,8 @@ def test_tampering_is_found_and_the_halted_log_is_reported(
             alter(world)
             told = aud.get(f"{QUESTIONS}/10").json()["answer"]
             assert (told["unaltered"], told["root_holds"]) == (False, False)
-            assert told["wrong"] == [{"position": 34, "what": "altered"}]
-            part = aud.get(f"{QUESTIONS}/10", params={"first": 30, "last": 33}).json()["answer"]
+            assert told["wrong"] == [{"position": 38, "what": "altered"}]
+            part = aud.get(f"{QUESTIONS}/10", params={"first": 30, "last": 37}).json()["answer"]
             assert (part["whole"], part["wrong"]) == (False, [])
             prove = aud.get(f"{QUESTIONS}/11", params=REFUNDS)
             assert (prove.status_code, prove.json()["type"]) == (503, "/problems/log-not-as-signed")
@@ -338,7 +338,7 @@ def alter(world: World) -> None:
     ):
         connection.execute(
             "UPDATE stored_events SET state = convert_to(replace(convert_from(state, 'UTF8'), "
-            "'640.00', '1640.00'), 'UTF8') WHERE notification_id = 34"
+            "'640.00', '1640.00'), 'UTF8') WHERE notification_id = 38"
         )
 
 

@@ -132,7 +132,7 @@ def test_a_case_is_found_by_its_order(
         send(shop, placed(two := order_id(), "10.00"), captured(two, "12.50"), unavailable(two))
     assert f"The order {bare} has no case." in casetrail("case", "show", bare).stderr
     several = casetrail("case", "show", two).stderr
-    assert f"The order {two} has 2 cases; name one by its id:" in several
+    assert f"The order {two} has 3 cases; name one by its id:" in several
     assert "(payment_mismatch)" in several
 
 
