@@ -72,9 +72,7 @@ class CaseDetection(ProblemCases):
         known = {*self.order.cases}
         for kind, parts in self._found(self._rulebook.detectors).items():
             if kind not in known:
-                feeds = frozenset().union(*(detector.feeds for detector in parts.values()))
-                shown_by = [signal for signal in signals if signal.type in feeds]
-                shown_by.sort(key=event_time_key)
+                shown_by = sorted(_signals_that_show(parts, signals), key=event_time_key)
                 self._record_problem(kind, self._decisions(parts), shown_by)
         for kind in known & self._rulebook.document.kinds.keys():
             case = self._newest_case(kind)
@@ -190,9 +188,8 @@ class CaseDetection(ProblemCases):
     ) -> None:
         """Handle rules that hold: a new problem, one of an open case, or one that returned."""
         case = self._newest_case(kind)
-        feeds = frozenset().union(*(detector.feeds for detector in parts.values()))
         about, aside = self._about(fresh, kind), self._aside(fresh, kind)
-        shown_by = [signal for signal in about or aside if signal.type in feeds]
+        shown_by = _signals_that_show(parts, about or aside)
         if case is not None and not case.is_resolved:
             new = {p: d for p, d in parts.items() if self._is_new(case, p)}
             for part, decision, _ in self._decisions(new):
@@ -225,3 +222,11 @@ class CaseDetection(ProblemCases):
             for signal in shown_by
         )
         return new and self._gone(case, part) is None
+
+
+def _signals_that_show(parts: Mapping[str, Detector], signals: Sequence[Signal]) -> list[Signal]:
+    """The signals that the facts of the rules come from; without one, those that can change them."""
+    sources = frozenset().union(*(detector.sources for detector in parts.values()))
+    feeds = frozenset().union(*(detector.feeds for detector in parts.values()))
+    shown_by = [signal for signal in signals if signal.type in sources]
+    return shown_by or [signal for signal in signals if signal.type in feeds]

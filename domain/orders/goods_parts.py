@@ -26,16 +26,14 @@ from domain.orders.stock_signals import (
 )
 
 CONTENT_FEEDS: Final = (OrderPlaced, OrderEdited, OrderCancelled)
-GOODS_FEEDS: Final = (
-    *CONTENT_FEEDS,
-    *PARCEL_SIGNALS,
+STOCK_FEEDS: Final = (
     StockAllocated,
     StockUnavailable,
     Backordered,
     AllocationFailed,
     FulfilmentRejected,
-    returns.ReturnReceived,
 )
+GOODS_FEEDS: Final = (*CONTENT_FEEDS, *PARCEL_SIGNALS, *STOCK_FEEDS, returns.ReturnReceived)
 RETURN_SIGNALS: Final = (
     returns.ReturnRequested,
     returns.ReturnAuthorized,
@@ -58,6 +56,7 @@ _claims = derived_from(CustomerClaimed, *CONTENT_FEEDS)
 _return = derived_from(*RETURN_SIGNALS, LabelCreated)
 
 Pieces = Annotated[int | None, _goods]
+StockPieces = Annotated[int | None, derived_from(*STOCK_FEEDS, through=GOODS_FEEDS)]
 
 
 class LinePart(Struct, frozen=True, gc=False):
@@ -66,13 +65,13 @@ class LinePart(Struct, frozen=True, gc=False):
     id: Annotated[str, _content]
     sku: Annotated[str | None, _content] = None
     seller: Annotated[str | None, _content] = None
-    ordered: Pieces = None
+    ordered: Annotated[int | None, _content] = None
     """Pieces by the last statement of the lines."""
     cancelled: Pieces = None
     waiting: Pieces = None
-    allocated: Pieces = None
-    backordered: Pieces = None
-    unavailable: Pieces = None
+    allocated: StockPieces = None
+    backordered: StockPieces = None
+    unavailable: StockPieces = None
     in_parcels: Pieces = None
     on_the_way: Pieces = None
     delivered: Pieces = None

@@ -141,7 +141,7 @@ def test_only_automatic_kinds_of_the_shipped_policy_resolve_themselves() -> None
     automatic = {
         n for n, kind in UNTIMED_RULEBOOK.document.kinds.items() if kind.automation == "automatic"
     }
-    # A case of a signal without an order has tests of its own (test_signals_find_their_order.py).
+    # The case of a signal without an order is tested in test_signals_find_their_order.py.
     assert automatic == {kind for kind, _, _ in SELF_RESOLVING.values()} | {"unmatched_signal"}
 
 
