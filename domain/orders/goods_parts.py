@@ -27,11 +27,7 @@ from domain.orders.stock_signals import (
 
 CONTENT_FEEDS: Final = (OrderPlaced, OrderEdited, OrderCancelled)
 STOCK_FEEDS: Final = (
-    StockAllocated,
-    StockUnavailable,
-    Backordered,
-    AllocationFailed,
-    FulfilmentRejected,
+    *(StockAllocated, StockUnavailable, Backordered, AllocationFailed, FulfilmentRejected),
 )
 GOODS_FEEDS: Final = (*CONTENT_FEEDS, *PARCEL_SIGNALS, *STOCK_FEEDS, returns.ReturnReceived)
 RETURN_SIGNALS: Final = (
