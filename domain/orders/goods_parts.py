@@ -27,11 +27,7 @@ from domain.orders.stock_signals import (
 
 CONTENT_FEEDS: Final = (OrderPlaced, OrderEdited, OrderCancelled)
 STOCK_FEEDS: Final = (
-    StockAllocated,
-    StockUnavailable,
-    Backordered,
-    AllocationFailed,
-    FulfilmentRejected,
+    *(StockAllocated, StockUnavailable, Backordered, AllocationFailed, FulfilmentRejected),
 )
 GOODS_FEEDS: Final = (*CONTENT_FEEDS, *PARCEL_SIGNALS, *STOCK_FEEDS, returns.ReturnReceived)
 RETURN_SIGNALS: Final = (
@@ -167,7 +163,6 @@ def _line_part(
 ) -> LinePart:
     line, content = one.line, goods.content
     pieces, amount = money.line_refunds.get(line.id, (0, Decimal(0)))
-    promise = given(line.line.promise) or content.promise
     ship_by = line.line.ship_by
     if ship_by is None and content.current is not None:
         ship_by = given(content.current.ship_by)
@@ -189,7 +184,7 @@ def _line_part(
         unshipped=one.unshipped,
         unsent=one.unsent,
         ended_at=one.ended_at,
-        promised_by=end_of_promise(promise),
+        promised_by=end_of_promise(given(line.line.promise) or content.promise),
         ship_by=ship_by,
         shipped_at=_shipped_at(one, goods),
         currency=line.line.price.currency,

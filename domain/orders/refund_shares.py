@@ -114,11 +114,11 @@ def _line_items(
             items.append(_Item(line=part[0].id, stated=amount, natural=part[1]))
             continue
         found = spread_piece(piece, content, taken)
-        if not found:  # all of its pieces were refunded before
+        if not found:  # all of its pieces were refunded before, or it is a price without a piece
             named = (
                 content.line(piece.line) or content.lines_of_sku(piece.sku or piece.line or "")[-1]
             )
-            found = [(named, 0, named.quantity)]
+            found = [(named, 0, named.quantity if piece.quantity is None else 0)]
         mine: list[_Item] = []
         for line, here, excess in found:
             if line is None:
@@ -199,7 +199,7 @@ def _find_charge(
 ) -> str:
     """The key of the charge; without an id, the first of its kind of which something is left."""
     key = charge_key(charge.kind, charge.id)
-    if key in known or charge.id is not None:
+    if charge.id is not None:
         return key
     same = [one for one in known if one.partition(":")[0].partition("#")[0] == charge.kind]
     left = [one for one in same if known[one] > taken.get(one, ZERO)]

@@ -185,11 +185,9 @@ def _too_much(
 
 
 def is_line_exceeded(id: str, so_far: Given, costs: Costs) -> bool:
-    """Whether more was given for a line than its value, or for more pieces than it has."""
+    """Whether more was given for a line than its value. Several refunds may lower the price of a piece."""
     pieces, cost = costs.ceilings.get(id, (None, ZERO))
-    if pieces is None:
-        return False
-    return so_far.pieces.get(id, 0) > pieces or so_far.amounts.get(id, ZERO) > cost
+    return pieces is not None and so_far.amounts.get(id, ZERO) > cost
 
 
 def _notices(

@@ -197,6 +197,22 @@ def test_the_same_line_again_is_twice() -> None:
     assert [one.too_much_reason for one in found.parts.refund] == [None, "twice"]
 
 
+def test_a_price_that_was_lowered_takes_no_piece() -> None:
+    lowered = refund(30, "20", "a", lines=(pieces("a", 0, "20"),))
+    rest = refund(40, "30", "b", lines=(pieces("a", 1, "30"),))
+    found = money(*PAID, lowered, rest)
+    assert found.line_refunds["a"] == (1, 50)
+    assert [one.too_much for one in found.refunds] == [None, None]
+
+
+def test_charges_of_one_kind_without_ids_are_refunded_one_after_the_other() -> None:
+    paid = [bought("50", charges=(shipping("5"), shipping("3"))), capture(1, "58", "cap")]
+    charge = (RefundedCharge(kind=ChargeKind.SHIPPING),)
+    found = money(*paid, refund(30, "5", "a", charges=charge), refund(31, "3", "b", charges=charge))
+    assert found.charge_refunds == {"shipping": 5, "shipping#2": 3}
+    assert [one.too_much for one in found.refunds] == [None, None]
+
+
 def test_a_request_is_never_too_much() -> None:
     found = facts(*PAID, refund(30, "100", "a"), request(31, "50", "b"))
     assert [one.too_much for one in found.parts.refund] == [False, False]
