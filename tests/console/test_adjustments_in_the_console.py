@@ -162,6 +162,20 @@ def test_evidence_and_one_of_several_payments_can_be_chosen(
         page.reads("partial refund of 5.00 EUR: withdrawn", ACTS)
 
 
+def test_an_adjustment_is_proposed_for_an_order_of_another_shop(
+    server: RunningService, as_person: SignedIn
+) -> None:
+    case = open_paid_case(server, shop="berlin")
+    page = as_person("ana")
+    open_case(page, case["id"])
+    page.press("Propose an adjustment")
+    page.fill("What", "refund")
+    page.fill("Amount in EUR", "20.00")
+    page.fill("Reason", "cancelled")
+    page.press("Propose it")
+    page.reads("refund of 20.00 EUR: proposed", ACTS)
+
+
 @pytest.mark.parametrize("width", [400, 700, 1000, 1400])
 def test_no_page_scrolls_sideways(server: RunningService, as_person: SignedIn, width: int) -> None:
     case = open_paid_case(server)
