@@ -3,7 +3,7 @@
 Pieces are conserved: what was ordered and not cancelled is always the sum of the places.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
@@ -12,8 +12,9 @@ from msgspec import Struct, structs
 from domain.orders.content import OrderContent, OrderLine
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.notices import Notice
+from domain.orders.parcel_pieces import NOTHING_TOLD, HeldPieces, Holding, ToldPieces, told_pieces
 from domain.orders.parcels import Parcel, parcels_of
-from domain.orders.pieces import PieceCount, count_pieces, count_stated, spread_piece
+from domain.orders.pieces import count_pieces, spread_piece
 from domain.orders.purchase_signals import OrderCancelled
 from domain.orders.return_signals import ReturnReceived
 from domain.orders.signal_body import LinePieces, given
@@ -60,6 +61,8 @@ class Goods(Struct, frozen=True, kw_only=True, dict=True):
     parcels: tuple[Parcel, ...] = ()
     pieces: Mapping[str, Mapping[str, int]] = {}
     """By parcel: its pieces by line; parcels whose pieces are not known are left out."""
+    told: Mapping[str, ToldPieces] = NOTHING_TOLD
+    """By parcel: the pieces that a statement says it holds."""
     cancelled_at: datetime | None = None
     """When the order as a whole was cancelled, or its last piece."""
     delivered_at: datetime | None = None
@@ -76,33 +79,42 @@ class Goods(Struct, frozen=True, kw_only=True, dict=True):
 
 
 def goods_of(
-    signals: SignalsByType, content: OrderContent, parcels: tuple[Parcel, ...] | None = None
+    signals: SignalsByType,
+    content: OrderContent,
+    parcels: tuple[Parcel, ...] | None = None,
+    earlier: Mapping[str, ToldPieces] = NOTHING_TOLD,
 ) -> Goods:
-    """Where the pieces are, by the statements that count."""
+    """Where the pieces are, by the statements that count.
+
+    `earlier` are the pieces that were counted before, with the same lines of the order.
+    """
     if parcels is None:
         parcels = parcels_of(signals)
     outbound = [parcel for parcel in parcels if parcel.goes_out]
     notices: list[Notice] = []
-    told = {p.id: count_pieces(p.told, content) for p in outbound if p.told is not None}
-    unknown = [parcel for parcel in outbound if parcel.told is None]
-    cancelled, cancelled_at = _cancellations(signals, content, outbound, told, unknown, notices)
+    told = {p.id: told_pieces(p, content, earlier) for p in outbound if p.told is not None}
+    parts = HeldPieces(outbound, {id: one.count for id, one in told.items()})
+    cancelled, cancelled_at = _cancellations(signals, content, parts, notices)
     received = _received(signals, content)
     stock = stock_places(signals, content, notices)
-    parts = _Parts(outbound, told, unknown)
+    reached = _reached(parts)
     lines = tuple(
-        _line(line, cancelled.get(line.id, 0), parts, received.get(line.id, 0), stock)
-        for line in content.lines
+        [
+            _line(line, cancelled.get(line.id, 0), reached, received.get(line.id, 0), stock)
+            for line in content.lines
+        ]
     )
-    for parcel in outbound:
-        notices += _piece_notices(parcel, content, signals)
-    rest = _rest_of_unknown(lines, told, unknown, content)
+    pieces = {id: one.by_line for id, one in told.items()}
+    for one in told.values():
+        notices += one.notices
     return Goods(
         content=content,
         lines=lines,
         parcels=parcels,
-        pieces={id: count.whole_lines(content) for id, count in told.items()} | rest,
+        pieces=pieces | _rest_of_unknown(lines, parts, content) if parts.unknown else pieces,
+        told=told,
         cancelled_at=cancelled_at,
-        delivered_at=_delivered_at(lines, outbound, told, unknown),
+        delivered_at=_delivered_at(lines, parts),
         notices=tuple(notices),
     )
 
@@ -114,7 +126,7 @@ def goods_after(signals: SignalsByType, earlier: Goods) -> Goods:
         one.holds_as(before) for one, before in zip(parcels, earlier.parcels, strict=True)
     ):
         return structs.replace(earlier, parcels=parcels)
-    return goods_of(signals, earlier.content, parcels)
+    return goods_of(signals, earlier.content, parcels, earlier.told)
 
 
 def is_charged_alike(goods: Goods, earlier: Goods) -> bool:
@@ -130,39 +142,38 @@ def is_charged_alike(goods: Goods, earlier: Goods) -> bool:
     )
 
 
-class _Parts(Struct, frozen=True):
-    """The outbound parcels, with the pieces that each is known to hold."""
+class _Reached(Struct, frozen=True, gc=False):
+    """What the parcels hold that came so far: each place, and all before it."""
 
-    parcels: Sequence[Parcel]
-    told: Mapping[str, PieceCount]
-    unknown: Sequence[Parcel]
+    everything: Holding
+    arrived: Holding
+    back: Holding
+    gone: Holding
+    moving: Holding
 
-    def count(self, line: OrderLine, kept: int, holds: Callable[[Parcel], bool]) -> int:
-        """How many pieces of a line are in the parcels for which `holds`.
 
-        Parcels without lines hold what is in no other parcel; of several, only when all of them do.
-        """
-        known = count_stated(line, (self.told[p.id] for p in self.parcels if p.id in self.told))
-        found = count_stated(
-            line, (self.told[p.id] for p in self.parcels if p.id in self.told and holds(p))
-        )
-        if self.unknown and line.is_shipped and all(holds(p) for p in self.unknown):
-            found += max(kept - known, 0)
-        return min(found, kept)
+def _reached(parts: HeldPieces) -> _Reached:
+    return _Reached(
+        everything=parts.where(lambda _: True),
+        arrived=parts.where(lambda p: p.delivered_at is not None),
+        back=parts.where(lambda p: p.delivered_at is not None or p.back_at is not None),
+        gone=parts.where(
+            lambda p: p.delivered_at is not None or p.lost_at is not None or p.back_at is not None
+        ),
+        moving=parts.where(lambda p: p.is_handed_over or p.lost_at is not None),
+    )
 
 
 def _line(
-    line: OrderLine, cancelled: int, parts: _Parts, received: int, stock: StockPlaces
+    line: OrderLine, cancelled: int, reached: _Reached, received: int, stock: StockPlaces
 ) -> LineGoods:
     """Each piece counts for the furthest place that it reached."""
     kept = line.quantity - cancelled
-    arrived = parts.count(line, kept, lambda p: p.delivered_at is not None)
-    back = parts.count(line, kept, lambda p: p.delivered_at is not None or p.back_at is not None)
-    back -= arrived
-    gone = parts.count(line, kept, lambda p: _is_gone(p) or p.back_at is not None) - arrived - back
-    moving = parts.count(line, kept, lambda p: p.is_handed_over or p.lost_at is not None)
-    moving -= arrived + back + gone
-    packed = parts.count(line, kept, lambda _: True) - arrived - back - gone - moving
+    arrived = reached.arrived.count(line, kept)
+    back = reached.back.count(line, kept) - arrived
+    gone = reached.gone.count(line, kept) - arrived - back
+    moving = reached.moving.count(line, kept) - arrived - back - gone
+    packed = reached.everything.count(line, kept) - arrived - back - gone - moving
     in_stock = kept - arrived - back - gone - moving - packed
     returned = min(received, arrived)
     unavailable, backordered, allocated = stock.unsent(line.id, in_stock, line.quantity, cancelled)
@@ -181,17 +192,8 @@ def _line(
     )
 
 
-def _is_gone(parcel: Parcel) -> bool:
-    return parcel.delivered_at is not None or parcel.lost_at is not None
-
-
 def _cancellations(
-    signals: SignalsByType,
-    content: OrderContent,
-    outbound: Sequence[Parcel],
-    told: Mapping[str, PieceCount],
-    unknown: Sequence[Parcel],
-    notices: list[Notice],
+    signals: SignalsByType, content: OrderContent, parts: HeldPieces, notices: list[Notice]
 ) -> tuple[dict[str, int], datetime | None]:
     """The pieces cancelled since the lines were stated, by line; and when nothing was left.
 
@@ -201,7 +203,6 @@ def _cancellations(
     if not stated:
         return {}, None
     found: dict[str, int] = {line.id: 0 for line in content.lines}
-    parts = _Parts(outbound, told, unknown)
     whole_at = next((s.event_time for s in stated if not given(s.lines)), None)
     ended_at: datetime | None = None
     for signal in stated:
@@ -217,14 +218,14 @@ def _cancellations(
     return found, whole_at if whole_at is not None else ended_at
 
 
-def _cancel_rest(found: dict[str, int], content: OrderContent, parts: _Parts, at: datetime) -> None:
+def _cancel_rest(
+    found: dict[str, int], content: OrderContent, parts: HeldPieces, at: datetime
+) -> None:
     left = {}
+    by_then = parts.where(lambda p: p.delivered_at is not None and p.delivered_at <= at)
     for line in content.lines:
         kept = line.quantity - found[line.id]
-        arrived = parts.count(
-            line, kept, lambda p: p.delivered_at is not None and p.delivered_at <= at
-        )
-        left[line.id] = kept - arrived
+        left[line.id] = kept - by_then.count(line, kept)
     if not any(left.values()):
         left = {line.id: line.quantity - found[line.id] for line in content.lines}
     for id, pieces in left.items():
@@ -260,71 +261,38 @@ def _received(signals: SignalsByType, content: OrderContent) -> dict[str, int]:
 
 
 def _rest_of_unknown(
-    lines: Iterable[LineGoods],
-    told: Mapping[str, PieceCount],
-    unknown: Sequence[Parcel],
-    content: OrderContent,
+    lines: Iterable[LineGoods], parts: HeldPieces, content: OrderContent
 ) -> dict[str, dict[str, int]]:
     """The pieces of the only parcel without lines: all that are nowhere else."""
-    if len(unknown) != 1 or not content.lines_known:
+    if len(parts.unknown) != 1 or not content.lines_known:
         return {}
     rest = {}
     for one in lines:
-        left = one.kept - min(count_stated(one.line, told.values()), one.kept)
+        left = one.kept - min(parts.count_told(one.line), one.kept)
         if left and one.line.is_shipped:
             rest[one.line.id] = left
-    return {unknown[0].id: rest}
+    return {parts.unknown[0].id: rest}
 
 
-def _piece_notices(
-    parcel: Parcel, content: OrderContent, signals: SignalsByType
-) -> Iterable[Notice]:
-    if not content.lines_known:
-        return
-    key = next(
-        (
-            s.key
-            for kind in signals
-            for s in signals[kind]
-            if getattr(s, "lines", None) is parcel.told
-        ),
-        "",
-    )
-    for n, piece in enumerate(parcel.told or ()):
-        counted = count_pieces((piece,), content)
-        if counted.unknown:
-            yield Notice.unknown_line(key, f"/lines/{n}", piece, content)
-            continue
-        for id, quantity in counted.whole_lines(content).items():
-            line = content.line(id)
-            if line is not None and quantity > line.quantity:
-                yield Notice.too_many(key, f"/lines/{n}", id, quantity - line.quantity)
-
-
-def _delivered_at(
-    lines: Sequence[LineGoods],
-    outbound: Sequence[Parcel],
-    told: Mapping[str, PieceCount],
-    unknown: Sequence[Parcel],
-) -> datetime | None:
+def _delivered_at(lines: Sequence[LineGoods], parts: HeldPieces) -> datetime | None:
     """When the last piece that is to be delivered was; parcels alone count where no line is known."""
-    arrived = sorted(
-        (p for p in outbound if p.delivered_at is not None), key=lambda p: (p.delivered_at, p.id)
-    )
+    arrived = [(p.delivered_at, p.id) for p in parts.parcels if p.delivered_at is not None]
     if not arrived:
         return None
-    due = [
-        one for one in lines if one.line.is_shipped and one.kept - one.unavailable - one.lost > 0
-    ]
+    arrived.sort()
     if not lines:
-        return arrived[-1].delivered_at if len(arrived) == len(outbound) else None
-    for n in range(1, len(arrived) + 1):
-        here = {parcel.id for parcel in arrived[:n]}
-        parts = _Parts(outbound, told, unknown)
-        if all(
-            parts.count(one.line, one.kept, lambda p: p.id in here)  # noqa: B023
-            >= one.kept - one.unavailable - one.lost
-            for one in due
-        ):
-            return arrived[n - 1].delivered_at
-    return None
+        return arrived[-1][0] if len(arrived) == len(parts.parcels) else None
+    due = [
+        (one.line, one.kept, one.kept - one.unavailable - one.lost)
+        for one in lines
+        if one.line.is_shipped and one.kept - one.unavailable - one.lost > 0
+    ]
+
+    def is_complete_with(first: int) -> bool:
+        here = {id for _, id in arrived[:first]}
+        holding = parts.where(lambda p: p.id in here)
+        return all(holding.count(line, kept) >= wanted for line, kept, wanted in due)
+
+    if not is_complete_with(len(arrived)):
+        return None
+    return next(arrived[n - 1][0] for n in range(1, len(arrived) + 1) if is_complete_with(n))

@@ -19,6 +19,7 @@ from domain.policy.facts import (
     context_to_decide,
     contexts_of,
     feeds_of,
+    groups_of,
     known_facts,
     part_fact_name,
     sources_of,
@@ -70,6 +71,7 @@ class Watch:
         self.facts: frozenset[str] = names
         self.feeds = feeds_of(names)
         self.sources = sources_of(names)
+        self.groups = groups_of(names)
 
     def deadline(self, facts: OrderFacts) -> Deadline | None:
         """The deadline for this order; None while it is not known or the expectation does not apply."""
@@ -92,7 +94,7 @@ class Watch:
         """The deadlines, without those of which the facts show the expectation met or void."""
         if self.each is None:
             deadline = self._deadline(facts)
-            return () if deadline is None or self._settled(facts, deadline) else (("", deadline),)
+            return [] if deadline is None or self._settled(facts, deadline) else [("", deadline)]
         return [
             (key, deadline)
             for key, context in contexts_of(self.each, facts)
