@@ -205,14 +205,14 @@ class HeldSignals:
         if held.joined:
             write = by.write(stream, HELD, held.version, (), held.name, None)
         elif is_late and held.reported_at is None:
-            self._log.append([self._report(held, now), *self._unmatched.report(held, now)])
+            self._log.append([self.record_report(held, now), *self._unmatched.report(held, now)])
             return
         else:
             due = held.next_look(now, held_at_most)
             write = by.write(stream, HELD, held.version, (), held.name, due)
         self._log.append([write])
 
-    def _report(self, held: HeldSignal, now: datetime) -> Write:
+    def record_report(self, held: HeldSignal, now: datetime) -> Write:
         """The write that notes that the signal was reported."""
         after = held.after(HeldReported(held_at=held.held_at), now)
         due = after.next_look(now, None)

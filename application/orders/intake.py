@@ -14,7 +14,13 @@ from application.log.recorder import CommandRow, VersionTaken
 from application.log.repository import Repository
 from application.orders.batches import Arrival, OrderBatch, group_by_order, group_by_time
 from application.orders.held import HeldSignals
-from application.orders.look_ups import EMPTY_RESULT, LookUp, LookUpResult, PlacedOrder
+from application.orders.look_ups import (
+    EMPTY_RESULT,
+    LookUp,
+    LookUpResult,
+    PlacedOrder,
+    without_cancelled,
+)
 from application.orders.order_decisions import OrderOutcome, decide_order
 from application.orders.order_finder import OrderFinder
 from application.orders.order_locks import NamedLocks
@@ -231,7 +237,8 @@ class Intake:
         placed = _find_new_orders(units, orders) if wanted is not None else []
         if wanted is None or not placed:
             return orders, EMPTY_RESULT
-        return orders, self._look_up.of(placed, wanted, contended=self._contended > 0)
+        found = self._look_up.of(placed, wanted, contended=self._contended > 0)
+        return orders, without_cancelled(found, self._orders)
 
     def _respond(
         self,

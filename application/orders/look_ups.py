@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from application.log.event_log import Write
 from application.log.repository import Repository
@@ -17,7 +17,9 @@ from domain.look_ups.addresses import CheckAddress, create_address_checked
 from domain.look_ups.duplicates import CustomerOrders, create_customer_ordered, customer_stream
 from domain.look_ups.events import CustomerOrdered, LookUpEvent, ProductPriced
 from domain.look_ups.prices import ProductPrices, product_prices_shown, product_stream
-from domain.orders.purchase_signals import OrderPlaced
+from domain.orders.order import Order, order_stream
+from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced
+from domain.orders.signal_body import order_key
 from domain.orders.signals import Signal
 from domain.people import POLICY_ACTOR
 from domain.policy.document import LookUps
@@ -189,3 +191,29 @@ def _write(line: RecordedEvent) -> Write:
 
 def _guard(stream: UUID, history: CustomerOrders, now: datetime) -> Write:
     return Write(stream=stream, kind=CUSTOMER, expected=history.version, events=[], recorded_at=now)
+
+
+def without_cancelled(found: LookUpResult, orders: Repository[Order]) -> LookUpResult:
+    """The findings without duplicates of orders that were cancelled: the next order replaces such a one."""
+    others = {
+        order_key(signal.other, signal.shop_name)
+        for derived in found.signals.values()
+        for signal in derived
+        if isinstance(signal, DuplicateSuspected)
+    }
+    if not others:
+        return found
+    known = orders.refreshed([order_stream(name) for name in others])
+    cancelled = {order.id for order in known.values() if order.facts.order.cancelled}
+    if not cancelled:
+        return found
+    signals = {
+        key: [
+            s
+            for s in derived
+            if not isinstance(s, DuplicateSuspected)
+            or order_key(s.other, s.shop_name) not in cancelled
+        ]
+        for key, derived in found.signals.items()
+    }
+    return structs.replace(found, signals=signals)

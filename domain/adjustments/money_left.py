@@ -14,7 +14,7 @@ from msgspec import Struct, UnsetType
 
 from domain.adjustments.adjustment import COUNTED_STATES, Adjustment
 from domain.adjustments.events import AdjustedCharge, AdjustedLine
-from domain.adjustments.kinds import PART_OF_A_PIECE_KINDS, PROVIDER_PAID_KINDS
+from domain.adjustments.kinds import GIVEN_BACK_KINDS, PART_OF_A_PIECE_KINDS
 from domain.adjustments.told_refunds import find_told_refund
 from domain.money import ZERO, Money, round_money
 from domain.orders.content import OrderContent, OrderLine, charge_key
@@ -77,7 +77,7 @@ class MoneyLeft(Struct, frozen=True):
         money = self.money
         if {payment.currency for payment in money.payments} != {money.currency}:
             return None
-        ours = [_given(one) for one in self.untold if one.kind in PROVIDER_PAID_KINDS]
+        ours = [_given(one) for one in self.untold if one.kind in GIVEN_BACK_KINDS]
         reserved = money.reserved + _sum(ours, money.currency)
         return PaymentFigures(money.captured, money.given_back, money.disputed, reserved)
 

@@ -6,12 +6,12 @@ from msgspec import UNSET, UnsetType
 
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.events import AdjustmentExecuted
-from domain.adjustments.kinds import PART_OF_A_PIECE_KINDS, PROVIDER_PAID_KINDS, AdjustmentKind
+from domain.adjustments.kinds import GIVEN_BACK_KINDS, PART_OF_A_PIECE_KINDS, AdjustmentKind
 from domain.adjustments.told_refunds import own_signal_id
 from domain.orders.payment_signals import RefundedCharge, RefundedPieces, RefundIssued
 from domain.orders.signal_body import DEFAULT_SHOP, OWN_SOURCE, split_order_key
 
-STATED_KINDS = PROVIDER_PAID_KINDS | {AdjustmentKind.STORE_CREDIT}
+STATED_KINDS = GIVEN_BACK_KINDS
 """Kinds that give money back. Of the others, nothing is stated."""
 
 

@@ -7,7 +7,12 @@ from msgspec import UnsetType
 from domain.adjustments import errors
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.events import AdjustedLine, AdjustmentProposed
-from domain.adjustments.kinds import PART_OF_A_PIECE_KINDS, PROVIDER_PAID_KINDS, AdjustmentKind
+from domain.adjustments.kinds import (
+    GIVEN_BACK_KINDS,
+    PART_OF_A_PIECE_KINDS,
+    PROVIDER_PAID_KINDS,
+    AdjustmentKind,
+)
 from domain.adjustments.money_left import MoneyLeft, PaymentFigures, key_of
 from domain.money import ZERO, Money
 from domain.orders.content import OrderLine
@@ -15,8 +20,8 @@ from domain.orders.content import OrderLine
 
 def require_left(one: AdjustmentProposed | Adjustment, left: MoneyLeft) -> None:
     """Raises MoreThanPaid, MoreThanLine, MoreThanCharge if it gives more than is left."""
-    if one.kind in PROVIDER_PAID_KINDS:
-        _require_left_of_payment(one, left)
+    if one.kind in GIVEN_BACK_KINDS:
+        _require_left_of_payments(one, left)
     require_left_of_lines(one.kind, one.lines, left)
     for charge in () if isinstance(one.charges, UnsetType) else one.charges:
         found = next((c for c in left.content.charges if c[0] == key_of(charge)), None)
@@ -35,11 +40,13 @@ def require_left(one: AdjustmentProposed | Adjustment, left: MoneyLeft) -> None:
             )
 
 
-def _require_left_of_payment(one: AdjustmentProposed | Adjustment, left: MoneyLeft) -> None:
-    payment = next((p for p in left.money.payments if p.id == one.payment), None)
-    of_payment = left.payment(payment) if payment is not None else PaymentFigures(*[ZERO] * 4)
-    checked = [(f" by payment {one.payment}", of_payment)]
-    if left.whole is not None:
+def _require_left_of_payments(one: AdjustmentProposed | Adjustment, left: MoneyLeft) -> None:
+    checked: list[tuple[str, PaymentFigures]] = []
+    if one.kind in PROVIDER_PAID_KINDS:
+        payment = next((p for p in left.money.payments if p.id == one.payment), None)
+        of_payment = left.payment(payment) if payment is not None else PaymentFigures(*[ZERO] * 4)
+        checked.append((f" by payment {one.payment}", of_payment))
+    if left.whole is not None and left.money.currency == one.amount.currency:
         checked.append(("", left.whole))
     for what, figures in checked:
         if one.amount.value > figures.left:

@@ -68,11 +68,12 @@ def parts_after(parts: CaseParts, event: events.CaseEvent, at: datetime) -> Case
                 for key in event.parts or (WHOLE_ORDER,)
             }
         case PartJoined(part=key):
-            joined = found_part(event.decision, at, event.deadline, event.signals)
+            since = event.deadline or at
+            joined = found_part(event.decision, since, event.deadline, event.signals)
             known = parts.get(key)
             joined = structs.replace(
                 joined,
-                since=at if known is None or known.is_cleared else known.since,
+                since=joined.since if known is None or known.is_cleared else known.since,
                 clear_at_opening=event.clear_at_opening is True,
             )
             return {**parts, key: joined}
@@ -147,5 +148,5 @@ def _parts_after_reopening(parts: CaseParts, event: events.Reopened, at: datetim
             for key, part in parts.items()
         }
     parts = {key: structs.replace(part, decided=True) for key, part in parts.items()}
-    found = found_part(event.decision, at, event.deadline, event.signals)
+    found = found_part(event.decision, event.deadline or at, event.deadline, event.signals)
     return {**parts, event.part or WHOLE_ORDER: found}

@@ -45,9 +45,16 @@ def find_gone(
 
 
 def shows_news(signals: Sequence[Signal], before: OrderFacts, after: OrderFacts) -> bool:
-    """Whether the signals changed a fact that signals of their types feed."""
+    """Whether the signals changed a fact that signals of their types feed.
+
+    That something unknown is not so is no news: the first scan shows that nothing contradicts it.
+    """
     names = facts_fed_by(frozenset(signal.type for signal in signals))
-    return read_facts(names, before) != read_facts(names, after)
+    known, now = (
+        [None if value is False else value for value in read_facts(names, facts)]
+        for facts in (before, after)
+    )
+    return known != now
 
 
 def is_by_hand(case: ExceptionCase) -> bool:

@@ -18,7 +18,6 @@ from domain.cases.problem_cases import FoundPart, ProblemCases
 from domain.orders.events import ExpectationMet, PassedIntake, StagesNamed
 from domain.orders.named_parts import may_be_about
 from domain.orders.signals import Signal, event_time_key
-from domain.orders.standing import named_statement
 from domain.policy.decision import Decision
 from domain.policy.document import Automation
 from domain.policy.rulebook import Detector
@@ -49,8 +48,12 @@ class CaseDetection(ProblemCases):
         if counted:
             last = self.order_events[-1]
             self.order, self.order_events[-1] = self.order.record_stages(last, self._rulebook)
+            # A part that is late by now keeps its open case open, even if another part's problem is gone.
+            self._miss_overdue(of_open_cases=True)
             self._detect(counted)
-            self._miss_overdue()
+            for kind in self._miss_overdue():
+                # What is over by now is cleared at once, as if the signals had come one by one.
+                self._join(kind, [], None, also=self._feeding(counted, kind))
             self._miss_again()
             self._lapse_outdated_adjustments()
             self._pass_intake()
@@ -68,9 +71,7 @@ class CaseDetection(ProblemCases):
         known = {*self.order.cases}
         for kind, parts in self._found(self._rulebook.detectors).items():
             if kind not in known:
-                feeds = frozenset().union(*(detector.feeds for detector in parts.values()))
-                shown_by = [signal for signal in signals if signal.type in feeds]
-                shown_by.sort(key=event_time_key)
+                shown_by = sorted(_signals_that_show(parts, signals), key=event_time_key)
                 self._record_problem(kind, self._decisions(parts), shown_by)
         for kind in known & self._rulebook.document.kinds.keys():
             case = self._newest_case(kind)
@@ -104,11 +105,18 @@ class CaseDetection(ProblemCases):
         self._miss_overdue()
         self._lapse_outdated_adjustments()
 
-    def _miss_overdue(self, before: datetime | None = None) -> None:
-        """Decide every expectation that is due by now; those of one kind at one time open one case."""
+    def _miss_overdue(
+        self, before: datetime | None = None, *, of_open_cases: bool = False
+    ) -> list[str]:
+        """Decide every expectation that is due by now; those of one kind at one time open one case.
+
+        Returns the kinds that were missed.
+        """
         due = self.order.overdue(self._rulebook, self._now)
         if before is not None:
             due = [one for one in due if one[2].missed_from <= before]
+        if of_open_cases:
+            due = [one for one in due if self._has_open_case(one[0].kind)]
         missed: dict[tuple[datetime, str], list[FoundPart]] = {}
         facts = self.order.facts
         for watch, part, deadline in due:
@@ -124,6 +132,7 @@ class CaseDetection(ProblemCases):
             missed.setdefault(key, []).append((part, decision, deadline.at))
         for (_, kind), found in missed.items():
             self._record_problem(kind, found, ())
+        return [*dict.fromkeys(kind for _, kind in missed)]
 
     def _miss_again(self) -> None:
         """Open the problem of a missed expectation again, if what cleared it was never so."""
@@ -148,12 +157,13 @@ class CaseDetection(ProblemCases):
                 self._add_case_event(case.id, lapsed)
 
     def _detect(self, fresh: Sequence[Signal]) -> None:
-        corrects = any(named_statement(signal) is not None for signal in fresh)
         known_before = dict(self.order.cases)
-        detectors: Sequence[Detector] = self._rulebook.detectors
-        if not corrects and not self.order.is_corrected:
-            detectors = self._rulebook.detectors_for(frozenset(signal.type for signal in fresh))
-        found = self._found(detectors)
+        if self.order.is_corrected:
+            found = self._found(self._rulebook.detectors)
+        else:
+            types = frozenset([signal.type for signal in fresh])
+            problems = self.order.problems_after(self._before.facts, types, self._rulebook)
+            found = problems.of(self._rulebook.detectors_for(types))
         for kind, parts in found.items():
             self._handle_problem(kind, parts, fresh)
         for kind in known_before:
@@ -178,9 +188,8 @@ class CaseDetection(ProblemCases):
     ) -> None:
         """Handle rules that hold: a new problem, one of an open case, or one that returned."""
         case = self._newest_case(kind)
-        feeds = frozenset().union(*(detector.feeds for detector in parts.values()))
         about, aside = self._about(fresh, kind), self._aside(fresh, kind)
-        shown_by = [signal for signal in about or aside if signal.type in feeds]
+        shown_by = _signals_that_show(parts, about or aside)
         if case is not None and not case.is_resolved:
             new = {p: d for p, d in parts.items() if self._is_new(case, p)}
             for part, decision, _ in self._decisions(new):
@@ -213,3 +222,11 @@ class CaseDetection(ProblemCases):
             for signal in shown_by
         )
         return new and self._gone(case, part) is None
+
+
+def _signals_that_show(parts: Mapping[str, Detector], signals: Sequence[Signal]) -> list[Signal]:
+    """The signals that the facts of the rules come from; without one, those that can change them."""
+    sources = frozenset().union(*(detector.sources for detector in parts.values()))
+    feeds = frozenset().union(*(detector.feeds for detector in parts.values()))
+    shown_by = [signal for signal in signals if signal.type in sources]
+    return shown_by or [signal for signal in signals if signal.type in feeds]

@@ -16,7 +16,7 @@ from domain.personal_data import PERSONAL_IF_FACT_IS
 from domain.policy.decision import FactValue, to_fact_value
 from domain.policy.facts import ORDER_FACTS, OWN_FACTS
 
-READING: Final = 3
+READING: Final = 2
 """The version of the rules by which facts are read from signals. Raise it when a fact is added, or reads
 other signals: then a packet of an earlier reading is compared by the facts that it has."""
 

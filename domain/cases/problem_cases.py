@@ -168,10 +168,12 @@ class ProblemCases:
         facts = self._before.facts, self.order.facts
         if about and is_by_hand(case) and not shows_news(about, *facts):
             return  # They repeat what the person knew.
+        # A case that is clear and open, such as one whose automation is paused, is looked at again.
+        again = case.cleared and bool(about)
         gone = {
             part: clearing
             for part, known in case.parts.items()
-            if (part == WHOLE_ORDER or not known.is_cleared)
+            if (part == WHOLE_ORDER or not known.is_cleared or again)
             and not known.decided
             and (clearing := self._gone(case, part)) is not None
         }
@@ -184,7 +186,7 @@ class ProblemCases:
             for part in gone
         }
         for part, clearing in gone.items():
-            if part != WHOLE_ORDER:
+            if part != WHOLE_ORDER and not case.parts[part].is_cleared:
                 cleared = PartCleared(
                     part=part,
                     signal=evidence[part].key,
@@ -193,7 +195,8 @@ class ProblemCases:
                 )
                 self._add_case_event(case.id, cleared)
         is_clear = bool(gone) and all(
-            part in gone or known.is_cleared or known.decided for part, known in case.parts.items()
+            part in gone or (known.is_cleared and not again) or known.decided
+            for part, known in case.parts.items()
         )
         last = max(evidence.values(), key=event_time_key) if is_clear else None
         whole = case.parts.get(WHOLE_ORDER)
@@ -245,6 +248,10 @@ class ProblemCases:
     def _newest_case(self, kind: str) -> ExceptionCase | None:
         ref = self.order.cases.get(kind)
         return self.cases[ref.case] if ref is not None else None
+
+    def _has_open_case(self, kind: str) -> bool:
+        case = self._newest_case(kind)
+        return case is not None and not case.is_resolved
 
     def _add_order_event(self, event: OrderEvent) -> None:
         self.order_events.append(event)

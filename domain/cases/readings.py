@@ -97,6 +97,7 @@ READING_CHANGES: Final[Mapping[int, ReadingChange]] = {
                 *("claim.missing_item_of_order", "claim.not_as_described"),
                 *("claim.not_as_described_of_order", "stock.all_unavailable_at"),
                 *("dispute.open", "dispute.respond_by", "refund.due_since"),
+                *("disagreement.order_since", "disagreement.order_held"),
             )
         ),
     )

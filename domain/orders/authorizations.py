@@ -1,7 +1,7 @@
 """What was authorized of each payment, what of it is open, and how payments failed."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ PAYMENT_SIGNALS: Final = (
     PaymentExpired,
     PaymentFailed,
 )
+MATCH_WINDOW: Final = timedelta(days=1)
+"""Two sources that state equal amounts within this time mean one thing."""
 _ENDINGS: Final = (PaymentVoided, PaymentExpired)
 
 
@@ -71,7 +73,7 @@ def authorization_of(stated: Sequence[Any]) -> Authorization:
     A second authorization replaces the amount: what was voided before it no longer counts.
     """
     found = Authorization()
-    authorized = [s for s in stated if isinstance(s, PaymentAuthorized)]
+    authorized = _authorizations(stated)
     if authorized:
         last = authorized[-1]
         amount = next((s.amount for s in reversed(authorized) if s.amount is not None), None)
@@ -89,6 +91,21 @@ def authorization_of(stated: Sequence[Any]) -> Authorization:
             ),
             is_ended=any(_ends(s) for s in since),
         )
+    return found
+
+
+def _authorizations(stated: Sequence[Any]) -> list[PaymentAuthorized]:
+    """The authorizations, each once: another source that states an equal amount within a day of one
+    repeats it, and authorizes nothing again."""
+    found: list[PaymentAuthorized] = []
+    for signal in stated:
+        if isinstance(signal, PaymentAuthorized) and not any(
+            known.source != signal.source
+            and known.amount == signal.amount
+            and signal.event_time - known.event_time <= MATCH_WINDOW
+            for known in found
+        ):
+            found.append(signal)
     return found
 
 

@@ -6,20 +6,19 @@ capture: captures are matched in pairs with their first statement, never in chai
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 
 from domain.money import ZERO, Money
+from domain.orders.authorizations import MATCH_WINDOW
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.notices import Notice
 from domain.orders.payment_signals import PaymentCaptured, PaymentFailed, PaymentStage
 from domain.orders.signal_body import given
 
-MATCH_WINDOW: Final = timedelta(days=1)
-"""Two sources that state equal amounts within this time mean one payment of money."""
 _Statement: TypeAlias = PaymentCaptured | PaymentFailed
 
 

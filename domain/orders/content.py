@@ -139,9 +139,31 @@ class OrderContent(Struct, frozen=True, kw_only=True, dict=True):
             if line.line.sku == sku or any(c.sku == sku for c in given(line.line.components) or ())
         ]
 
+    def is_contradicted_by(self, other: OrderPlaced | OrderEdited) -> bool:
+        """Whether a statement of another source has other pieces, prices or another total."""
+        lines, total = given(other.lines), given(other.total)
+        if self.current is None:
+            return False
+        if lines and sorted(map(_said_of, lines)) != sorted(map(_said_of, self.current.lines)):
+            return True
+        mine = self.total_told if self.total_told is not None else self.parts_total
+        return total is not None and mine is not None and total.value != mine
+
+    def total_stated_by(self, other: OrderPlaced | OrderEdited) -> Decimal | None:
+        """The total of a statement of another source: as it says, else the sum of its lines."""
+        total, lines = given(other.total), given(other.lines)
+        if total is not None:
+            return total.value
+        return sum((_gross(line) for line in lines), ZERO) if lines else None
+
     @cached_property
     def _by_name(self) -> dict[str, OrderLine]:
         return {line.id: line for line in self.lines}
+
+
+def _said_of(line: purchase.Line) -> tuple[str, int, str, Decimal]:
+    """What two sources must say alike of a line: the product, the pieces and the price."""
+    return line.sku or "", line.quantity, line.price.currency, line.price.value
 
 
 def charge_key(kind: str, id: str | None) -> str:

@@ -12,10 +12,13 @@ from typing import Annotated, Any, Final
 
 from msgspec import Struct
 
+from domain.orders.content import OrderContent
 from domain.orders.fact_metadata import SignalsByType, derived_from
+from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.systems_of_record import FIELD_OWNERS, StatedField, System, SystemStated
 
 _SinceFact = Annotated[datetime | None, derived_from(SystemStated)]
+_OrderFact = Annotated[datetime | None, derived_from(OrderPlaced, OrderEdited)]
 _HeldFact = Annotated[str | None, derived_from(SystemStated)]
 
 
@@ -32,6 +35,10 @@ class DisagreementFacts(Struct, frozen=True, gc=False):
     payment_held: _HeldFact = None
     status_since: _SinceFact = None
     status_held: _HeldFact = None
+    order_since: _OrderFact = None
+    """Since when another source than the one that placed the order states other lines or another total."""
+    order_held: Annotated[str | None, derived_from(OrderPlaced, OrderEdited)] = None
+    """The totals: `shop 10.00, erp 12.00`."""
 
 
 _FIELDS: Final[Mapping[str, StatedField]] = {
@@ -46,17 +53,38 @@ _TRAILING_ZEROS: Final = re.compile(r"\.([0-9]*?)0+(?![0-9])")
 NO_DISAGREEMENT: Final = DisagreementFacts()
 
 
-def disagreement_facts(signals: SignalsByType) -> DisagreementFacts:
+def disagreement_facts(signals: SignalsByType, content: OrderContent) -> DisagreementFacts:
     stated: list[SystemStated] = signals.get(SystemStated, [])
+    facts = _order_disagreement(signals, content)
     if not stated:
-        return NO_DISAGREEMENT
-    facts: dict[str, Any] = {}
+        return DisagreementFacts(**facts) if facts else NO_DISAGREEMENT
     for name, field in _FIELDS.items():
         newest = latest_by_system(stated, field)
         differ = values_differ(newest, field)
         facts[f"{name}_since"] = _last_change(stated, field) if differ else None
         facts[f"{name}_held"] = _describe_values(newest, field) or None
     return DisagreementFacts(**facts)
+
+
+def _order_disagreement(signals: SignalsByType, content: OrderContent) -> dict[str, Any]:
+    """What other sources than the placing one state otherwise of the order's lines or total."""
+    placed: list[OrderPlaced | OrderEdited] = [
+        *signals.get(OrderPlaced, ()),
+        *signals.get(OrderEdited, ()),
+    ]
+    if content.placed is None or len(placed) < 2:
+        return {}
+    newest: dict[str, OrderPlaced | OrderEdited] = {}
+    for signal in sorted(placed, key=lambda s: (s.event_time, s.key)):
+        if signal.source != content.placed.source:
+            newest[signal.source] = signal
+    differing = [s for s in newest.values() if content.is_contradicted_by(s)]
+    if not differing:
+        return {}
+    held = {content.placed.source: content.parts_total}
+    held |= {s.source: content.total_stated_by(s) for s in differing}
+    texts = [f"{source} {total if total is not None else '?'}" for source, total in held.items()]
+    return {"order_since": max(s.event_time for s in differing), "order_held": ", ".join(texts)}
 
 
 def latest_by_system(stated: Iterable[SystemStated], field: StatedField) -> list[SystemStated]:

@@ -6,7 +6,6 @@ in any order of arrival. What may turn back while signals are still on their way
 expectation, which is decided when it is due.
 """
 
-import operator
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
@@ -19,7 +18,8 @@ from domain.orders.contact_facts import ContactFacts, contact_facts
 from domain.orders.content import content_of
 from domain.orders.disagreement_facts import DisagreementFacts, disagreement_facts
 from domain.orders.fact_metadata import SignalsByType, derived_from, lasting
-from domain.orders.goods import Goods, goods_after, goods_of, is_charged_alike
+from domain.orders.goods import Goods, goods_of
+from domain.orders.goods_changes import goods_after, is_charged_alike
 from domain.orders.goods_parts import (
     CONTENT_FEEDS,
     GOODS_FEEDS,
@@ -33,13 +33,13 @@ from domain.orders.money_ledger import MONEY_FEEDS, OrderMoney, is_given_alike, 
 from domain.orders.money_parts import charge_parts, dispute_parts, payment_parts, refund_parts
 from domain.orders.parcel_facts import IncidentFacts, ParcelFacts, incident_facts, parcel_facts
 from domain.orders.parcels import PARCEL_SIGNALS
-from domain.orders.parts import OrderParts, PartKind, part_field
+from domain.orders.parts import OrderParts
 from domain.orders.promise_facts import PromiseFacts, promise_facts
 from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced, OrderRelated
 from domain.orders.return_facts import ReturnFacts, return_facts
 from domain.orders.return_signals import ReturnReceived
 from domain.orders.screening_facts import AddressFacts, FraudFacts, address_facts, fraud_facts
-from domain.orders.shipment_signals import CustomerClaimed
+from domain.orders.shipment_signals import CustomerClaimed, LabelCreated
 from domain.orders.signals import Signal
 from domain.orders.standing import standing
 from domain.orders.stock_facts import StockFacts, stock_facts
@@ -153,7 +153,7 @@ _GROUPS: Mapping[str, Callable[[_Basis], Any]] = {
     "parcel": lambda basis: parcel_facts(basis.signals, basis.goods),
     "incident": lambda basis: incident_facts(basis.signals),
     "returns": lambda basis: return_facts(basis.signals),
-    "disagreement": lambda basis: disagreement_facts(basis.signals),
+    "disagreement": lambda basis: disagreement_facts(basis.signals, basis.goods.content),
     "contact": lambda basis: contact_facts(basis.signals),
     "dispute": lambda basis: money_facts.dispute_facts(basis.money),
     "claim": lambda basis: claim_facts(basis.signals),
@@ -183,7 +183,7 @@ def _find_group_feeds() -> Mapping[str, frozenset[type]]:
 _GROUP_FEEDS: Final = _find_group_feeds()
 _CONTENT: Final = frozenset(CONTENT_FEEDS)
 _GOODS: Final = frozenset(GOODS_FEEDS) | frozenset((CustomerClaimed,))
-_RETURNS: Final = frozenset(RETURN_SIGNALS)
+_RETURNS: Final = frozenset((*RETURN_SIGNALS, LabelCreated))
 _PARCELS: Final = frozenset((*PARCEL_SIGNALS, CustomerClaimed))
 _MONEY: Final = frozenset((*CONTENT_FEEDS, ReturnReceived)) | MONEY_FEEDS
 """The signals that money is read from; others change it by the goods only."""
@@ -270,11 +270,17 @@ def _parts(
 
 NO_FACTS: Final = facts_of(())
 """The facts of an order of which nothing is known yet."""
-_PLACES: Final = tuple((operator.attrgetter(name), name) for name in _GROUPS) + tuple(
-    (operator.attrgetter(f"parts.{part_field(kind)}"), f"{kind.value}[]") for kind in PartKind
-)
+_GROUP_NAMES: Final = OrderFacts.__struct_fields__
+_PART_NAMES: Final = tuple(f"{name.removesuffix('_')}[]" for name in OrderParts.__struct_fields__)
 
 
 def find_changed(before: OrderFacts, now: OrderFacts) -> frozenset[str]:
     """The groups of facts (`payment`) and kinds of parts (`parcel[]`) that were computed since and differ."""
-    return frozenset([name for read, name in _PLACES if read(before) is not read(now)])
+    pairs = zip(_GROUP_NAMES, structs.astuple(before), structs.astuple(now), strict=True)
+    changed = [name for name, one, other in pairs if one is not other]
+    if before.parts is not now.parts:
+        every = zip(
+            _PART_NAMES, structs.astuple(before.parts), structs.astuple(now.parts), strict=True
+        )
+        changed += [name for name, one, other in every if one is not other]
+    return frozenset(changed)

@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
+from domain.orders.cancellations import Cancellations, cancellations_of
 from domain.orders.content import OrderContent, OrderLine
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.notices import Notice
-from domain.orders.parcel_pieces import NOTHING_TOLD, HeldPieces, Holding, ToldPieces, told_pieces
+from domain.orders.packed_pieces import NOTHING_TOLD, Packed, PackedPieces, ToldPieces, told_pieces
 from domain.orders.parcels import Parcel, parcels_of
-from domain.orders.pieces import count_pieces, spread_piece
-from domain.orders.purchase_signals import OrderCancelled
+from domain.orders.pieces import PieceCount, count_pieces, count_stated
 from domain.orders.return_signals import ReturnReceived
-from domain.orders.signal_body import LinePieces, given
+from domain.orders.signal_body import given
 from domain.orders.stock_places import StockPlaces, stock_places
 
 
@@ -39,6 +39,10 @@ class LineGoods(Struct, frozen=True, kw_only=True):
     """With the customer."""
     returned: int = 0
     lost: int = 0
+    unsent: int = 0
+    """In no parcel: to be sent, cancelled or unavailable."""
+    ended_at: datetime | None = None
+    """When the last piece in no parcel was cancelled or became unavailable, if none is to be sent."""
 
     @property
     def kept(self) -> int:
@@ -93,68 +97,45 @@ def goods_of(
     outbound = [parcel for parcel in parcels if parcel.goes_out]
     notices: list[Notice] = []
     told = {p.id: told_pieces(p, content, earlier) for p in outbound if p.told is not None}
-    parts = HeldPieces(outbound, {id: one.count for id, one in told.items()})
-    cancelled, cancelled_at = _cancellations(signals, content, parts, notices)
+    parts = PackedPieces(outbound, told)
+    cancelled = cancellations_of(signals, content, parts, notices)
     received = _received(signals, content)
     stock = stock_places(signals, content, notices)
     reached = _reached(parts)
     lines = tuple(
-        [
-            _line(line, cancelled.get(line.id, 0), reached, received.get(line.id, 0), stock)
-            for line in content.lines
-        ]
+        [_line(line, cancelled, reached, received.get(line.id, 0), stock) for line in content.lines]
     )
+    if content.lines_known:
+        for n, parcel in enumerate(outbound):
+            if parcel.told:
+                before = [told[p.id].count for p in outbound[:n] if p.id in told]
+                notices += _piece_notices(parcel.told_by, told[parcel.id], content, before)
     pieces = {id: one.by_line for id, one in told.items()}
-    for one in told.values():
-        notices += one.notices
     return Goods(
         content=content,
         lines=lines,
         parcels=parcels,
         pieces=pieces | _rest_of_unknown(lines, parts, content) if parts.unknown else pieces,
         told=told,
-        cancelled_at=cancelled_at,
+        cancelled_at=cancelled.whole_at,
         delivered_at=_delivered_at(lines, parts),
         notices=tuple(notices),
     )
 
 
-def goods_after(signals: SignalsByType, earlier: Goods) -> Goods:
-    """The goods after more statements about parcels, and no others."""
-    parcels = parcels_of(signals)
-    if len(parcels) == len(earlier.parcels) and all(
-        one.holds_as(before) for one, before in zip(parcels, earlier.parcels, strict=True)
-    ):
-        return structs.replace(earlier, parcels=parcels)
-    return goods_of(signals, earlier.content, parcels, earlier.told)
-
-
-def is_charged_alike(goods: Goods, earlier: Goods) -> bool:
-    """Whether the pieces that cost money are the same: kept, unavailable and returned ones."""
-    if goods is earlier:
-        return True
-    if goods.content is not earlier.content or goods.cancelled_at != earlier.cancelled_at:
-        return False
-    return goods.lines is earlier.lines or all(
-        (one.cancelled, one.unavailable, one.returned)
-        == (before.cancelled, before.unavailable, before.returned)
-        for one, before in zip(goods.lines, earlier.lines, strict=True)
-    )
-
-
 class _Reached(Struct, frozen=True, gc=False):
-    """What the parcels hold that came so far: each place, and all before it."""
+    """The parcels that reached each place, or one after it."""
 
-    everything: Holding
-    arrived: Holding
-    back: Holding
-    gone: Holding
-    moving: Holding
+    packed: Packed
+    arrived: Packed
+    back: Packed
+    gone: Packed
+    moving: Packed
 
 
-def _reached(parts: HeldPieces) -> _Reached:
+def _reached(parts: PackedPieces) -> _Reached:
     return _Reached(
-        everything=parts.where(lambda _: True),
+        packed=parts.where(lambda _: True),
         arrived=parts.where(lambda p: p.delivered_at is not None),
         back=parts.where(lambda p: p.delivered_at is not None or p.back_at is not None),
         gone=parts.where(
@@ -165,18 +146,26 @@ def _reached(parts: HeldPieces) -> _Reached:
 
 
 def _line(
-    line: OrderLine, cancelled: int, reached: _Reached, received: int, stock: StockPlaces
+    line: OrderLine,
+    cancellations: Cancellations,
+    reached: _Reached,
+    received: int,
+    stock: StockPlaces,
 ) -> LineGoods:
     """Each piece counts for the furthest place that it reached."""
+    cancelled = cancellations.pieces.get(line.id, 0)
     kept = line.quantity - cancelled
     arrived = reached.arrived.count(line, kept)
     back = reached.back.count(line, kept) - arrived
     gone = reached.gone.count(line, kept) - arrived - back
     moving = reached.moving.count(line, kept) - arrived - back - gone
-    packed = reached.everything.count(line, kept) - arrived - back - gone - moving
+    packed = reached.packed.count(line, kept) - arrived - back - gone - moving
     in_stock = kept - arrived - back - gone - moving - packed
     returned = min(received, arrived)
     unavailable, backordered, allocated = stock.unsent(line.id, in_stock, line.quantity, cancelled)
+    unsent = line.quantity - reached.packed.count(line, line.quantity)
+    ends = [cancellations.last_at.get(line.id)] if cancelled else []
+    ends += [stock.unavailable_at.get(line.id)] if unavailable else []
     return LineGoods(
         line=line,
         cancelled=cancelled,
@@ -189,64 +178,11 @@ def _line(
         delivered=arrived - returned,
         returned=returned + back,
         lost=gone,
+        unsent=unsent if line.is_shipped else 0,
+        ended_at=None
+        if in_stock > unavailable
+        else max([at for at in ends if at is not None], default=None),
     )
-
-
-def _cancellations(
-    signals: SignalsByType, content: OrderContent, parts: HeldPieces, notices: list[Notice]
-) -> tuple[dict[str, int], datetime | None]:
-    """The pieces cancelled since the lines were stated, by line; and when nothing was left.
-
-    A cancellation without lines is of what was not delivered by then; where all was, of everything.
-    """
-    stated: list[OrderCancelled] = signals.get(OrderCancelled, [])
-    if not stated:
-        return {}, None
-    found: dict[str, int] = {line.id: 0 for line in content.lines}
-    whole_at = next((s.event_time for s in stated if not given(s.lines)), None)
-    ended_at: datetime | None = None
-    for signal in stated:
-        if content.lines_at is not None and signal.event_time <= content.lines_at:
-            continue  # the lines are stated net of it
-        if pieces := given(signal.lines):
-            for n, piece in enumerate(pieces):
-                _cancel(found, content, piece, signal.key, f"/lines/{n}", notices)
-        else:
-            _cancel_rest(found, content, parts, signal.event_time)
-        if ended_at is None and found and all(found[ln.id] >= ln.quantity for ln in content.lines):
-            ended_at = signal.event_time
-    return found, whole_at if whole_at is not None else ended_at
-
-
-def _cancel_rest(
-    found: dict[str, int], content: OrderContent, parts: HeldPieces, at: datetime
-) -> None:
-    left = {}
-    by_then = parts.where(lambda p: p.delivered_at is not None and p.delivered_at <= at)
-    for line in content.lines:
-        kept = line.quantity - found[line.id]
-        left[line.id] = kept - by_then.count(line, kept)
-    if not any(left.values()):
-        left = {line.id: line.quantity - found[line.id] for line in content.lines}
-    for id, pieces in left.items():
-        found[id] += pieces
-
-
-def _cancel(
-    found: dict[str, int],
-    content: OrderContent,
-    piece: LinePieces,
-    key: str,
-    pointer: str,
-    notices: list[Notice],
-) -> None:
-    for line, quantity, excess in spread_piece(piece, content, found):
-        if line is None:
-            notices.append(Notice.unknown_line(key, pointer, piece, content))
-        else:
-            found[line.id] += quantity
-            if excess:
-                notices.append(Notice.too_many(key, pointer, line.id, excess))
 
 
 def _received(signals: SignalsByType, content: OrderContent) -> dict[str, int]:
@@ -261,20 +197,37 @@ def _received(signals: SignalsByType, content: OrderContent) -> dict[str, int]:
 
 
 def _rest_of_unknown(
-    lines: Iterable[LineGoods], parts: HeldPieces, content: OrderContent
+    lines: Iterable[LineGoods], parts: PackedPieces, content: OrderContent
 ) -> dict[str, dict[str, int]]:
     """The pieces of the only parcel without lines: all that are nowhere else."""
     if len(parts.unknown) != 1 or not content.lines_known:
         return {}
     rest = {}
     for one in lines:
-        left = one.kept - min(parts.count_told(one.line), one.kept)
+        left = one.kept - min(count_stated(one.line, parts.counts), one.kept)
         if left and one.line.is_shipped:
             rest[one.line.id] = left
     return {parts.unknown[0].id: rest}
 
 
-def _delivered_at(lines: Sequence[LineGoods], parts: HeldPieces) -> datetime | None:
+def _piece_notices(
+    key: str, told: ToldPieces, content: OrderContent, earlier: Sequence[PieceCount]
+) -> Iterable[Notice]:
+    """What is odd about the pieces of a parcel, after those of earlier parcels."""
+    for n, (piece, counted) in enumerate(zip(told.stated, told.one_by_one, strict=True)):
+        if counted.unknown:
+            yield Notice.unknown_line(key, f"/lines/{n}", piece, content)
+            continue
+        for id, quantity in counted.whole_lines(content).items():
+            line = content.line(id)
+            if line is None:
+                continue
+            elsewhere = count_stated(line, earlier)
+            if (excess := quantity + elsewhere - line.quantity) > 0:
+                yield Notice.too_many(key, f"/lines/{n}", id, min(excess, quantity))
+
+
+def _delivered_at(lines: Sequence[LineGoods], parts: PackedPieces) -> datetime | None:
     """When the last piece that is to be delivered was; parcels alone count where no line is known."""
     arrived = [(p.delivered_at, p.id) for p in parts.parcels if p.delivered_at is not None]
     if not arrived:
@@ -290,8 +243,8 @@ def _delivered_at(lines: Sequence[LineGoods], parts: HeldPieces) -> datetime | N
 
     def is_complete_with(first: int) -> bool:
         here = {id for _, id in arrived[:first]}
-        holding = parts.where(lambda p: p.id in here)
-        return all(holding.count(line, kept) >= wanted for line, kept, wanted in due)
+        packed = parts.where(lambda p: p.id in here)
+        return all(packed.count(line, kept) >= wanted for line, kept, wanted in due)
 
     if not is_complete_with(len(arrived)):
         return None

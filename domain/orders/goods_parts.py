@@ -15,7 +15,7 @@ from domain.orders.parcels import PARCEL_SIGNALS, Parcel
 from domain.orders.payment_signals import RefundFailed, RefundIssued, RefundRequested
 from domain.orders.promise_days import end_of_promise
 from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPlaced
-from domain.orders.shipment_signals import ClaimKind, CustomerClaimed
+from domain.orders.shipment_signals import ClaimKind, CustomerClaimed, Direction, LabelCreated
 from domain.orders.signal_body import given
 from domain.orders.stock_signals import (
     AllocationFailed,
@@ -26,16 +26,14 @@ from domain.orders.stock_signals import (
 )
 
 CONTENT_FEEDS: Final = (OrderPlaced, OrderEdited, OrderCancelled)
-GOODS_FEEDS: Final = (
-    *CONTENT_FEEDS,
-    *PARCEL_SIGNALS,
+STOCK_FEEDS: Final = (
     StockAllocated,
     StockUnavailable,
     Backordered,
     AllocationFailed,
     FulfilmentRejected,
-    returns.ReturnReceived,
 )
+GOODS_FEEDS: Final = (*CONTENT_FEEDS, *PARCEL_SIGNALS, *STOCK_FEEDS, returns.ReturnReceived)
 RETURN_SIGNALS: Final = (
     returns.ReturnRequested,
     returns.ReturnAuthorized,
@@ -46,6 +44,7 @@ RETURN_SIGNALS: Final = (
     returns.ReturnCancelled,
     returns.ReturnClosed,
 )
+_LABELS: Final = (returns.ReturnLabelCreated, LabelCreated)
 _content = derived_from(*CONTENT_FEEDS)
 _goods = derived_from(*GOODS_FEEDS)
 _money_feeds = (*CONTENT_FEEDS, RefundIssued, RefundRequested, RefundFailed)
@@ -54,9 +53,10 @@ _refunded = derived_from(*_money_feeds, currency="part.currency")
 _parcel_feeds = (*PARCEL_SIGNALS, *CONTENT_FEEDS)
 _parcel = derived_from(*_parcel_feeds)
 _claims = derived_from(CustomerClaimed, *CONTENT_FEEDS)
-_return = derived_from(*RETURN_SIGNALS)
+_return = derived_from(*RETURN_SIGNALS, LabelCreated)
 
 Pieces = Annotated[int | None, _goods]
+StockPieces = Annotated[int | None, derived_from(*STOCK_FEEDS, through=GOODS_FEEDS)]
 
 
 class LinePart(Struct, frozen=True, gc=False):
@@ -65,13 +65,13 @@ class LinePart(Struct, frozen=True, gc=False):
     id: Annotated[str, _content]
     sku: Annotated[str | None, _content] = None
     seller: Annotated[str | None, _content] = None
-    ordered: Pieces = None
+    ordered: Annotated[int | None, _content] = None
     """Pieces by the last statement of the lines."""
     cancelled: Pieces = None
     waiting: Pieces = None
-    allocated: Pieces = None
-    backordered: Pieces = None
-    unavailable: Pieces = None
+    allocated: StockPieces = None
+    backordered: StockPieces = None
+    unavailable: StockPieces = None
     in_parcels: Pieces = None
     on_the_way: Pieces = None
     delivered: Pieces = None
@@ -79,6 +79,10 @@ class LinePart(Struct, frozen=True, gc=False):
     lost: Pieces = None
     unshipped: Pieces = None
     """Pieces that are to be sent, and are in no parcel."""
+    unsent: Pieces = None
+    """Pieces in no parcel: to be sent, cancelled or unavailable."""
+    ended_at: Annotated[datetime | None, _goods] = None
+    """When the last of them was cancelled or became unavailable, if none is to be sent."""
     promised_by: Annotated[datetime | None, _content] = None
     """The first moment after the promised day: the line's, else the order's."""
     ship_by: Annotated[datetime | None, _content] = None
@@ -167,7 +171,6 @@ def _line_part(
     ship_by = line.line.ship_by
     if ship_by is None and content.current is not None:
         ship_by = given(content.current.ship_by)
-    left = money.line_left.get(line.id)
     return LinePart(
         id=line.id,
         sku=line.line.sku,
@@ -184,6 +187,8 @@ def _line_part(
         returned=one.returned,
         lost=one.lost,
         unshipped=one.unshipped,
+        unsent=one.unsent,
+        ended_at=one.ended_at,
         promised_by=end_of_promise(promise),
         ship_by=ship_by,
         shipped_at=_shipped_at(one, goods),
@@ -191,7 +196,7 @@ def _line_part(
         value=line.value,
         refunded=amount,
         refunded_pieces=pieces,
-        left=left,
+        left=money.line_left.get(line.id),
         claimed_damaged=ClaimKind.DAMAGED in claimed,
         claimed_missing=ClaimKind.MISSING_ITEM in claimed,
         claimed_wrong=ClaimKind.WRONG_ITEM in claimed,
@@ -268,6 +273,11 @@ def return_parts(signals: SignalsByType) -> tuple[ReturnPart, ...]:
     for kind in RETURN_SIGNALS:
         for signal in signals.get(kind, ()):
             stated.setdefault(signal.rma, []).append(signal)
+    for label in signals.get(LabelCreated, ()):
+        # A label of the way back is the return's label; without an rma, that of the only return.
+        if given(label.direction) is Direction.BACK:
+            only = next(iter(stated)) if len(stated) == 1 else ""
+            stated.setdefault(given(label.rma) or only, []).append(label)
     if len(stated) == 2 and "" in stated:
         # A statement that names no return is about the only one.
         (only,) = (rma for rma in stated if rma)
@@ -279,14 +289,14 @@ def _return_part(rma: str, stated: Sequence[Any]) -> ReturnPart:
     def first(*kinds: type[Any]) -> datetime | None:
         return min((s.event_time for s in stated if isinstance(s, kinds)), default=None)
 
-    labels = [s.event_time for s in stated if isinstance(s, returns.ReturnLabelCreated)]
+    labels = [s.event_time for s in stated if isinstance(s, _LABELS)]
     failures = [s.event_time for s in stated if isinstance(s, returns.ReturnLabelFailed)]
     return ReturnPart(
         id=rma,
         requested_at=first(returns.ReturnRequested),
         authorized_at=first(returns.ReturnAuthorized),
         refused_at=first(returns.ReturnRefused),
-        label_at=first(returns.ReturnLabelCreated),
+        label_at=first(*_LABELS),
         label_failed=bool(failures),
         has_label=bool(labels) and (not failures or max(labels) >= max(failures)),
         received_at=first(returns.ReturnReceived),

@@ -1,6 +1,6 @@
 """The facts of each payment, refund, dispute and charge."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Final
@@ -104,6 +104,8 @@ class RefundPart(Struct, frozen=True, gc=False):
     """When it was issued; unknown while it is not."""
     failed_at: Annotated[datetime | None, _refund] = None
     """When it failed; unknown if it was issued again since."""
+    made_up: Annotated[bool | None, _refund] = None
+    """It failed, and another refund of the payment gave at least as much since."""
     stalled_since: Annotated[datetime | None, _refund] = None
     """When it was requested, while it is neither issued nor failed."""
     too_much: Annotated[bool | None, _refund] = None
@@ -189,10 +191,26 @@ def _payment_part(
 
 
 def refund_parts(money: OrderMoney) -> tuple[RefundPart, ...]:
-    return tuple(_refund_part(one) for one in money.refunds)
+    # A request stalls only while it reserves something: others may have answered it with several refunds.
+    reserved = {payment.id for payment in money.payments if payment.reserved > 0}
+    return tuple(
+        _refund_part(one, one.payment in (None, *reserved), _is_made_up(one, money.refunds))
+        for one in money.refunds
+    )
 
 
-def _refund_part(one: RefundMoney) -> RefundPart:
+def _is_made_up(failed: RefundMoney, refunds: Sequence[RefundMoney]) -> bool:
+    return failed.state is RefundState.FAILED and any(
+        one.state is RefundState.ISSUED
+        and one.payment == failed.payment
+        and one.currency == failed.currency
+        and one.amount >= failed.amount
+        and one.at >= failed.at
+        for one in refunds
+    )
+
+
+def _refund_part(one: RefundMoney, reserves: bool, made_up: bool) -> RefundPart:
     def at(state: RefundState) -> datetime | None:
         return one.at if one.state is state else None
 
@@ -206,7 +224,8 @@ def _refund_part(one: RefundMoney) -> RefundPart:
         requested_at=one.requested_at,
         issued_at=at(RefundState.ISSUED),
         failed_at=at(RefundState.FAILED),
-        stalled_since=at(RefundState.REQUESTED),
+        made_up=made_up,
+        stalled_since=at(RefundState.REQUESTED) if reserves else None,
         too_much=one.too_much is not None,
         too_much_reason=one.too_much,
         assumed=one.assumed,

@@ -21,7 +21,7 @@ from domain.orders.stage import Passages, StageChanges, find_changes, with_chang
 from domain.orders.standing import find_correction_notices, named_statement
 from domain.personal_data import erase_personal
 from domain.policy.expectations import Deadline, Watch
-from domain.policy.rule_results import OpenDeadlines, find_open_deadlines
+from domain.policy.rule_results import OpenDeadlines, Problems, find_open_deadlines, find_problems
 from domain.policy.rulebook import Rulebook
 
 ORDERS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:orders")
@@ -76,6 +76,8 @@ class Order(Struct, frozen=True, kw_only=True):
     """The facts of an earlier state, and the types of the signals since. Most facts have not changed."""
     earlier_deadlines: OpenDeadlines | None = None
     """The open deadlines of this state or an earlier one."""
+    known_problems: Problems | None = None
+    """The problems that were found last, in this state or an earlier one."""
     known_by_type: SignalsByType | None = None
     """The signals by type, while none corrects another."""
 
@@ -171,6 +173,14 @@ class Order(Struct, frozen=True, kw_only=True):
             structs.replace(event, stages=changes),
         )
 
+    def problems_after(
+        self, before: OrderFacts, types: frozenset[str], rulebook: Rulebook
+    ) -> Problems:
+        """The problems that the rules find now, after signals of these types."""
+        found = find_problems(rulebook, before, self.facts, types, self.known_problems)
+        structs.force_setattr(self, "known_problems", found)
+        return found
+
     def overdue(self, rulebook: Rulebook, now: datetime) -> OpenWatches:
         """The expectations whose deadline has passed at `now`, earliest deadline first."""
         found = [one for one in self._open_watches(rulebook) if one[2].missed_from <= now]
@@ -234,6 +244,7 @@ class Order(Struct, frozen=True, kw_only=True):
                     known_facts=None,
                     earlier_facts=None,
                     earlier_deadlines=None,
+                    known_problems=None,
                     known_by_type=None,
                 )
             case events.ExpectationMet(decision=decision, deadline=deadline):
@@ -260,6 +271,7 @@ class Order(Struct, frozen=True, kw_only=True):
                 known_facts=None,
                 earlier_facts=None,
                 earlier_deadlines=None,
+                known_problems=None,
                 known_by_type=None,
             )
         by_type, deadlines = self.known_by_type, self.earlier_deadlines

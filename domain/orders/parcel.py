@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from msgspec import UNSET, Struct
 
+from domain.orders.parcel_names import tracking_of
 from domain.orders.promise_days import end_of_promise
 from domain.orders.scan_status import IncidentReason, ScanStatus
 from domain.orders.shipment_signals import (
@@ -23,7 +24,7 @@ from domain.orders.shipment_signals import (
     ShipmentCancelled,
     ShipmentLost,
 )
-from domain.orders.signal_body import LinePieces, Promise, given
+from domain.orders.signal_body import LinePieces, Promise
 
 COLLECTED_WITHIN: Final = timedelta(days=7)
 """How long a parcel waits to be collected, where nobody says until when."""
@@ -218,15 +219,6 @@ def read_parcel(
             [c.event_time for c in claims if c.kind is ClaimKind.NOT_RECEIVED], default=None
         ),
     )
-
-
-def tracking_of(signal: Any) -> str | None:
-    """The tracking code that a statement has, or that it refers to."""
-    code = getattr(signal, "tracking", "")
-    if code:
-        return str(code)
-    refs = given(signal.refs)
-    return refs.tracking.code if refs is not None and refs.tracking is not None else None
 
 
 def _unread_code(scan: Scanned | None) -> str | None:

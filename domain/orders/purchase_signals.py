@@ -1,8 +1,9 @@
 """Signals about the purchase: the order itself, its edits and cancellations, and its relations."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
@@ -147,17 +148,21 @@ class Address(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields
     name: PersonalText = ""
 
 
-def check_one_currency(lines: tuple[Line, ...]) -> None:
-    """Raise ValueError if the lines are in several currencies."""
-    currencies = {m.currency for line in lines for m in (line.price, line.freight) if m}
+_AMOUNTS: Final = ("price", "freight", "discount", "tax", "amount")
+
+
+def check_one_currency(what: str, parts: Iterable[object], *amounts: object) -> None:
+    """Raise ValueError if these amounts, and those of lines, charges and discounts, differ in currency."""
+    stated = [*(getattr(part, name, None) for part in parts for name in _AMOUNTS), *amounts]
+    currencies = {amount.currency for amount in stated if isinstance(amount, UnitPrice)}
     if len(currencies) > 1:
         names = " and ".join(sorted(currencies))
-        raise ValueError(f"lines are in {names}: send an order in one currency")
+        raise ValueError(f"{what} in {names}: send an order in one currency")
 
 
 def check_lines(lines: tuple[Line, ...]) -> None:
     """Raise ValueError if the lines are in several currencies, or two share an id."""
-    check_one_currency(lines)
+    check_one_currency("lines are", lines)
     ids = [line.id for line in lines if line.id is not UNSET]
     if len(ids) != len(set(ids)):
         twice = next(one for one in ids if ids.count(one) > 1)
@@ -201,6 +206,10 @@ class OrderPlaced(body.SignalBody, frozen=True, kw_only=True, tag="order.placed"
     def __post_init__(self) -> None:
         body.SignalBody.__post_init__(self)
         check_lines(self.lines)
+        parts = [
+            one for of in (self.lines, self.charges, self.discounts) for one in body.given(of) or ()
+        ]
+        check_one_currency("amounts are", parts, self.total, self.tax)
         for name in ("ship_by", "revision"):
             if isinstance(getattr(self, name), datetime):
                 body.normalize_moment(self, name)
@@ -230,6 +239,10 @@ class OrderEdited(body.SignalBody, frozen=True, kw_only=True, tag="order.edited"
         body.SignalBody.__post_init__(self)
         if not isinstance(self.lines, UnsetType):
             check_lines(self.lines)
+        parts = [
+            one for of in (self.lines, self.charges, self.discounts) for one in body.given(of) or ()
+        ]
+        check_one_currency("amounts are", parts, self.total, self.tax)
         for name in ("ship_by", "revision"):
             if isinstance(getattr(self, name), datetime):
                 body.normalize_moment(self, name)

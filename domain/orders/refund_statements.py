@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from msgspec import Struct
 
 from domain.money import ZERO
-from domain.orders.captures import MATCH_WINDOW
+from domain.orders.authorizations import MATCH_WINDOW
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.money_structs import RefundState
 from domain.orders.payment_signals import RefundFailed, RefundIssued, RefundRequested

@@ -1,6 +1,7 @@
 """What the warehouse says about pieces that are not sent: allocated, backordered, unavailable."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from msgspec import Struct
@@ -32,6 +33,8 @@ class StockPlaces(Struct, frozen=True):
     """By line: how many of its pieces are in each place, by the last statement about each piece."""
 
     by_line: Mapping[str, Mapping[str, int]]
+    unavailable_at: Mapping[str, datetime] = {}
+    """When pieces of a line last became unavailable."""
 
     def unsent(self, line: str, unsent: int, quantity: int, cancelled: int) -> tuple[int, int, int]:
         """How many of the unsent pieces are unavailable, backordered and allocated.
@@ -57,6 +60,7 @@ def stock_places(
     if not stated or not content.lines:
         return StockPlaces({})
     found: dict[str, dict[str, int]] = {line.id: {} for line in content.lines}
+    unavailable_at = {}
     for signal in sorted(stated, key=event_time_key):
         place = _PLACES[type(signal)]
         for n, piece in enumerate(_pieces_of(signal, content)):
@@ -66,7 +70,9 @@ def stock_places(
                     notices.append(Notice.unknown_line(signal.key, pointer, piece, content))
                 else:
                     _move(found[line.id], place, quantity, line.quantity)
-    return StockPlaces(found)
+                    if place == "unavailable":
+                        unavailable_at[line.id] = signal.event_time
+    return StockPlaces(found, unavailable_at)
 
 
 def _pieces_of(signal: Any, content: OrderContent) -> list[LinePieces]:

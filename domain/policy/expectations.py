@@ -94,7 +94,9 @@ class Watch:
         """The deadlines, without those of which the facts show the expectation met or void."""
         if self.each is None:
             deadline = self._deadline(facts)
-            return [] if deadline is None or self._settled(facts, deadline) else [("", deadline)]
+            if deadline is None or self._settled(facts, deadline):
+                return []
+            return [("", deadline)]
         return [
             (key, deadline)
             for key, context in contexts_of(self.each, facts)
@@ -106,6 +108,11 @@ class Watch:
         """The deadline of one part; None also if the part is not there."""
         context = context_of(self.each, facts, part)
         return None if context is None else self._deadline(context)
+
+    def due_of(self, facts: OrderFacts, part: str) -> Deadline | None:
+        """The deadline of one part, also if the expectation does not apply to it any more."""
+        context = context_of(self.each, facts, part)
+        return None if context is None else self._due_at(context)
 
     def settled(self, facts: OrderFacts, deadline: Deadline, part: str = "") -> bool:
         """Whether the facts show it met or void in time. `met_when` is decided only when it is due."""
@@ -121,8 +128,13 @@ class Watch:
         return self._met_when is not None
 
     def _deadline(self, context: Any) -> Deadline | None:
+        if self._given is not None and not self._given.holds(context):
+            return None
+        return self._due_at(context)
+
+    def _due_at(self, context: Any) -> Deadline | None:
         anchor = self._anchor.read(context)
-        if anchor is None or (self._given is not None and not self._given.holds(context)):
+        if anchor is None:
             return None
         if self._due.by_end_of_day is not None:
             return Deadline(anchor, anchor)

@@ -133,12 +133,8 @@ def _facts_of_part(kind: PartKind) -> dict[str, Fact]:
         for fact, currency in _facts_of_group("part", PART_TYPES[kind])
     ]
     feeds: frozenset[str] = frozenset().union(*(fact.feeds for fact, _ in own))
-    sources: frozenset[str] = frozenset().union(*(fact.sources for fact, _ in own))
     return _with_currencies(
-        (
-            structs.replace(fact, feeds=feeds, sources=sources) if fact.path == "part.id" else fact,
-            currency,
-        )
+        (structs.replace(fact, feeds=feeds) if fact.path == "part.id" else fact, currency)
         for fact, currency in own
     )
 

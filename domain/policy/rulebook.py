@@ -29,6 +29,7 @@ from domain.policy.facts import (
     context_to_decide,
     contexts_of,
     feeds_of,
+    groups_of,
     part_fact_name,
     sources_of,
 )
@@ -60,6 +61,7 @@ class Detector:
             self.facts |= {part_fact_name(self.each, "part.id")}
         self.feeds = feeds_of(self.facts)
         self.sources = sources_of(self.facts)
+        self.groups = groups_of(self.facts)
         self._test = condition.holds
         self.holds = condition.holds if self.each is None else self._holds_for_a_part
         """Whether the rule holds for the order, or for at least one part."""
@@ -230,9 +232,9 @@ class Rulebook:
         with suppress(LookupError):
             if detector is not None:
                 return detector.decide(facts, part)
-            deadline = watch.deadline_of(facts, part) if watch is not None else None
-            if watch is not None and deadline is not None:
-                return watch.decide(facts, deadline, part)
+            due = watch.due_of(facts, part) if watch is not None else None
+            if watch is not None and due is not None:
+                return watch.decide(facts, due, part)
         # The part is gone, or what the deadline was counted from.
         return Decision(policy=self.version, rule=rule, verdicts=())
 

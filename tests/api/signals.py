@@ -105,7 +105,7 @@ def version_of(client: httpx2.Client, case: str) -> int:
 
 
 RESOLUTION: JsonObject = {
-    "reason": "substituted",
+    "reason": "operational_error",
     "root_cause": "upstream_data",
     "evidence": ["wms/s-1"],
     "note": "another warehouse had it",

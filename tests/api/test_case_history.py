@@ -114,11 +114,12 @@ def test_facts_are_read_by_event_time_and_by_record_time(
     order, _, before = late
     now = datetime.now(UTC)
     paid = "payment.received"
-    assert paid in facts_of(ana, order)
-    assert paid not in facts_of(ana, order, known_at=before)
-    assert paid in facts_of(ana, order, as_of=now - timedelta(hours=2))
-    assert paid not in facts_of(ana, order, as_of=now - timedelta(hours=3.5))
-    assert paid not in facts_of(ana, order, as_of=now - timedelta(hours=2), known_at=before)
+    assert facts_of(ana, order)[paid] is True
+    assert facts_of(ana, order, known_at=before)[paid] is False
+    assert facts_of(ana, order, as_of=now - timedelta(hours=2))[paid] is True
+    assert facts_of(ana, order, as_of=now - timedelta(hours=3.5))[paid] is False
+    earlier = facts_of(ana, order, as_of=now - timedelta(hours=2), known_at=before)
+    assert earlier[paid] is False
     nothing = ana.get(f"/v1/orders/{order}", params={"as_of": "2001-01-01T00:00:00Z"})
     assert (nothing.status_code, nothing.json()["type"]) == (404, "/problems/order-not-found")
 
@@ -130,8 +131,9 @@ def test_a_packet_is_read_as_it_was_known(
     address = f"/v1/cases/{case}/packet"
     now = ana.get(address).json()
     then = ana.get(address, params={"known_at": before.isoformat()}).json()
-    gone = {one["fact"] for one in now["now"]} - {one["fact"] for one in then["now"]}
-    assert "payment.received" in gone
+    known, before_it = ({one["fact"]: one["value"] for one in p["now"]} for p in (now, then))
+    assert (known["payment.received"], before_it["payment.received"]) == (True, False)
+    assert "milestones.paid_at" in {*known} - {*before_it}
     assert [one["kind"] for one in now["cases"]] >= [one["kind"] for one in then["cases"]]
     assert all(one["age_seconds"] < 60 for one in then["now"])
     happened = (datetime.now(UTC) - timedelta(hours=4.5)).isoformat()

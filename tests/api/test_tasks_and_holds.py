@@ -33,7 +33,7 @@ def test_a_case_with_open_tasks_or_holds_cannot_be_resolved(server: RunningServi
 
         case = act(ana, case, "claim").json()
         done = {
-            "reason": "corrected_and_released",
+            "reason": "operational_error",
             "root_cause": "upstream_data",
             "evidence": ["storefront/1"],
         }

@@ -29,7 +29,7 @@ def auditor(server: RunningService) -> Iterator[httpx2.Client]:
 
 
 def resolution(*refs: str) -> JsonObject:
-    return {"reason": "substituted", "root_cause": "upstream_data", "evidence": [*refs]}
+    return {"reason": "operational_error", "root_cause": "upstream_data", "evidence": [*refs]}
 
 
 def question_7(auditor: httpx2.Client, case: str) -> JsonObject:

@@ -50,17 +50,17 @@ def flows() -> dict[str, Flow]:
 
 def _flow(name: str, block: str) -> Flow:
     told = yaml.load(block, yaml.BaseLoader)
-    signals = [_signal(n, one) for n, one in enumerate(told["signals"], 1)]
-    return Flow(name, signals, BEGINS + _span(told["until"]), frozenset(_problems(told["cases"])))
+    signals = [read_line(n, one) for n, one in enumerate(told["signals"], 1)]
+    return Flow(name, signals, BEGINS + span(told["until"]), frozenset(_problems(told["cases"])))
 
 
-def _signal(number: int, told: Mapping[str, Mapping[str, Any]]) -> Signal:
+def read_line(number: int, told: Mapping[str, Mapping[str, Any]]) -> Signal:
     ((head, fields),) = told.items()
     at, source, kind = head.split()
     document: dict[str, Any] = {"type": kind, "source": source, "id": f"{kind}-{number}"}
     if fields is None or "refs" not in fields:
         document["order"] = ORDER
-    document["event_time"] = (BEGINS + _span(at)).isoformat()
+    document["event_time"] = (BEGINS + span(at)).isoformat()
     return read_signal(document | {key: _value(key, v) for key, v in (fields or {}).items()})
 
 
@@ -79,12 +79,12 @@ def _value(key: str, told: Any) -> Any:
     if key == "lines" and (found := _PIECES.fullmatch(told)):
         return {"line": found[2], "quantity": int(found[1])}
     if told.startswith("+") and _SPAN.fullmatch(told):
-        at = BEGINS + _span(told)
+        at = BEGINS + span(told)
         return at.date().isoformat() if key in _DAYS else at.isoformat()
     return told
 
 
-def _span(told: str) -> timedelta:
+def span(told: str) -> timedelta:
     found = _SPAN.fullmatch(told)
     assert found, f"{told!r} is no time such as 2d, 3h or 5m"
     assert told, "a time is missing"

@@ -40,7 +40,9 @@ from tests.domain.signals import (
 
 DAY_BEFORE, DAY_AFTER = date(2018, 1, 19), date(2018, 1, 21)
 VIP = {"customer": Customer(id="c", tier="vip")}
-EXPENSIVE = {"lines": (line("500.00"),)}
+# 500.00 EUR at the rate of the shipped policy, and just below it.
+EXPENSIVE = {"lines": (line("3125.00"),)}
+LESS = {"lines": (line("3124.93"),)}
 HALF_TIME = 126
 """Hours from noon to the middle of the time promised: it ends 252 hours after noon."""
 
@@ -166,7 +168,7 @@ ORDER_STORIES = {
     "much of the time for a dear order is over": Story(
         "high_value_at_risk",
         [promising(**EXPENSIVE), allocated(2)],
-        [promising(lines=(line("499.99"),)), allocated(2)],
+        [promising(**LESS), allocated(2)],
         handed_over(HALF_TIME + 25),
         HALF_TIME + 24,
     ),

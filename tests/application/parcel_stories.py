@@ -89,7 +89,7 @@ PARCEL_STORIES = {
         "carrier_exception", [scan(30, "error")], [scan(30, "unknown")], delivered(60)
     ),
     "back to the sender": Story(
-        "carrier_exception",
+        "return_to_sender",
         [scan(30, "return_to_sender")],
         [scan(30, "failure")],
         # Delivered after this, it would be back with us.

@@ -118,7 +118,7 @@ def test_decisions_cite_the_active_version() -> None:
     service = InMemoryService(with_version("old"))
     service.take(unavailable(), at=after(3))
     service.rulebook = with_version("new")
-    service.take(captured(), at=after(4))
+    service.take(captured(), cancelled(), at=after(4))
     cited = {
         line.event.kind: line.event.decision.policy
         for line in service.lines()
@@ -175,7 +175,7 @@ def test_a_reopened_case_is_routed_by_the_active_policy_and_keeps_its_kind() -> 
     document = shipped()
     document["route"][0]["queue"] = "return_authorization_support"
     service.rulebook = with_version("next", route=document["route"])
-    service.take(unavailable(6), at=after(7))
+    service.take(cancelled(6, id="again"), at=after(7))
     case = service.only_case("refund_due")
     assert case.state == "open"
     assert case.routed is not None

@@ -239,3 +239,13 @@ def test_a_refund_that_failed_is_owed_again(shop: Shop) -> None:
     )
     shop.take(failed, at=after(9))
     assert shop.give(lines=kettles(3), at=10).amount == eur("90.00")
+
+
+def test_money_that_was_disputed_after_the_approval_is_not_paid_out(shop: Shop) -> None:
+    one = shop.give(amount="40.00")
+    shop.approve(one, "tia", 6)
+    opened = DisputeOpened(payment="captured", amount=eur("70.00"), **signal_fields(7, "dispute"))
+    shop.take(opened, at=after(7))
+    with pytest.raises(MoreThanPaid) as refused:
+        shop.execute(one, "fay", 8)
+    assert (refused.value.facts["disputed"], refused.value.facts["left"]) == ("70.00", "35.00")

@@ -32,27 +32,51 @@ FEARLESS = Rulebook(structs.replace(UNTIMED_RULEBOOK.document, automation_pauses
 LATE = after(400)
 LONG_AFTER = after(420)
 FLAGGED = FraudScreened(**signal_fields(5, "screened"), verdict=FraudVerdict.REVIEW)
-DEAR = promising(lines=(line("250.00", quantity=2),))
+# 500.00 EUR at the rate of the shipped policy.
+DEAR = promising(lines=(line("1562.50", quantity=2),))
 
-# the order, other signals, the signal that shows it was in time → the fact that pauses
-RISKS: dict[str, tuple[Signal, list[Signal], Signal, str]] = {
-    "high value": (DEAR, [], delivered(200), "charge.total"),
-    "fraud review": (promising(), [FLAGGED], delivered(200), "fraud.open"),
+# the order, other signals, the signal that shows it was in time → the fact that pauses, the rule that clears
+LINE = "line-delivered-by-the-promised-day"
+PARCEL = "parcel-delivered-by-the-promised-day"
+
+RISKS: dict[str, tuple[Signal, list[Signal], Signal, str, str]] = {
+    "high value": (DEAR, [], delivered(200), "charge.total", LINE),
+    "fraud review": (promising(), [FLAGGED], delivered(200), "fraud.open", LINE),
     "failed capture": (
         promising(),
         [PaymentFailed(**signal_fields(5, "failed"))],
         delivered(200),
         "payment.failure_open",
+        LINE,
     ),
-    "unavailable stock": (promising(), [unavailable(300)], delivered(200), "order.unavailable"),
-    "unavailable stock that shows it": (promising(), [], unavailable(200), "order.unavailable"),
+    "unavailable stock": (
+        promising(),
+        [unavailable(300)],
+        delivered(200),
+        "order.unavailable",
+        LINE,
+    ),
+    "unavailable stock that shows it": (
+        promising(),
+        [],
+        unavailable(200),
+        "order.unavailable",
+        LINE,
+    ),
     "address risk": (
         promising(),
         [AddressChecked(**signal_fields(5, "checked"), verdict=AddressVerdict.UNDELIVERABLE)],
         delivered(200),
         "address.open",
+        LINE,
     ),
-    "carrier conflict": (promising(), [scanned(210)], delivered(200), "parcel.contradicted_now"),
+    "carrier conflict": (
+        promising(),
+        [scanned(210)],
+        delivered(200),
+        "parcel.contradicted_now",
+        PARCEL,
+    ),
 }
 
 
@@ -66,14 +90,14 @@ def late(order: Signal, *others: Signal, rulebook: Rulebook = UNTIMED_RULEBOOK) 
 
 @pytest.mark.parametrize("risk", RISKS)
 def test_a_risk_leaves_the_case_to_a_person_and_the_trail_names_it(risk) -> None:
-    order, others, proof, fact = RISKS[risk]
+    order, others, proof, fact, rule = RISKS[risk]
     service = late(order, *others)
     service.take(proof, at=LONG_AFTER)
     case = service.only_case("delivery_late")
     assert (case.state, case.cleared) == ("open", True)
     joined = service.events(case.id, "case.signal_joined")[-1]
     assert joined.signal == proof.key
-    assert joined.clearing.rule == "delivered-by-the-promised-day"
+    assert joined.clearing.rule == rule
     assert (joined.paused.policy, joined.paused.rule) == (
         UNTIMED_RULEBOOK.version,
         "automation_pauses_when",
@@ -84,7 +108,7 @@ def test_a_risk_leaves_the_case_to_a_person_and_the_trail_names_it(risk) -> None
 
 @pytest.mark.parametrize("risk", RISKS)
 def test_a_pause_does_not_change_which_cases_open(risk) -> None:
-    order, others, proof, _ = RISKS[risk]
+    order, others, proof, *_ = RISKS[risk]
     outcomes = []
     for rulebook in (UNTIMED_RULEBOOK, FEARLESS):
         service = late(order, *others, rulebook=rulebook)
@@ -97,7 +121,7 @@ def test_a_pause_does_not_change_which_cases_open(risk) -> None:
 
 
 def test_a_charge_just_below_high_value_pauses_nothing() -> None:
-    service = late(promising(lines=(line("499.99"),)))
+    service = late(promising(lines=(line("3124.93"),)))
     service.take(delivered(200), at=LONG_AFTER)
     assert service.only_case("delivery_late").state == "resolved"
 

@@ -202,6 +202,7 @@ def test_a_person_opens_one_case_of_a_kind_after_another() -> None:
     with pytest.raises(ProblemHasCase, match=str(first.id)) as refused:
         service.desk.open(ask, caller("bo", after(6)))
     assert refused.value.facts == {"case": str(first.id), "state": "open"}
+    assert service.trail(first.id) == ["case.opened", "case.enriched", "case.routed"]
     service.resolve(first, after(6))
     second = service.desk.open(ask, caller("bo", after(6))).case
     assert (first.id, first.occurrence) != (second.id, second.occurrence)

@@ -87,6 +87,13 @@ def test_a_signal_that_repeats_what_was_known_neither_clears_nor_joins() -> None
     assert (found.cleared, found.signals_joined) == (False, 0)
 
 
+def test_the_first_scan_that_repeats_a_delivery_does_not_join() -> None:
+    service = two_parcels(delivered(60, shipment="P1"))
+    open_for(service, "parcel:P1")
+    service.take(scan(60, "delivered", id="again", shipment="P1"), at=after(72))
+    assert service.only_case("trouble").signals_joined == 0
+
+
 def test_news_joins_the_case_of_a_person() -> None:
     service = InMemoryService(small_policy(detect=[LOST]))
     service.take(placed(), handed_over(20, shipment="P1"), at=after(70))

@@ -183,3 +183,10 @@ def test_old_orders_are_ignored_but_stay_in_the_log() -> None:
     service.take(purchase("late", 1), at=after(days(60)))
     assert flagged(service) == {}
     assert [line.type for line in service.lines()].count("customer.ordered") == 3
+
+
+def test_the_order_after_a_cancelled_one_is_no_duplicate_of_it() -> None:
+    service = service_with_look_ups(DUPLICATES)
+    take_signals(service, purchase("first"), replace(cancelled(1), order="first"))
+    take_signals(service, purchase("second", 2))
+    assert flagged(service) == {}

@@ -69,11 +69,12 @@ def test_a_batch_that_meets_another_write_is_decided_again() -> None:
     other = service.another_process()
     service.take(captured(), at=after(2))
     other.orders.cached([order_stream(ORDER)])
-    service.take(unavailable(), at=after(3))
-    result = other.intake.take(batch(cancelled(), unavailable()), SENDER, row)
-    assert [r.outcome for r in result.receipts] == ["recorded", "duplicate"]
+    service.take(cancelled(), at=after(3))
+    again = cancelled(4, id="again")
+    result = other.intake.take(batch(again, unavailable(), cancelled()), SENDER, row)
+    assert [r.outcome for r in result.receipts] == ["recorded", "recorded", "duplicate"]
     assert {c.kind for c in service.found()} == {"refund_due", "stock_unavailable"}
-    assert service.only_case("refund_due").signals_joined == 1
+    assert service.only_case("refund_due").signals_joined == 2
 
 
 def test_a_write_is_refused_when_a_stream_it_read_has_changed() -> None:

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.cases.reasons import ResolutionReason
+from domain.orders.payment_signals import PaymentVoided
 from domain.policy.decision import to_fact_value
 from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService, caller
+from tests.domain.exception_signals import labelled
 from tests.domain.policies import small_policy
 from tests.domain.signals import (
     BOUNDED_SETTINGS,
@@ -26,12 +28,14 @@ from tests.domain.signals import (
     captured,
     delivered,
     handed_over,
+    money,
     placed,
     promising,
     refunded,
     released,
     returned,
     shipping_by,
+    signal_fields,
     statement_lists,
     unavailable,
 )
@@ -46,6 +50,16 @@ SELF_RESOLVING = {
     "handed over in time": ("ship_by_missed", [shipping_by(48)], handed_over(48)),
     "cancelled before shipping": ("ship_by_missed", [shipping_by(48)], cancelled(48)),
     "approved in time": ("payment_stalled", [placed()], approved(72)),
+    "voided in time": (
+        "void_missing",
+        [approved(1, amount=money("100.00"), payment="p"), cancelled(2)],
+        PaymentVoided(**signal_fields(20, "voided"), payment="p"),
+    ),
+    "a total that its parts explain": (
+        "charge_unexplained",
+        [placed(total=money("120.00"))],
+        placed(3, "again", total=money("100.00")),
+    ),
     "released in time": ("release_stalled", [approved(), allocated(2)], released(26)),
     "handed over before it stalled": ("release_stalled", [approved(), allocated(2)], handed_over()),
 }
@@ -127,7 +141,8 @@ def test_only_automatic_kinds_of_the_shipped_policy_resolve_themselves() -> None
     automatic = {
         n for n, kind in UNTIMED_RULEBOOK.document.kinds.items() if kind.automation == "automatic"
     }
-    assert automatic == {kind for kind, _, _ in SELF_RESOLVING.values()}
+    # The case of a signal without an order is tested in test_signals_find_their_order.py.
+    assert automatic == {kind for kind, _, _ in SELF_RESOLVING.values()} | {"unmatched_signal"}
 
 
 def test_a_blocked_kind_never_resolves_automatically() -> None:
@@ -160,10 +175,23 @@ def test_the_clearing_decision_cites_the_deadline_and_the_facts() -> None:
     service.take(handed_over(47), at=LONG_AFTER)
     (resolved,) = service.events(service.only_case("ship_by_missed").id, "case.resolved")
     assert resolved.clearing.policy == UNTIMED_RULEBOOK.version
-    assert resolved.clearing.rule == "handed-over-by-the-shipping-limit"
+    assert resolved.clearing.rule == "line-handed-over-by-the-shipping-limit"
+    read = {v.fact: v.read for v in resolved.clearing.verdicts}
+    assert (read["part.ship_by"], read["part.unsent"]) == ("2018-01-12T12:00:00Z", 0)
+    is_met = {(v.test, v.passed) for v in resolved.clearing.verdicts if v.fact == "part.unsent"}
+    assert is_met == {("above 0", False), ("is 0", True)}
+
+
+def test_the_clearing_decision_of_a_parcel_cites_its_deadline_and_its_hand_over() -> None:
+    service = InMemoryService()
+    service.take(shipping_by(48), labelled(2, "a"), at=after(3))
+    service.tick(LATE)
+    service.take(handed_over(47, shipment="a"), at=LONG_AFTER)
+    (resolved,) = service.events(service.only_case("ship_by_missed").id, "case.resolved")
+    assert resolved.clearing.rule == "parcel-handed-over-by-the-shipping-limit"
     read = {v.fact: (v.read, v.passed) for v in resolved.clearing.verdicts}
-    assert read["milestones.handed_over_at"] == ("2018-01-12T11:00:00Z", True)
-    assert read["promise.ship_by"][0] == "2018-01-12T12:00:00Z"
+    assert read["part.handed_over_at"] == ("2018-01-12T11:00:00Z", True)
+    assert read["part.ship_by"][0] == "2018-01-12T12:00:00Z"
 
 
 # Which signal is the evidence: the one that shows it, not the newest of its batch.
@@ -282,10 +310,12 @@ def test_an_automatic_resolution_always_cites_its_evidence(drawn, delays) -> Non
             assert case.kind in automatic
             (evidence,) = resolved.resolution.evidence
             shown = {v.read for v in resolved.clearing.verdicts if v.passed}
-            # Either it is the milestone in time, or it moved the deadline.
+            # It is the milestone in time, moved the deadline, or shows that the pieces were sent.
+            proof = signals[evidence]
+            sent = {(v.fact, v.read) for v in resolved.clearing.verdicts if v.passed}
+            is_sent = ("part.unsent", 0) in sent and proof.type.startswith("shipment.")
             assert (
-                to_fact_value(signals[evidence].event_time) in shown
-                or signals[evidence].type == "order.placed"
+                to_fact_value(proof.event_time) in shown or proof.type == "order.placed" or is_sent
             )
             joined = [j.signal for j in service.events(case.id, "case.signal_joined")]
             assert evidence in joined

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import pytest
 from msgspec.structs import replace
@@ -62,16 +62,23 @@ def story(service: InMemoryService) -> set[tuple[object, ...]]:
 def test_a_replay_finds_the_same_cases_as_live_operation() -> None:
     story_signals = orders_with_problems(150)
     assert len(story_signals) > BATCH_SIZE
-    live, read_again = InMemoryService(), InMemoryService()
-    for signal in story_signals:
-        live.tick(signal.event_time, punctual=True)
-        live.take(signal, at=signal.event_time)
+    live, one_by_one, read_again = InMemoryService(), InMemoryService(), InMemoryService()
+    for at, together in groupby(story_signals, key=lambda signal: signal.event_time):
+        live.tick(at, punctual=True)
+        one_by_one.tick(at, punctual=True)
+        signals = list(together)
+        live.take(*signals, at=at)
+        for signal in signals:
+            one_by_one.take(signal, at=at)
     live.tick(after(1000), punctual=True)
+    one_by_one.tick(after(1000), punctual=True)
 
     replay(read_again, story_signals, ends_at=after(1000))
 
     assert story(read_again) == story(live)
-    assert read_again.due() == live.due() == {}
+    # Of two signals at one time, the second joins a case that they open together.
+    assert {one[:-1] for one in story(one_by_one)} == {one[:-1] for one in story(live)}
+    assert read_again.due() == live.due() == one_by_one.due() == {}
     assert len({kind for _, kind, *_ in story(live)}) >= 3
 
 

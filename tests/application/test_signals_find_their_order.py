@@ -299,6 +299,20 @@ def test_a_reported_signal_still_joins() -> None:
     assert "test/captured" in recorded(service)
 
 
+def test_the_case_of_a_reported_signal_resolves_itself_once_its_order_is_found() -> None:
+    service = InMemoryService()
+    service.take(referring(captured(3), payment="pi_1"), at=after(4))
+    service.timekeeper.tick_due(after(40))
+    case = service.only_case("unmatched_signal")
+    assert case.state == "open"
+    service.take(placed(), approved(payment="pi_1"), at=after(50))
+    case = service.only_case("unmatched_signal")
+    assert case.state == "resolved"
+    assert case.resolution is not None
+    assert case.resolution.evidence == ("test/captured",)
+    assert service.log.trail(case.id)[-1].actor.principal == "system:policy"
+
+
 def test_without_a_limit_in_the_policy_nothing_is_reported() -> None:
     service = InMemoryService(Rulebook(structs.replace(UNTIMED_RULEBOOK.document, references=None)))
     service.take(referring(captured(3), payment="pi_1"), at=after(4))

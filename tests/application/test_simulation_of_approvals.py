@@ -90,7 +90,16 @@ def test_proposals_are_impossible_without_a_matrix_or_an_exchange_rate() -> None
         active=0, proposed=4
     )
     elsewhere = structs.replace(APPROVALS, currency="USD", rates={})
-    assert figures(with_money(), with_matrix(approvals=elsewhere)).impossible.proposed == 4
+    # The conditions of the shipped policy name amounts in EUR, which such a policy could not read.
+    document = UNTIMED_RULEBOOK.document
+    assert document.priorities is not None
+    proposed = with_matrix(
+        approvals=elsewhere,
+        automation_pauses_when=None,
+        expect=tuple(one for one in document.expect if one.kind != "high_value_at_risk"),
+        priorities=structs.replace(document.priorities, value=()),
+    )
+    assert figures(with_money(), proposed).impossible.proposed == 4
 
 
 def test_only_the_period_is_reported_but_earlier_adjustments_count() -> None:

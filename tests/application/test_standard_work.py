@@ -15,7 +15,7 @@ from domain.orders.stage import Stage, StagePassage, open_passage
 from domain.policy.rulebook import Rulebook
 from projections.orders import ORDERS, OrderRow
 from projections.standard_work import STANDARD_WORK, StandardWorkRow
-from tests.application.in_memory_service import SHIPPED_RULEBOOK, InMemoryService
+from tests.application.in_memory_service import InMemoryService
 from tests.application.policy_changes import change_policy, recheck_open_cases
 from tests.domain.signals import (
     BOUNDED_SETTINGS,
@@ -35,6 +35,7 @@ from tests.domain.standard_work import STAGES, with_stages
 from tests.projections.folding import rows_of
 
 RULEBOOK = with_stages()
+STAGELESS = with_stages("stageless", stages=None)
 OTHER_TEAMS = with_stages(
     "other", {name: {**stage, "owner_team": "night_shift"} for name, stage in STAGES.items()}
 )
@@ -117,11 +118,11 @@ def test_a_late_signal_corrects_the_stages() -> None:
 
 
 def test_events_are_written_as_before_while_no_policy_names_stages() -> None:
-    service = InMemoryService(SHIPPED_RULEBOOK)
+    service = InMemoryService(STAGELESS)
     service.take(*HEALTHY[:3], at=after(3))
     recorded = [line.event for line in service.lines() if isinstance(line.event, SignalRecorded)]
     assert [event.stages for event in recorded] == [UNSET] * 3
-    found = open_passage(service.order().passages(SHIPPED_RULEBOOK))
+    found = open_passage(service.order().passages(STAGELESS))
     assert found == (Stage.ALLOCATION, StagePassage(since=after(1)))
     assert rows_of(STANDARD_WORK, service.lines()) == {}
 
@@ -155,7 +156,7 @@ def test_a_running_stage_keeps_its_team_and_due_time_under_a_later_policy() -> N
 
 def test_open_orders_get_an_owner_when_a_policy_first_names_stages() -> None:
     now = [after(0)]
-    service, desk = governed(SHIPPED_RULEBOOK, now)
+    service, desk = governed(STAGELESS, now)
     service.take(*HEALTHY[:2], at=after(1))
     now[0] = after(50)
     change(service, desk, RULEBOOK, 50)
@@ -173,7 +174,7 @@ def test_open_orders_get_an_owner_when_a_policy_first_names_stages() -> None:
 
 
 def test_closed_orders_are_left_alone_when_a_policy_first_names_stages() -> None:
-    service, desk = governed(SHIPPED_RULEBOOK, [after(0)])
+    service, desk = governed(STAGELESS, [after(0)])
     service.take(*HEALTHY, at=after(61))
     change(service, desk, RULEBOOK, 70)
     assert [line for line in service.lines() if isinstance(line.event, StagesNamed)] == []
@@ -182,7 +183,7 @@ def test_closed_orders_are_left_alone_when_a_policy_first_names_stages() -> None
 def test_nobody_is_named_for_a_new_stage_after_a_policy_without_stages() -> None:
     service, desk = governed(RULEBOOK, [after(0)])
     service.take(*HEALTHY[:2], at=after(1))
-    change(service, desk, SHIPPED_RULEBOOK, 2)
+    change(service, desk, STAGELESS, 2)
     assert owner(service) == ("allocation", "stock_desk", after(1), after(9))
     service.take(allocated(3), at=after(3))
     assert owner(service) == ("release", None, after(3), None)

@@ -105,8 +105,11 @@ def test_9_hindsight_adds_events_and_not_acts() -> None:
     (late,) = then["order"]["not_known_yet"]
     assert late["type"] == "order.cancelled"
     assert hindsight["order"]["not_known_yet"] == []
-    facts = [{f["fact"] for f in one["order"]["facts"]} for one in (then, hindsight)]
-    assert facts[1] - facts[0] == {"order.cancelled", "milestones.cancelled_at"}
+    before, after = (
+        {f["fact"]: f["value"] for f in one["order"]["facts"]} for one in (then, hindsight)
+    )
+    assert {*after} - {*before} == {"milestones.cancelled_at", "line:kettle.cancelled"}
+    assert (before["order.cancelled"], after["order.cancelled"]) == (False, True)
 
 
 def test_10_all_witnessed_events_were_hashed_again() -> None:

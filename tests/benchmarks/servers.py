@@ -117,11 +117,14 @@ def pgbench(dsn: str, row: bytes) -> Iterator[Callable[[int, float], float]]:
 
 
 @contextmanager
-def run_server(dsn: str, words: Sequence[str]) -> Iterator[str]:
-    """Start a server on this database as a Python process that prints its address; yield the address."""
+def run_server(dsn: str, words: Sequence[str], tree: Path | None = None) -> Iterator[str]:
+    """Start a server on this database as a Python process that prints its address; yield the address.
+
+    It runs in the folder `tree`, by default in this one.
+    """
     environment = {**os.environ, "DATABASE_URL": dsn}
     with subprocess.Popen(
-        [sys.executable, *words], env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, *words], env=environment, stdout=subprocess.PIPE, text=True, cwd=tree
     ) as server:
         try:
             assert server.stdout is not None

@@ -29,7 +29,7 @@ def test_valid_lines_are_accepted_once(casetrail: Casetrail, tmp_path: Path) -> 
     again = casetrail("signals", *files, "--json")
     assert again.returncode == 0
     counts = json.loads(again.stdout)
-    assert counts == {"recorded": 0, "duplicate": 1_204, "refused": 0, "refusals": []}
+    assert counts == {"recorded": 0, "held": 0, "duplicate": 1_204, "refused": 0, "refusals": []}
 
 
 def test_every_rejected_line_is_listed_with_file_and_line(
@@ -70,7 +70,8 @@ def test_every_rejected_line_is_listed_with_file_and_line(
     assert problems[f"{file}:6"]["errors"] == [
         {
             "pointer": "/event_time",
-            "detail": "'2024-01-01T00:00:00' has no offset: write a time such as 2026-11-29T10:00:00Z",
+            "detail": "2024-01-01T00:00:00 has no offset: add one, such as Z or +01:00, or name the zone "
+            "in `time_zone`",
         }
     ]
     assert problems[f"{file}:10"]["type"] == "/problems/signal-id-reused"
@@ -80,7 +81,7 @@ def test_all_errors_of_a_line_are_also_listed_without_json(
     casetrail: Casetrail, tmp_path: Path
 ) -> None:
     file = tmp_path / "bad.ndjson"
-    file.write_bytes(lines(cancelled("o 1", source="OMS", nonsense=1)))
+    file.write_bytes(lines(cancelled("o\t1", source="OMS", nonsense=1)))
     ran = casetrail("signals", file)
     assert ran.returncode == 1
     for pointer in ("/order", "/source", "/nonsense"):
@@ -104,7 +105,13 @@ def test_an_empty_file_is_not_an_error(casetrail: Casetrail, tmp_path: Path) -> 
     file.write_bytes(b"")
     ran = casetrail("signals", file, "--json")
     assert ran.returncode == 0
-    assert json.loads(ran.stdout) == {"recorded": 0, "duplicate": 0, "refused": 0, "refusals": []}
+    assert json.loads(ran.stdout) == {
+        "recorded": 0,
+        "held": 0,
+        "duplicate": 0,
+        "refused": 0,
+        "refusals": [],
+    }
 
 
 def written(*items: JsonObject) -> str:

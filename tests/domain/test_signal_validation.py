@@ -145,6 +145,25 @@ def test_a_fault_has_a_pointer_to_its_place(signal, path, value, pointer, says) 
     assert says in found[pointer]
 
 
+USD = {"amount": "1.00", "currency": "USD"}
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"total": USD},
+        {"tax": USD},
+        {"discounts": [{"amount": USD}]},
+        {"charges": [{"kind": "shipping", "amount": USD}]},
+        {"lines": [{"sku": "kettle", "price": BRL, "tax": USD}]},
+    ],
+)
+@pytest.mark.parametrize("type", ["order.placed", "order.edited"])
+def test_an_order_with_amounts_in_two_currencies_is_refused(type, field) -> None:
+    (fault,) = faults({**PLACED, "type": type, **field}).values()
+    assert "BRL and USD: send an order in one currency" in fault
+
+
 @pytest.mark.parametrize("field", ["source", "id", "event_time"])
 def test_a_missing_field_is_named(field) -> None:
     assert faults({k: v for k, v in CANCELLED.items() if k != field}) == {f"/{field}": "missing"}

@@ -115,6 +115,9 @@ class CanaryOrder:
             if hold["released_at"] is None:
                 let_go = {"hold": hold["hold"], "note": self.canaries.new_canary("hold")}
                 self.command(handler, case, "release-hold", **let_go)
+        # Policy asks for what the customer wrote.
+        letter = {"ref": "wms/s-1", "type": "customer_communication"}
+        self.command(handler, case, "evidence", **letter)
         self.command(
             handler, case, "resolve", **RESOLVED, note=self.canaries.new_canary("resolution")
         )

@@ -13,10 +13,18 @@ AUTHORS = "tests/application/test_policy_authors.py"
 GRANTS = "tests/domain/test_grant_scopes.py"
 DOOR = "tests/api/test_token_cache.py"
 ROWS = "tests/event_store/test_a_person_takes_one_duty_in_a_case.py"
+CAPTURES = "tests/domain/test_money_captures.py"
+REFUNDS = "tests/domain/test_money_refunds.py"
+PIECES = "tests/domain/test_pieces.py"
+STATEMENTS = "tests/domain/test_statements_that_count.py"
+BY_LINE = "tests/application/test_adjustments_by_line.py"
 LISTS = "tests/api/test_scope.py::test_no_list_shows_what_is_out_of_scope"
 
 DECISIONS = "domain/adjustments/decisions.py"
 ADJUSTMENT = "domain/adjustments/adjustment.py"
+BOUND_FACTS = "domain/adjustments/bound_facts.py"
+LIMITS = "domain/adjustments/refund_limits.py"
+GOODS = "domain/orders/goods.py"
 LEDGER = "domain/adjustments/ledger.py"
 APPROVALS = "domain/policy/approvals.py"
 GOVERNING = "domain/policy/governance_decisions.py"
@@ -241,23 +249,17 @@ BUGS = (
     ),
     Bug(
         "the facts of the order may have changed",
-        DECISIONS,
-        '        ("packet", adjustment.packet, packet),\n',
-        "",
+        BOUND_FACTS,
+        "        if was.fact in now and was != now[was.fact] and was.value != ERASED\n",
+        "        if False\n",
         RULES,
     ),
-    Bug(
-        "the policy may have changed",
-        DECISIONS,
-        '        ("policy", adjustment.requirement.policy_digest, rulebook.digest),\n',
-        "",
-        RULES,
-    ),
+    Bug("the policy may have changed", BOUND_FACTS, "    elif was == now:\n", "    else:\n", RULES),
     Bug(
         "an adjustment on changed facts does not lapse",
-        ADJUSTMENT,
-        "            if one.packet != packet:\n",
-        "            if one.packet == one.id:\n",
+        BOUND_FACTS,
+        "    found = (find_drift(one, order, policy) for one in adjustments.unexecuted)\n",
+        "    found = (find_drift(one, order, policy) for one in adjustments.live[:0])\n",
         HANDS,
     ),
     Bug(
@@ -304,10 +306,110 @@ BUGS = (
     ),
     Bug(
         "a refund exceeds the payment",
-        "domain/adjustments/refund_limits.py",
-        "        if counted + ask.amount.value > captured:\n",
-        "        if ask.amount.value > captured:\n",
+        LIMITS,
+        "        if one.amount.value > figures.left:\n",
+        "        if one.amount.value > figures.captured:\n",
         HANDS,
+    ),
+    # Money and pieces.
+    Bug(
+        "a capture that two sources state counts twice",
+        "domain/orders/captures.py",
+        "        known = _find_by_id(found, statement) or find_match(found, statement)\n",
+        "        known = _find_by_id(found, statement)\n",
+        CAPTURES,
+    ),
+    Bug(
+        "captures are matched in chains",
+        "domain/orders/captures.py",
+        "        and statement.event_time - one.at <= MATCH_WINDOW\n",
+        "        and statement.event_time - one.statements[-1].event_time <= MATCH_WINDOW\n",
+        CAPTURES,
+    ),
+    Bug(
+        "a capture that failed afterwards still counts",
+        "domain/orders/captures.py",
+        "            one.has_failed = True\n",
+        "            one.has_failed = False\n",
+        CAPTURES,
+    ),
+    Bug(
+        "a failed refund still counts as given back",
+        "domain/orders/money_ledger.py",
+        "    given_back = total(RefundState.ISSUED)\n",
+        "    given_back = total(RefundState.ISSUED) + total(RefundState.FAILED)\n",
+        "tests/domain/test_money_properties.py",
+    ),
+    Bug(
+        "a requested refund counts as given back",
+        "domain/orders/money_ledger.py",
+        "        given_back=_sum(one.settled for one in refunds if one.state is RefundState.ISSUED),\n",
+        "        given_back=_sum(one.settled for one in refunds if one.state is not "
+        "RefundState.FAILED),\n",
+        REFUNDS,
+    ),
+    Bug(
+        "a disputed amount is left to give",
+        "domain/adjustments/money_left.py",
+        "max(self.captured - self.given_back - self.disputed - self.reserved, ZERO)",
+        "max(self.captured - self.given_back - self.reserved, ZERO)",
+        BY_LINE,
+    ),
+    Bug(
+        "a told refund of a line does not count",
+        "domain/adjustments/money_left.py",
+        "self.money.line_refunds.get(line.id, (0, ZERO))",
+        "(0, ZERO)",
+        BY_LINE,
+    ),
+    Bug(
+        "the last piece does not take the rest",
+        "domain/orders/charges.py",
+        "        return self.value(line, before + pieces) - self.value(line, before)\n",
+        "        return self.value(line, pieces)\n",
+        REFUNDS,
+    ),
+    Bug(
+        "pieces of a cancelled line stay",
+        GOODS,
+        "        return self.line.quantity - self.cancelled\n",
+        "        return self.line.quantity\n",
+        PIECES,
+    ),
+    Bug(
+        "a parcel without lines holds nothing",
+        GOODS,
+        "            found += max(kept - known, 0)\n",
+        "            found += 0\n",
+        PIECES,
+    ),
+    Bug(
+        "a parcel that is delivered after its return counts as delivered",
+        "domain/orders/parcels.py",
+        "    came = [at for at in arrivals if returning is None or at < returning]\n",
+        "    came = arrivals\n",
+        PIECES,
+    ),
+    Bug(
+        "a retraction is ignored",
+        "domain/orders/standing.py",
+        "    if isinstance(signal, SignalRetracted):\n        return",
+        "    if isinstance(signal, SignalRetracted) and not signal.of:\n        return",
+        STATEMENTS,
+    ),
+    Bug(
+        "of two replacements both count",
+        "domain/orders/standing.py",
+        "                fallen[earlier.key] = replacing[-1].key\n",
+        "                pass\n",
+        STATEMENTS,
+    ),
+    Bug(
+        "what is left is not checked when a payment is ordered",
+        DECISIONS,
+        "    require_left(adjustment, left)\n    if adjustment.kind in",
+        "    if adjustment.kind in",
+        BY_LINE,
     ),
     # Permissions and scopes.
     Bug(

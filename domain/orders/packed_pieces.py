@@ -1,4 +1,4 @@
-"""The pieces in parcels: what statements say that each parcel holds, and how many pieces of a line."""
+"""How many pieces of each line the parcels of an order hold."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Final
 from msgspec import Struct
 
 from domain.orders.content import OrderContent, OrderLine
-from domain.orders.notices import Notice
 from domain.orders.parcel import Parcel
 from domain.orders.pieces import PieceCount, count_pieces, count_stated
 from domain.orders.signal_body import LinePieces
@@ -18,11 +17,10 @@ class ToldPieces(Struct, frozen=True):
     """The pieces of a parcel by its last statement that names any."""
 
     stated: tuple[LinePieces, ...]
-    by: str
-    """The key of that statement."""
     count: PieceCount
     by_line: Mapping[str, int]
-    notices: tuple[Notice, ...] = ()
+    one_by_one: Sequence[PieceCount]
+    """Of each stated piece by itself."""
 
 
 NOTHING_TOLD: Final[Mapping[str, ToldPieces]] = {}
@@ -34,29 +32,14 @@ def told_pieces(
     """The pieces of a parcel; those counted earlier, if it is by the same statement."""
     stated = parcel.told or ()
     known = earlier.get(parcel.id)
-    if known is not None and known.stated is stated and known.by == parcel.told_by:
+    if known is not None and known.stated is stated:
         return known
     count = count_pieces(stated, content)
-    notices = _notices(parcel.told_by, stated, content) if content.lines_known else ()
-    return ToldPieces(stated, parcel.told_by, count, count.whole_lines(content), tuple(notices))
+    one_by_one = [count_pieces((piece,), content) for piece in stated]
+    return ToldPieces(stated, count, count.whole_lines(content), one_by_one)
 
 
-def _notices(key: str, stated: Sequence[LinePieces], content: OrderContent) -> list[Notice]:
-    found = []
-    for n, piece in enumerate(stated):
-        counted = count_pieces((piece,), content)
-        if counted.unknown:
-            found.append(Notice.unknown_line(key, f"/lines/{n}", piece, content))
-            continue
-        for id, quantity in counted.whole_lines(content).items():
-            line = content.line(id)
-            if line is not None and quantity > line.quantity:
-                excess = quantity - line.quantity
-                found.append(Notice.too_many(key, f"/lines/{n}", id, excess))
-    return found
-
-
-class Holding(Struct, frozen=True, gc=False):
+class Packed(Struct, frozen=True, gc=False):
     """Some of the outbound parcels, to count the pieces in them."""
 
     counts: Sequence[PieceCount]
@@ -74,16 +57,16 @@ class Holding(Struct, frozen=True, gc=False):
         return min(found, kept)
 
 
-class HeldPieces:
+class PackedPieces:
     """The outbound parcels, with the pieces that each is known to hold."""
 
-    def __init__(self, parcels: Sequence[Parcel], told: Mapping[str, PieceCount]) -> None:
+    def __init__(self, parcels: Sequence[Parcel], told: Mapping[str, ToldPieces]) -> None:
         self.parcels = parcels
+        self.told = told
         self.unknown = [parcel for parcel in parcels if parcel.told is None]
-        self._told = told
-        self._counts = [*told.values()]
+        self.counts = [one.count for one in told.values()]
 
-    def where(self, holds: Callable[[Parcel], bool]) -> Holding:
+    def where(self, holds: Callable[[Parcel], bool]) -> Packed:
         """The parcels for which `holds`. Parcels without lines count only when it holds for all of them."""
         has_rest = bool(self.unknown)
         counts = []
@@ -91,9 +74,5 @@ class HeldPieces:
             if not holds(parcel):
                 has_rest = has_rest and parcel.told is not None
             elif parcel.told is not None:
-                counts.append(self._told[parcel.id])
-        return Holding(counts, self._counts, has_rest)
-
-    def count_told(self, line: OrderLine) -> int:
-        """How many pieces of a line the parcels are known to hold."""
-        return count_stated(line, self._counts)
+                counts.append(self.told[parcel.id].count)
+        return Packed(counts, self.counts, has_rest)
