@@ -207,8 +207,7 @@ class Rulebook:
         It is gone if the kind's `cleared_when` holds, or if a late signal shows that the expectation
         was met or void in time, by the deadline as known now. It is not gone with its part.
         """
-        named = split_part_key(part)
-        each = named[0] if named is not None else None
+        each = named[0] if (named := split_part_key(part)) is not None else None
         context = context_of(each, facts, part)
         if context is None:
             return None
