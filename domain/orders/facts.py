@@ -40,6 +40,7 @@ from domain.orders.return_facts import ReturnFacts, return_facts
 from domain.orders.return_signals import ReturnReceived
 from domain.orders.screening_facts import AddressFacts, FraudFacts, address_facts, fraud_facts
 from domain.orders.shipment_signals import CustomerClaimed, LabelCreated
+from domain.orders.signal_body import given
 from domain.orders.signals import Signal
 from domain.orders.standing import standing
 from domain.orders.stock_facts import StockFacts, stock_facts
@@ -60,6 +61,8 @@ class OrderFlags(Struct, frozen=True, gc=False):
     """A system suspects that it duplicates another order, which it is not related to."""
     duplicate_of: Annotated[str | None, derived_from(DuplicateSuspected, OrderRelated)]
     """The other order, by the latest such signal."""
+    wholly_unavailable: Annotated[bool, lasting(StockUnavailable)] = False
+    """A source reported that nothing of the order is available: it named no line and no product."""
     partly_cancelled: Annotated[bool, derived_from(*GOODS_FEEDS)] = False
     """Some pieces were cancelled, and others were not."""
     shippable: Annotated[bool | None, derived_from(*GOODS_FEEDS)] = None
@@ -122,6 +125,9 @@ def _flags(basis: _Basis) -> OrderFlags:
         placed=OrderPlaced in signals,
         cancelled=goods.cancelled_at is not None,
         unavailable=StockUnavailable in signals,
+        wholly_unavailable=any(
+            not s.skus and not given(s.lines) for s in signals.get(StockUnavailable, ())
+        ),
         handed_over=any(parcel.is_handed_over for parcel in goods.outbound),
         duplicate_suspected=bool(suspicions),
         duplicate_of=suspicions[-1].other if suspicions else None,

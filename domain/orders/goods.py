@@ -27,6 +27,8 @@ class LineGoods(Struct, frozen=True, kw_only=True):
     line: OrderLine
     cancelled: int = 0
     """Cancelled since the lines were stated."""
+    cancelled_at: datetime | None = None
+    """When pieces of it were last cancelled; a cancellation that is told again changes nothing."""
     waiting: int = 0
     """Not allocated, and in no parcel."""
     allocated: int = 0
@@ -164,11 +166,13 @@ def _line(
     returned = min(received, arrived)
     unavailable, backordered, allocated = stock.unsent(line.id, in_stock, line.quantity, cancelled)
     unsent = line.quantity - reached.packed.count(line, line.quantity)
-    ends = [cancellations.last_at.get(line.id)] if cancelled else []
+    cancelled_at = cancellations.last_at.get(line.id) if cancelled else None
+    ends = [cancelled_at]
     ends += [stock.unavailable_at.get(line.id)] if unavailable else []
     return LineGoods(
         line=line,
         cancelled=cancelled,
+        cancelled_at=cancelled_at,
         waiting=in_stock - unavailable - backordered - allocated,
         allocated=allocated,
         backordered=backordered,

@@ -44,7 +44,7 @@ def test_a_store_credit_is_proposed_approved_and_executed_by_three_persons(
     shown = page.text(ACTS)
     for words in (
         "Agreed on the telephone.",
-        "1 approval: band one-approver of policy 4",
+        "1 approval: band one-approver of policy 5",
         "300.00 EUR (of the order 300.00, of the customer 300.00)",
         "ops manager (up to 2500 EUR), finance approver (up to 25000 EUR)",
         "Duties: review: ana",
