@@ -57,7 +57,7 @@ class OrderLine(Struct, frozen=True):
     promised_date: date | None
     placed_at: datetime | None
     placed_by: str | None
-    """The signal (`source/id`) that gave the purchase time, tier and promise."""
+    """The signal (`source/id`) that first said that it was placed."""
     approved_at: datetime | None
     handed_over_at: datetime | None
     delivered_at: datetime | None

@@ -14,7 +14,7 @@ def goods_after(signals: SignalsByType, earlier: Goods) -> Goods:
         one.holds_as(before) for one, before in zip(parcels, earlier.parcels, strict=True)
     ):
         return structs.replace(earlier, parcels=parcels)
-    return goods_of(signals, earlier.content, parcels)
+    return goods_of(signals, earlier.content, parcels, earlier.told)
 
 
 def is_charged_alike(goods: Goods, earlier: Goods) -> bool:

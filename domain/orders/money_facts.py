@@ -170,7 +170,9 @@ def _below_usual(flag: PriceFlagged) -> Decimal | None:
 def payment_facts(signals: SignalsByType, money: OrderMoney, goods: Goods) -> PaymentFacts:
     current = goods.content.current
     tenders = _tenders(signals, goods)
-    failure = last_failure(statements_by_time(signals, PAYMENT_SIGNALS))
+    failure = None
+    if PaymentFailed in signals:
+        failure = last_failure(statements_by_time(signals, PAYMENT_SIGNALS))
     open_ones = [one for one in money.payments if one.is_open]
     is_complete = _is_complete(money, goods, tenders)
     terms = given(current.terms) if current is not None else None

@@ -39,6 +39,7 @@ from domain.adjustments.provider_statement import RefundStatus, StatementLine
 from domain.authority import authority_of
 from domain.cases.exception_case import ExceptionCase
 from domain.money import Money, PositiveMoney
+from domain.orders.order import Order
 from domain.people import OPERATOR_ACTOR, PAYER_ACTOR, Actor, Grant, Role
 from domain.policy.rulebook import Rulebook
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
@@ -262,7 +263,11 @@ class MoneyService(InMemoryService):
         told = refunded(at, amount, "EUR", f"refunded-{order}", order=order)
         told = structs.replace(told, **more)
         self.take(told, at=after(at))
-        self.log.append([*self.told_refunds.writes([(before, self.order(order))], after(at))])
+        self.enter_told_refunds(before, self.order(order), after(at))
+
+    def enter_told_refunds(self, before: Order, now: Order, at: datetime) -> None:
+        """Enter the new refunds in the ledger of the customer."""
+        self.log.append([*self.told_refunds.writes([(before, now)], at)])
 
     def reconciled(self, at: float) -> None:
         """Reconcile with a statement that has a line nobody ordered."""

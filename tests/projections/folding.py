@@ -169,7 +169,7 @@ def eventful_service() -> InMemoryService:
     work_on_case(service)
     service.desk.reopen(refund.id, refund.version, "not paid", caller("cy", after(263)))
     service.take(captured(264, "5.00", id="more"), refunded(265, "105.00"), at=after(266))
-    service.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(267))
+    service.take(promising(WEEK_AFTER, at=1, id="promised-later"), at=after(267))
     service.tick(after(600))
     service.take(delivered(268), at=after(601))
     hold_signals(service)

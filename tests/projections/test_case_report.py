@@ -78,7 +78,7 @@ def test_the_rows_match_the_cases_when_a_moved_deadline_is_missed_again() -> Non
     service.take(promising(), approved(), at=after(2))
     service.tick(after(252))
     service.resolve(service.only_case("delivery_late"), after(260))
-    service.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(261))
+    service.take(promising(WEEK_AFTER, at=1, id="promised-later"), at=after(261))
     service.tick(after(1000))
     assert row_of(service, "delivery_late").deadline == after(252 + 7 * 24)
     agrees_with_the_log(service)

@@ -19,10 +19,12 @@ from tests.domain.signals import (
     cancelled,
     captured,
     delivered,
+    handed_over,
     placed,
     promising,
     scanned,
     statement_lists,
+    taken_back,
     unavailable,
 )
 from tests.projections.folding import rows_of
@@ -67,6 +69,50 @@ def test_two_signals_at_one_time_are_ranked_as_in_the_facts() -> None:
             facts.promise.delivery_date,
         )
     assert rows[0] == rows[1]
+
+
+def test_a_retracted_or_replaced_statement_counts_no_more() -> None:
+    service = InMemoryService()
+    service.take(promising(), handed_over(20), delivered(60), at=after(61))
+    assert row_of(service).delivered_at == after(60)
+    service.take(taken_back(62, "delivered"), at=after(62))
+    assert row_of(service).delivered_at is None
+    again = handed_over(22, id="again", replaces="handed-over")
+    service.take(again, taken_back(63, "taken-back", id="after-all"), at=after(63))
+    row = row_of(service)
+    assert (row.handed_over_at, row.delivered_at) == (after(22), after(60))
+
+
+def test_the_latest_revision_gives_the_promise_and_the_first_one_the_time() -> None:
+    first = promising(LAST_DAY, revision=1)
+    later = promising(WEEK_AFTER, at=2, id="later", revision=2)
+    for arrival in ((first, later), (later, first)):
+        service = InMemoryService()
+        for signal in arrival:
+            service.take(signal, at=after(3))
+        row = row_of(service)
+        assert (row.promised_date, row.placed_at, row.placed_by) == (
+            WEEK_AFTER,
+            after(0),
+            first.key,
+        )
+
+
+def test_an_order_is_delivered_when_all_its_parcels_are() -> None:
+    service = InMemoryService()
+    parcels = (handed_over(20, id="p1", shipment="P1"), handed_over(20, id="p2", shipment="P2"))
+    service.take(placed(), *parcels, delivered(60, shipment="P1"), at=after(61))
+    assert row_of(service).delivered_at is None
+    service.take(delivered(70, id="second", shipment="P2"), at=after(71))
+    assert row_of(service).delivered_at == after(70)
+
+
+def test_a_signal_ahead_of_the_clock_counts_once_its_time_comes() -> None:
+    service = InMemoryService()
+    service.take(placed(), delivered(10.5), at=after(10))
+    assert row_of(service).delivered_at is None
+    service.tick(after(11))
+    assert row_of(service).delivered_at == after(10.5)
 
 
 def test_an_order_that_passed_intake_has_the_time() -> None:

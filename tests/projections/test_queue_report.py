@@ -90,7 +90,7 @@ def test_a_case_that_policy_reopens_returns_to_the_queue() -> None:
     service.take(promising(), approved(), at=after(2))
     service.tick(after(252))
     service.resolve(service.only_case("delivery_late"), after(260))
-    service.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(261))
+    service.take(promising(WEEK_AFTER, at=1, id="promised-later"), at=after(261))
     assert queued(service) == {}
     service.tick(after(252 + 7 * 24))
     (row,) = queued(service).values()

@@ -167,7 +167,7 @@ class Story:
 
     def _late_work(self, house: RealHouse) -> None:
         house.take(captured(264, "5.00", id="more"), refunded(265, "105.00"), at=after(266))
-        house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(267))
+        house.take(promising(WEEK_AFTER, at=1, id="promised-later"), at=after(267))
         house.tick(after(600))
         house.take(delivered(268), at=after(601))
         hold_signals(house)
