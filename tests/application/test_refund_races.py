@@ -102,7 +102,7 @@ def test_two_processes_never_give_more_than_was_captured(
     order = f"o-{next(ORDERS)}"
     opened = one.buy(order, f"{CAPTURED}.00", customer=f"c-{order}")
     by = caller_with_roles("ana", after(4))
-    ask = OpenCase(order=order, kind="refund_due", note="She called.")
+    ask = OpenCase(order=order, kind="damaged", note="She called.")
     other = one.desk.open(ask, by).case
     other = one.desk.claim(other.id, other.version, by).case
     cases = [opened.id, other.id]
