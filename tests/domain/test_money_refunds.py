@@ -103,7 +103,7 @@ def test_a_request_without_an_amount_stalls_until_a_refund_is_issued() -> None:
         return [one.stalled_since for one in refunds if one.stalled_since is not None]
 
     assert stalled_since() == [asked.event_time]
-    assert stalled_since(refund(20, "40", "re_0", refund="re_0")) == [asked.event_time]
+    assert stalled_since(refund(2, "40", "re_0", refund="re_0")) == [asked.event_time]
     assert stalled_since(refund(90, "40", "re_1", refund="re_1")) == []
 
 
