@@ -91,6 +91,10 @@ class InMemoryService:
 
     # given
 
+    def follow(self, rulebook: Rulebook, at: datetime) -> None:
+        """Decide by the rulebook that is in force at this time."""
+        self.rulebook = rulebook
+
     def take(self, *signals: Signal, at: datetime) -> Sequence[Receipt]:
         return self.intake.take([Arrival(s, at) for s in signals], SENDER).receipts
 

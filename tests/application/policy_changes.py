@@ -15,7 +15,7 @@ from domain.policy.rulebook import Rulebook
 from domain.policy.simulation_figures import CountPair, SimulationFigures
 from domain.policy.stages import StageService
 from tests.application.in_memory_service import InMemoryService, caller, staff
-from tests.domain.signals import after
+from tests.domain.signals import after, placed
 
 
 def approve_policy(desk: PolicyDesk, rulebook: Rulebook, at: datetime) -> PolicyResult:
@@ -42,6 +42,11 @@ def naming_stages(rulebook: Rulebook) -> Rulebook:
     calendar = next(iter(rulebook.document.calendars))
     service = StageService(owner_team="order_desk", within=timedelta(hours=4), calendar=calendar)
     return Rulebook(structs.replace(rulebook.document, stages=dict.fromkeys(Stage, service)))
+
+
+def without_stages(rulebook: Rulebook) -> Rulebook:
+    """The same policy, with no team for standard work."""
+    return Rulebook(structs.replace(rulebook.document, stages=None))
 
 
 def recheck_open_cases(
@@ -106,8 +111,14 @@ def govern_policies(service: InMemoryService, first: Rulebook, hour: float) -> N
     desk.tick(POLICY_STREAM, at(9))
     recheck_open_cases(service, desk, d.digest, starts_at)
     desk.roll_back(first.version, None, "It was not.", caller("bo", at(10)))
+    e = without_stages(e)
     desk.emergency(e, "It burns.", at(13), caller("ana", at(11)))
+    service.follow(e, at(11))
+    # Policy names no team for this order until the next one takes effect.
+    service.take(structs.replace(placed(hour + 11), order="o-unowned"), at=at(12))
     desk.tick(POLICY_STREAM, at(13))
+    service.follow(first, at(13))
     f = policy_variant(first.document, "f", 999)
     desk.emergency(f, "It burns again.", at(16), caller("ana", at(14)))
+    recheck_open_cases(service, desk, f.digest, after(hour + 14))
     desk.ratify("f", "Rightly so.", caller("bo", at(15)))

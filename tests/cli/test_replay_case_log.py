@@ -110,7 +110,7 @@ def test_impossible_steps_are_reported_and_the_rest_is_replayed(
     casetrail: Casetrail, tmp_path: Path
 ) -> None:
     lives: dict[str, Life] = {
-        "a/b": [(0, "New", "56", "?", 0), (1, "Resolved", "56", "?", 0)],
+        "a\x85b": [(0, "New", "56", "?", 0), (1, "Resolved", "56", "?", 0)],
         "back": [(9, "Active", "56", "10", 0), (5, "Awaiting Vendor", "56", "10", 0)],
         "ended": [
             (0, "Resolved", "56", "10", 0),
@@ -127,6 +127,7 @@ def test_impossible_steps_are_reported_and_the_rest_is_replayed(
     assert "skipped: log.csv:13 (sys_updated_at)" in ran.stderr
     told = json.loads(ran.stdout)
     assert [(one["incident"], one["update"]) for one in told["impossible"]] == [
+        ("a\x85b", 0),
         ("back", 1),
         ("ended", 1),
         ("moved", 0),

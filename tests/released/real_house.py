@@ -18,6 +18,7 @@ from application.log.event_log import Appended, EventLog, Write
 from application.orders.intake import Receipt
 from domain.orders.order import Order
 from domain.orders.signals import Signal
+from domain.policy.rulebook import Rulebook
 from domain.recorded_event import RecordedEvent
 from tests.application.in_memory_service import SHIPPED_RULEBOOK, InMemoryService
 from tests.application.money_service import MoneyService
@@ -97,6 +98,11 @@ class RealHouse(MoneyService):
 
     def enter_told_refunds(self, before: Order, now: Order, at: datetime) -> None:
         """Nothing: the intake of the service has entered them with the signals."""
+
+    def follow(self, rulebook: Rulebook, at: datetime) -> None:
+        self.clock[0] = self.time.at(at)
+        self.working.policy.load()
+        assert self.working.policy.current.digest == rulebook.digest
 
     def tick(self, at: datetime, *, punctual: bool = False) -> None:
         self.clock[0] = self.time.at(at)

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from domain.money import PositiveMoney
 from domain.orders.payment_signals import PaymentCaptured
 from domain.orders.purchase_signals import Line
 from domain.orders.signal_body import check_moment
@@ -70,9 +71,12 @@ def parse_item(row: Row) -> tuple[int, Line]:
     _require_all_fields(row)
     fields = row.fields
     number = _parse_number(fields, "order_item_id")
+    price = _parse_money(fields["price"])
+    # These tables have no deposits and no prices per weight: such a price is a fault of its row.
+    _convert(price, PositiveMoney)
     line = {
         "sku": fields["product_id"],
-        "price": _parse_money(fields["price"]),
+        "price": price,
         "freight": _parse_money(fields["freight_value"]),
         "ship_by": _format_time(_parse_time(fields, "shipping_limit_date")),
         "seller": fields["seller_id"],
