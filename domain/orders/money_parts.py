@@ -1,6 +1,6 @@
 """The facts of each payment, refund, dispute and charge."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Final
@@ -191,12 +191,23 @@ def _payment_part(
 
 
 def refund_parts(money: OrderMoney) -> tuple[RefundPart, ...]:
-    # A request stalls only while it reserves something: others may have answered it with several refunds.
     reserved = {payment.id for payment in money.payments if payment.reserved > 0}
     return tuple(
-        _refund_part(one, one.payment in (None, *reserved), _is_made_up(one, money.refunds))
+        _refund_part(
+            one, _is_unanswered(one, money.refunds, reserved), _is_made_up(one, money.refunds)
+        )
         for one in money.refunds
     )
+
+
+def _is_unanswered(
+    request: RefundMoney, refunds: Sequence[RefundMoney], reserved: Collection[str]
+) -> bool:
+    """Whether a request still reserves money: several refunds may answer it. One without an amount reserves
+    none; any refund since answers it."""
+    if request.amount:
+        return request.payment is None or request.payment in reserved
+    return not any(one.state is RefundState.ISSUED and one.at >= request.at for one in refunds)
 
 
 def _is_made_up(failed: RefundMoney, refunds: Sequence[RefundMoney]) -> bool:
@@ -210,7 +221,7 @@ def _is_made_up(failed: RefundMoney, refunds: Sequence[RefundMoney]) -> bool:
     )
 
 
-def _refund_part(one: RefundMoney, reserves: bool, made_up: bool) -> RefundPart:
+def _refund_part(one: RefundMoney, unanswered: bool, made_up: bool) -> RefundPart:
     def at(state: RefundState) -> datetime | None:
         return one.at if one.state is state else None
 
@@ -225,7 +236,7 @@ def _refund_part(one: RefundMoney, reserves: bool, made_up: bool) -> RefundPart:
         issued_at=at(RefundState.ISSUED),
         failed_at=at(RefundState.FAILED),
         made_up=made_up,
-        stalled_since=at(RefundState.REQUESTED) if reserves else None,
+        stalled_since=at(RefundState.REQUESTED) if unanswered else None,
         too_much=one.too_much is not None,
         too_much_reason=one.too_much,
         assumed=one.assumed,

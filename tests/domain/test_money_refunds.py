@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from domain.orders import payment_signals as payments
 from domain.orders.money_ledger import RefundState
 from domain.orders.payment_signals import RefundedCharge
 from domain.orders.purchase_signals import ChargeKind, Line
+from domain.orders.signals import Signal
 from tests.domain.money import (
     bought,
     capture,
@@ -90,6 +93,18 @@ def test_a_request_reserves_and_only_issuing_gives() -> None:
     answered = money(*PAID, asked, refund(90, "40", "re_1", refund="re_1"))
     assert (answered.reserved, answered.given_back) == (0, 40)
     assert len(answered.refunds) == 1
+
+
+def test_a_request_without_an_amount_stalls_until_a_refund_is_issued() -> None:
+    asked = request(30, None, "ask")
+
+    def stalled_since(*more: Signal) -> list[datetime]:
+        refunds = facts(*PAID, asked, *more).parts.refund
+        return [one.stalled_since for one in refunds if one.stalled_since is not None]
+
+    assert stalled_since() == [asked.event_time]
+    assert stalled_since(refund(2, "40", "re_0", refund="re_0")) == [asked.event_time]
+    assert stalled_since(refund(90, "40", "re_1", refund="re_1")) == []
 
 
 def test_a_request_without_an_amount_is_answered_by_a_refund() -> None:
