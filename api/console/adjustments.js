@@ -158,7 +158,7 @@ async function followPayments() {
 }
 
 async function propose(found) {
-  const { signals, facts } = await ask(`/v1/orders/${encodeURIComponent(found.order)}`);
+  const { signals, facts } = await orderOf(found);
   const captured = signals.filter((signal) => signal.type === "payment.captured");
   const currency = facts.find((fact) => fact.fact === "charge.currency")?.value ?? captured[0]?.amount.currency;
   const payments = [...new Set(captured.map((signal) => signal.payment ?? signal.id))];

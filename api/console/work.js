@@ -40,7 +40,8 @@ async function carryOut(command, body, heading = "case-title") {
   }
   putFormsAway();
   await Promise.all([showCase(id), refresh()]);
-  by(heading).focus();
+  // Not while the person fills in the next form already.
+  if (!by("case").querySelector(".form :focus")) by(heading).focus();
   tell("Done. It is recorded in the trail.");
 }
 

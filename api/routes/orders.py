@@ -67,6 +67,11 @@ class OrderLine(Struct, frozen=True):
     """When it passed intake as standard flow."""
     region: str | None
     """Where the order ships to."""
+    stage: Stage | None
+    """Where it is in standard work; null if it is closed, or if policy names no stages."""
+    owner_team: str | None
+    stage_since: datetime | None
+    stage_due_at: datetime | None
     position: int
     """The position of the last change."""
 

@@ -18,7 +18,6 @@ from domain.cases.problem_cases import FoundPart, ProblemCases
 from domain.orders.events import ExpectationMet, PassedIntake, StagesNamed
 from domain.orders.named_parts import may_be_about
 from domain.orders.signals import Signal, event_time_key
-from domain.orders.standing import named_statement
 from domain.policy.decision import Decision
 from domain.policy.document import Automation
 from domain.policy.rulebook import Detector
@@ -158,12 +157,13 @@ class CaseDetection(ProblemCases):
                 self._add_case_event(case.id, lapsed)
 
     def _detect(self, fresh: Sequence[Signal]) -> None:
-        corrects = any(named_statement(signal) is not None for signal in fresh)
         known_before = dict(self.order.cases)
-        detectors: Sequence[Detector] = self._rulebook.detectors
-        if not corrects and not self.order.is_corrected:
-            detectors = self._rulebook.detectors_for(frozenset(signal.type for signal in fresh))
-        found = self._found(detectors)
+        if self.order.is_corrected:
+            found = self._found(self._rulebook.detectors)
+        else:
+            types = frozenset([signal.type for signal in fresh])
+            problems = self.order.problems_after(self._before.facts, types, self._rulebook)
+            found = problems.of(self._rulebook.detectors_for(types))
         for kind, parts in found.items():
             self._handle_problem(kind, parts, fresh)
         for kind in known_before:

@@ -18,6 +18,7 @@ from domain.orders.payment_signals import (
     PaymentVoided,
 )
 from domain.orders.signal_body import given
+from domain.orders.signals import event_time_key
 
 PAYMENT_SIGNALS: Final = (
     PaymentPending,
@@ -144,5 +145,7 @@ def _identity(failure: PaymentFailed) -> tuple[Any, ...]:
 
 def statements_by_time(signals: SignalsByType, kinds: Iterable[type[Any]]) -> list[Any]:
     """The signals of these types, by event time and identity."""
-    found = [signal for kind in kinds for signal in signals.get(kind, ())]
-    return sorted(found, key=lambda s: (s.event_time, s.key))
+    found = [signal for kind in kinds if kind in signals for signal in signals[kind]]
+    if len(found) > 1:
+        found.sort(key=event_time_key)
+    return found

@@ -59,13 +59,11 @@ def cancellations_of(
 def _cancel_rest(
     found: dict[str, int], content: OrderContent, parts: PackedPieces, at: datetime
 ) -> None:
+    by_then = parts.where(lambda p: p.delivered_at is not None and p.delivered_at <= at)
     left = {}
     for line in content.lines:
         kept = line.quantity - found[line.id]
-        arrived = parts.count(
-            line, kept, lambda p: p.delivered_at is not None and p.delivered_at <= at
-        )
-        left[line.id] = kept - arrived
+        left[line.id] = kept - by_then.count(line, kept)
     if not any(left.values()):
         left = {line.id: line.quantity - found[line.id] for line in content.lines}
     for id, pieces in left.items():

@@ -78,9 +78,11 @@ def match_notices(statements: Sequence[PaymentCaptured], what: str) -> Iterable[
             )
 
 
-def _statements(signals: SignalsByType) -> list[_Statement]:
+def _statements(signals: SignalsByType) -> Sequence[_Statement]:
     """Captures, and failures of a named capture; at the same time, a failure counts as the later one."""
     captured: list[PaymentCaptured] = signals.get(PaymentCaptured, [])
+    if PaymentFailed not in signals:
+        return captured
     failed: list[PaymentFailed] = [
         s
         for s in signals.get(PaymentFailed, [])
@@ -107,7 +109,7 @@ def _add(found: list[StatedCapture], statement: PaymentCaptured) -> None:
         value = added
         known = _find_by_id(found, statement)
     else:
-        known = _find_by_id(found, statement) or find_match(found, statement)
+        known = _find_by_id(found, statement) or find_match(found, statement) if found else None
     if known is None:
         found.append(
             StatedCapture(

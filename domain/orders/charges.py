@@ -14,6 +14,7 @@ from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPla
 from domain.orders.signal_body import given
 
 _KNOWN_COSTS: Final = "known_costs"
+_KNOWN_CHARGE: Final = "known_charge"
 
 
 class Costs(Struct, frozen=True):
@@ -106,6 +107,17 @@ class OrderCharge(Struct, frozen=True, kw_only=True):
     unexplained: Decimal | None = None
     is_cancelled: bool = False
     """Nothing of the order is left."""
+
+
+def costs_and_charge(signals: SignalsByType, goods: Goods) -> tuple[Costs, OrderCharge]:
+    """What the order costs. Payments do not change it, so it is computed once for the same goods."""
+    known: tuple[Costs, OrderCharge] | None = goods.__dict__.get(_KNOWN_CHARGE)
+    if known is None:
+        versions = versions_before(signals, goods.content)
+        costs = costs_of(goods.content, versions)
+        known = costs, charge_of(signals, goods, costs, versions)
+        goods.__dict__[_KNOWN_CHARGE] = known
+    return known
 
 
 def charge_of(

@@ -18,7 +18,7 @@ from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.signal_body import Promise, given
 
 
-class OrderLine(Struct, frozen=True, kw_only=True):
+class OrderLine(Struct, frozen=True, kw_only=True, dict=True):
     """A line of the order, with its identity and value; `spread` is its share of the order's discounts."""
 
     id: str
@@ -31,15 +31,15 @@ class OrderLine(Struct, frozen=True, kw_only=True):
     def quantity(self) -> int:
         return self.line.quantity
 
-    @property
+    @cached_property
     def value(self) -> Decimal:
         return self.gross - self.spread
 
-    @property
+    @cached_property
     def freight(self) -> Decimal:
         return self.line.freight.value if self.line.freight else ZERO
 
-    @property
+    @cached_property
     def is_shipped(self) -> bool:
         """Whether its pieces are to be delivered in a parcel."""
         told = given(self.line.requires_shipping)

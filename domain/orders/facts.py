@@ -29,7 +29,7 @@ from domain.orders.goods_parts import (
     return_parts,
 )
 from domain.orders.milestone_facts import Milestones, milestones
-from domain.orders.money_ledger import MONEY_FEEDS, OrderMoney, money_of
+from domain.orders.money_ledger import MONEY_FEEDS, OrderMoney, is_given_alike, money_of
 from domain.orders.money_parts import charge_parts, dispute_parts, payment_parts, refund_parts
 from domain.orders.parcel_facts import IncidentFacts, ParcelFacts, incident_facts, parcel_facts
 from domain.orders.parcels import PARCEL_SIGNALS
@@ -40,6 +40,7 @@ from domain.orders.return_facts import ReturnFacts, return_facts
 from domain.orders.return_signals import ReturnReceived
 from domain.orders.screening_facts import AddressFacts, FraudFacts, address_facts, fraud_facts
 from domain.orders.shipment_signals import CustomerClaimed, LabelCreated
+from domain.orders.signal_body import given
 from domain.orders.signals import Signal
 from domain.orders.standing import standing
 from domain.orders.stock_facts import StockFacts, stock_facts
@@ -60,6 +61,8 @@ class OrderFlags(Struct, frozen=True, gc=False):
     """A system suspects that it duplicates another order, which it is not related to."""
     duplicate_of: Annotated[str | None, derived_from(DuplicateSuspected, OrderRelated)]
     """The other order, by the latest such signal."""
+    wholly_unavailable: Annotated[bool, lasting(StockUnavailable)] = False
+    """A source reported that nothing of the order is available: it named no line and no product."""
     partly_cancelled: Annotated[bool, derived_from(*GOODS_FEEDS)] = False
     """Some pieces were cancelled, and others were not."""
     shippable: Annotated[bool | None, derived_from(*GOODS_FEEDS)] = None
@@ -122,6 +125,9 @@ def _flags(basis: _Basis) -> OrderFlags:
         placed=OrderPlaced in signals,
         cancelled=goods.cancelled_at is not None,
         unavailable=StockUnavailable in signals,
+        wholly_unavailable=any(
+            not s.skus and not given(s.lines) for s in signals.get(StockUnavailable, ())
+        ),
         handed_over=any(parcel.is_handed_over for parcel in goods.outbound),
         duplicate_suspected=bool(suspicions),
         duplicate_of=suspicions[-1].other if suspicions else None,
@@ -190,19 +196,32 @@ _MONEY: Final = frozenset((*CONTENT_FEEDS, ReturnReceived)) | MONEY_FEEDS
 _MONEY_GROUPS: Final = frozenset(("charge", "payment", "refund", "dispute"))
 
 
-def facts_of(
-    signals: Iterable[Signal],
-    earlier: OrderFacts | None = None,
-    fresh: frozenset[type] = frozenset(),
-) -> OrderFacts:
-    """The facts derived from a set of signals.
+_WITHOUT_AMOUNTS: Final = frozenset(_GROUPS) - {"charge", "payment", "refund"}
+"""The groups that are the same if they are equal: 0 and 0.00 are equal amounts, and read differently."""
 
-    `earlier` are the facts without the newest signals, `fresh` the types of these: then only the
-    groups that they can change are computed. It must be None if one of these replaces or retracts.
-    """
+
+def facts_of(signals: Iterable[Signal]) -> OrderFacts:
+    """The facts derived from a set of signals."""
+    return facts_after(group_by_type(signals), None, frozenset())
+
+
+def group_by_type(signals: Iterable[Signal]) -> SignalsByType:
+    """The statements that count, by type; those of one type by event time and identity."""
     by_type: dict[type[Any], list[Any]] = {}
     for signal in standing(signals):
         by_type.setdefault(type(signal), []).append(signal)
+    return by_type
+
+
+def facts_after(
+    by_type: SignalsByType, earlier: OrderFacts | None, fresh: frozenset[type]
+) -> OrderFacts:
+    """The facts derived from the statements that count.
+
+    `earlier` are the facts without the newest signals, `fresh` the types of these: then only the
+    groups that they can change are computed, and a group that did not change stays the same object.
+    It must be None if one of these replaces or retracts.
+    """
     parts = _parts(by_type, earlier.parts if earlier is not None else None, fresh)
     basis = _Basis(by_type, parts.goods, parts.money)
     if earlier is None:
@@ -210,9 +229,12 @@ def facts_of(
     unchanged: frozenset[str] = frozenset()
     if fresh <= _PARCELS and parts.money is earlier.parts.money:
         unchanged = _MONEY_GROUPS
-    changed = {
-        name: _GROUPS[name](basis) for name in _affected_groups(fresh) if name not in unchanged
-    }
+    changed: dict[str, Any] = {}
+    for name in _affected_groups(fresh):
+        if name not in unchanged:
+            group = _GROUPS[name](basis)
+            if name not in _WITHOUT_AMOUNTS or group != getattr(earlier, name):
+                changed[name] = group
     return structs.replace(earlier, **changed, parts=parts)
 
 
@@ -236,7 +258,11 @@ def _parts(
     changes: dict[str, Any] = {"goods": goods, "money": money}
     if goods_change:
         changes["parcel"] = parcel_parts(goods)
-    if money_change or goods.lines is not known.goods.lines or CustomerClaimed in fresh:
+    if (
+        goods.lines is not known.goods.lines
+        or CustomerClaimed in fresh
+        or not (money is known.money or is_given_alike(money, known.money))
+    ):
         changes["line"] = line_parts(signals, goods, money)
     if money_change:
         changes["charge"] = charge_parts(goods, money)
@@ -246,3 +272,21 @@ def _parts(
     if earlier is None or fresh & _RETURNS:
         changes["return_"] = return_parts(signals)
     return structs.replace(known, **changes)
+
+
+NO_FACTS: Final = facts_of(())
+"""The facts of an order of which nothing is known yet."""
+_GROUP_NAMES: Final = OrderFacts.__struct_fields__
+_PART_NAMES: Final = tuple(f"{name.removesuffix('_')}[]" for name in OrderParts.__struct_fields__)
+
+
+def find_changed(before: OrderFacts, now: OrderFacts) -> frozenset[str]:
+    """The groups of facts (`payment`) and kinds of parts (`parcel[]`) that were computed since and differ."""
+    pairs = zip(_GROUP_NAMES, structs.astuple(before), structs.astuple(now), strict=True)
+    changed = [name for name, one, other in pairs if one is not other]
+    if before.parts is not now.parts:
+        every = zip(
+            _PART_NAMES, structs.astuple(before.parts), structs.astuple(now.parts), strict=True
+        )
+        changed += [name for name, one, other in every if one is not other]
+    return frozenset(changed)

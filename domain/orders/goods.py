@@ -13,7 +13,7 @@ from domain.orders.cancellations import Cancellations, cancellations_of
 from domain.orders.content import OrderContent, OrderLine
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.notices import Notice
-from domain.orders.packed_pieces import PackedPieces
+from domain.orders.packed_pieces import NOTHING_TOLD, Packed, PackedPieces, ToldPieces, told_pieces
 from domain.orders.parcels import Parcel, parcels_of
 from domain.orders.pieces import PieceCount, count_pieces, count_stated
 from domain.orders.return_signals import ReturnReceived
@@ -27,6 +27,8 @@ class LineGoods(Struct, frozen=True, kw_only=True):
     line: OrderLine
     cancelled: int = 0
     """Cancelled since the lines were stated."""
+    cancelled_at: datetime | None = None
+    """When pieces of it were last cancelled; a cancellation that is told again changes nothing."""
     waiting: int = 0
     """Not allocated, and in no parcel."""
     allocated: int = 0
@@ -65,6 +67,8 @@ class Goods(Struct, frozen=True, kw_only=True, dict=True):
     parcels: tuple[Parcel, ...] = ()
     pieces: Mapping[str, Mapping[str, int]] = {}
     """By parcel: its pieces by line; parcels whose pieces are not known are left out."""
+    told: Mapping[str, ToldPieces] = NOTHING_TOLD
+    """By parcel: the pieces that a statement says it holds."""
     cancelled_at: datetime | None = None
     """When the order as a whole was cancelled, or its last piece."""
     delivered_at: datetime | None = None
@@ -81,62 +85,94 @@ class Goods(Struct, frozen=True, kw_only=True, dict=True):
 
 
 def goods_of(
-    signals: SignalsByType, content: OrderContent, parcels: tuple[Parcel, ...] | None = None
+    signals: SignalsByType,
+    content: OrderContent,
+    parcels: tuple[Parcel, ...] | None = None,
+    earlier: Mapping[str, ToldPieces] = NOTHING_TOLD,
 ) -> Goods:
-    """Where the pieces are, by the statements that count."""
+    """Where the pieces are, by the statements that count.
+
+    `earlier` are the pieces that were counted before, with the same lines of the order.
+    """
     if parcels is None:
         parcels = parcels_of(signals)
     outbound = [parcel for parcel in parcels if parcel.goes_out]
     notices: list[Notice] = []
-    told = {p.id: count_pieces(p.told, content) for p in outbound if p.told is not None}
-    unknown = [parcel for parcel in outbound if parcel.told is None]
-    parts = PackedPieces(outbound, told, unknown)
+    told = {p.id: told_pieces(p, content, earlier) for p in outbound if p.told is not None}
+    parts = PackedPieces(outbound, told)
     cancelled = cancellations_of(signals, content, parts, notices)
     received = _received(signals, content)
     stock = stock_places(signals, content, notices)
+    reached = _reached(parts)
     lines = tuple(
-        _line(line, cancelled, parts, received.get(line.id, 0), stock) for line in content.lines
+        [_line(line, cancelled, reached, received.get(line.id, 0), stock) for line in content.lines]
     )
-    for n, parcel in enumerate(outbound):
-        notices += _piece_notices(parcel, content, signals, [told.get(p.id) for p in outbound[:n]])
-    rest = _rest_of_unknown(lines, told, unknown, content)
+    if content.lines_known:
+        for n, parcel in enumerate(outbound):
+            if parcel.told:
+                before = [told[p.id].count for p in outbound[:n] if p.id in told]
+                notices += _piece_notices(parcel.told_by, told[parcel.id], content, before)
+    pieces = {id: one.by_line for id, one in told.items()}
     return Goods(
         content=content,
         lines=lines,
         parcels=parcels,
-        pieces={id: count.whole_lines(content) for id, count in told.items()} | rest,
+        pieces=pieces | _rest_of_unknown(lines, parts, content) if parts.unknown else pieces,
+        told=told,
         cancelled_at=cancelled.whole_at,
-        delivered_at=_delivered_at(lines, outbound, told, unknown),
+        delivered_at=_delivered_at(lines, parts),
         notices=tuple(notices),
+    )
+
+
+class _Reached(Struct, frozen=True, gc=False):
+    """The parcels that reached each place, or one after it."""
+
+    packed: Packed
+    arrived: Packed
+    back: Packed
+    gone: Packed
+    moving: Packed
+
+
+def _reached(parts: PackedPieces) -> _Reached:
+    return _Reached(
+        packed=parts.where(lambda _: True),
+        arrived=parts.where(lambda p: p.delivered_at is not None),
+        back=parts.where(lambda p: p.delivered_at is not None or p.back_at is not None),
+        gone=parts.where(
+            lambda p: p.delivered_at is not None or p.lost_at is not None or p.back_at is not None
+        ),
+        moving=parts.where(lambda p: p.is_handed_over or p.lost_at is not None),
     )
 
 
 def _line(
     line: OrderLine,
     cancellations: Cancellations,
-    parts: PackedPieces,
+    reached: _Reached,
     received: int,
     stock: StockPlaces,
 ) -> LineGoods:
     """Each piece counts for the furthest place that it reached."""
     cancelled = cancellations.pieces.get(line.id, 0)
     kept = line.quantity - cancelled
-    arrived = parts.count(line, kept, lambda p: p.delivered_at is not None)
-    back = parts.count(line, kept, lambda p: p.delivered_at is not None or p.back_at is not None)
-    back -= arrived
-    gone = parts.count(line, kept, lambda p: _is_gone(p) or p.back_at is not None) - arrived - back
-    moving = parts.count(line, kept, lambda p: p.is_handed_over or p.lost_at is not None)
-    moving -= arrived + back + gone
-    packed = parts.count(line, kept, lambda _: True) - arrived - back - gone - moving
+    arrived = reached.arrived.count(line, kept)
+    back = reached.back.count(line, kept) - arrived
+    gone = reached.gone.count(line, kept) - arrived - back
+    moving = reached.moving.count(line, kept) - arrived - back - gone
+    packed = reached.packed.count(line, kept) - arrived - back - gone - moving
     in_stock = kept - arrived - back - gone - moving - packed
     returned = min(received, arrived)
     unavailable, backordered, allocated = stock.unsent(line.id, in_stock, line.quantity, cancelled)
-    unsent = line.quantity - parts.count(line, line.quantity, lambda _: True)
-    ends = [cancellations.last_at.get(line.id)] if cancelled else []
+    unsent = line.quantity - reached.packed.count(line, line.quantity)
+    cancelled_at = cancellations.last_at.get(line.id) if cancelled else None
+    ends = [cancelled_at]
     ends += [stock.unavailable_at.get(line.id)] if unavailable else []
     return LineGoods(
         line=line,
         cancelled=cancelled,
+        cancelled_at=cancelled_at,
         waiting=in_stock - unavailable - backordered - allocated,
         allocated=allocated,
         backordered=backordered,
@@ -149,12 +185,8 @@ def _line(
         unsent=unsent if line.is_shipped else 0,
         ended_at=None
         if in_stock > unavailable
-        else max((at for at in ends if at is not None), default=None),
+        else max([at for at in ends if at is not None], default=None),
     )
-
-
-def _is_gone(parcel: Parcel) -> bool:
-    return parcel.delivered_at is not None or parcel.lost_at is not None
 
 
 def _received(signals: SignalsByType, content: OrderContent) -> dict[str, int]:
@@ -169,41 +201,24 @@ def _received(signals: SignalsByType, content: OrderContent) -> dict[str, int]:
 
 
 def _rest_of_unknown(
-    lines: Iterable[LineGoods],
-    told: Mapping[str, PieceCount],
-    unknown: Sequence[Parcel],
-    content: OrderContent,
+    lines: Iterable[LineGoods], parts: PackedPieces, content: OrderContent
 ) -> dict[str, dict[str, int]]:
     """The pieces of the only parcel without lines: all that are nowhere else."""
-    if len(unknown) != 1 or not content.lines_known:
+    if len(parts.unknown) != 1 or not content.lines_known:
         return {}
     rest = {}
     for one in lines:
-        left = one.kept - min(count_stated(one.line, told.values()), one.kept)
+        left = one.kept - min(count_stated(one.line, parts.counts), one.kept)
         if left and one.line.is_shipped:
             rest[one.line.id] = left
-    return {unknown[0].id: rest}
+    return {parts.unknown[0].id: rest}
 
 
 def _piece_notices(
-    parcel: Parcel,
-    content: OrderContent,
-    signals: SignalsByType,
-    earlier: Sequence[PieceCount | None],
+    key: str, told: ToldPieces, content: OrderContent, earlier: Sequence[PieceCount]
 ) -> Iterable[Notice]:
-    if not content.lines_known:
-        return
-    key = next(
-        (
-            s.key
-            for kind in signals
-            for s in signals[kind]
-            if getattr(s, "lines", None) is parcel.told
-        ),
-        "",
-    )
-    for n, piece in enumerate(parcel.told or ()):
-        counted = count_pieces((piece,), content)
+    """What is odd about the pieces of a parcel, after those of earlier parcels."""
+    for n, (piece, counted) in enumerate(zip(told.stated, told.one_by_one, strict=True)):
         if counted.unknown:
             yield Notice.unknown_line(key, f"/lines/{n}", piece, content)
             continue
@@ -211,35 +226,30 @@ def _piece_notices(
             line = content.line(id)
             if line is None:
                 continue
-            elsewhere = count_stated(line, [one for one in earlier if one is not None])
+            elsewhere = count_stated(line, earlier)
             if (excess := quantity + elsewhere - line.quantity) > 0:
                 yield Notice.too_many(key, f"/lines/{n}", id, min(excess, quantity))
 
 
-def _delivered_at(
-    lines: Sequence[LineGoods],
-    outbound: Sequence[Parcel],
-    told: Mapping[str, PieceCount],
-    unknown: Sequence[Parcel],
-) -> datetime | None:
+def _delivered_at(lines: Sequence[LineGoods], parts: PackedPieces) -> datetime | None:
     """When the last piece that is to be delivered was; parcels alone count where no line is known."""
-    arrived = sorted(
-        (p for p in outbound if p.delivered_at is not None), key=lambda p: (p.delivered_at, p.id)
-    )
+    arrived = [(p.delivered_at, p.id) for p in parts.parcels if p.delivered_at is not None]
     if not arrived:
         return None
-    due = [
-        one for one in lines if one.line.is_shipped and one.kept - one.unavailable - one.lost > 0
-    ]
+    arrived.sort()
     if not lines:
-        return arrived[-1].delivered_at if len(arrived) == len(outbound) else None
-    for n in range(1, len(arrived) + 1):
-        here = {parcel.id for parcel in arrived[:n]}
-        parts = PackedPieces(outbound, told, unknown)
-        if all(
-            parts.count(one.line, one.kept, lambda p: p.id in here)  # noqa: B023
-            >= one.kept - one.unavailable - one.lost
-            for one in due
-        ):
-            return arrived[n - 1].delivered_at
-    return None
+        return arrived[-1][0] if len(arrived) == len(parts.parcels) else None
+    due = [
+        (one.line, one.kept, one.kept - one.unavailable - one.lost)
+        for one in lines
+        if one.line.is_shipped and one.kept - one.unavailable - one.lost > 0
+    ]
+
+    def is_complete_with(first: int) -> bool:
+        here = {id for _, id in arrived[:first]}
+        packed = parts.where(lambda p: p.id in here)
+        return all(packed.count(line, kept) >= wanted for line, kept, wanted in due)
+
+    if not is_complete_with(len(arrived)):
+        return None
+    return next(arrived[n - 1][0] for n in range(1, len(arrived) + 1) if is_complete_with(n))

@@ -14,7 +14,7 @@ def goods_after(signals: SignalsByType, earlier: Goods) -> Goods:
         one.holds_as(before) for one, before in zip(parcels, earlier.parcels, strict=True)
     ):
         return structs.replace(earlier, parcels=parcels)
-    return goods_of(signals, earlier.content, parcels)
+    return goods_of(signals, earlier.content, parcels, earlier.told)
 
 
 def is_charged_alike(goods: Goods, earlier: Goods) -> bool:
@@ -24,7 +24,7 @@ def is_charged_alike(goods: Goods, earlier: Goods) -> bool:
     if goods.content is not earlier.content or goods.cancelled_at != earlier.cancelled_at:
         return False
     return goods.lines is earlier.lines or all(
-        (one.cancelled, one.unavailable, one.returned)
-        == (before.cancelled, before.unavailable, before.returned)
+        (one.cancelled, one.cancelled_at, one.unavailable, one.returned)
+        == (before.cancelled, before.cancelled_at, before.unavailable, before.returned)
         for one, before in zip(goods.lines, earlier.lines, strict=True)
     )

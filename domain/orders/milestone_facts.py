@@ -35,58 +35,69 @@ CLOCKS_AGREE_WITHIN: Final = timedelta(minutes=5)
 class Milestones(Struct, frozen=True, gc=False):
     """When each step first happened, by event time."""
 
-    placed_at: Annotated[datetime | None, once_known(OrderPlaced)]
-    approved_at: Annotated[datetime | None, derived_from(PaymentAuthorized, PaymentCaptured)]
+    placed_at: Annotated[datetime | None, once_known(OrderPlaced)] = None
+    approved_at: Annotated[datetime | None, derived_from(PaymentAuthorized, PaymentCaptured)] = None
     """When a payment was first authorized or captured."""
-    paid_at: Annotated[datetime | None, once_known(PaymentCaptured)]
-    allocated_at: Annotated[datetime | None, once_known(StockAllocated)]
-    released_at: Annotated[datetime | None, once_known(Released)]
-    handed_over_at: Annotated[datetime | None, derived_from(*PARCEL_SIGNALS)]
+    paid_at: Annotated[datetime | None, once_known(PaymentCaptured)] = None
+    allocated_at: Annotated[datetime | None, once_known(StockAllocated)] = None
+    released_at: Annotated[datetime | None, once_known(Released)] = None
+    handed_over_at: Annotated[datetime | None, derived_from(*PARCEL_SIGNALS)] = None
     """When the first parcel was handed over, or was first scanned on its way."""
-    delivered_at: Annotated[datetime | None, derived_from(*GOODS_FEEDS)]
+    delivered_at: Annotated[datetime | None, derived_from(*GOODS_FEEDS)] = None
     """When the last piece that is to be delivered was."""
-    cancelled_at: Annotated[datetime | None, derived_from(*CONTENT_FEEDS)]
+    cancelled_at: Annotated[datetime | None, derived_from(*CONTENT_FEEDS)] = None
     """When the order was cancelled as a whole, or its last piece was."""
-    unavailable_at: Annotated[datetime | None, once_known(StockUnavailable)]
-    return_requested_at: Annotated[datetime | None, once_known(return_signals.ReturnRequested)]
-    return_received_at: Annotated[datetime | None, once_known(return_signals.ReturnReceived)]
-    refunded_at: Annotated[datetime | None, once_known(RefundIssued)]
+    unavailable_at: Annotated[datetime | None, once_known(StockUnavailable)] = None
+    return_requested_at: Annotated[datetime | None, once_known(return_signals.ReturnRequested)] = (
+        None
+    )
+    return_received_at: Annotated[datetime | None, once_known(return_signals.ReturnReceived)] = None
+    refunded_at: Annotated[datetime | None, once_known(RefundIssued)] = None
     ready_for_release_at: Annotated[
         datetime | None,
         derived_from(
             StockAllocated, PaymentAuthorized, PaymentCaptured, FraudScreened, FraudDecided
         ),
-    ]
+    ] = None
     """When stock was allocated, the payment secured and, if it was screened, the order accepted."""
-    return_authorized_at: Annotated[datetime | None, once_known(return_signals.ReturnAuthorized)]
-    return_refused_at: Annotated[datetime | None, once_known(return_signals.ReturnRefused)]
-    return_label_at: Annotated[datetime | None, once_known(return_signals.ReturnLabelCreated)]
-    refund_requested_at: Annotated[datetime | None, once_known(RefundRequested)]
+    return_authorized_at: Annotated[
+        datetime | None, once_known(return_signals.ReturnAuthorized)
+    ] = None
+    return_refused_at: Annotated[datetime | None, once_known(return_signals.ReturnRefused)] = None
+    return_label_at: Annotated[datetime | None, once_known(return_signals.ReturnLabelCreated)] = (
+        None
+    )
+    refund_requested_at: Annotated[datetime | None, once_known(RefundRequested)] = None
     out_of_order: Annotated[
         bool, derived_from(OrderPlaced, PaymentAuthorized, HandedOver, Delivered)
-    ]
+    ] = False
     """A purchase, approval, hand-over or delivery has a later time than a step that follows it."""
 
 
-def _find_step_signals() -> dict[str, type[Any]]:
-    """Milestone -> the signal whose first event time it is."""
+def _find_step_signals() -> dict[type[Any], str]:
+    """Signal -> the milestone that is its first event time."""
     metas = {
         name: hint.__metadata__[0].extra
         for name, hint in get_type_hints(Milestones, include_extras=True).items()
     }
-    return {n: extra["feeds"][0] for n, extra in metas.items() if extra["moves"] == ONCE_KNOWN}
+    return {extra["feeds"][0]: n for n, extra in metas.items() if extra["moves"] == ONCE_KNOWN}
 
 
 _STEP_SIGNALS: Final = _find_step_signals()
 
 
 def milestones(signals: SignalsByType, goods: Goods) -> Milestones:
+    steps: dict[str, datetime] = {
+        _STEP_SIGNALS[kind]: stated[0].event_time
+        for kind, stated in signals.items()
+        if kind in _STEP_SIGNALS
+    }
     return Milestones(
-        **{name: first_event_time(signals, kind) for name, kind in _STEP_SIGNALS.items()},
+        **steps,
         approved_at=_earliest(
             first_event_time(signals, PaymentAuthorized), first_event_time(signals, PaymentCaptured)
         ),
-        handed_over_at=_earliest(*(parcel.handed_over_at for parcel in goods.outbound)),
+        handed_over_at=_earliest(*[parcel.handed_over_at for parcel in goods.outbound]),
         delivered_at=goods.delivered_at,
         cancelled_at=goods.cancelled_at,
         ready_for_release_at=_ready_for_release_at(signals),
@@ -95,14 +106,17 @@ def milestones(signals: SignalsByType, goods: Goods) -> Milestones:
 
 
 def _earliest(*times: datetime | None) -> datetime | None:
-    return min((at for at in times if at is not None), default=None)
+    return min([at for at in times if at is not None], default=None)
 
 
 def _ready_for_release_at(signals: SignalsByType) -> datetime | None:
+    allocated_at = first_event_time(signals, StockAllocated)
+    if allocated_at is None:
+        return None
     paid = _earliest(
         first_event_time(signals, PaymentAuthorized), first_event_time(signals, PaymentCaptured)
     )
-    needed = [first_event_time(signals, StockAllocated), paid]
+    needed = [allocated_at, paid]
     if FraudScreened in signals or FraudDecided in signals:
         needed.append(fraud_facts(signals).accepted_at)
     known = [at for at in needed if at is not None]

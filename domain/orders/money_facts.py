@@ -27,7 +27,7 @@ from domain.orders.payment_signals import (
     RefundIssued,
     RefundRequested,
 )
-from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPlaced, PriceFlagged
+from domain.orders.purchase_signals import OrderEdited, OrderPlaced, PriceFlagged
 from domain.orders.refund_statements import REFUND_SIGNALS
 from domain.orders.return_signals import ReturnReceived
 from domain.orders.signal_body import given
@@ -170,7 +170,9 @@ def _below_usual(flag: PriceFlagged) -> Decimal | None:
 def payment_facts(signals: SignalsByType, money: OrderMoney, goods: Goods) -> PaymentFacts:
     current = goods.content.current
     tenders = _tenders(signals, goods)
-    failure = last_failure(statements_by_time(signals, PAYMENT_SIGNALS))
+    failure = None
+    if PaymentFailed in signals:
+        failure = last_failure(statements_by_time(signals, PAYMENT_SIGNALS))
     open_ones = [one for one in money.payments if one.is_open]
     is_complete = _is_complete(money, goods, tenders)
     terms = given(current.terms) if current is not None else None
@@ -287,9 +289,10 @@ def _due_since(signals: SignalsByType, money: OrderMoney, goods: Goods) -> datet
     if money.refund_due <= 0:
         return None
     kinds = (
-        *(OrderEdited, OrderCancelled, StockUnavailable, ReturnReceived),
+        *(OrderEdited, StockUnavailable, ReturnReceived),
         *(RefundFailed, PaymentCaptured, DisputeClosed),
     )
     times = [s.event_time for kind in kinds for s in signals.get(kind, ())]
-    times += [parcel.back_at for parcel in goods.outbound if parcel.back_at is not None]
-    return max(times, default=None)
+    ends = [goods.cancelled_at, *(line.cancelled_at for line in goods.lines)]
+    ends += [parcel.back_at for parcel in goods.outbound]
+    return max([*times, *(at for at in ends if at is not None)], default=None)

@@ -5,13 +5,13 @@ Facts, the guard of adjustments, approval sums and reconciliation read these fig
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from msgspec import structs
 
 from domain.money import ZERO
 from domain.orders.authorizations import PAYMENT_SIGNALS
-from domain.orders.charges import Costs, OrderCharge, charge_of, costs_of, owed_for, versions_before
+from domain.orders.charges import Costs, OrderCharge, costs_and_charge, owed_for
 from domain.orders.content import OrderContent
 from domain.orders.disputes import DISPUTE_SIGNALS, disputes_of
 from domain.orders.fact_metadata import SignalsByType
@@ -40,6 +40,7 @@ __all__ = [
     "PaymentMoney",
     "RefundMoney",
     "RefundState",
+    "is_given_alike",
     "money_of",
 ]
 
@@ -56,9 +57,7 @@ NOTHING_GIVEN: Final = Given({}, {}, {})
 def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
     """The money of the order, by the statements that count."""
     content = goods.content
-    versions = versions_before(signals, content)
-    costs = costs_of(content, versions)
-    charge = charge_of(signals, goods, costs, versions)
+    costs, charge = costs_and_charge(signals, goods)
     currency = _currency(signals, content)
     payments, notices = payments_of(signals, content, currency)
     payments = _assume_rate(payments, charge)
@@ -70,9 +69,13 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
         _in_currencies(one, by_id.get(one.payment or ""), currency)
         for one in disputes_of(signals, by_id, refunds, only)
     ]
-    captured_in_all = sum((one.settled for one in payments), ZERO)
+    captured_in_all = sum([one.settled for one in payments], ZERO)
     if not refunds and not disputes:
         # Nothing was given back, as of most orders: all of it is left.
+        is_simple = charge.now is None or not any(
+            one.cancelled or one.unavailable or one.returned for one in goods.lines
+        )
+        balance = _simple_balance(charge, captured_in_all, payments) if is_simple else {}
         money = OrderMoney(
             currency=currency,
             charge=charge.now,
@@ -85,8 +88,9 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
             line_left=costs.line_ceilings,
             charge_left=costs.charge_ceilings,
             notices=tuple(dict.fromkeys(notices)),
+            **balance,
         )
-        return _with_balance(money, signals, goods, costs, NOTHING_GIVEN)
+        return money if is_simple else _with_balance(money, signals, goods, costs, NOTHING_GIVEN)
     payments = [_with_given_back(one, refunds, disputes) for one in payments]
     issued, requested = (
         _shares(refunds, RefundState.ISSUED),
@@ -133,6 +137,13 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
         notices=tuple(dict.fromkeys(notices)),
     )
     return _with_balance(money, signals, goods, costs, issued)
+
+
+def is_given_alike(money: OrderMoney, earlier: OrderMoney) -> bool:
+    """Whether nothing was given back of the lines, before and now, and their costs are the same."""
+    return money.line_left is earlier.line_left and not (
+        money.line_refunds or earlier.line_refunds or money.exceeded_lines or earlier.exceeded_lines
+    )
 
 
 def _left(whole: Decimal, given_back: Decimal, requested: Decimal) -> Decimal:
@@ -220,10 +231,6 @@ def _with_balance(
     """
     if money.charge is None:
         return money
-    if issued is NOTHING_GIVEN and not any(
-        one.cancelled or one.unavailable or one.returned for one in goods.lines
-    ):
-        return _with_simple_balance(money)
     owed, stays = owed_for(goods, costs, money.charge)
     gifts = sum(
         (
@@ -259,17 +266,19 @@ def _with_balance(
     )
 
 
-def _with_simple_balance(money: OrderMoney) -> OrderMoney:
+def _simple_balance(
+    charge: OrderCharge, captured: Decimal, payments: Sequence[PaymentMoney]
+) -> dict[str, Any]:
     """The balance of an order of which nothing was cancelled, missing, returned or given back."""
-    charge, highest = money.charge or ZERO, money.highest_charge
-    overpaid = max(money.captured - highest, ZERO) if highest is not None else ZERO
-    known = sum((one.settled for one in money.payments if not one.rate_assumed), ZERO)
-    return structs.replace(
-        money,
-        overpaid=overpaid,
-        refund_due=max(money.captured - charge - overpaid, ZERO),
-        underpaid=max(charge - known, ZERO),
-    )
+    if charge.now is None:
+        return {}
+    overpaid = max(captured - charge.highest, ZERO) if charge.highest is not None else ZERO
+    known = sum([one.settled for one in payments if not one.rate_assumed], ZERO)
+    return {
+        "overpaid": overpaid,
+        "refund_due": max(captured - charge.now - overpaid, ZERO),
+        "underpaid": max(charge.now - known, ZERO),
+    }
 
 
 def _return_fees(signals: SignalsByType) -> Decimal:

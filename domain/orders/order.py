@@ -12,7 +12,8 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from domain.errors import SignalIdReused
 from domain.orders import events
-from domain.orders.facts import OrderFacts, facts_of
+from domain.orders.fact_metadata import SignalsByType
+from domain.orders.facts import NO_FACTS, OrderFacts, facts_after, group_by_type
 from domain.orders.notices import Notice
 from domain.orders.same_values import values_of
 from domain.orders.signals import Signal, event_time_key
@@ -20,6 +21,7 @@ from domain.orders.stage import Passages, StageChanges, find_changes, with_chang
 from domain.orders.standing import find_correction_notices, named_statement
 from domain.personal_data import erase_personal
 from domain.policy.expectations import Deadline, Watch
+from domain.policy.rule_results import OpenDeadlines, Problems, find_open_deadlines, find_problems
 from domain.policy.rulebook import Rulebook
 
 ORDERS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:orders")
@@ -27,8 +29,6 @@ ORDERS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:orders")
 
 OpenWatches: TypeAlias = Sequence[tuple[Watch, str, Deadline]]
 """Each open expectation, with the part that it is about (`""` for the order) and its deadline."""
-_Deadlines: TypeAlias = Sequence[Sequence[tuple[str, Deadline]]]
-"""The open deadlines of each watch, by part."""
 _Concluded: TypeAlias = Mapping[tuple[str, str], datetime]
 
 
@@ -74,19 +74,34 @@ class Order(Struct, frozen=True, kw_only=True):
     known_watches: tuple[Rulebook, OpenWatches] | None = None
     earlier_facts: tuple[OrderFacts, frozenset[type]] | None = None
     """The facts of an earlier state, and the types of the signals since. Most facts have not changed."""
-    earlier_deadlines: tuple[Rulebook, _Deadlines, frozenset[str]] | None = None
-    """The deadlines of an earlier state, in the order of the rulebook's watches, and the signal types since."""
+    earlier_deadlines: OpenDeadlines | None = None
+    """The open deadlines of this state or an earlier one."""
+    known_problems: Problems | None = None
+    """The problems that were found last, in this state or an earlier one."""
+    known_by_type: SignalsByType | None = None
+    """The signals by type, while none corrects another."""
 
     @property
     def facts(self) -> OrderFacts:
         """The facts derived from the signals; computed once per state."""
         if self.known_facts is None:
-            earlier, fresh = self.earlier_facts or (None, frozenset())
-            facts = facts_of(self.signals.values(), earlier, fresh)
+            facts = NO_FACTS
+            if self.signals:
+                earlier, fresh = self.earlier_facts or (None, frozenset())
+                facts = facts_after(self._by_type(), earlier, fresh)
             structs.force_setattr(self, "known_facts", facts)
             structs.force_setattr(self, "earlier_facts", None)
         assert self.known_facts is not None
         return self.known_facts
+
+    def _by_type(self) -> SignalsByType:
+        """The statements that count, by type; grouped once and then kept up to date."""
+        if self.is_corrected:
+            return group_by_type(self.signals.values())
+        if self.known_by_type is None:
+            structs.force_setattr(self, "known_by_type", group_by_type(self.signals.values()))
+        assert self.known_by_type is not None
+        return self.known_by_type
 
     @property
     def began(self) -> datetime:
@@ -158,6 +173,14 @@ class Order(Struct, frozen=True, kw_only=True):
             structs.replace(event, stages=changes),
         )
 
+    def problems_after(
+        self, before: OrderFacts, types: frozenset[str], rulebook: Rulebook
+    ) -> Problems:
+        """The problems that the rules find now, after signals of these types."""
+        found = find_problems(rulebook, before, self.facts, types, self.known_problems)
+        structs.force_setattr(self, "known_problems", found)
+        return found
+
     def overdue(self, rulebook: Rulebook, now: datetime) -> OpenWatches:
         """The expectations whose deadline has passed at `now`, earliest deadline first."""
         found = [one for one in self._open_watches(rulebook) if one[2].missed_from <= now]
@@ -176,11 +199,12 @@ class Order(Struct, frozen=True, kw_only=True):
     def _open_watches(self, rulebook: Rulebook) -> OpenWatches:
         """The open expectations of this order; computed once per state and rulebook."""
         if self.known_watches is None or self.known_watches[0] is not rulebook:
+            known = find_open_deadlines(rulebook, self.facts, self.earlier_deadlines)
+            structs.force_setattr(self, "earlier_deadlines", known)
             found = [
                 (watch, part, deadline)
-                for watch, deadlines in zip(
-                    rulebook.watches, self._deadlines(rulebook), strict=True
-                )
+                for watch, deadlines in zip(rulebook.watches, known.by_watch, strict=True)
+                if deadlines
                 for part, deadline in deadlines
                 if self.missed.get((watch.rule, part)) != deadline.at
                 and self.met.get((watch.rule, part)) != deadline.at
@@ -188,18 +212,6 @@ class Order(Struct, frozen=True, kw_only=True):
             structs.force_setattr(self, "known_watches", (rulebook, found))
         assert self.known_watches is not None
         return self.known_watches[1]
-
-    def _deadlines(self, rulebook: Rulebook) -> _Deadlines:
-        """The deadlines of each watch that the facts do not show met or void."""
-        facts, earlier = self.facts, self.earlier_deadlines
-        if earlier is None or earlier[0] is not rulebook:
-            found = [watch.open_deadlines(facts) for watch in rulebook.watches]
-        else:
-            found = [*earlier[1]]
-            for n in rulebook.watch_indexes_for(earlier[2]) if earlier[2] else ():
-                found[n] = rulebook.watches[n].open_deadlines(facts)
-        structs.force_setattr(self, "earlier_deadlines", (rulebook, found, frozenset()))
-        return found
 
     def after(self, event: events.OrderEvent) -> Order:
         now = structs.replace(self, version=self.version + 1, known_watches=None)
@@ -232,6 +244,8 @@ class Order(Struct, frozen=True, kw_only=True):
                     known_facts=None,
                     earlier_facts=None,
                     earlier_deadlines=None,
+                    known_problems=None,
+                    known_by_type=None,
                 )
             case events.ExpectationMet(decision=decision, deadline=deadline):
                 met = {**self.met, (decision.rule, event.part or ""): deadline}
@@ -257,13 +271,21 @@ class Order(Struct, frozen=True, kw_only=True):
                 known_facts=None,
                 earlier_facts=None,
                 earlier_deadlines=None,
+                known_problems=None,
+                known_by_type=None,
             )
+        by_type, deadlines = self.known_by_type, self.earlier_deadlines
+        if by_type is not None:
+            alike = [*by_type.get(type(signal), ()), signal]
+            alike.sort(key=event_time_key)
+            by_type = {**by_type, type(signal): alike}
         return structs.replace(
             now,
             signals=signals,
+            known_by_type=by_type,
             known_facts=None,
             earlier_facts=self._facts_before(type(signal)),
-            earlier_deadlines=self._deadlines_before(signal.type),
+            earlier_deadlines=deadlines.after(signal.type) if deadlines is not None else None,
         )
 
     def _facts_before(self, kind: type) -> tuple[OrderFacts, frozenset[type]] | None:
@@ -271,7 +293,3 @@ class Order(Struct, frozen=True, kw_only=True):
             return self.known_facts, frozenset((kind,))
         earlier = self.earlier_facts
         return (earlier[0], earlier[1] | {kind}) if earlier is not None else None
-
-    def _deadlines_before(self, kind: str) -> tuple[Rulebook, _Deadlines, frozenset[str]] | None:
-        earlier = self.earlier_deadlines
-        return (earlier[0], earlier[1], earlier[2] | {kind}) if earlier is not None else None

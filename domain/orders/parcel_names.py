@@ -1,47 +1,45 @@
 """Which parcel each statement is about: by the shipment, the tracking code or the fulfilment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from domain.orders.shipment_signals import ParcelSignal
 from domain.orders.signal_body import given
 
 
-def names_of(stated: Sequence[ParcelSignal]) -> Mapping[str, str | None]:
-    """The parcel of each statement, by the statement's key; None for all parcels."""
+def names_of(stated: Sequence[ParcelSignal]) -> list[str | None]:
+    """The parcel of each statement; None for all parcels."""
     by_code: dict[str, str] = {}
     by_fulfilment: dict[str, set[str]] = {}
     carriers: dict[str, str] = {}
+    named: list[tuple[str | None, str | None, str | None]] = []
     for s in stated:
         shipment: str | None = getattr(s, "shipment", None)
         code, fulfilment = tracking_of(s), given(s.fulfilment)
+        named.append((shipment, code, fulfilment))
         if code is not None:
             if shipment is not None:
                 by_code.setdefault(code.casefold(), shipment)
-            carrier = getattr(s, "carrier", "")
-            if isinstance(carrier, str) and carrier:
+            if carrier := getattr(s, "carrier", ""):
                 carriers.setdefault(code.casefold(), carrier)
         if shipment is not None and fulfilment is not None:
             by_fulfilment.setdefault(fulfilment, set()).add(shipment)
-    found: dict[str, str | None] = {}
-    for s in stated:
-        shipment = getattr(s, "shipment", None)
-        code, fulfilment = tracking_of(s), given(s.fulfilment)
-        name: str | None = shipment
+    found: list[str | None] = []
+    for name, code, fulfilment in named:
         if name is None and code is not None:
             key = code.casefold()
             name = by_code.get(key) or f"{carriers.get(key, '')}:{code}"
         if name is None and fulfilment is not None:
             known = by_fulfilment.get(fulfilment, set())
             name = next(iter(known)) if len(known) == 1 else None if known else fulfilment
-        found[s.key] = name
+        found.append(name)
     return found
 
 
 def tracking_of(signal: Any) -> str | None:
     """The tracking code that a statement has, or that it refers to."""
     code = getattr(signal, "tracking", "")
-    if isinstance(code, str) and code:
-        return code
+    if code:
+        return str(code)
     refs = given(signal.refs)
     return refs.tracking.code if refs is not None and refs.tracking is not None else None

@@ -35,8 +35,8 @@ def payments_of(
     about: dict[str, list[Any]] = {}
     for signal in stated:
         about.setdefault(names.get(signal.key, signal.payment or ""), []).append(signal)
-    unnamed = _statements_without_payment(about, by_payment)
-    if len(about) > 1 and unnamed:
+    unnamed = _statements_without_payment(about, by_payment) if len(about) > 1 else []
+    if unnamed:
         # Where the order has one payment, a statement that names none is about it.
         others = [id for id in about if id not in unnamed]
         target = others[0] if len(others) == 1 else unnamed[0]

@@ -1,6 +1,6 @@
 """Counts pieces of lines: by line, by product where lines share one, and by the parts of a bundle."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -21,15 +21,18 @@ class PieceCount(Struct, frozen=True):
         return {id: count for id, count in found.items() if count}
 
 
-def count_stated(line: OrderLine, counts: Iterable[PieceCount]) -> int:
+def count_stated(line: OrderLine, counts: Collection[PieceCount]) -> int:
     """How many whole pieces of a line are in these counts, together."""
-    every = list(counts)
-    whole = sum(count.pieces.get((line.id, None), 0) for count in every)
-    components = given(line.line.components) or ()
+    if not counts:
+        return 0
+    key, whole = (line.id, None), 0
+    for count in counts:
+        whole += count.pieces.get(key, 0)
+    components = given(line.line.components)
     if not components:
         return whole
     bundles = min(
-        sum(count.pieces.get((line.id, c.sku), 0) for count in every) // c.quantity
+        sum(count.pieces.get((line.id, c.sku), 0) for count in counts) // c.quantity
         for c in components
     )
     return whole + bundles

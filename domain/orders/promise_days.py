@@ -1,10 +1,12 @@
 """The moment at which a promised day is over."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from domain.orders.signal_body import Promise, time_zone
 
 
+@lru_cache(maxsize=4096)
 def end_of_day(day: date, zone: str) -> datetime:
     """The first moment after a calendar day in a time zone, in UTC.
 

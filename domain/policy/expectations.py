@@ -19,6 +19,7 @@ from domain.policy.facts import (
     context_to_decide,
     contexts_of,
     feeds_of,
+    groups_of,
     known_facts,
     part_fact_name,
     sources_of,
@@ -70,6 +71,7 @@ class Watch:
         self.facts: frozenset[str] = names
         self.feeds = feeds_of(names)
         self.sources = sources_of(names)
+        self.groups = groups_of(names)
 
     def deadline(self, facts: OrderFacts) -> Deadline | None:
         """The deadline for this order; None while it is not known or the expectation does not apply."""

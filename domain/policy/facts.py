@@ -171,6 +171,11 @@ def sources_of(names: Iterable[str]) -> frozenset[str]:
     return frozenset().union(*(_NAMED[name].sources for name in names))
 
 
+def groups_of(names: Iterable[str]) -> frozenset[str]:
+    """The groups (`payment`) and kinds of parts (`parcel[]`) that hold these facts."""
+    return frozenset(name.partition(".")[0] for name in names)
+
+
 def known_facts(each: PartKind | None) -> Mapping[str, Fact]:
     """The facts that a rule may read: those of the order, with `each` also those of the part."""
     return ORDER_FACTS if each is None else PART_FACTS[each]

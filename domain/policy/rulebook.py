@@ -29,6 +29,7 @@ from domain.policy.facts import (
     context_to_decide,
     contexts_of,
     feeds_of,
+    groups_of,
     part_fact_name,
     sources_of,
 )
@@ -60,6 +61,7 @@ class Detector:
             self.facts |= {part_fact_name(self.each, "part.id")}
         self.feeds = feeds_of(self.facts)
         self.sources = sources_of(self.facts)
+        self.groups = groups_of(self.facts)
         self._test = condition.holds
         self.holds = condition.holds if self.each is None else self._holds_for_a_part
         """Whether the rule holds for the order, or for at least one part."""
@@ -205,8 +207,7 @@ class Rulebook:
         It is gone if the kind's `cleared_when` holds, or if a late signal shows that the expectation
         was met or void in time, by the deadline as known now. It is not gone with its part.
         """
-        named = split_part_key(part)
-        each = named[0] if named is not None else None
+        each = named[0] if (named := split_part_key(part)) is not None else None
         context = context_of(each, facts, part)
         if context is None:
             return None

@@ -16,12 +16,14 @@ def open_paid_case(
     price: str = "600.00",
     order: str | None = None,
     customer: str | None = None,
+    shop: str = "default",
 ) -> JsonObject:
     """A case, held by ana, of an order that was paid and cancelled."""
     order = order or order_id()
     more = {"customer": {"id": customer}} if customer else {}
+    signals = (placed(order, price, **more), captured(order, price), cancelled(order))
     with server.client_as("ana") as ana:
-        told = send(ana, placed(order, price, **more), captured(order, price), cancelled(order))
+        told = send(ana, *(one | {"shop": shop} for one in signals))
         cases = [case for item in told.json()["items"] for case in item.get("cases", ())]
         case = next(case["case"] for case in cases if case["kind"] == "refund_due")
         found: JsonObject = post(ana, ana.get(f"/v1/cases/{case}").json(), "claim").json()

@@ -263,7 +263,7 @@ def change_policies(server: RunningService, check: ResponseCheck) -> None:
             gus.post("/v1/policies/next/simulate", json={}),
             gil.post("/v1/policies/next/approve", json={}),
             gil.post("/v1/policies/next/activate", json={}),
-            gus.post("/v1/policies/4/rollback", json={"reason": "Worse."}),
+            gus.post("/v1/policies/5/rollback", json={"reason": "Worse."}),
             gus.post("/v1/policies/emergency", json={"document": saying("fire"), "reason": "!"}),
             gil.post("/v1/policies/fire/ratify", json={}),
             gus.post("/v1/policies", json={"document": saying("never"), "why": "Better."}),

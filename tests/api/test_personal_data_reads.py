@@ -43,7 +43,7 @@ def test_personal_data_is_found_by_customer_or_by_order_and_not_by_both(
         wrong = (
             ({}, "/customer", "both are missing"),
             ({"order": order, "customer": "c"}, "/customer", "both are given"),
-            ({"order": "a b"}, "/order", "is not an order id"),
+            ({"order": "a\nb"}, "/order", "is not an order id"),
             ({"order": order, "shop": 1}, "/shop", "unknown field"),
         )
         for body, pointer, detail in wrong:

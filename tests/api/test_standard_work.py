@@ -37,12 +37,12 @@ def ana(databases: Databases, template_database: str) -> Iterator[httpx2.Client]
 
 @pytest.fixture(scope="module")
 def without_stages(databases: Databases, template_database: str) -> Iterator[httpx2.Client]:
-    with (
-        databases.new(template_database) as name,
-        run_service(databases.dsn(name)) as running,
-        running.client_as("ana") as client,
-    ):
-        yield client
+    with databases.new(template_database) as name:
+        dsn = databases.dsn(name)
+        with desks(dsn) as working:
+            working.ensure_policy(with_stages("no-stages", stages=None))
+        with run_service(dsn) as running, running.client_as("ana") as client:
+            yield client
 
 
 def take(client: httpx2.Client, *signals: dict[str, Any]) -> int:

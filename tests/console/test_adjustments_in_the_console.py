@@ -44,7 +44,7 @@ def test_a_store_credit_is_proposed_approved_and_executed_by_three_persons(
     shown = page.text(ACTS)
     for words in (
         "Agreed on the telephone.",
-        "1 approval: band one-approver of policy 4",
+        "1 approval: band one-approver of policy 5",
         "300.00 EUR (of the order 300.00, of the customer 300.00)",
         "ops manager (up to 2500 EUR), finance approver (up to 25000 EUR)",
         "Duties: review: ana",
@@ -160,6 +160,20 @@ def test_evidence_and_one_of_several_payments_can_be_chosen(
         page.fill("Why", "She keeps it.")
         page.key("Enter")
         page.reads("partial refund of 5.00 EUR: withdrawn", ACTS)
+
+
+def test_an_adjustment_is_proposed_for_an_order_of_another_shop(
+    server: RunningService, as_person: SignedIn
+) -> None:
+    case = open_paid_case(server, shop="berlin")
+    page = as_person("ana")
+    open_case(page, case["id"])
+    page.press("Propose an adjustment")
+    page.fill("What", "refund")
+    page.fill("Amount in EUR", "20.00")
+    page.fill("Reason", "cancelled")
+    page.press("Propose it")
+    page.reads("refund of 20.00 EUR: proposed", ACTS)
 
 
 @pytest.mark.parametrize("width", [400, 700, 1000, 1400])

@@ -52,6 +52,15 @@ def test_a_refund_for_a_parcel_that_came_back_is_due_since_it_came_back() -> Non
     assert (refund.due, refund.due_since) == (90, BEGINS + span("8d"))
 
 
+def test_a_cancellation_that_is_told_again_does_not_start_the_time_for_the_refund_again() -> None:
+    paid = {"1m psp payment.captured": {"payment": "p1", "amount": "90.00"}}
+    part = {"1h shop order.cancelled": {"lines": ["1 of A"]}}
+    rest, again = {"2h shop order.cancelled": {}}, {"3d wms order.cancelled": {}}
+    assert facts(PLACED, paid, part, again).refund.due_since == BEGINS + span("3d")
+    refund = facts(PLACED, paid, part, rest, again).refund
+    assert (refund.due, refund.due_since) == (90, BEGINS + span("2h"))
+
+
 def test_a_statement_without_a_return_is_about_the_only_one() -> None:
     label = {"1d shop return.label_created": {"rma": "R1"}}
     received = {"2d wms return.received": {"lines": ["1 of A"]}}
