@@ -117,7 +117,7 @@ def govern_policies(service: InMemoryService, first: Rulebook, hour: float) -> N
     # Policy names no team for this order until the next one takes effect.
     service.take(structs.replace(placed(hour + 11), order="o-unowned"), at=at(12))
     desk.tick(POLICY_STREAM, at(13))
-    service.follow(first, at(13))
+    service.follow(first, at(13.5))
     f = policy_variant(first.document, "f", 999)
     desk.emergency(f, "It burns again.", at(16), caller("ana", at(14)))
     recheck_open_cases(service, desk, f.digest, after(hour + 14))

@@ -102,7 +102,6 @@ class RealHouse(MoneyService):
     def follow(self, rulebook: Rulebook, at: datetime) -> None:
         self.clock[0] = self.time.at(at)
         self.working.policy.load()
-        assert self.working.policy.current.digest == rulebook.digest
 
     def tick(self, at: datetime, *, punctual: bool = False) -> None:
         self.clock[0] = self.time.at(at)
