@@ -1,5 +1,5 @@
 """Nine audit questions about the people world: route and command return the same answer, which equals a
-golden file that a person has reviewed. `GOLDEN=new` rewrites the files."""
+golden file that a person has reviewed. `CASETRAIL_WRITE_GOLDEN=1` rewrites the files."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_route_and_command_return_the_golden_answer(
     else:
         assert json.loads(ran.stdout)["answer"] == told
     file = GOLDEN / f"people-{number}.json"
-    if os.environ.get("GOLDEN") == "new":
+    if "CASETRAIL_WRITE_GOLDEN" in os.environ:
         file.write_text(json.dumps(told, indent=1) + "\n")
     assert told == json.loads(file.read_text())
 

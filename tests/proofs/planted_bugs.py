@@ -315,7 +315,7 @@ BUGS = (
     Bug(
         "a capture that two sources state counts twice",
         "domain/orders/captures.py",
-        "        known = _find_by_id(found, statement) or find_match(found, statement)\n",
+        "        known = _find_by_id(found, statement) or find_match(found, statement) if found else None\n",
         "        known = _find_by_id(found, statement)\n",
         CAPTURES,
     ),
@@ -378,14 +378,14 @@ BUGS = (
     ),
     Bug(
         "a parcel without lines holds nothing",
-        GOODS,
-        "            found += max(kept - known, 0)\n",
+        "domain/orders/packed_pieces.py",
+        "            found += max(kept - count_stated(line, self.of_all), 0)\n",
         "            found += 0\n",
         PIECES,
     ),
     Bug(
         "a parcel that is delivered after its return counts as delivered",
-        "domain/orders/parcels.py",
+        "domain/orders/parcel.py",
         "    came = [at for at in arrivals if returning is None or at < returning]\n",
         "    came = arrivals\n",
         PIECES,
