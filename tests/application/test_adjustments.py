@@ -284,7 +284,9 @@ def test_a_refund_cannot_exceed_the_payment(service: MoneyService) -> None:
     service.propose("49000.00")
     with pytest.raises(MoreThanPaid):
         service.propose("1000.01", at=6)
-    service.propose("1000.01", kind=AdjustmentKind.STORE_CREDIT, at=6)
+    with pytest.raises(MoreThanPaid):
+        service.propose("1000.01", kind=AdjustmentKind.STORE_CREDIT, at=6)
+    service.propose("1000.00", kind=AdjustmentKind.STORE_CREDIT, at=6)
 
 
 def test_refunds_of_other_systems_count(service: MoneyService) -> None:

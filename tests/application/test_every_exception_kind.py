@@ -11,6 +11,7 @@ import pytest
 from domain.orders.scan_status import IncidentReason
 from domain.orders.signals import Signal
 from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService
+from tests.application.flows import flows
 from tests.application.order_stories import ORDER_STORIES
 from tests.application.parcel_stories import PARCEL_STORIES, incident
 from tests.domain.signals import after
@@ -31,6 +32,7 @@ WHOSE_DOING = {
 TESTED_ELSEWHERE = {
     *("delivery_late", "ship_by_missed", "payment_stalled", "payment_mismatch", "payment_missing"),
     *("stock_unavailable", "refund_due", "cancelled_after_handover", "milestones_out_of_order"),
+    "unmatched_signal",
 }
 FAR_OFF = after(24 * 40)
 
@@ -51,7 +53,8 @@ def of_kind(service: InMemoryService, kind: str) -> list[Any]:
 
 def test_every_kind_of_the_policy_has_a_story() -> None:
     tested = {story.kind for story in STORIES.values()}
-    assert tested | TESTED_ELSEWHERE == set(UNTIMED_RULEBOOK.document.kinds)
+    in_flows = {kind for flow in flows().values() for kind, _, _ in flow.cases}
+    assert tested | in_flows | TESTED_ELSEWHERE == set(UNTIMED_RULEBOOK.document.kinds)
 
 
 @pytest.mark.parametrize("name", STORIES)
