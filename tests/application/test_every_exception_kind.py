@@ -10,8 +10,8 @@ import pytest
 
 from domain.orders.scan_status import IncidentReason
 from domain.orders.signals import Signal
-from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService
 from tests.application.flows import flows
+from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService
 from tests.application.order_stories import ORDER_STORIES
 from tests.application.parcel_stories import PARCEL_STORIES, incident
 from tests.domain.signals import after
