@@ -72,6 +72,8 @@ class OrderContent(Struct, frozen=True, kw_only=True, dict=True):
     """Cancellations up to this time are in the lines already; None if the lines are as first placed."""
     lines_by: str = ""
     """The key of the statement that has the lines."""
+    priced_at: datetime | None = None
+    """When an edit last changed what it costs; an edit that tells the same again changes nothing."""
     total_told: Decimal | None = None
     """The total by the source, with the lines, charges and discounts of now."""
 
@@ -178,6 +180,7 @@ _EDITED: Final = tuple(
     if name not in ("source", "id", "order", "event_time", "shop", "refs", "time_zone", "replaces")
 )
 _PRICING: Final = ("lines", "charges", "discounts", "tax")
+_COSTS: Final = (*_PRICING, "total")
 
 
 def content_of(signals: SignalsByType) -> OrderContent:
@@ -190,7 +193,7 @@ def content_of(signals: SignalsByType) -> OrderContent:
     versions += [s for s in signals.get(OrderEdited, []) if s.source == first.source]
     if len(versions) > 1:
         versions.sort(key=revision_key)
-    current, by_lines = _fold_versions(first, versions)
+    current, by_lines, priced_at = _fold_versions(first, versions)
     lines = _priced_lines(current)
     total = given(current.total)
     return OrderContent(
@@ -199,14 +202,16 @@ def content_of(signals: SignalsByType) -> OrderContent:
         lines=lines,
         lines_at=None if by_lines is first else by_lines.event_time,
         lines_by=by_lines.key,
+        priced_at=priced_at,
         total_told=total.value if total is not None else None,
     )
 
 
 def _fold_versions(
     first: OrderPlaced, versions: Sequence[OrderPlaced | OrderEdited]
-) -> tuple[OrderPlaced, OrderPlaced | OrderEdited]:
-    """The order after its edits, and the version that has its lines."""
+) -> tuple[OrderPlaced, OrderPlaced | OrderEdited, datetime | None]:
+    """The order after its edits, the version that has its lines, and when the price last changed."""
+    priced_at: datetime | None = None
     current: OrderPlaced | None = None
     by_lines: OrderPlaced | OrderEdited = first
     for version in versions:
@@ -221,8 +226,12 @@ def _fold_versions(
         if "total" not in changes and any(name in changes for name in _PRICING):
             changes["total"] = UNSET
         base = current if current is not None else first
+        if any(
+            given(told[name]) != given(getattr(base, name)) for name in _COSTS if name in changes
+        ):
+            priced_at = version.event_time
         current = structs.replace(base, **changes)
-    return current if current is not None else first, by_lines
+    return current if current is not None else first, by_lines, priced_at
 
 
 def revision_key(version: OrderPlaced | OrderEdited) -> tuple[int, Any, datetime, str]:

@@ -288,11 +288,12 @@ def dispute_facts(money: OrderMoney) -> DisputeFacts:
 def _due_since(signals: SignalsByType, money: OrderMoney, goods: Goods) -> datetime | None:
     if money.refund_due <= 0:
         return None
-    kinds = (
-        *(OrderEdited, StockUnavailable, ReturnReceived),
-        *(RefundFailed, PaymentCaptured, DisputeClosed),
-    )
+    kinds = (*(StockUnavailable, ReturnReceived), *(RefundFailed, PaymentCaptured, DisputeClosed))
     times = [s.event_time for kind in kinds for s in signals.get(kind, ())]
-    ends = [goods.cancelled_at, *(line.cancelled_at for line in goods.lines)]
+    ends = [
+        goods.content.priced_at,
+        goods.cancelled_at,
+        *(line.cancelled_at for line in goods.lines),
+    ]
     ends += [parcel.back_at for parcel in goods.outbound]
     return max([*times, *(at for at in ends if at is not None)], default=None)

@@ -61,6 +61,18 @@ def test_a_cancellation_that_is_told_again_does_not_start_the_time_for_the_refun
     assert (refund.due, refund.due_since) == (90, BEGINS + span("2h"))
 
 
+def test_an_edit_that_tells_the_same_again_does_not_start_the_time_for_the_refund_again() -> None:
+    paid = {"1m psp payment.captured": {"payment": "p1", "amount": "90.00"}}
+    lines = [{"id": "A", "price": "50.00"}]
+    fewer = {"1h shop order.edited": {"lines": lines, "total": "50.00"}}
+    same = {"2d shop order.edited": {"lines": lines, "total": "50.00", "ship_complete": True}}
+    refund = facts(PLACED, paid, fewer, same).refund
+    assert (refund.due, refund.due_since) == (40, BEGINS + span("1h"))
+    cheaper = {"3d shop order.edited": {"lines": [{"id": "A", "price": "45.00"}]}}
+    refund = facts(PLACED, paid, fewer, same, cheaper).refund
+    assert (refund.due, refund.due_since) == (45, BEGINS + span("3d"))
+
+
 def test_a_statement_without_a_return_is_about_the_only_one() -> None:
     label = {"1d shop return.label_created": {"rma": "R1"}}
     received = {"2d wms return.received": {"lines": ["1 of A"]}}
