@@ -65,7 +65,7 @@ def test_an_edit_that_tells_the_same_again_does_not_start_the_time_for_the_refun
     paid = {"1m psp payment.captured": {"payment": "p1", "amount": "90.00"}}
     lines = [{"id": "A", "price": "50.00"}]
     fewer = {"1h shop order.edited": {"lines": lines, "total": "50.00"}}
-    same = {"2d shop order.edited": {"lines": lines, "total": "50.00", "ship_complete": True}}
+    same = {"2d shop order.edited": {"lines": lines, "total": "50.00"}}
     refund = facts(PLACED, paid, fewer, same).refund
     assert (refund.due, refund.due_since) == (40, BEGINS + span("1h"))
     cheaper = {"3d shop order.edited": {"lines": [{"id": "A", "price": "45.00"}]}}
