@@ -81,6 +81,8 @@ class AcknowledgedHeads:
             return []
         found = []
         for file in self.directory.iterdir():
+            if file.is_dir():  # the heads of the logs that another DATABASE_URL has
+                continue
             with suppress(FileNotFoundError):
                 head = _read_head(file)
                 if head is not None:

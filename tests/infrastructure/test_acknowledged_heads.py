@@ -179,6 +179,7 @@ def test_only_the_highest_mark_of_dead_processes_is_kept(tmp_path):
         dead.acknowledged(AcknowledgedHead(n, bytes(32)))
         dead.close()
     (tmp_path / "torn").write_bytes(b"half of a mark")
+    (tmp_path / "another-log").mkdir()  # a log that has a DATABASE_URL of its own
     living, newest = AcknowledgedHeads(tmp_path), AcknowledgedHeads(tmp_path)
     living.acknowledged(AcknowledgedHead(7, bytes(32)))
     newest.acknowledged(AcknowledgedHead(8, bytes(32)))
