@@ -78,6 +78,14 @@ def pytest_sessionfinish() -> None:
         running.FOLDER.cleanup()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The tests leave nothing in the home of casetrail of the person who runs them."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CASETRAIL_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def server_dsn() -> Iterator[str]:
     """A server on which this session may create databases."""

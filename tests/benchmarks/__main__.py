@@ -30,7 +30,7 @@ from tests.benchmarks import (
 )
 from tests.benchmarks.figures import Bench
 from tests.benchmarks.runner import Benchmark, run_benchmarks
-from tests.benchmarks.servers import benchmark_server
+from tests.benchmarks.servers import benchmark_server, own_home
 
 BENCHMARKS: dict[str, Benchmark] = {
     "append": append,
@@ -96,7 +96,7 @@ def bench(
     tune_garbage_collection()  # as every process of the service does
     errors = Console(stderr=True, highlight=False, markup=False)
     folder = olist or (OLIST if OLIST.is_dir() else None)
-    with benchmark_server(errors.print) as dsn:
+    with own_home(), benchmark_server(errors.print) as dsn:
         with errors.status("") as status:
 
             def bench_of(name: str) -> Bench:

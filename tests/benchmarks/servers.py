@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import psycopg
 from psycopg.sql import SQL, Literal
@@ -41,6 +42,16 @@ _INSERT = SQL(
 
 class CouldNotMeasure(Exception):
     """A benchmark cannot measure on this machine, or what it measures has failed."""
+
+
+@contextmanager
+def own_home() -> Iterator[None]:
+    """While it lasts, the processes of the benchmarks leave nothing in the user's own home of casetrail."""
+    with (
+        tempfile.TemporaryDirectory(prefix="casetrail-bench-home-") as home,
+        patch.dict(os.environ, CASETRAIL_HOME=home),
+    ):
+        yield
 
 
 @contextmanager
