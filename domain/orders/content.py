@@ -70,8 +70,6 @@ class OrderContent(Struct, frozen=True, kw_only=True, dict=True):
     lines: tuple[OrderLine, ...] = ()
     lines_at: datetime | None = None
     """Cancellations up to this time are in the lines already; None if the lines are as first placed."""
-    lines_by: str = ""
-    """The key of the statement that has the lines."""
     priced_at: datetime | None = None
     """When an edit last changed what it costs; an edit that tells the same again changes nothing."""
     total_told: Decimal | None = None
@@ -201,7 +199,6 @@ def content_of(signals: SignalsByType) -> OrderContent:
         current=current,
         lines=lines,
         lines_at=None if by_lines is first else by_lines.event_time,
-        lines_by=by_lines.key,
         priced_at=priced_at,
         total_told=total.value if total is not None else None,
     )
@@ -212,26 +209,27 @@ def _fold_versions(
 ) -> tuple[OrderPlaced, OrderPlaced | OrderEdited, datetime | None]:
     """The order after its edits, the version that has its lines, and when the price last changed."""
     priced_at: datetime | None = None
-    current: OrderPlaced | None = None
+    current = first
     by_lines: OrderPlaced | OrderEdited = first
     for version in versions:
         if isinstance(version, OrderPlaced):
             current, by_lines = version, version
             continue
-        told = {name: getattr(version, name) for name in _EDITED}
-        changes = {name: value for name, value in told.items() if value is not UNSET}
+        told = ((name, getattr(version, name)) for name in _EDITED)
+        changes = {name: value for name, value in told if value is not UNSET}
+        if any(
+            given(changes[name]) != given(getattr(current, name))
+            for name in _COSTS
+            if name in changes
+        ):
+            priced_at = version.event_time
         if "lines" in changes:
             by_lines = version
             changes.setdefault("lines_complete", True)
         if "total" not in changes and any(name in changes for name in _PRICING):
             changes["total"] = UNSET
-        base = current if current is not None else first
-        if any(
-            given(told[name]) != given(getattr(base, name)) for name in _COSTS if name in changes
-        ):
-            priced_at = version.event_time
-        current = structs.replace(base, **changes)
-    return current if current is not None else first, by_lines, priced_at
+        current = structs.replace(current, **changes)
+    return current, by_lines, priced_at
 
 
 def revision_key(version: OrderPlaced | OrderEdited) -> tuple[int, Any, datetime, str]:

@@ -70,32 +70,6 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
         for one in disputes_of(signals, by_id, refunds, only)
     ]
     captured_in_all = sum([one.settled for one in payments], ZERO)
-    if not refunds and not disputes:
-        # Nothing was given back, as of most orders: all of it is left.
-        is_simple = charge.now is None or not any(
-            one.cancelled or one.unavailable or one.returned for one in goods.lines
-        )
-        balance = _simple_balance(charge, captured_in_all, payments) if is_simple else {}
-        money = OrderMoney(
-            currency=currency,
-            charge=charge.now,
-            charge_before_cancellation=charge.before_cancellation,
-            highest_charge=charge.highest,
-            unexplained=charge.unexplained,
-            is_cancelled=charge.is_cancelled,
-            captured=captured_in_all,
-            payments=tuple(payments),
-            line_left=costs.line_ceilings,
-            charge_left=costs.charge_ceilings,
-            notices=tuple(dict.fromkeys(notices)),
-            **balance,
-        )
-        return money if is_simple else _with_balance(money, signals, goods, costs, NOTHING_GIVEN)
-    payments = [_with_given_back(one, refunds, disputes) for one in payments]
-    issued, requested = (
-        _shares(refunds, RefundState.ISSUED),
-        _shares(refunds, RefundState.REQUESTED),
-    )
     money = OrderMoney(
         currency=currency,
         charge=charge.now,
@@ -104,10 +78,28 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
         unexplained=charge.unexplained,
         is_cancelled=charge.is_cancelled,
         captured=captured_in_all,
+        payments=tuple(payments),
+        line_left=costs.line_ceilings,
+        charge_left=costs.charge_ceilings,
+        notices=tuple(dict.fromkeys(notices)),
+    )
+    if not refunds and not disputes:
+        # Nothing was given back, as of most orders: all of it is left.
+        if charge.now is None or not any(
+            one.cancelled or one.unavailable or one.returned for one in goods.lines
+        ):
+            return structs.replace(money, **_simple_balance(charge, captured_in_all, payments))
+        return _with_balance(money, signals, goods, costs, NOTHING_GIVEN)
+    issued, requested = (
+        _shares(refunds, RefundState.ISSUED),
+        _shares(refunds, RefundState.REQUESTED),
+    )
+    money = structs.replace(
+        money,
         given_back=_sum(one.settled for one in refunds if one.state is RefundState.ISSUED),
         disputed=_sum(one.settled for one in disputes if one.counts),
         reserved=_sum(one.settled for one in refunds if one.state is RefundState.REQUESTED),
-        payments=tuple(payments),
+        payments=tuple(_with_given_back(one, refunds, disputes) for one in payments),
         refunds=tuple(refunds),
         disputes=tuple(disputes),
         line_refunds={
@@ -134,7 +126,6 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
             for key, cost in costs.charge_ceilings.items()
             if issued.charges.get(key, ZERO) > cost
         ),
-        notices=tuple(dict.fromkeys(notices)),
     )
     return _with_balance(money, signals, goods, costs, issued)
 

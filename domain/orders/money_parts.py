@@ -262,18 +262,3 @@ def _dispute_part(one: DisputeMoney) -> DisputePart:
         closed_at=one.closed_at,
         counts=one.counts,
     )
-
-
-class LineMoney(Struct, frozen=True):
-    """The money of a line, in the currency of the order."""
-
-    refunded: Decimal
-    refunded_pieces: int
-    left: Decimal | None
-    """What may still be given back of it; None if the order has no such line."""
-    too_much: bool
-
-
-def line_money(money: OrderMoney, line: str) -> LineMoney:
-    pieces, amount = money.line_refunds.get(line, (0, ZERO))
-    return LineMoney(amount, pieces, money.line_left.get(line), line in money.exceeded_lines)

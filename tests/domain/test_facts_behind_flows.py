@@ -68,6 +68,8 @@ def test_an_edit_that_tells_the_same_again_does_not_start_the_time_for_the_refun
     same = {"2d shop order.edited": {"lines": lines, "total": "50.00"}}
     refund = facts(PLACED, paid, fewer, same).refund
     assert (refund.due, refund.due_since) == (40, BEGINS + span("1h"))
+    no_total = {"50h shop order.edited": {"lines": lines}}
+    assert facts(PLACED, paid, fewer, no_total).refund.due_since == BEGINS + span("1h")
     cheaper = {"3d shop order.edited": {"lines": [{"id": "A", "price": "45.00"}]}}
     refund = facts(PLACED, paid, fewer, same, cheaper).refund
     assert (refund.due, refund.due_since) == (45, BEGINS + span("3d"))
