@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
+from domain.orders.signal_body import split_order_key
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 from infrastructure.postgres.rows import fetch_rows
@@ -22,8 +23,14 @@ class CaseEvidenceFiles:
             # Before the first run of a worker there are no reports.
             if fetch_rows(connection, "SELECT to_regclass('views.cases') IS NULL") == [(True,)]:
                 return ()
-            query = "SELECT case_id FROM views.cases WHERE order_id = ANY(%s) ORDER BY case_id"
-            return [case for (case,) in fetch_rows(connection, query, [*orders])]
+            query = (
+                "SELECT case_id FROM views.cases WHERE (order_id, shop) IN "
+                "(SELECT * FROM unnest(%s::text[], %s::text[])) ORDER BY case_id"
+            )
+            # Two shops may have an order with the same id.
+            named = [split_order_key(order) for order in orders]
+            ids, shops = [id for id, _ in named], [shop for _, shop in named]
+            return [case for (case,) in fetch_rows(connection, query, ids, shops)]
 
     @retry_lost_connection
     def attached_elsewhere(

@@ -34,7 +34,7 @@ def standard_work(
         "WITH passed AS (SELECT stage, (passage->>'since')::timestamptz AS since, "
         "(passage->>'until')::timestamptz AS ended, (passage->>'due_at')::timestamptz AS due "
         "FROM views.standard_work, jsonb_each(passages) AS each (stage, passage) "
-        "WHERE passage ? 'team' AND order_id IN (SELECT order_id FROM views.orders WHERE {})) "
+        "WHERE passage ? 'team' AND name IN (SELECT name FROM views.orders WHERE {})) "
         "SELECT stage, (since AT TIME ZONE 'UTC')::date AS day, count(*) AS entered, "
         "count(*) FILTER (WHERE ended <= due) AS in_time, "
         "count(*) FILTER (WHERE ended > due) AS late, "

@@ -103,6 +103,16 @@ def test_a_stage_that_ends_after_its_due_time_is_late() -> None:
     assert list(row.passages) == ["payment", "allocation"]
 
 
+def test_a_signal_ahead_of_the_clock_ends_its_stage_when_its_time_comes() -> None:
+    service = InMemoryService(RULEBOOK)
+    service.take(placed(), approved(10), at=after(3))
+    assert [*attainment(service).passages] == ["payment"]
+    service.tick(after(10))
+    row = attainment(service)
+    assert [*row.passages] == ["payment", "allocation"] == [*service.order().stages]
+    assert (row.in_time, row.late) == (1, 0)
+
+
 def test_a_late_signal_corrects_the_stages() -> None:
     service = InMemoryService(RULEBOOK)
     service.take(placed(), handed_over(20), at=after(21))
