@@ -183,9 +183,10 @@ class HeldSignals:
     def _is_contradicted(self, signals: Sequence[Signal]) -> bool:
         """Whether an order has another statement with the identity of one of these."""
         states = self._orders.refreshed([order_stream(signal.order_key) for signal in signals])
-        known = {state.id: {**state.signals, **state.ahead} for state in states.values()}
+        known = {state.id: state for state in states.values()}
         return any(
-            (other := known.get(signal.order_key, {}).get(signal.key)) is not None
+            (order := known.get(signal.order_key)) is not None
+            and (other := order.recorded(signal.key)) is not None
             and not is_same_statement(other, signal)
             for signal in signals
         )

@@ -281,12 +281,13 @@ def _find_new_orders(
         if not any(isinstance(arrival.signal, OrderPlaced) for arrival in unit.arrivals):
             continue
         order = orders.get(order_stream(unit.order))
-        known = {*order.signals, *order.ahead} if order is not None else set()
+        seen: set[str] = set()
         for received_at, places in group_by_time(unit):
             for n in places:
                 signal = unit.arrivals[n].signal
-                is_new = signal.key not in known and signal.source != OWN_SOURCE
-                known.add(signal.key)
+                is_known = order is not None and order.recorded(signal.key) is not None
+                is_new = not is_known and signal.key not in seen and signal.source != OWN_SOURCE
+                seen.add(signal.key)
                 if is_new and isinstance(signal, OrderPlaced):
                     found.append((received_at, unit.places[n], signal))
     found.sort(key=lambda placed: placed[:2])

@@ -9,7 +9,7 @@ from domain.adjustments.errors import AdjustmentsOpen
 from domain.cases import errors, steps
 from domain.cases import work_events as work
 from domain.cases.events import CaseEvent, Reopened, Resolution, Resolved
-from domain.cases.evidence import Evidence, EvidenceRef, EvidenceType, evidence_types_of
+from domain.cases.evidence import EvidenceRef, EvidenceType, evidence_types_of
 from domain.cases.exception_case import CaseState, ExceptionCase
 from domain.cases.opening import create_enriched
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
@@ -116,14 +116,6 @@ def resume(case: ExceptionCase, person: str, note: Note) -> work.WaitEnded:
     if case.waiting is None:
         raise errors.CaseNotWaiting(f"case {case.id} is {case.state}", state=case.state)
     return work.WaitEnded(how=work.WaitEnd.RESUMED, note=note)
-
-
-def add_note(case: ExceptionCase, note: RequiredNote) -> work.NoteAdded:
-    return work.NoteAdded(note=note)
-
-
-def attach_evidence(case: ExceptionCase, evidence: Evidence) -> work.EvidenceAttached:
-    return work.EvidenceAttached(evidence=evidence)
 
 
 def add_task(case: ExceptionCase, request: AddTask) -> TaskCreated:

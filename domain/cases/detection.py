@@ -20,6 +20,7 @@ from domain.orders.named_parts import may_be_about
 from domain.orders.signals import Signal, event_time_key
 from domain.policy.decision import Decision
 from domain.policy.document import Automation
+from domain.policy.rule_results import problems_of
 from domain.policy.rulebook import Detector
 
 
@@ -69,7 +70,7 @@ class CaseDetection(ProblemCases):
             self._add_order_event(StagesNamed(stages=changes))
         signals = [*self.order.signals.values()]
         known = {*self.order.cases}
-        for kind, parts in self._found(self._rulebook.detectors).items():
+        for kind, parts in self._found().items():
             if kind not in known:
                 shown_by = sorted(_signals_that_show(parts, signals), key=event_time_key)
                 self._record_problem(kind, self._decisions(parts), shown_by)
@@ -159,7 +160,7 @@ class CaseDetection(ProblemCases):
     def _detect(self, fresh: Sequence[Signal]) -> None:
         known_before = dict(self.order.cases)
         if self.order.is_corrected:
-            found = self._found(self._rulebook.detectors)
+            found = self._found()
         else:
             types = frozenset([signal.type for signal in fresh])
             problems = self.order.problems_after(self._before.facts, types, self._rulebook)
@@ -170,14 +171,9 @@ class CaseDetection(ProblemCases):
             if kind not in found:
                 self._join(kind, self._about(fresh, kind), None, self._aside(fresh, kind))
 
-    def _found(self, detectors: Sequence[Detector]) -> dict[str, dict[str, Detector]]:
+    def _found(self) -> dict[str, dict[str, Detector]]:
         """Kind -> each part that has the problem, and the first rule that finds it."""
-        facts = self.order.facts
-        found: dict[str, dict[str, Detector]] = {}
-        for detector in detectors:
-            for part in detector.found(facts):
-                found.setdefault(detector.kind, {}).setdefault(part, detector)
-        return found
+        return problems_of(self._rulebook, self.order.facts).of(self._rulebook.detectors)
 
     def _decisions(self, parts: Mapping[str, Detector]) -> list[FoundPart]:
         facts = self.order.facts
@@ -194,8 +190,8 @@ class CaseDetection(ProblemCases):
             new = {p: d for p, d in parts.items() if self._is_new(case, p)}
             for part, decision, _ in self._decisions(new):
                 self._join_part(case, part, decision, None, shown_by)
-            first = next(iter(self._decisions(parts)))
-            self._join(kind, about, first[1], aside)
+            part, detector = next(iter(parts.items()))
+            self._join(kind, about, detector.decide(self.order.facts, part), aside)
             return
         found = self._decisions(parts)
         if case is not None:

@@ -9,6 +9,17 @@ from msgspec import Struct
 from domain.orders.scan_status import IncidentReason, ScanStatus
 
 Meaning = ScanStatus | IncidentReason | tuple[ScanStatus, IncidentReason]
+# The statuses, in words short enough for a table of codes.
+UNKNOWN: Final = ScanStatus.UNKNOWN
+PRE: Final = ScanStatus.PRE_TRANSIT
+MOVING: Final = ScanStatus.IN_TRANSIT
+OUT: Final = ScanStatus.OUT_FOR_DELIVERY
+DONE: Final = ScanStatus.DELIVERED
+WAITING: Final = ScanStatus.AVAILABLE_FOR_PICKUP
+BACK: Final = ScanStatus.RETURN_TO_SENDER
+FAILED: Final = ScanStatus.FAILURE
+ERROR: Final = ScanStatus.ERROR
+
 NO_CODES: Final[Mapping[str, Meaning]] = MappingProxyType({})
 
 

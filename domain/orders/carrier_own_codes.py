@@ -6,19 +6,21 @@ Raise a mapping's version when you change it.
 
 from typing import Final
 
-from domain.orders.carrier_mapping import CarrierMapping, Meaning
+from domain.orders.carrier_mapping import (
+    BACK,
+    DONE,
+    ERROR,
+    FAILED,
+    MOVING,
+    OUT,
+    PRE,
+    UNKNOWN,
+    WAITING,
+    CarrierMapping,
+    Meaning,
+)
 from domain.orders.scan_status import IncidentReason as Why
 from domain.orders.scan_status import ScanStatus
-
-_UNKNOWN: Final = ScanStatus.UNKNOWN
-_PRE: Final = ScanStatus.PRE_TRANSIT
-_MOVING: Final = ScanStatus.IN_TRANSIT
-_OUT: Final = ScanStatus.OUT_FOR_DELIVERY
-_DONE: Final = ScanStatus.DELIVERED
-_WAITING: Final = ScanStatus.AVAILABLE_FOR_PICKUP
-_BACK: Final = ScanStatus.RETURN_TO_SENDER
-_FAILED: Final = ScanStatus.FAILURE
-_ERROR: Final = ScanStatus.ERROR
 
 
 def same_in_both(one: CarrierMapping, other: CarrierMapping) -> dict[str, Meaning]:
@@ -33,25 +35,25 @@ DHL_EXPRESS: Final = CarrierMapping(
     name="dhl_express",
     version="1",
     codes={
-        "PU": _MOVING,
-        "PL": _MOVING,
-        "PO": _MOVING,
-        "AF": _MOVING,
-        "AR": _MOVING,
-        "DF": _MOVING,
-        "RW": _MOVING,
-        "CR": _MOVING,
-        "WC": _OUT,
-        "OK": _DONE,
-        "CC": _WAITING,
-        "RT": _BACK,
-        "OH": (_ERROR, Why.UNKNOWN),
-        "BA": (_FAILED, Why.CONSIGNEE_INCORRECT_ADDRESS),
-        "CA": (_FAILED, Why.CONSIGNEE_BUSINESS_CLOSED),
-        "CM": (_FAILED, Why.CONSIGNEE_INCORRECT_ADDRESS),
-        "NH": (_FAILED, Why.CONSIGNEE_NOT_HOME),
-        "RD": (_FAILED, Why.CONSIGNEE_REFUSED),
-        "ND": _FAILED,
+        "PU": MOVING,
+        "PL": MOVING,
+        "PO": MOVING,
+        "AF": MOVING,
+        "AR": MOVING,
+        "DF": MOVING,
+        "RW": MOVING,
+        "CR": MOVING,
+        "WC": OUT,
+        "OK": DONE,
+        "CC": WAITING,
+        "RT": BACK,
+        "OH": (ERROR, Why.UNKNOWN),
+        "BA": (FAILED, Why.CONSIGNEE_INCORRECT_ADDRESS),
+        "CA": (FAILED, Why.CONSIGNEE_BUSINESS_CLOSED),
+        "CM": (FAILED, Why.CONSIGNEE_INCORRECT_ADDRESS),
+        "NH": (FAILED, Why.CONSIGNEE_NOT_HOME),
+        "RD": (FAILED, Why.CONSIGNEE_REFUSED),
+        "ND": FAILED,
     },
 )
 DHL_PARCEL_DE: Final = CarrierMapping(
@@ -59,25 +61,25 @@ DHL_PARCEL_DE: Final = CarrierMapping(
     version="1",
     codes={
         # standard-event-code
-        "ES": _MOVING,
-        "AE": _MOVING,
-        "AA": _MOVING,
-        "EE": _MOVING,
-        "PO": _OUT,
-        "ZU": _DONE,
+        "ES": MOVING,
+        "AE": MOVING,
+        "AA": MOVING,
+        "EE": MOVING,
+        "PO": OUT,
+        "ZU": DONE,
         # ice
-        "SHRCU": _MOVING,
-        "PCKDU": _MOVING,
-        "LDTMV": _MOVING,
-        "ULFMV": _MOVING,
-        "SRTED": _OUT,
-        "DLVRD": _DONE,
+        "SHRCU": MOVING,
+        "PCKDU": MOVING,
+        "LDTMV": MOVING,
+        "ULFMV": MOVING,
+        "SRTED": OUT,
+        "DLVRD": DONE,
         # statusCode of the answer that all companies of DHL share
-        "pre-transit": _PRE,
-        "transit": _MOVING,
-        "delivered": _DONE,
-        "failure": _FAILED,
-        "unknown": _UNKNOWN,
+        "pre-transit": PRE,
+        "transit": MOVING,
+        "delivered": DONE,
+        "failure": FAILED,
+        "unknown": UNKNOWN,
     },
 )
 # An answer of `dhl` may come from either company.
@@ -87,140 +89,140 @@ UPS: Final = CarrierMapping(
     version="1",
     codes={
         # status.type
-        "M": _PRE,
+        "M": PRE,
         "MV": ScanStatus.CANCELLED,
-        "P": _MOVING,
-        "I": _MOVING,
-        "O": _OUT,
-        "D": _DONE,
-        "X": (_ERROR, Why.UNKNOWN),
-        "RS": _BACK,
+        "P": MOVING,
+        "I": MOVING,
+        "O": OUT,
+        "D": DONE,
+        "X": (ERROR, Why.UNKNOWN),
+        "RS": BACK,
         # status.statusCode
-        "003": _PRE,
-        "005": _MOVING,
-        "006": _OUT,
+        "003": PRE,
+        "005": MOVING,
+        "006": OUT,
         "007": ScanStatus.CANCELLED,
-        "011": _DONE,
-        "012": _MOVING,
-        "013": (_ERROR, Why.UNKNOWN),
-        "014": _MOVING,
-        "017": _WAITING,
-        "021": _OUT,
-        "022": _FAILED,
-        "023": _FAILED,
-        "024": _FAILED,
-        "032": (_MOVING, Why.WEATHER_DELAY),
-        "038": _MOVING,
-        "040": _WAITING,
+        "011": DONE,
+        "012": MOVING,
+        "013": (ERROR, Why.UNKNOWN),
+        "014": MOVING,
+        "017": WAITING,
+        "021": OUT,
+        "022": FAILED,
+        "023": FAILED,
+        "024": FAILED,
+        "032": (MOVING, Why.WEATHER_DELAY),
+        "038": MOVING,
+        "040": WAITING,
     },
     # status.code: released by customs.
-    details={"SR": _MOVING},
+    details={"SR": MOVING},
 )
 USPS: Final = CarrierMapping(
     name="usps",
     version="1",
     codes={
-        "GX": _PRE,
-        "MA": _PRE,
-        "03": _MOVING,
-        "07": _MOVING,
-        "10": _MOVING,
-        "A1": _MOVING,
-        "OA": _MOVING,
-        "SF": _MOVING,
-        "T1": _MOVING,
-        "TL": _MOVING,
-        "06": _MOVING,
-        "08": (_MOVING, Why.CARRIER_SORTING_ERROR),
-        "OF": _OUT,
-        "01": _DONE,
-        "02": _FAILED,
-        "16": _WAITING,
-        "04": (_ERROR, Why.CONSIGNEE_REFUSED),
-        "05": (_ERROR, Why.CONSIGNEE_INCORRECT_ADDRESS),
-        "21": (_ERROR, Why.CONSIGNEE_INCORRECT_ADDRESS),
-        "22": (_ERROR, Why.CONSIGNEE_INCORRECT_ADDRESS),
-        "23": (_ERROR, Why.CONSIGNEE_INCORRECT_ADDRESS),
-        "09": _BACK,
+        "GX": PRE,
+        "MA": PRE,
+        "03": MOVING,
+        "07": MOVING,
+        "10": MOVING,
+        "A1": MOVING,
+        "OA": MOVING,
+        "SF": MOVING,
+        "T1": MOVING,
+        "TL": MOVING,
+        "06": MOVING,
+        "08": (MOVING, Why.CARRIER_SORTING_ERROR),
+        "OF": OUT,
+        "01": DONE,
+        "02": FAILED,
+        "16": WAITING,
+        "04": (ERROR, Why.CONSIGNEE_REFUSED),
+        "05": (ERROR, Why.CONSIGNEE_INCORRECT_ADDRESS),
+        "21": (ERROR, Why.CONSIGNEE_INCORRECT_ADDRESS),
+        "22": (ERROR, Why.CONSIGNEE_INCORRECT_ADDRESS),
+        "23": (ERROR, Why.CONSIGNEE_INCORRECT_ADDRESS),
+        "09": BACK,
     },
 )
 DPD: Final = CarrierMapping(
     name="dpd",
     version="1",
     codes={
-        "SHIPMENT": _PRE,
-        "PickedUp": _MOVING,
-        "Depot": _MOVING,
-        "BetweenDepots": _MOVING,
-        "Courier": _OUT,
-        "ParcelShop": _WAITING,
-        "Delivered": _DONE,
-        "DeliveryFailure": _FAILED,
+        "SHIPMENT": PRE,
+        "PickedUp": MOVING,
+        "Depot": MOVING,
+        "BetweenDepots": MOVING,
+        "Courier": OUT,
+        "ParcelShop": WAITING,
+        "Delivered": DONE,
+        "DeliveryFailure": FAILED,
         # Back at the depot after an attempt that failed.
-        "ReturningFromDelivery": _FAILED,
+        "ReturningFromDelivery": FAILED,
     },
 )
 CANADA_POST: Final = CarrierMapping(
     name="canadapost",
     version="1",
     codes={
-        "0100": _MOVING,
-        "0173": (_MOVING, Why.CONSIGNEE_INCORRECT_ADDRESS),
-        "0174": _OUT,
-        "1496": _DONE,
+        "0100": MOVING,
+        "0173": (MOVING, Why.CONSIGNEE_INCORRECT_ADDRESS),
+        "0174": OUT,
+        "1496": DONE,
         # A signature was recorded: says nothing about where the parcel is.
-        "20": _UNKNOWN,
+        "20": UNKNOWN,
     },
 )
 BPOST: Final = CarrierMapping(
-    name="bpost", version="1", codes={"T00": _MOVING, "L00": _OUT, "U01": _DONE}
+    name="bpost", version="1", codes={"T00": MOVING, "L00": OUT, "U01": DONE}
 )
 HERMES: Final = CarrierMapping(
-    name="hermes", version="1", codes={"0000": _PRE, "2000": _MOVING, "3000": _OUT, "3500": _DONE}
+    name="hermes", version="1", codes={"0000": PRE, "2000": MOVING, "3000": OUT, "3500": DONE}
 )
 ASENDIA: Final = CarrierMapping(
-    name="asendia", version="1", codes={"PU": _MOVING, "IT": _MOVING, "DL": _DONE}
+    name="asendia", version="1", codes={"PU": MOVING, "IT": MOVING, "DL": DONE}
 )
 PARCELONE: Final = CarrierMapping(
     name="parcelone",
     version="1",
     codes={
-        "REGISTERED": _PRE,
-        "IN_TRANSIT": _MOVING,
-        "ARRIVED": _MOVING,
-        "OUT_FOR_DELIVERY": _OUT,
-        "DELIVERED": _DONE,
-        "UNKNOWN": _UNKNOWN,
+        "REGISTERED": PRE,
+        "IN_TRANSIT": MOVING,
+        "ARRIVED": MOVING,
+        "OUT_FOR_DELIVERY": OUT,
+        "DELIVERED": DONE,
+        "UNKNOWN": UNKNOWN,
     },
 )
 SENDLE: Final = CarrierMapping(
     name="sendle",
     version="1",
     codes={
-        "Pickup Attempted": (_PRE, Why.UNKNOWN),
-        "Pickup": _MOVING,
-        "In Transit": _MOVING,
-        "Out for Delivery": _OUT,
-        "Delivered": _DONE,
+        "Pickup Attempted": (PRE, Why.UNKNOWN),
+        "Pickup": MOVING,
+        "In Transit": MOVING,
+        "Out for Delivery": OUT,
+        "Delivered": DONE,
     },
 )
 SMARTKARGO: Final = CarrierMapping(
     name="smartkargo",
     version="1",
-    codes={"BKD": _PRE, "RCS": _MOVING, "DEP": _MOVING, "PND": _MOVING, "DDL": _DONE},
+    codes={"BKD": PRE, "RCS": MOVING, "DEP": MOVING, "PND": MOVING, "DDL": DONE},
 )
 SPRING: Final = CarrierMapping(
-    name="spring", version="1", codes={"20": _MOVING, "9301": _OUT, "100": _DONE}
+    name="spring", version="1", codes={"20": MOVING, "9301": OUT, "100": DONE}
 )
 TELESHIP: Final = CarrierMapping(
     name="teleship",
     version="1",
     codes={
-        "collected": _MOVING,
-        "picked_up": _MOVING,
-        "in_hub": _MOVING,
-        "in_transit": _MOVING,
-        "customs_cleared": _MOVING,
+        "collected": MOVING,
+        "picked_up": MOVING,
+        "in_hub": MOVING,
+        "in_transit": MOVING,
+        "customs_cleared": MOVING,
     },
 )
 

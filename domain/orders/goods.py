@@ -52,10 +52,6 @@ class LineGoods(Struct, frozen=True, kw_only=True):
         return self.line.quantity - self.cancelled
 
     @property
-    def is_cancelled(self) -> bool:
-        return self.line.quantity > 0 and not self.kept
-
-    @property
     def unshipped(self) -> int:
         """To be sent, and in no parcel yet."""
         return self.waiting + self.allocated + self.backordered if self.line.is_shipped else 0

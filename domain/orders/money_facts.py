@@ -280,7 +280,7 @@ def refund_facts(signals: SignalsByType, money: OrderMoney, goods: Goods) -> Ref
 
 
 def dispute_facts(money: OrderMoney) -> DisputeFacts:
-    open_ones = [one for one in money.disputes if one.outcome is None]
+    open_ones = [one for one in money.disputes if one.is_open]
     times = [one.respond_by for one in open_ones if one.respond_by is not None]
     return DisputeFacts(open=bool(open_ones), respond_by=min(times, default=None))
 

@@ -28,7 +28,13 @@ from domain.orders.payment_signals import PaymentCaptured, RefundIssued
 from domain.orders.payments import payments_of
 from domain.orders.refund_shares import Given, Shares
 from domain.orders.refund_statements import REFUND_SIGNALS
-from domain.orders.refunds import in_order, in_payment, is_line_exceeded, refunds_of
+from domain.orders.refunds import (
+    in_order,
+    in_payment,
+    is_charge_exceeded,
+    is_line_exceeded,
+    refunds_of,
+)
 from domain.orders.return_signals import ReturnReceived
 from domain.orders.signal_body import given
 
@@ -122,9 +128,7 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
             id for id in costs.ceilings if is_line_exceeded(id, issued, costs)
         ),
         exceeded_charges=frozenset(
-            key
-            for key, cost in costs.charge_ceilings.items()
-            if issued.charges.get(key, ZERO) > cost
+            key for key in costs.charge_ceilings if is_charge_exceeded(key, issued, costs)
         ),
     )
     return _with_balance(money, signals, goods, costs, issued)
@@ -234,14 +238,10 @@ def _with_balance(
         ZERO,
     )
     if not money.is_cancelled:
-        gifts += sum(
-            (
-                min(max(issued.charges.get(key, ZERO) - (ceiling - now), ZERO), max(now, ZERO))
-                for key, ceiling in costs.charge_ceilings.items()
-                if (now := costs.charges.get(key, ZERO)) is not None
-            ),
-            ZERO,
-        )
+        charges = costs.charges
+        for key, ceiling in costs.charge_ceilings.items():
+            now = charges.get(key, ZERO)
+            gifts += min(max(issued.charges.get(key, ZERO) - (ceiling - now), ZERO), max(now, ZERO))
     returned = sum(one.returned for one in goods.lines)
     fees = _return_fees(signals) if returned else ZERO
     back = money.given_back + money.disputed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import UNSET, Struct, UnsetType, structs
@@ -51,6 +51,12 @@ class CaseRef(Struct, frozen=True, gc=False):
 
     case: UUID
     occurrence: int
+
+
+_FORGOTTEN: Final[dict[str, None]] = dict.fromkeys(
+    ("known_facts", "earlier_facts", "earlier_deadlines", "known_problems", "known_by_type")
+)
+"""What an order has computed, after a change of the statements that it was computed from."""
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -241,11 +247,7 @@ class Order(Struct, frozen=True, kw_only=True):
                     now,
                     signals={key: erase_personal(one) for key, one in self.signals.items()},
                     ahead={key: erase_personal(one) for key, one in self.ahead.items()},
-                    known_facts=None,
-                    earlier_facts=None,
-                    earlier_deadlines=None,
-                    known_problems=None,
-                    known_by_type=None,
+                    **_FORGOTTEN,
                 )
             case events.ExpectationMet(decision=decision, deadline=deadline):
                 met = {**self.met, (decision.rule, event.part or ""): deadline}
@@ -261,18 +263,15 @@ class Order(Struct, frozen=True, kw_only=True):
     def _with_signal(self, now: Order, signal: Signal) -> Order:
         """`now` with one more signal that counts."""
         signals = {**self.signals, signal.key: signal}
-        if self.is_corrected or named_statement(signal) is not None:
+        corrects = named_statement(signal) is not None
+        if self.is_corrected or corrects:
             # A correction may change any fact, and what was met before it may be missed now.
             return structs.replace(
                 now,
                 signals=signals,
                 is_corrected=True,
-                met={} if named_statement(signal) is not None else self.met,
-                known_facts=None,
-                earlier_facts=None,
-                earlier_deadlines=None,
-                known_problems=None,
-                known_by_type=None,
+                met={} if corrects else self.met,
+                **_FORGOTTEN,
             )
         by_type, deadlines = self.known_by_type, self.earlier_deadlines
         if by_type is not None:

@@ -18,32 +18,30 @@ from domain.orders.scan_status import FaultParty, IncidentReason, ScanStatus
 from domain.orders.shipment_signals import CustomerClaimed, DeliveryFailed, Scanned
 from domain.orders.signals import event_time_key
 
-_PARCEL_SIGNALS: Final = PARCEL_SIGNALS
-
 
 class ParcelFacts(Struct, frozen=True, gc=False):
-    known: Annotated[Decimal | None, derived_from(*_PARCEL_SIGNALS)] = None
+    known: Annotated[Decimal | None, derived_from(*PARCEL_SIGNALS)] = None
     """The number of parcels that labels and hand-overs name."""
     more_than_allowed: Annotated[
-        bool | None, derived_from(OrderPlaced, OrderEdited, *_PARCEL_SIGNALS)
+        bool | None, derived_from(OrderPlaced, OrderEdited, *PARCEL_SIGNALS)
     ] = None
     """There are more parcels than the customer allows."""
-    last_heard_at: Annotated[datetime | None, derived_from(*_PARCEL_SIGNALS)] = None
+    last_heard_at: Annotated[datetime | None, derived_from(*PARCEL_SIGNALS)] = None
     """The last hand-over or scan of the tracked parcel on its way without a scan for longest."""
-    on_the_way: Annotated[bool | None, derived_from(*_PARCEL_SIGNALS)] = None
+    on_the_way: Annotated[bool | None, derived_from(*PARCEL_SIGNALS)] = None
     """A tracked parcel was handed over, and has no final status and waits at no pickup point."""
-    all_arrived: Annotated[bool | None, derived_from(*_PARCEL_SIGNALS)] = None
+    all_arrived: Annotated[bool | None, derived_from(*PARCEL_SIGNALS)] = None
     """Every known parcel was delivered, or fetched from its pickup point."""
-    contradicted: Annotated[bool, lasting(*_PARCEL_SIGNALS)] = False
+    contradicted: Annotated[bool, lasting(*PARCEL_SIGNALS)] = False
     """A parcel was scanned on its way after its delivery."""
-    contradicted_now: Annotated[bool | None, derived_from(*_PARCEL_SIGNALS)] = None
+    contradicted_now: Annotated[bool | None, derived_from(*PARCEL_SIGNALS)] = None
     """It was scanned on its way after its last delivery."""
-    delivery_failed: Annotated[bool, derived_from(*_PARCEL_SIGNALS)] = False
-    returning: Annotated[bool, derived_from(*_PARCEL_SIGNALS)] = False
+    delivery_failed: Annotated[bool, derived_from(*PARCEL_SIGNALS)] = False
+    returning: Annotated[bool, derived_from(*PARCEL_SIGNALS)] = False
     """The carrier returns a parcel to the sender."""
-    lost: Annotated[bool, derived_from(*_PARCEL_SIGNALS)] = False
+    lost: Annotated[bool, derived_from(*PARCEL_SIGNALS)] = False
     """The carrier lost a parcel."""
-    damaged: Annotated[bool, derived_from(*_PARCEL_SIGNALS, CustomerClaimed)] = False
+    damaged: Annotated[bool, derived_from(*PARCEL_SIGNALS, CustomerClaimed)] = False
     """The carrier or the customer reports damage."""
 
 

@@ -26,7 +26,7 @@ _STATES: Final[dict[type[Any], RefundState]] = {
     RefundFailed: RefundState.FAILED,
 }
 REFUND_SIGNALS: Final = (RefundRequested, RefundIssued, RefundFailed)
-_RANKS: Final = {RefundRequested: 0, RefundIssued: 1, RefundFailed: 2}
+_RANKS: Final = {kind: rank for rank, kind in enumerate(REFUND_SIGNALS)}
 
 
 class StatedRefund(Struct, kw_only=True):

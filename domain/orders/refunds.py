@@ -11,6 +11,7 @@ from domain.orders.charges import Costs
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.money_structs import PaymentMoney, RefundMoney, RefundState
 from domain.orders.notices import Notice
+from domain.orders.payment_signals import RefundRequested
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.refund_shares import Given, Shares, Statement, share_refund
 from domain.orders.refund_statements import StatedRefund, stated_refunds
@@ -97,7 +98,7 @@ def _refund(
         currency=own,
         at=one.at,
         requested_at=next(
-            (s.event_time for s in one.statements if s.type == "refund.requested"), None
+            (s.event_time for s in one.statements if isinstance(s, RefundRequested)), None
         ),
         payment=one.payment,
         tender=one.last("tender"),
@@ -167,12 +168,7 @@ def _too_much(
         ("more_than_line" for id in refund.lines if is_line_exceeded(id, so_far, costs)), None
     )
     reason = reason or next(
-        (
-            "more_than_charge"
-            for key in refund.charges
-            if key in costs.charge_ceilings
-            and so_far.charges.get(key, ZERO) > costs.charge_ceilings[key]
-        ),
+        ("more_than_charge" for key in refund.charges if is_charge_exceeded(key, so_far, costs)),
         None,
     )
     if reason is not None and any(
@@ -186,8 +182,14 @@ def _too_much(
 
 def is_line_exceeded(id: str, so_far: Given, costs: Costs) -> bool:
     """Whether more was given for a line than its value. Several refunds may lower the price of a piece."""
-    pieces, cost = costs.ceilings.get(id, (None, ZERO))
-    return pieces is not None and so_far.amounts.get(id, ZERO) > cost
+    cost = costs.line_ceilings.get(id)
+    return cost is not None and so_far.amounts.get(id, ZERO) > cost
+
+
+def is_charge_exceeded(key: str, so_far: Given, costs: Costs) -> bool:
+    """Whether more was given for a charge than it cost at most."""
+    cost = costs.charge_ceilings.get(key)
+    return cost is not None and so_far.charges.get(key, ZERO) > cost
 
 
 def _notices(

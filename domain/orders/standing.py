@@ -32,8 +32,8 @@ def standing(signals: Iterable[Signal]) -> list[Signal]:
     return [signal for signal in ranked if signal.key not in fallen]
 
 
-def find_fallen(ranked: Sequence[Signal], names: Mapping[str, str]) -> Mapping[str, str]:
-    """Each statement that does not count -> the one because of which it does not.
+def find_fallen(ranked: Sequence[Signal], names: Mapping[str, str]) -> set[str]:
+    """The statements that do not count, since others replace or retract them.
 
     `ranked` is sorted; `names` has the statement that each one names.
     """
@@ -43,7 +43,7 @@ def find_fallen(ranked: Sequence[Signal], names: Mapping[str, str]) -> Mapping[s
         target = names.get(signal.key)
         if target is not None and not (signal.key in circle and target in circle):
             namers.setdefault(target, []).append(signal)
-    fallen: dict[str, str] = {}
+    fallen: set[str] = set()
     decided: set[str] = set()
 
     def decide(key: str) -> None:
@@ -61,10 +61,9 @@ def find_fallen(ranked: Sequence[Signal], names: Mapping[str, str]) -> Mapping[s
             decided.add(current)
             standing_namers = [s for s in namers.get(current, ()) if s.key not in fallen]
             if standing_namers:
-                fallen[current] = standing_namers[-1].key
+                fallen.add(current)
             replacing = [s for s in standing_namers if not isinstance(s, SignalRetracted)]
-            for earlier in replacing[:-1]:
-                fallen[earlier.key] = replacing[-1].key
+            fallen.update(earlier.key for earlier in replacing[:-1])
 
     for signal in ranked:
         decide(signal.key)

@@ -83,7 +83,7 @@ def find_problems(
     if before is NO_FACTS:
         earlier = _first_problems(rulebook)
     if earlier is None or earlier.rulebook is not rulebook or earlier.facts is not before:
-        return _all_problems(rulebook, now)
+        return problems_of(rulebook, now)
     changed = find_changed(before, now)
     found = dict(earlier.by_detector)
     for detector in rulebook.detectors_for(types):
@@ -95,11 +95,11 @@ def find_problems(
     return Problems(rulebook, now, found)
 
 
-def _all_problems(rulebook: Rulebook, facts: OrderFacts) -> Problems:
+def problems_of(rulebook: Rulebook, facts: OrderFacts) -> Problems:
     found = {one: parts for one in rulebook.detectors if (parts := one.found(facts))}
     return Problems(rulebook, facts, found)
 
 
 @lru_cache(maxsize=16)
 def _first_problems(rulebook: Rulebook) -> Problems:
-    return _all_problems(rulebook, NO_FACTS)
+    return problems_of(rulebook, NO_FACTS)

@@ -176,11 +176,8 @@ class Rulebook:
 
     def facts_read_by(self, kind: str) -> frozenset[str]:
         """The names of the facts that the rules of this kind and the approval matrix read."""
-        rules: tuple[Detector | Watch, ...] = (*self.detectors, *self.watches)
-        names = [rule.facts for rule in rules if rule.kind == kind]
-        names += [condition.facts for condition in self._clearing.get(kind, {}).values()]
-        names += [self.approvals.facts] if self.approvals is not None else []
-        return frozenset().union(*names)
+        facts = self._facts_by_kind.get(kind, frozenset())
+        return facts | self.approvals.facts if self.approvals is not None else facts
 
     def detectors_for(self, types: frozenset[str]) -> tuple[Detector, ...]:
         """The detectors that read one of these signal types, in the order of the document."""
