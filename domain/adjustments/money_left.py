@@ -92,7 +92,7 @@ class MoneyLeft(Struct, frozen=True):
                 if self.find_line(given) is line:
                     whole = one.kind not in PART_OF_A_PIECE_KINDS
                     pieces += given.quantity if whole else 0
-                    amount += _amount(given)
+                    amount += value_of(given)
         return PartFigures(line.value, amount, line.quantity, pieces)
 
     def charge(self, key: str, cost: Decimal) -> PartFigures:
@@ -102,7 +102,7 @@ class MoneyLeft(Struct, frozen=True):
                 amount += refund.charges.get(key, ZERO)
         for one in self.giving:
             if not isinstance(one.charges, UnsetType):
-                amount += sum((_amount(c) for c in one.charges if key_of(c) == key), ZERO)
+                amount += sum((value_of(c) for c in one.charges if key_of(c) == key), ZERO)
         return PartFigures(cost, amount)
 
     def find_line(self, given: AdjustedLine) -> OrderLine | None:
@@ -153,7 +153,7 @@ def _given(one: Adjustment) -> Money:
     return one.given or one.amount
 
 
-def _amount(part: AdjustedLine | AdjustedCharge) -> Decimal:
+def value_of(part: AdjustedLine | AdjustedCharge) -> Decimal:
     return ZERO if isinstance(part.amount, UnsetType) else part.amount.value
 
 

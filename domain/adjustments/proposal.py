@@ -21,6 +21,8 @@ from domain.cases.decisions import require_claimed_by, require_evidence
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.opening import create_enriched
+from domain.cases.opening_by_hand import find_part_faults
+from domain.errors import Invalid
 from domain.money import PositiveMoney
 from domain.orders.order import Order
 from domain.policy.approvals import CumulativeAmounts, ProposedAdjustment
@@ -51,6 +53,9 @@ def propose(
     require_not_agent(by, Duty.REVIEW)
     matrix = require_matrix(rulebook)
     amounts = propose_amounts(request, order.id, left)
+    parts = [part for part in case.parts if part]
+    if faults := find_part_faults(request.parts, parts, "/parts/{}", "the case"):
+        raise Invalid(faults, "the adjustment")
     required_evidence = matrix.approvals.requires.get(request.kind, ())
     require_evidence(
         case, required_evidence, f"to propose a {request.kind}", request.evidence, order

@@ -9,7 +9,7 @@ from domain.adjustments.commands import ProposeAdjustment
 from domain.adjustments.errors import NoPaymentToRefund
 from domain.adjustments.events import AdjustedCharge, AdjustedLine
 from domain.adjustments.kinds import GOODWILL_KINDS, PROVIDER_PAID_KINDS
-from domain.adjustments.money_left import MoneyLeft, to_payment_currency
+from domain.adjustments.money_left import MoneyLeft, to_payment_currency, value_of
 from domain.adjustments.refund_limits import require_left_of_lines
 from domain.errors import Fault, Invalid
 from domain.money import ZERO, Money, PositiveMoney, smallest_unit
@@ -50,7 +50,7 @@ def propose_amounts(request: ProposeAdjustment, order: str, left: MoneyLeft) -> 
     lines, charges = filled.lines(), filled.charges()
     _raise(faults)
     require_left_of_lines(request.kind, lines, left)
-    total = sum(map(_value, lines), ZERO) + sum(map(_value, charges), ZERO)
+    total = sum(map(value_of, lines), ZERO) + sum(map(value_of, charges), ZERO)
     amount, settles = _amounts(request, total, payment, left, faults)
     _raise(faults)
     return ProposedAmounts(
@@ -224,10 +224,6 @@ def _amounts(
             detail = f"add up to {settles}, which is {converted:f} {paid}; the amount is {asked}"
             faults.append(Fault(where, detail))
     return asked, settles
-
-
-def _value(part: AdjustedLine | AdjustedCharge) -> Decimal:
-    return ZERO if isinstance(part.amount, UnsetType) else part.amount.value
 
 
 def _raise(faults: Sequence[Fault]) -> None:

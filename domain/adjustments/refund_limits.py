@@ -1,8 +1,7 @@
 """Limits of an adjustment: no payment, line or charge gives more than is left of it."""
 
 from collections.abc import Iterable, Sequence
-
-from msgspec import UnsetType
+from decimal import Decimal
 
 from domain.adjustments import errors
 from domain.adjustments.adjustment import Adjustment
@@ -13,9 +12,10 @@ from domain.adjustments.kinds import (
     PROVIDER_PAID_KINDS,
     AdjustmentKind,
 )
-from domain.adjustments.money_left import MoneyLeft, PaymentFigures, key_of
+from domain.adjustments.money_left import MoneyLeft, PaymentFigures, key_of, value_of
 from domain.money import ZERO, Money
 from domain.orders.content import OrderLine
+from domain.orders.signal_body import given
 
 
 def require_left(one: AdjustmentProposed | Adjustment, left: MoneyLeft) -> None:
@@ -23,16 +23,17 @@ def require_left(one: AdjustmentProposed | Adjustment, left: MoneyLeft) -> None:
     if one.kind in GIVEN_BACK_KINDS:
         _require_left_of_payments(one, left)
     require_left_of_lines(one.kind, one.lines, left)
-    for charge in () if isinstance(one.charges, UnsetType) else one.charges:
-        found = next((c for c in left.content.charges if c[0] == key_of(charge)), None)
-        if found is None or isinstance(charge.amount, UnsetType):
-            continue
-        key, _, cost = found
+    # An adjustment may name a charge several times: what it gives of the charge in all must be left.
+    asked: dict[str, Decimal] = {}
+    for charge in given(one.charges) or ():
+        key = key_of(charge)
+        asked[key] = asked.get(key, ZERO) + value_of(charge)
+    for key, stated, cost in left.content.charges:
         figures = left.charge(key, cost)
-        if charge.amount.value > figures.left:
+        if asked.get(key, ZERO) > figures.left:
             raise errors.MoreThanCharge(
-                f"charge {key} is {cost:f} {charge.amount.currency} and {figures.given:f} of it was "
-                f"given or is reserved: {figures.left:f} is left, {charge.amount.amount} is too much",
+                f"charge {key} is {cost:f} {stated.amount.currency} and {figures.given:f} of it was "
+                f"given or is reserved: {figures.left:f} is left, {asked[key]:f} is too much",
                 charge=key,
                 value=f"{cost:f}",
                 given=f"{figures.given:f}",
@@ -70,15 +71,14 @@ def require_left_of_lines(
     kind: AdjustmentKind, lines: Sequence[AdjustedLine], left: MoneyLeft
 ) -> None:
     """Raises MoreThanLine if these pieces are more than their lines have left."""
-    whole = kind not in PART_OF_A_PIECE_KINDS
+    is_whole = kind not in PART_OF_A_PIECE_KINDS
     for line in _lines_of(lines, left):
-        mine = [given for given in lines if left.find_line(given) is line]
+        mine = [one for one in lines if left.find_line(one) is line]
         figures = left.line(line)
-        pieces = sum(given.quantity for given in mine)
-        amount = sum(
-            (g.amount.value for g in mine if not isinstance(g.amount, UnsetType)), start=ZERO
-        )
-        if (whole and pieces > figures.pieces_left) or amount > figures.left:
+        pieces = sum(one.quantity for one in mine)
+        amount = sum(map(value_of, mine), ZERO)
+        free = figures.pieces_left if is_whole else figures.pieces
+        if pieces > free or amount > figures.left:
             raise errors.MoreThanLine(
                 f"line {line.id} has {figures.pieces} pieces worth {figures.value:f} "
                 f"{line.line.price.currency}; {figures.given_pieces} pieces and {figures.given:f} were "
@@ -94,5 +94,5 @@ def require_left_of_lines(
 
 
 def _lines_of(lines: Sequence[AdjustedLine], left: MoneyLeft) -> Iterable[OrderLine]:
-    found = {line.id: line for given in lines if (line := left.find_line(given)) is not None}
+    found = {line.id: line for one in lines if (line := left.find_line(one)) is not None}
     return found.values()

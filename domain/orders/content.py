@@ -3,7 +3,7 @@
 The source that placed the order edits it: its latest revision counts, in any order of arrival.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -72,6 +72,8 @@ class OrderContent(Struct, frozen=True, kw_only=True, dict=True):
     """Cancellations up to this time are in the lines already; None if the lines are as first placed."""
     priced_at: datetime | None = None
     """When an edit last changed what it costs; an edit that tells the same again changes nothing."""
+    other_currency: tuple[str, ...] = ()
+    """The keys of edits whose amounts are in another currency than the order: the amounts do not count."""
     total_told: Decimal | None = None
     """The total by the source, with the lines, charges and discounts of now."""
 
@@ -179,6 +181,7 @@ _EDITED: Final = tuple(
 )
 _PRICING: Final = ("lines", "charges", "discounts", "tax")
 _COSTS: Final = (*_PRICING, "total")
+_MONEY: Final = (*_COSTS, "lines_complete")
 
 
 def content_of(signals: SignalsByType) -> OrderContent:
@@ -191,7 +194,7 @@ def content_of(signals: SignalsByType) -> OrderContent:
     versions += [s for s in signals.get(OrderEdited, []) if s.source == first.source]
     if len(versions) > 1:
         versions.sort(key=revision_key)
-    current, by_lines, priced_at = _fold_versions(first, versions)
+    current, by_lines, priced_at, other_currency = _fold_versions(first, versions)
     lines = _priced_lines(current)
     total = given(current.total)
     return OrderContent(
@@ -200,14 +203,17 @@ def content_of(signals: SignalsByType) -> OrderContent:
         lines=lines,
         lines_at=None if by_lines is first else by_lines.event_time,
         priced_at=priced_at,
+        other_currency=tuple(other_currency),
         total_told=total.value if total is not None else None,
     )
 
 
 def _fold_versions(
     first: OrderPlaced, versions: Sequence[OrderPlaced | OrderEdited]
-) -> tuple[OrderPlaced, OrderPlaced | OrderEdited, datetime | None]:
-    """The order after its edits, the version that has its lines, and when the price last changed."""
+) -> tuple[OrderPlaced, OrderPlaced | OrderEdited, datetime | None, list[str]]:
+    """The order after its edits, the version that has its lines, when the price last changed, and the
+    edits in another currency."""
+    other_currency: list[str] = []
     priced_at: datetime | None = None
     current = first
     by_lines: OrderPlaced | OrderEdited = first
@@ -217,6 +223,9 @@ def _fold_versions(
             continue
         told = ((name, getattr(version, name)) for name in _EDITED)
         changes = {name: value for name, value in told if value is not UNSET}
+        if _is_in_other_currency(current, changes):
+            other_currency.append(version.key)
+            changes = {name: value for name, value in changes.items() if name not in _MONEY}
         if any(
             given(changes[name]) != given(getattr(current, name))
             for name in _COSTS
@@ -229,7 +238,19 @@ def _fold_versions(
         if "total" not in changes and any(name in changes for name in _PRICING):
             changes["total"] = UNSET
         current = structs.replace(current, **changes)
-    return current, by_lines, priced_at
+    return current, by_lines, priced_at, other_currency
+
+
+def _is_in_other_currency(order: OrderPlaced, changes: Mapping[str, Any]) -> bool:
+    """Whether the order would have amounts in two currencies with these changes."""
+    if changes.keys().isdisjoint(_MONEY):
+        return False
+    now = {name: changes.get(name, getattr(order, name)) for name in _MONEY}
+    parts = [part for name in ("lines", "charges", "discounts") for part in given(now[name]) or ()]
+    # An edit of prices that tells no total drops the total.
+    is_total_dropped = "total" not in changes
+    total = None if is_total_dropped else now["total"]
+    return len(purchase.currencies_of(parts, total, now["tax"])) > 1
 
 
 def revision_key(version: OrderPlaced | OrderEdited) -> tuple[int, Any, datetime, str]:

@@ -93,7 +93,7 @@ def goods_of(
     if parcels is None:
         parcels = parcels_of(signals)
     outbound = [parcel for parcel in parcels if parcel.goes_out]
-    notices: list[Notice] = []
+    notices: list[Notice] = [Notice.other_currency(key, content) for key in content.other_currency]
     told = {p.id: told_pieces(p, content, earlier) for p in outbound if p.told is not None}
     parts = PackedPieces(outbound, told)
     cancelled = cancellations_of(signals, content, parts, notices)

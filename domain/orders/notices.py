@@ -31,6 +31,16 @@ class Notice(Struct, frozen=True, kw_only=True):
         )
 
     @staticmethod
+    def other_currency(signal: str, content: OrderContent) -> Notice:
+        return Notice(
+            signal=signal,
+            pointer="",
+            detail=f"its amounts are not in {content.currency} as the rest of the order: they do not count. "
+            "Send the edit again in that currency, or with all lines, charges, discounts, total and tax in "
+            "the new one",
+        )
+
+    @staticmethod
     def too_many(signal: str, pointer: str, line: str, excess: int) -> Notice:
         return Notice(
             signal=signal,

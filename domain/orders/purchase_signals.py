@@ -151,10 +151,15 @@ class Address(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields
 _AMOUNTS: Final = ("price", "freight", "discount", "tax", "amount")
 
 
+def currencies_of(parts: Iterable[object], *amounts: object) -> set[str]:
+    """The currencies of these amounts, and of those of lines, charges and discounts."""
+    stated = [*(getattr(part, name, None) for part in parts for name in _AMOUNTS), *amounts]
+    return {amount.currency for amount in stated if isinstance(amount, UnitPrice)}
+
+
 def check_one_currency(what: str, parts: Iterable[object], *amounts: object) -> None:
     """Raise ValueError if these amounts, and those of lines, charges and discounts, differ in currency."""
-    stated = [*(getattr(part, name, None) for part in parts for name in _AMOUNTS), *amounts]
-    currencies = {amount.currency for amount in stated if isinstance(amount, UnitPrice)}
+    currencies = currencies_of(parts, *amounts)
     if len(currencies) > 1:
         names = " and ".join(sorted(currencies))
         raise ValueError(f"{what} in {names}: send an order in one currency")

@@ -104,6 +104,23 @@ def test_no_charge_is_given_above_itself(shop: Shop) -> None:
     assert refused.value.facts["left"] == "2.00"
 
 
+def test_a_charge_or_line_that_is_named_twice_gives_no_more_than_it_has(shop: Shop) -> None:
+    shipping = AdjustedCharge(kind=ChargeKind.SHIPPING)
+    with pytest.raises(MoreThanCharge) as refused:
+        shop.give(charges=(shipping, shipping))
+    assert refused.value.facts["left"] == "5.00"
+    with pytest.raises(MoreThanLine):
+        shop.give(lines=(*kettles(2), *kettles(2)))
+    with pytest.raises(MoreThanLine):
+        shop.give(Kind.PRICE_ADJUSTMENT, lines=kettles(9, amount=eur("1.00")))
+
+
+def test_an_adjustment_is_for_parts_of_its_case(shop: Shop) -> None:
+    with pytest.raises(Invalid) as refused:
+        shop.give(lines=kettles(1), parts=("parcel:P9",))
+    assert [fault.pointer for fault in refused.value.faults] == ["/parts/0"]
+
+
 def test_a_told_refund_of_a_line_counts(shop: Shop) -> None:
     pieces = RefundedPieces(line="kettle", quantity=2, amount=eur("60.00"))
     shop.told("60.00", lines=(pieces,))

@@ -80,3 +80,16 @@ def test_a_statement_without_a_return_is_about_the_only_one() -> None:
     received = {"2d wms return.received": {"lines": ["1 of A"]}}
     (one,) = facts(PLACED, label, received).parts.return_
     assert (one.id, one.received_at) == ("R1", BEGINS + span("2d"))
+
+
+def test_an_edit_in_another_currency_changes_no_amounts_in_any_order_of_arrival() -> None:
+    dear: dict[str, dict[str, object]] = {"1h shop order.edited": {"total": "99.00 USD"}}
+    found = facts(PLACED, dear)
+    assert (found.money.charge, found.money.currency) == (90, "EUR")
+    assert [(one.signal, one.pointer) for one in found.goods.notices] == [
+        ("shop/order.edited-2", "")
+    ]
+    assert facts(dear, PLACED).money.charge == 90
+    whole = {"2h shop order.edited": {"lines": [{"id": "A", "price": "70.00 USD"}]}}
+    found = facts(PLACED, dear, whole)
+    assert (found.money.charge, found.money.currency) == (70, "USD")
