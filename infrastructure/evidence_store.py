@@ -15,9 +15,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from application.audit.evidence import EvidenceUnreadable
 from domain.cases.errors import EvidenceErased
-from domain.cases.evidence import is_file_ref
-
-PREFIX = "sha256:"
+from domain.cases.evidence import FILE_PREFIX, is_file_ref
 
 
 class StoredFile(Struct, frozen=True):
@@ -40,7 +38,7 @@ class EvidenceStore:
         digest = hashlib.sha256(content).hexdigest()
         if self.is_erased(digest):
             raise EvidenceErased(f"file {digest}")
-        file = StoredFile(PREFIX + digest, media_type, len(content))
+        file = StoredFile(FILE_PREFIX + digest, media_type, len(content))
         # The bytes first: no description without them.
         self._create(_path(digest), content)
         self._create(_path(digest) + ".json", msgspec.json.encode(file))
@@ -75,7 +73,7 @@ class EvidenceStore:
     def content(self, ref: str) -> bytes | None:
         """The bytes of a file, checked against its name. Raises EvidenceCorrupted."""
         content = self._read(ref)
-        digest = ref.removeprefix(PREFIX)
+        digest = ref.removeprefix(FILE_PREFIX)
         if content is not None and hashlib.sha256(content).hexdigest() != digest:
             raise EvidenceCorrupted(f"the bytes of {ref} are not those that were uploaded")
         return content
@@ -112,8 +110,8 @@ class EvidenceCorrupted(RuntimeError):
 
 def _path(ref: str) -> str:
     """Where the file is. Raises FileNotFoundError if this cannot be the name of a file."""
-    digest = ref.removeprefix(PREFIX)
-    if not is_file_ref(PREFIX + digest):
+    digest = ref.removeprefix(FILE_PREFIX)
+    if not is_file_ref(FILE_PREFIX + digest):
         raise FileNotFoundError(f"{ref} is not the name of an evidence file")
     return f"sha256/{digest[:2]}/{digest}"
 

@@ -22,12 +22,11 @@ from application.cases.case_desk import CaseDesk
 from application.log.caller import Caller
 from domain.cases.errors import EvidenceErased, EvidenceNotFound
 from domain.cases.events import Resolution
-from domain.cases.evidence import Evidence, require_file_names
+from domain.cases.evidence import FILE_PREFIX, Evidence, require_file_names
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.work_commands import DeclareError, HandOff, LinkCase, OpenCase, StartWait
 from domain.permissions import Permission
 from domain.texts import Note, RequiredNote
-from infrastructure.evidence_store import PREFIX
 
 
 class OptionalNoteBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,7 +81,7 @@ def _command(
 
 def _require_stored_file(service: Service, evidence: Evidence) -> Evidence:
     """The evidence with the type and size of its file. Raises EvidenceNotFound, EvidenceErased."""
-    if not evidence.ref.startswith(PREFIX):
+    if not evidence.ref.startswith(FILE_PREFIX):
         return evidence
     require_file_names([evidence.ref], "/ref")
     if service.evidence.is_erased(evidence.ref):

@@ -12,8 +12,9 @@ from api.http.query import MinPosition, Prefer, wait_for_report
 from api.http.responses import JSON_MEDIA_TYPE
 from api.http.service import ServiceDependency
 from domain.cases.errors import EvidenceErased, EvidenceNotFound
+from domain.cases.evidence import FILE_PREFIX
 from domain.permissions import Permission
-from infrastructure.evidence_store import PREFIX, StoredFile
+from infrastructure.evidence_store import StoredFile
 from infrastructure.reports.pages import ALL_ROWS
 from infrastructure.reports.scope_sql import known_cases_in_scope
 
@@ -49,7 +50,7 @@ def upload_evidence(
     if not body:
         raise MalformedBody("the file is empty")
     stored = service.evidence.put(body, kind)
-    address = f"/v1/evidence/{stored.ref.removeprefix(PREFIX)}"
+    address = f"/v1/evidence/{stored.ref.removeprefix(FILE_PREFIX)}"
     return Response(stored, media_type=JSON_MEDIA_TYPE, headers={"Location": address})
 
 
@@ -65,7 +66,7 @@ def download_evidence(
     within the scope."""
     wait_for_report(service, "attachments", min_position, prefer)
     reach = known_cases_in_scope(request.user.authority, Permission.READ_CASES)
-    if reach != ALL_ROWS and not service.reports.is_evidence_in_scope(PREFIX + digest, reach):
+    if reach != ALL_ROWS and not service.reports.is_evidence_in_scope(FILE_PREFIX + digest, reach):
         raise EvidenceNotFound(f"no file {digest}")
     if service.evidence.is_erased(digest):
         raise EvidenceErased(f"file {digest}")
@@ -79,7 +80,7 @@ def download_evidence(
         who.actor.principal,
         who.person,
         f"GET {request.scope['path']}",
-        PREFIX + digest,
+        FILE_PREFIX + digest,
     )
     headers = {
         # No browser may run the file.

@@ -96,7 +96,7 @@ class UnknownEvidenceCited(Struct, frozen=True, kw_only=True):
     who: str
     state: str
     not_found: Sequence[str]
-    """The cited refs; question 7 says what is known of them now."""
+    """The cited refs. Question 7 has their present state."""
 
 
 class PaymentCheck(Struct, frozen=True, kw_only=True):

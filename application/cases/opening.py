@@ -45,7 +45,7 @@ def open_by_hand(
         try:
             result, events = _open(ask, order, by, commands, rulebook)
         except (VersionTaken, CaseChanged):
-            orders.forget([stream])  # Signals came meanwhile: decide again on what they say.
+            orders.forget([stream])  # New signals arrived: decide again with them.
             continue
         for event in events:
             order = order.after(event)

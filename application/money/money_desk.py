@@ -186,7 +186,7 @@ class MoneyDesk:
         needs: Permission,
         decide: OrderDecider,
     ) -> CommandResult:
-        """Act on an adjustment by what is known of the order; a new signal meanwhile repeats the decision."""
+        """Act on an adjustment and the order's facts. If a signal arrives during it, decide again."""
         for _ in range(ATTEMPTS):
             order = self._given.order(self._commands.case(case_id).order)
             with suppress(VersionTaken):

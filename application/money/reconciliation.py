@@ -14,7 +14,6 @@ from application.money.money_desk import MoneyDesk
 from application.money.provider import PaymentProvider
 from domain.access_errors import NotInScope
 from domain.adjustments import reconciliation
-from domain.adjustments import reconciliation as comparison
 from domain.adjustments.adjustment import PAID_STATES, AdjustmentState
 from domain.adjustments.errors import NoPaymentProvider, Refusal
 from domain.adjustments.provider_statement import (
@@ -51,7 +50,7 @@ class ReconciliationResult(Struct, frozen=True):
     """The recorded reconciliation, its stream, and the log's position."""
 
     id: UUID
-    recorded: comparison.ReconciliationRecorded
+    recorded: reconciliation.ReconciliationRecorded
     by: str
     at: datetime
     position: int
@@ -88,7 +87,7 @@ class ReconciliationDesk:
         return Statement(self._connected().name, since, until, lines, digest, True)
 
     def reconcile(self, statement: Statement, by: Caller) -> ReconciliationResult:
-        """Reconcile the payments that agree and are not reconciled yet, and record the comparison.
+        """Reconcile the payments that agree and are not reconciled yet, and record the reconciliation.
 
         A payment that a rule forbids to the caller becomes a discrepancy. Raises NotInScope if the caller
         may not reconcile everywhere, since a statement is compared as a whole.
@@ -113,7 +112,7 @@ class ReconciliationDesk:
         found = (*compared.discrepancies, *against)
         return self._record(statement, compared, reconciled, found, position, by)
 
-    def _compare(self, statement: Statement) -> comparison.Comparison:
+    def _compare(self, statement: Statement) -> reconciliation.Comparison:
         since, until = statement.since, statement.until
         executed = self._executed(statement.provider, since, until)
         # A payment that was ordered before the file begins may be in an older file.
@@ -126,7 +125,7 @@ class ReconciliationDesk:
         cases_of = self._cases_of({*named, *expected})
         cases = self._money.cases([*dict.fromkeys(cases_of.values())]) if cases_of else {}
         ours = {
-            str(adjustment): comparison.CaseAdjustment(
+            str(adjustment): reconciliation.CaseAdjustment(
                 case, cases[case].adjustments.get(adjustment)
             )
             for adjustment, case in cases_of.items()
@@ -136,7 +135,7 @@ class ReconciliationDesk:
             statement.provider, statement.lines, ours, paid, since, until
         )
 
-    def _reconcile(self, match: comparison.CaseAdjustment, digest: str, by: Caller) -> bool:
+    def _reconcile(self, match: reconciliation.CaseAdjustment, digest: str, by: Caller) -> bool:
         """Whether it was reconciled by this call. Raises a Refusal, NotInScope."""
         for _ in range(ATTEMPTS):
             case = self._money.cases([match.case])[match.case]
@@ -152,13 +151,13 @@ class ReconciliationDesk:
     def _record(
         self,
         statement: Statement,
-        compared: comparison.Comparison,
+        compared: reconciliation.Comparison,
         reconciled: int,
-        found: Sequence[comparison.Discrepancy],
+        found: Sequence[reconciliation.Discrepancy],
         position: int,
         by: Caller,
     ) -> ReconciliationResult:
-        event = comparison.ReconciliationRecorded(
+        event = reconciliation.ReconciliationRecorded(
             provider=statement.provider,
             since=statement.since,
             until=statement.until,
@@ -170,7 +169,7 @@ class ReconciliationDesk:
             reconciled=reconciled,
             counts=dict(sorted(Counter(discrepancy.kind.value for discrepancy in found).items())),
             sums=compared.sums,
-            discrepancies=tuple(found[: comparison.MAX_LISTED_DISCREPANCIES]),
+            discrepancies=tuple(found[: reconciliation.MAX_LISTED_DISCREPANCIES]),
         )
         stream = uuid4()
         result = ReconciliationResult(stream, event, by.person, by.now, 0)

@@ -31,8 +31,7 @@ class OrderFinder:
         self._orders = orders
 
     def assign(self, arrivals: Sequence[Arrival]) -> Assigned:
-        """Find the orders of all signals that name them by references, also those that are told in this
-        batch."""
+        """Find the orders of all signals that name them by references, which this batch itself may teach."""
         open_places = [n for n, a in enumerate(arrivals) if not a.signal.order]
         known = self._candidates(arrivals[n].signal for n in open_places)
         for arrival in arrivals:

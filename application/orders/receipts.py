@@ -1,13 +1,14 @@
 """The outcomes of signals: what intake answers for each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Protocol
 from uuid import UUID
 
 from msgspec import Struct
 
 from application.orders.batches import Arrival
+from application.orders.held import Holding
+from application.orders.order_finder import Assigned
 from domain.errors import CasetrailError
 from domain.orders.held_signals import HeldSignal
 from domain.orders.order import Order
@@ -50,26 +51,6 @@ class Receipt(Struct, frozen=True):
 class IntakeResult(Struct, frozen=True):
     position: int
     receipts: Sequence[Receipt]
-
-
-class Assigned(Protocol):
-    """The arrivals of a batch with their orders, and the place in the batch of each."""
-
-    @property
-    def arrivals(self) -> Sequence[Arrival]: ...
-
-    @property
-    def places(self) -> Sequence[int]: ...
-
-
-class Holding(Protocol):
-    """The held and the refused ones of a batch, by place."""
-
-    @property
-    def held(self) -> Mapping[int, HeldSignal]: ...
-
-    @property
-    def refused(self) -> Mapping[int, CasetrailError]: ...
 
 
 def notices_of(order: Order, key: str) -> Sequence[SignalNotice]:

@@ -106,7 +106,7 @@ class UnmatchedSignals:
 
 
 def _packet_of(held: HeldSignal) -> tuple[PacketFact, ...]:
-    """What is known of the references: the signal that names them."""
+    """The facts about the references: the signal that names them."""
     signal = held.signal
     values = {f"reference.{kind}": value for kind, value in references_of(signal)}
     values |= {

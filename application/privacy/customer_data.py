@@ -12,6 +12,7 @@ from application.log.event_log import EventLog, Write
 from application.log.repository import Repository
 from application.log.streams import CASE, ORDER
 from domain.cases.events import CaseDataErased
+from domain.cases.evidence import FILE_PREFIX
 from domain.cases.exception_case import ExceptionCase, case_stream
 from domain.orders.events import OrderDataErased
 from domain.orders.order import Order, order_stream
@@ -88,7 +89,7 @@ class CustomerData(Struct, frozen=True):
     @property
     def files(self) -> tuple[str, ...]:
         refs = (piece.ref for case in self.cases.values() for piece in case.evidence)
-        return tuple(sorted({ref for ref in refs if ref.startswith("sha256:")}))
+        return tuple(sorted({ref for ref in refs if ref.startswith(FILE_PREFIX)}))
 
     def texts(self, log: EventLog) -> list[HeldText]:
         """The lines with personal texts that are not erased, by position."""

@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.events import AdjustmentExecuted
 from domain.adjustments.kinds import GIVEN_BACK_KINDS, PART_OF_A_PIECE_KINDS, AdjustmentKind
 from domain.adjustments.told_refunds import own_signal_id
 from domain.orders.payment_signals import RefundedCharge, RefundedPieces, RefundIssued
-from domain.orders.signal_body import DEFAULT_SHOP, OWN_SOURCE, split_order_key
+from domain.orders.signal_body import DEFAULT_SHOP, OWN_SOURCE, given, split_order_key
 
 STATED_KINDS = GIVEN_BACK_KINDS
 """Kinds that give money back. Of the others, nothing is stated."""
@@ -43,22 +43,17 @@ def _pieces(adjustment: Adjustment) -> tuple[RefundedPieces, ...]:
     is_part = adjustment.kind in PART_OF_A_PIECE_KINDS
     return tuple(
         RefundedPieces(
-            line=None if isinstance(one.line, UnsetType) else one.line,
-            sku=None if isinstance(one.sku, UnsetType) else one.sku,
+            line=given(one.line),
+            sku=given(one.sku),
             quantity=0 if is_part else one.quantity,
-            amount=None if isinstance(one.amount, UnsetType) else one.amount,
+            amount=given(one.amount),
         )
         for one in adjustment.lines
     )
 
 
 def _charges(adjustment: Adjustment) -> tuple[RefundedCharge, ...]:
-    charges = () if isinstance(adjustment.charges, UnsetType) else adjustment.charges
     return tuple(
-        RefundedCharge(
-            kind=one.kind,
-            id=None if isinstance(one.id, UnsetType) else one.id,
-            amount=None if isinstance(one.amount, UnsetType) else one.amount,
-        )
-        for one in charges
+        RefundedCharge(kind=one.kind, id=given(one.id), amount=given(one.amount))
+        for one in given(adjustment.charges) or ()
     )

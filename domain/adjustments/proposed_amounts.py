@@ -19,7 +19,7 @@ from domain.orders.parts import split_part_key
 
 
 class ProposedAmounts(Struct, frozen=True, kw_only=True):
-    """What is given: `amount` as it is paid, `settles` in the order's currency if that is another one."""
+    """The amounts of an adjustment: `amount` as it is paid, `settles` in the order's currency if it differs."""
 
     amount: PositiveMoney
     lines: tuple[AdjustedLine, ...]

@@ -121,8 +121,10 @@ def _describe_work(event: work.CaseWorkEvent) -> str:
             return f"Attached {_spell_out(evidence.type)}{named}: {evidence.ref}"
         case work.Escalated(to=to, people=people, skipped=skipped):
             roles = f"has the role {' or '.join(skipped)}" if skipped else "is there to notify"
-            whom = f" to {_spell_out(to)} ({_format_list(people)})" if to else f": nobody {roles}"
-            return _append_note(f"Escalated ({_spell_out(event.cause)}){whom}", event.note)
+            recipient = (
+                f" to {_spell_out(to)} ({_format_list(people)})" if to else f": nobody {roles}"
+            )
+            return _append_note(f"Escalated ({_spell_out(event.cause)}){recipient}", event.note)
         case work.AtRisk(measure=measure, due_at=risky):
             when = f", due {_format_time(risky)}" if risky else ""
             return f"At risk: {_spell_out(measure)}{when}."

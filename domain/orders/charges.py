@@ -158,7 +158,7 @@ def _cost(content: OrderContent) -> Decimal | None:
 
 
 def _is_cancelled(goods: Goods) -> bool:
-    """Whether all pieces were cancelled, or the order as a whole, of which no line is known."""
+    """Whether all pieces were cancelled, or, without known lines, the whole order."""
     if not goods.lines:
         return goods.cancelled_at is not None
     return any(one.line.quantity for one in goods.lines) and not any(

@@ -79,7 +79,7 @@ class OrderContent(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def lines_known(self) -> bool:
-        """Whether all lines are known. An order of which no line was told has no charge."""
+        """Whether all lines are known. An order without stated lines has no charge."""
         return self.current is not None and self.current.lines_complete and bool(self.lines)
 
     @cached_property

@@ -275,7 +275,7 @@ def _parts(
 
 
 NO_FACTS: Final = facts_of(())
-"""The facts of an order of which nothing is known yet."""
+"""The facts of an order without signals."""
 _GROUP_NAMES: Final = OrderFacts.__struct_fields__
 _PART_NAMES: Final = tuple(f"{name.removesuffix('_')}[]" for name in OrderParts.__struct_fields__)
 

@@ -28,7 +28,7 @@ class LineGoods(Struct, frozen=True, kw_only=True):
     cancelled: int = 0
     """Cancelled since the lines were stated."""
     cancelled_at: datetime | None = None
-    """When pieces of it were last cancelled; a cancellation that is told again changes nothing."""
+    """When pieces of it were last cancelled. A repeated cancellation changes nothing."""
     waiting: int = 0
     """Not allocated, and in no parcel."""
     allocated: int = 0

@@ -76,7 +76,7 @@ class PaymentFacts(Struct, frozen=True, gc=False):
     none_chosen: Annotated[bool, _cancelled]
     """The checkout reported that no payment was chosen, and the order is not free."""
     complete: Annotated[bool, _paid]
-    """All lines are known, and each tender has a payment of which nothing more is to be captured."""
+    """All lines are known, and each tender has a payment that is fully captured."""
     overpaid: Annotated[Decimal | None, _balance]
     """The amount captured above all that was ever charged, and not given back; once complete."""
     underpaid: Annotated[Decimal | None, _balance]
@@ -223,7 +223,7 @@ def _is_complete(money: OrderMoney, goods: Goods, tenders: Sequence[str] | None)
 
 
 def _unrated(money: OrderMoney, amount: Callable[[PaymentMoney], Decimal]) -> list[Decimal]:
-    """The sums of the payments of which no rate is known, one for each currency."""
+    """The sums of the payments without a known rate, one for each currency."""
     sums: dict[str | None, Decimal] = {}
     for one in money.payments:
         if one.rate is None or one.rate_assumed:

@@ -260,7 +260,7 @@ def _with_balance(
 def _simple_balance(
     charge: OrderCharge, captured: Decimal, payments: Sequence[PaymentMoney]
 ) -> dict[str, Any]:
-    """The balance of an order of which nothing was cancelled, missing, returned or given back."""
+    """The balance of an order without cancelled, missing, returned or refunded pieces."""
     if charge.now is None:
         return {}
     overpaid = max(captured - charge.highest, ZERO) if charge.highest is not None else ZERO

@@ -1,4 +1,4 @@
-"""What is known of the money of an order: its payments, captures, refunds and disputes."""
+"""The money of an order: its payments, captures, refunds and disputes."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -185,7 +185,7 @@ class OrderPlaced(body.SignalBody, frozen=True, kw_only=True, tag="order.placed"
     """The storefront took an order."""
 
     customer: Customer | None = None
-    """None for a guest of whom nothing is known."""
+    """None for a guest without any details."""
     lines: Lines = ()
     lines_complete: bool = True
     """False if the source knows that lines are missing; then no charge is derived."""

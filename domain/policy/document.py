@@ -84,7 +84,7 @@ class Kind(types.Part, frozen=True, kw_only=True):
     next_steps: Annotated[tuple[NextStep, ...], Meta(max_length=20)] = ()
     """The tasks of its case."""
     due_at: types.FactPath | None = None
-    """A time by which the case must be resolved whatever its service level says: others decide then."""
+    """A time by which the case must be resolved, even if its service level allows longer: others decide then."""
     critical_within: timedelta | None = None
     """A case whose `due_at` is as near as this is critical."""
 

@@ -50,7 +50,7 @@ def find_open_deadlines(
 
 @lru_cache(maxsize=16)
 def _first_deadlines(rulebook: Rulebook) -> OpenDeadlines:
-    """The deadlines of an order of which nothing is known yet."""
+    """The deadlines of an order without signals."""
     found = [watch.open_deadlines(NO_FACTS) for watch in rulebook.watches]
     return OpenDeadlines(rulebook, NO_FACTS, found)
 

@@ -1,4 +1,4 @@
-"""Adjustments of lines, charges and amounts: nothing is given twice, whoever gave it."""
+"""Adjustments of lines, charges and amounts: nothing is given twice, by us or by another system."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 AT_A_TIME = 70
-"""So many orders are told at a time, one signal of each after the other."""
+"""How many orders are sent at a time, one signal of each in turn."""
 TROUBLED = 7
 """Every seventh order was paid wrongly."""
 Body = dict[str, Any]

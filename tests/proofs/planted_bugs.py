@@ -400,8 +400,8 @@ BUGS = (
     Bug(
         "of two replacements both count",
         "domain/orders/standing.py",
-        "                fallen[earlier.key] = replacing[-1].key\n",
-        "                pass\n",
+        "            fallen.update(earlier.key for earlier in replacing[:-1])\n",
+        "",
         STATEMENTS,
     ),
     Bug(

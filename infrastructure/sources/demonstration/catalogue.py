@@ -1,4 +1,4 @@
-"""What the demonstration's shops sell, where, and to whom."""
+"""The shops of the demonstration: their products, markets and customers."""
 
 from typing import Final
 
