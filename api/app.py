@@ -11,7 +11,7 @@ from api.http.concurrency import NEEDS, PUBLIC
 from api.http.errors import RouteUnguarded
 from api.http.problems import EXCEPTION_HANDLERS
 from api.http.service import Service
-from api.http.signal_forwarding import SignalForwarding
+from api.http.signal_partitions import Partitions, SignalPartitioning
 from api.pages import PAGES
 from api.routes import UNVERSIONED, VERSIONED
 from api.routes.demo_issuer import demo_issuer_routes
@@ -22,12 +22,12 @@ LARGEST_BODY_BYTES = 1 << 20
 
 
 def create_app(
-    service: Service, signals_to: str | None = None, issuer: LocalIssuer | None = None
+    service: Service, partitions: Partitions | None = None, issuer: LocalIssuer | None = None
 ) -> Litestar:
-    """The application. `signals_to`: the address of the process that receives signals, if it is not
-    this one. `issuer`: a demonstration's token issuer, served with the API."""
-    forwarding = (
-        [SignalForwarding(signals_to, LARGEST_BODY_BYTES)] if signals_to is not None else []
+    """The application. `partitions`: all server processes, if there are several. `issuer`: a
+    demonstration's token issuer, served with the API."""
+    partitioning = (
+        [SignalPartitioning(partitions, LARGEST_BODY_BYTES)] if partitions is not None else []
     )
     app = Application(
         route_handlers=[
@@ -38,7 +38,7 @@ def create_app(
         ],
         dependencies={"service": Provide(lambda: service, sync_to_thread=False, use_cache=True)},
         exception_handlers=EXCEPTION_HANDLERS,
-        middleware=[Authentication(), BodyUnpacking(), *forwarding],
+        middleware=[Authentication(), BodyUnpacking(), *partitioning],
         request_max_body_size=LARGEST_BODY_BYTES,
         openapi_config=None,  # openapi.py makes the document; pages.py serves it
         debug=False,

@@ -20,6 +20,7 @@ import uvicorn
 from api.app import create_app
 from api.composition import checkpoints_of, continuity, follow_policy
 from api.http.service import service
+from api.http.signal_partitions import Partitions
 from api.http.single_write import SingleWriteProtocol
 from infrastructure.identity.local_issuer import LocalIssuer
 from infrastructure.identity.trusted_issuers import Issuer
@@ -106,14 +107,14 @@ def serve_http(
     dsn: str,
     settings: Settings,
     listeners: Sequence[socket.socket],
-    signals_to: str | None = None,
+    partitions: Partitions | None = None,
     issuers: Sequence[Issuer] | None = None,
     local_issuer: LocalIssuer | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
-    `signals_to`: the address of the process that receives signals, if it is not this one. `issuers`:
-    trusted instead of those in the settings. `local_issuer`: served too.
+    `partitions`: all server processes, if there are several. `issuers`: trusted instead of those in the
+    settings. `local_issuer`: served too.
     """
     with service(
         dsn,
@@ -127,10 +128,10 @@ def serve_http(
         ours.desks.record_build()
         ours.desks.ensure_policy()
         tune_garbage_collection()
-        # Requests to issuers and forwarded signals do not belong in the operator's log.
+        # Requests to issuers and to other processes do not belong in the operator's log.
         logging.getLogger("httpx2").setLevel(logging.WARNING)
         config = uvicorn.Config(
-            create_app(ours, signals_to, local_issuer),
+            create_app(ours, partitions, local_issuer),
             log_level="warning",
             access_log=False,
             lifespan="on",

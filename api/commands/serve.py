@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from api import serving
 from api.commands.addresses import API_PORT, HOST, port_option
 from api.commands.options import EXISTING_FILE
 from api.composition import configured_desks, prepare_database, verified_checkpoints
+from api.http.signal_partitions import Partitions
 from infrastructure.doctor import require_safe
 from infrastructure.policies.files import load_policy
 from infrastructure.postgres.databases import open_database
@@ -31,8 +33,9 @@ from infrastructure.settings import Settings
     type=click.IntRange(1, 64),
     help="Number of processes that answer requests [one per core, at most 4].",
 )
-@click.option("--beside", "descriptor", type=int, hidden=True, help="Serve this inherited socket.")
-@click.option("--signals-to", hidden=True, help="URL of the process that stores signals.")
+@click.option("--beside", "number", type=int, hidden=True, help="Be this one of several processes.")
+@click.option("--socket", "descriptors", type=int, multiple=True, hidden=True, help="Inherited.")
+@click.option("--process", "addresses", multiple=True, hidden=True, help="URL of each process.")
 @click.option(
     "--worker/--no-worker",
     "with_worker",
@@ -48,8 +51,9 @@ def serve(
     port: int,
     policy_file: Path | None,
     processes: int | None,
-    descriptor: int | None,
-    signals_to: str | None,
+    number: int | None,
+    descriptors: Sequence[int],
+    addresses: Sequence[str],
     with_worker: bool,
     as_demo: bool,
 ) -> None:
@@ -64,8 +68,8 @@ def serve(
         return
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     settings: Settings = context.obj
-    if descriptor is not None:
-        serve_beside(descriptor, signals_to, settings)
+    if number is not None:
+        serve_beside(descriptors, Partitions(addresses, number), settings)
         return
     try:
         listeners = serving.listen_several(host, port, processes or serving.default_process_count())
@@ -90,21 +94,30 @@ def serve(
                     ["worker", "--until-eof"], dsn, (), **settings.child_environment
                 )
             )
+        partitions = None
         ours = [listeners[0]]
         if len(listeners) > 1:
-            # The other processes forward their signals to this socket.
-            ours.append(stack.enter_context(serving.listen("127.0.0.1", 0)))
-        for listener in listeners[1:]:
-            words = ["serve", "--beside", str(listener.fileno())]
-            words += ["--signals-to", f"http://127.0.0.1:{ours[1].getsockname()[1]}"]
-            stack.enter_context(
-                serving.keep_process_alive(words, dsn, [listener], **settings.child_environment)
-            )
-        serving.serve_http(dsn, settings, ours)
+            # Each process also listens to the others, for the signals of its orders.
+            among = [stack.enter_context(serving.listen("127.0.0.1", 0)) for _ in listeners]
+            addresses = [f"http://127.0.0.1:{own.getsockname()[1]}" for own in among]
+            partitions = Partitions(addresses, 0)
+            ours.append(among[0])
+            for n in range(1, len(listeners)):
+                own = [listeners[n], among[n]]
+                words = ["serve", "--beside", str(n)]
+                words += [word for one in own for word in ("--socket", str(one.fileno()))]
+                words += [word for url in addresses for word in ("--process", url)]
+                stack.enter_context(
+                    serving.keep_process_alive(words, dsn, own, **settings.child_environment)
+                )
+        serving.serve_http(dsn, settings, ours, partitions)
 
 
-def serve_beside(descriptor: int, signals_to: str | None, settings: Settings) -> None:
-    """Serve an inherited socket until the parent process ends."""
+def serve_beside(descriptors: Sequence[int], partitions: Partitions, settings: Settings) -> None:
+    """Serve inherited sockets until the parent process ends."""
     serving.die_with_parent()
-    with socket.socket(fileno=descriptor) as listener, open_database(settings) as dsn:
-        serving.serve_http(dsn, settings, [listener], signals_to)
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(socket.socket(fileno=one)) for one in descriptors]
+        serving.serve_http(
+            stack.enter_context(open_database(settings)), settings, listeners, partitions
+        )

@@ -114,6 +114,8 @@ class CaseDetection(ProblemCases):
         Returns the kinds that were missed.
         """
         due = self.order.overdue(self._rulebook, self._now)
+        if not due:
+            return []
         if before is not None:
             due = [one for one in due if one[2].missed_from <= before]
         if of_open_cases:

@@ -128,6 +128,9 @@ class Watch:
         return self._met_when is not None
 
     def _deadline(self, context: Any) -> Deadline | None:
+        # First: most expectations of an order count from something that has not happened.
+        if self._anchor.read(context) is None:
+            return None
         if self._given is not None and not self._given.holds(context):
             return None
         return self._due_at(context)

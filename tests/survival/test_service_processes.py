@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx2
@@ -226,3 +226,91 @@ def test_every_process_gives_the_same_answers_to_signals(
     large = [send(b'"' + b"x" * (1 << 20) + b'"') for _ in range(12)]
     assert {answer.status_code for answer in large} == {413}
     assert {answer.json()["type"] for answer in large} == {"/problems/too-large"}
+
+
+def test_a_batch_is_processed_by_the_processes_of_its_orders(
+    programs: Programs, home: Path, token: str
+) -> None:
+    serving = Serving(programs, home, "--processes", 3)
+
+    def others() -> list[int]:
+        found = children_of(serving.program.pid, " --beside ")
+        return found if len(found) == 2 else []
+
+    processes = eventually("two more processes run", others, within=20)
+    headers = {"Authorization": f"Bearer {token}"}
+
+    def send(signals: Sequence[object], *, lines: bool = False) -> httpx2.Response:
+        body = msgspec.json.encode(signals)
+        kind = "application/json"
+        if lines:
+            body = b"\n".join(map(msgspec.json.encode, signals))
+            kind = "application/x-ndjson"
+        with httpx2.Client(base_url=serving.url, headers=headers, timeout=30) as http:
+            return http.post("/v1/signals", content=body, headers={"Content-Type": kind})
+
+    def cancellations(id: str) -> list[OrderCancelled]:
+        return [
+            OrderCancelled(
+                source="oms", id=id, order=f"order-{n % 40}", event_time=STARTED_AT, shop=shop
+            )
+            for n in range(80)
+            for shop in ("default" if n < 40 else "fr",)
+        ]
+
+    eventually("it takes signals", lambda: send(cancellations("a")[:1]).is_success, within=20)
+    for n, lines in enumerate((False, True)):
+        batch: list[object] = [*cancellations(f"b{n}")]
+        batch.insert(7, {"type": "nonsense", "order": "order-3"})
+        answer = send(batch, lines=lines)
+        assert answer.status_code == 200, answer.text
+        found = answer.json()
+        assert (found["recorded"], found["refused"]) == (80, 1)
+        assert found["items"][7]["problem"]["type"] == "/problems/invalid"
+        named = [(one["order"], one["shop"]) for one in found["items"] if "order" in one]
+        assert named == [(f"order-{n % 40}", "default" if n < 40 else "fr") for n in range(80)]
+        # What it recorded can be read from any process, at the position of the answer.
+        seen = httpx2.get(
+            f"{serving.url}/v1/orders/order-39?shop=fr",
+            headers={
+                **headers,
+                "Casetrail-Min-Position": answer.headers["Casetrail-Position"],
+                "Prefer": "wait=10",
+            },
+            timeout=30,
+        )
+        assert seen.status_code == 200, seen.text
+
+    # Signals that name their order by references need the others of their batch.
+    placed = {
+        "type": "order.placed",
+        "source": "storefront",
+        "event_time": STARTED_AT.isoformat(),
+        "lines": [],
+    }
+    told: list[object] = []
+    for n in range(20):
+        told += [
+            {
+                "type": "payment.captured",
+                "source": "psp",
+                "id": f"c{n}",
+                "event_time": STARTED_AT.isoformat(),
+                "refs": {"checkout": f"co-{n}"},
+                "amount": {"amount": "1.00", "currency": "EUR"},
+            },
+            {**placed, "id": f"p{n}", "order": f"new-{n}", "refs": {"checkout": f"co-{n}"}},
+        ]
+    assert send(told).json()["recorded"] == 40
+
+    # A process that ends takes no signals with it: its place is taken, or the sender repeats.
+    os.kill(processes[0], signal.SIGKILL)
+    signals = cancellations("c")
+
+    def all_recorded() -> bool:
+        answer = send(signals)
+        assert answer.status_code in (200, 503), (answer.text, serving.program.output)
+        return answer.status_code == 200 and answer.json()["refused"] == 0
+
+    eventually("the batch is recorded", all_recorded, within=30)
+    assert send(signals).json()["duplicate"] == 80
