@@ -3,9 +3,11 @@ policy shows what would have happened."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
+import pytest
 from msgspec import structs
 
 from application.log.recorder import LogRecorder
@@ -14,9 +16,11 @@ from application.orders.replay import replay
 from application.policy.recheck import FIRST_EVENT_TYPE
 from application.policy.simulation import (
     SimulationScope,
+    compare_policies,
     load_order_pasts,
     simulate,
-    simulate_order_under_each,
+    simulate_order,
+    simulate_order_under_both,
 )
 from domain.cases.events import Resolved
 from domain.policy.document import Severity
@@ -81,7 +85,8 @@ def test_the_active_policy_reproduces_what_happened() -> None:
     ask = scope_of(service, service.rulebook)
     found = {}
     for past in load_order_pasts(service.log, orders_of(service.recorder), ask):
-        for lived in simulate_order_under_each(past, (ask.active, ask.proposed), ask.until):
+        compared = compare_policies(ask.active, ask.proposed)
+        for lived in simulate_order_under_both(past, compared, ask.until):
             found |= {case: opening for (case, _), opening in lived.openings.items()}
     assert len(recorded) > 50
     assert {case: (one.kind, one.opened_at) for case, one in found.items()} == recorded
@@ -209,3 +214,34 @@ def test_a_case_resolved_in_time_is_no_breach() -> None:
     service.resolve(service.only_case("stock_unavailable"), after(5))
     worked = simulated(service, ask).figures()
     assert left.breached.active - worked.breached.active == 1
+
+
+def eager() -> Rulebook:
+    """Another policy: one rule is added, one finds more, one is stricter in time, and one is gone."""
+    document = shipped()
+    detect = [rule for rule in document["detect"] if rule["kind"] != "payment_mismatch"]
+    added = {
+        "rule": "gold",
+        "kind": "fraud_review",
+        "when": {"fact": "customer.tier", "is": "gold"},
+    }
+    hurried = next(rule for rule in document["expect"] if rule["kind"] == "delivery_late")
+    hurried["given"] = {"fact": "order.placed", "is": True}
+    return with_version("eager", detect=[*detect, added], expect=document["expect"])
+
+
+def fastidious() -> Rulebook:
+    """Another policy: fewer orders pass intake."""
+    passing = {"all": [shipped()["standard_flow_when"], {"fact": "customer.tier", "is": "gold"}]}
+    return with_version("fastidious", standard_flow_when=passing)
+
+
+@pytest.mark.parametrize("make", [lambda: SHIPPED_RULEBOOK, other, eager, fastidious])
+def test_an_order_without_cases_is_not_replayed_in_vain(make: Callable[[], Rulebook]) -> None:
+    service, proposed = demonstration(), make()
+    ask = scope_of(service, proposed)
+    compared = compare_policies(ask.active, proposed)
+    for past in load_order_pasts(service.log, orders_of(service.recorder), ask):
+        active, other_one = simulate_order_under_both(past, compared, ask.until)
+        assert active == simulate_order(past, ask.active, ask.until)
+        assert other_one == simulate_order(past, proposed, ask.until)
