@@ -19,9 +19,9 @@ from domain.orders.events import ExpectationMet, PassedIntake, StagesNamed
 from domain.orders.named_parts import may_be_about
 from domain.orders.signals import Signal, event_time_key
 from domain.policy.decision import Decision
+from domain.policy.detector import Detector
 from domain.policy.document import Automation
 from domain.policy.rule_results import problems_of
-from domain.policy.rulebook import Detector
 
 
 class CaseDetection(ProblemCases):

@@ -28,9 +28,10 @@ from domain.orders.events import ExpectationMet, PassedIntake
 from domain.orders.order import Order
 from domain.policy.approvals import CumulativeAmounts, ProposedAdjustment
 from domain.policy.decision import Decision, Verdict
+from domain.policy.detector import Detector
 from domain.policy.expectations import Watch
 from domain.policy.facts import CaseFacts
-from domain.policy.rulebook import Detector, Rulebook
+from domain.policy.rulebook import Rulebook
 
 NOTHING = "nothing"
 ROUTED_FIELDS = (

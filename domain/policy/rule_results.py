@@ -6,9 +6,11 @@ from typing import TypeAlias
 
 from msgspec import Struct, structs
 
-from domain.orders.facts import NO_FACTS, OrderFacts, find_changed
+from domain.orders.changed_facts import find_changed
+from domain.orders.facts import NO_FACTS, OrderFacts
+from domain.policy.detector import Detector
 from domain.policy.expectations import Deadline
-from domain.policy.rulebook import Detector, Rulebook
+from domain.policy.rulebook import Rulebook
 
 ByPart: TypeAlias = Sequence[tuple[str, Deadline]]
 
@@ -41,10 +43,8 @@ def find_open_deadlines(
         return earlier
     changed = find_changed(earlier.facts, facts)
     found = [*earlier.by_watch]
-    for n in rulebook.watch_indexes_for(earlier.since):
-        watch = rulebook.watches[n]
-        if not changed.isdisjoint(watch.groups):
-            found[n] = watch.open_deadlines(facts)
+    for n in rulebook.affected.by(earlier.since, changed).watches:
+        found[n] = rulebook.watches[n].open_deadlines(facts)
     return OpenDeadlines(rulebook, facts, found)
 
 
@@ -86,12 +86,11 @@ def find_problems(
         return problems_of(rulebook, now)
     changed = find_changed(before, now)
     found = dict(earlier.by_detector)
-    for detector in rulebook.detectors_for(types):
-        if not changed.isdisjoint(detector.groups):
-            if parts := detector.found(now):
-                found[detector] = parts
-            else:
-                found.pop(detector, None)
+    for detector in rulebook.affected.by(types, changed).detectors:
+        if parts := detector.found(now):
+            found[detector] = parts
+        else:
+            found.pop(detector, None)
     return Problems(rulebook, now, found)
 
 

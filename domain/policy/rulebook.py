@@ -14,23 +14,21 @@ from domain.errors import Fault, Invalid
 from domain.orders.facts import OrderFacts
 from domain.orders.money_facts import ChargeFacts
 from domain.orders.parts import split_part_key
+from domain.policy.affected_rules import AffectedRules
 from domain.policy.amounts import NO_RATES, Rates
 from domain.policy.approvals import ApprovalMatrix
 from domain.policy.clearing import compile_clearing
 from domain.policy.conditions import CompiledCondition, compile_condition, compile_order_condition
 from domain.policy.decision import Decision, Verdict
-from domain.policy.document import Detection, Kind, Ladder, PolicyDocument, Route, digest_of
+from domain.policy.detector import Detector
+from domain.policy.document import Kind, Ladder, PolicyDocument, Route, digest_of
 from domain.policy.expectations import Watch, compile_watch
 from domain.policy.facts import (
     ROUTING_FACTS,
     CaseFacts,
     RoutingFacts,
     context_of,
-    context_to_decide,
-    contexts_of,
     feeds_of,
-    groups_of,
-    part_fact_name,
     sources_of,
 )
 from domain.policy.service_levels import compile_terms
@@ -44,43 +42,6 @@ class Routing(Struct, frozen=True, kw_only=True):
     skill: str
     priority: int
     decision: Decision
-
-
-class Detector:
-    """One detection rule, about the whole order or about `each` part of a kind.
-
-    A part is named by its key, such as `parcel:P1`; the key of the whole order is empty.
-    """
-
-    def __init__(self, rule: Detection, condition: CompiledCondition, version: str) -> None:
-        self.rule = rule.rule
-        self.kind = rule.kind
-        self.each = rule.each
-        self.facts = condition.facts
-        if self.each is not None:
-            self.facts |= {part_fact_name(self.each, "part.id")}
-        self.feeds = feeds_of(self.facts)
-        self.sources = sources_of(self.facts)
-        self.groups = groups_of(self.facts)
-        self._test = condition.holds
-        self.holds = condition.holds if self.each is None else self._holds_for_a_part
-        """Whether the rule holds for the order, or for at least one part."""
-        self._explain = condition.explain
-        self._version = version
-
-    def _holds_for_a_part(self, facts: OrderFacts) -> bool:
-        return bool(self.found(facts))
-
-    def found(self, facts: OrderFacts) -> tuple[str, ...]:
-        """The keys of the parts for which it holds."""
-        if self.each is None:
-            return ("",) if self._test(facts) else ()
-        return tuple([key for key, at in contexts_of(self.each, facts) if self._test(at)])
-
-    def decide(self, facts: OrderFacts, part: str = "") -> Decision:
-        """The decision about one part. Raises LookupError for a part that is not there."""
-        context = context_to_decide(self.rule, self.each, facts, part)
-        return Decision(policy=self._version, rule=self.rule, verdicts=self._explain(context))
 
 
 class Rulebook:
@@ -127,7 +88,7 @@ class Rulebook:
             for n, route in enumerate(document.route)
         ]
         self._fed_detectors: dict[frozenset[str], tuple[Detector, ...]] = {}
-        self._fed_watches: dict[frozenset[str], tuple[int, ...]] = {}
+        self.affected = AffectedRules(self.detectors, self.watches)
         self._terms = compile_terms(document, faults)
         self.standard_work = compile_stages(
             document.stages, document.calendars, document.version, faults
@@ -185,14 +146,6 @@ class Rulebook:
         if found is None:
             found = tuple(detector for detector in self.detectors if types & detector.feeds)
             self._fed_detectors[types] = found
-        return found
-
-    def watch_indexes_for(self, types: frozenset[str]) -> tuple[int, ...]:
-        """The indexes of the watches that read one of these signal types."""
-        found = self._fed_watches.get(types)
-        if found is None:
-            found = tuple(n for n, watch in enumerate(self.watches) if types & watch.feeds)
-            self._fed_watches[types] = found
         return found
 
     def watch(self, rule: str) -> Watch | None:

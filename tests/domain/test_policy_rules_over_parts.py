@@ -233,7 +233,9 @@ def test_a_rule_is_fed_by_the_facts_of_its_parts() -> None:
     assert rulebook.signal_types_by_kind["trouble"] == rule.feeds | watch.feeds
     assert rulebook.detectors_for(frozenset({"shipment.scanned"})) == (rule,)
     assert rulebook.detectors_for(frozenset({"payment.captured"})) == ()
-    assert rulebook.watch_indexes_for(frozenset({"shipment.delivered"})) == (0,)
+    delivered = frozenset({"shipment.delivered"})
+    assert list(rulebook.affected.by(delivered, frozenset({"parcel[]"})).watches) == [0]
+    assert list(rulebook.affected.by(delivered, frozenset({"payment"})).watches) == []
     sums = {"sum": "payment.captured", "where": {"any": "parcel", "where": LOST}, "above": "1 EUR"}
     (summing,) = small_policy(detect=[{"rule": "sums", "when": sums}]).detectors
     assert summing.facts == {
