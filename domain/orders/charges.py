@@ -7,9 +7,10 @@ from typing import Final, cast
 from msgspec import Struct
 
 from domain.money import ZERO, round_money
-from domain.orders.content import OrderContent, OrderLine, content_of, revision_key
+from domain.orders.content import OrderContent, OrderLine, content_of
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.goods import Goods
+from domain.orders.order_versions import revision_key
 from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPlaced
 from domain.orders.signal_body import given
 
@@ -18,11 +19,9 @@ _KNOWN_CHARGE: Final = "known_charge"
 
 
 class Costs(Struct, frozen=True):
-    """The cost of each line with its share of a tax of the whole order, and of each charge."""
+    """The cost of each line, and of each charge."""
 
     content: OrderContent
-    tax: Mapping[str, Decimal]
-    """By line: its share of the tax of the whole order."""
     ceilings: Mapping[str, tuple[int, Decimal]] = {}
     """By line: the most pieces and the highest cost that any version of the order had."""
     charge_ceilings: Mapping[str, Decimal] = {}
@@ -35,12 +34,11 @@ class Costs(Struct, frozen=True):
 
     def value(self, line: OrderLine, pieces: int) -> Decimal:
         """The value of some pieces, without freight; of more pieces than ordered, in proportion."""
-        whole = line.value + self.tax.get(line.id, ZERO)
         if pieces == line.quantity:
-            return whole
+            return line.value
         if not line.quantity:
             return ZERO
-        return round_money(whole * pieces / line.quantity, line.line.price.currency)
+        return round_money(line.value * pieces / line.quantity, line.line.price.currency)
 
     def value_after(self, line: OrderLine, before: int, pieces: int) -> Decimal:
         """The value of the next pieces, after others: the last piece takes the rest."""
@@ -58,7 +56,7 @@ def costs_of(content: OrderContent, versions: Sequence[OrderContent]) -> Costs:
     """
     if not versions and (known := content.__dict__.get(_KNOWN_COSTS)) is not None:
         return cast("Costs", known)  # the same content is asked at each signal about money
-    every = [_costs_of(version) for version in (*versions, content)]
+    every = [Costs(version) for version in (*versions, content)]
     lines: dict[str, tuple[int, Decimal]] = {}
     charges: dict[str, Decimal] = {}
     for costs in every:
@@ -69,32 +67,10 @@ def costs_of(content: OrderContent, versions: Sequence[OrderContent]) -> Costs:
         for key, cost in costs.charges.items():
             charges[key] = max(charges.get(key, ZERO), cost)
     highest = {id: cost for id, (_, cost) in lines.items()}
-    found = Costs(content, every[-1].tax, lines, charges, highest)
+    found = Costs(content, lines, charges, highest)
     if not versions:
         content.__dict__[_KNOWN_COSTS] = found
     return found
-
-
-def _costs_of(content: OrderContent) -> Costs:
-    """The costs of one version; a tax of the whole order is spread over the lines by value."""
-    tax = _tax_on_top(content)
-    whole = sum((max(line.value, ZERO) for line in content.lines), ZERO)
-    if not tax or not whole:
-        return Costs(content, {})
-    shares = {
-        line.id: round_money(tax * max(line.value, ZERO) / whole, content.currency)
-        for line in content.lines
-    }
-    largest = max(content.lines, key=lambda line: line.value)
-    shares[largest.id] += tax - sum(shares.values(), ZERO)
-    return Costs(content, shares)
-
-
-def _tax_on_top(content: OrderContent) -> Decimal:
-    if content.parts_total is None:
-        return ZERO
-    lines = sum((line.value + line.freight for line in content.lines), ZERO)
-    return content.parts_total - lines - sum((cost for _, _, cost in content.charges), ZERO)
 
 
 class OrderCharge(Struct, frozen=True, kw_only=True):

@@ -3,29 +3,34 @@
 The source that placed the order edits it: its latest revision counts, in any order of arrival.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
-from msgspec import UNSET, Struct, structs
+from msgspec import Struct, structs
 
 from domain.money import ZERO, round_money
 from domain.orders import purchase_signals as purchase
 from domain.orders.fact_metadata import SignalsByType
+from domain.orders.order_versions import fold_versions, revision_key
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.signal_body import Promise, given
 
 
 class OrderLine(Struct, frozen=True, kw_only=True, dict=True):
-    """A line of the order, with its identity and value; `spread` is its share of the order's discounts."""
+    """A line of the order, with its identity and value.
+
+    `spread` is its share of the order's discounts, `order_tax` that of a tax of the whole order.
+    """
 
     id: str
     line: purchase.Line
     gross: Decimal
     """Price × pieces, less the line's own discount, with the tax that is on top."""
     spread: Decimal = ZERO
+    order_tax: Decimal = ZERO
 
     @property
     def quantity(self) -> int:
@@ -33,7 +38,7 @@ class OrderLine(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def value(self) -> Decimal:
-        return self.gross - self.spread
+        return self.gross - self.spread + self.order_tax
 
     @cached_property
     def freight(self) -> Decimal:
@@ -86,10 +91,11 @@ class OrderContent(Struct, frozen=True, kw_only=True, dict=True):
     def currency(self) -> str | None:
         if self.current is None:
             return None
-        moneys = [line.line.price for line in self.lines]
+        # An edit may remove all lines: the order is still in the currency in which it was placed.
+        lines = self.current.lines or (self.placed.lines if self.placed is not None else ())
         total = given(self.current.total)
-        if moneys:
-            return moneys[0].currency
+        if lines and (self.current.lines or total is None):
+            return lines[0].price.currency
         return total.currency if total is not None else None
 
     @cached_property
@@ -119,11 +125,8 @@ class OrderContent(Struct, frozen=True, kw_only=True, dict=True):
         """The sum of lines, freight, charges and tax, before later cancellations; None while lines are missing."""
         if self.current is None or not self.lines_known:
             return None
-        tax = given(self.current.tax)
-        has_line_tax = any(given(line.line.tax) is not None for line in self.lines)
-        on_top = tax.value if tax and not has_line_tax and not self.prices_include_tax else ZERO
         lines = sum((line.value + line.freight for line in self.lines), ZERO)
-        return lines + sum((cost for _, _, cost in self.charges), ZERO) + on_top
+        return lines + sum((cost for _, _, cost in self.charges), ZERO)
 
     @property
     def promise(self) -> Promise | None:
@@ -174,14 +177,6 @@ def charge_key(kind: str, id: str | None) -> str:
 
 
 NO_CONTENT: Final = OrderContent()
-_EDITED: Final = tuple(
-    name
-    for name in OrderEdited.__struct_fields__
-    if name not in ("source", "id", "order", "event_time", "shop", "refs", "time_zone", "replaces")
-)
-_PRICING: Final = ("lines", "charges", "discounts", "tax")
-_COSTS: Final = (*_PRICING, "total")
-_MONEY: Final = (*_COSTS, "lines_complete")
 
 
 def content_of(signals: SignalsByType) -> OrderContent:
@@ -194,7 +189,7 @@ def content_of(signals: SignalsByType) -> OrderContent:
     versions += [s for s in signals.get(OrderEdited, []) if s.source == first.source]
     if len(versions) > 1:
         versions.sort(key=revision_key)
-    current, by_lines, priced_at, other_currency = _fold_versions(first, versions)
+    current, by_lines, priced_at, other_currency = fold_versions(first, versions)
     lines = _priced_lines(current)
     total = given(current.total)
     return OrderContent(
@@ -208,63 +203,8 @@ def content_of(signals: SignalsByType) -> OrderContent:
     )
 
 
-def _fold_versions(
-    first: OrderPlaced, versions: Sequence[OrderPlaced | OrderEdited]
-) -> tuple[OrderPlaced, OrderPlaced | OrderEdited, datetime | None, list[str]]:
-    """The order after its edits, the version that has its lines, when the price last changed, and the
-    edits in another currency."""
-    other_currency: list[str] = []
-    priced_at: datetime | None = None
-    current = first
-    by_lines: OrderPlaced | OrderEdited = first
-    for version in versions:
-        if isinstance(version, OrderPlaced):
-            current, by_lines = version, version
-            continue
-        told = ((name, getattr(version, name)) for name in _EDITED)
-        changes = {name: value for name, value in told if value is not UNSET}
-        if _is_in_other_currency(current, changes):
-            other_currency.append(version.key)
-            changes = {name: value for name, value in changes.items() if name not in _MONEY}
-        if any(
-            given(changes[name]) != given(getattr(current, name))
-            for name in _COSTS
-            if name in changes
-        ):
-            priced_at = version.event_time
-        if "lines" in changes:
-            by_lines = version
-            changes.setdefault("lines_complete", True)
-        if "total" not in changes and any(name in changes for name in _PRICING):
-            changes["total"] = UNSET
-        current = structs.replace(current, **changes)
-    return current, by_lines, priced_at, other_currency
-
-
-def _is_in_other_currency(order: OrderPlaced, changes: Mapping[str, Any]) -> bool:
-    """Whether the order would have amounts in two currencies with these changes."""
-    if changes.keys().isdisjoint(_MONEY):
-        return False
-    now = {name: changes.get(name, getattr(order, name)) for name in _MONEY}
-    parts = [part for name in ("lines", "charges", "discounts") for part in given(now[name]) or ()]
-    # An edit of prices that tells no total drops the total.
-    is_total_dropped = "total" not in changes
-    total = None if is_total_dropped else now["total"]
-    return len(purchase.currencies_of(parts, total, now["tax"])) > 1
-
-
-def revision_key(version: OrderPlaced | OrderEdited) -> tuple[int, Any, datetime, str]:
-    """Counters come before times, since a source that counts does so from its first version."""
-    revision = version.revision
-    if isinstance(revision, int):
-        return 0, revision, version.event_time, version.key
-    if isinstance(revision, datetime):
-        return 1, revision, version.event_time, version.key
-    return 1, version.event_time, version.event_time, version.key
-
-
 def _priced_lines(order: OrderPlaced) -> tuple[OrderLine, ...]:
-    """The lines with their identities, and the order's discounts spread over them by value."""
+    """The lines with their identities, and the order's discounts and tax spread over them by value."""
     skus = [line.sku for line in order.lines]
     lines = []
     for n, line in enumerate(order.lines, start=1):
@@ -272,8 +212,20 @@ def _priced_lines(order: OrderPlaced) -> tuple[OrderLine, ...]:
         if name is None:
             name = line.sku if line.sku and skus.count(line.sku) == 1 else f"{line.sku or ''}#{n}"
         lines.append(OrderLine(id=name, line=line, gross=_gross(line)))
-    discounts = sum((d.amount.value for d in given(order.discounts) or ()), ZERO)
-    return _with_discounts(lines, discounts) if discounts and lines else tuple(lines)
+    if not lines:
+        return ()
+    if discounts := sum((d.amount.value for d in given(order.discounts) or ()), ZERO):
+        whole = sum((max(line.gross, ZERO) for line in lines), ZERO)
+        shares = _shares(min(discounts, whole), lines)
+        lines = [
+            structs.replace(one, spread=share) for one, share in zip(lines, shares, strict=True)
+        ]
+    tax = given(order.tax)
+    if tax is not None and all(given(line.tax) is None for line in order.lines):
+        on_top = [line for line in lines if not given(line.line.tax_included)]
+        taxes = dict(zip([one.id for one in on_top], _shares(tax.value, on_top), strict=True))
+        lines = [structs.replace(one, order_tax=taxes.get(one.id, ZERO)) for one in lines]
+    return tuple(lines)
 
 
 def _gross(line: purchase.Line) -> Decimal:
@@ -284,16 +236,12 @@ def _gross(line: purchase.Line) -> Decimal:
     return round_money(value, line.price.currency)
 
 
-def _with_discounts(lines: Sequence[OrderLine], discounts: Decimal) -> tuple[OrderLine, ...]:
-    """Spread by value, rounded; the largest line takes the rest."""
-    whole = sum((max(line.gross, ZERO) for line in lines), ZERO)
-    currency = lines[0].line.price.currency
-    discounts = min(discounts, whole)
-    if not whole:
-        return tuple(lines)
-    shares = [round_money(discounts * max(line.gross, ZERO) / whole, currency) for line in lines]
-    largest = max(range(len(lines)), key=lambda n: (lines[n].gross, -n))
-    shares[largest] += discounts - sum(shares, ZERO)
-    return tuple(
-        structs.replace(line, spread=share) for line, share in zip(lines, shares, strict=True)
-    )
+def _shares(amount: Decimal, lines: Sequence[OrderLine]) -> list[Decimal]:
+    """The amount spread over the lines by value, rounded; the largest line takes the rest."""
+    if not lines:
+        return []
+    weights = [max(line.value, ZERO) for line in lines]
+    whole, currency = sum(weights, ZERO), lines[0].line.price.currency
+    shares = [round_money(amount * one / whole, currency) if whole else ZERO for one in weights]
+    shares[max(range(len(lines)), key=lambda n: (lines[n].value, -n))] += amount - sum(shares, ZERO)
+    return shares

@@ -146,6 +146,28 @@ def test_a_tax_of_the_whole_order_goes_with_its_lines() -> None:
     assert balance(*story, dropped(24, "b"), whole) == (0, 0, 0)
 
 
+def test_the_value_of_a_line_has_its_share_of_the_orders_tax() -> None:
+    def values(*lines: Line, tax: str = "19", **more) -> list[Decimal | None]:
+        return [one.value for one in facts(bought(lines=lines, tax=eur(tax), **more)).parts.line]
+
+    a, b = Line(id="a", price=eur("60")), Line(id="b", price=eur("40"))
+    assert values(a, b) == [Decimal("71.40"), Decimal("47.60")]
+    assert values(a, b, lines_complete=False) == [Decimal("71.40"), Decimal("47.60")]
+    discount = (OrderDiscount(amount=eur("50")),)
+    assert values(a, b, discounts=discount) == [Decimal("41.40"), Decimal("27.60")]
+    three = [Line(id=id, price=eur("1")) for id in "abc"]
+    assert values(*three, tax="0.50") == [Decimal("1.16"), Decimal("1.17"), Decimal("1.17")]
+    included = Line(id="c", price=eur("50"), tax_included=True)
+    assert values(a, included) == [79, 50]
+    taxed = Line(id="c", price=eur("50"), tax=eur("5"))
+    assert values(a, taxed) == [60, 55]  # the lines tell their taxes
+
+
+def test_an_order_of_which_an_edit_leaves_no_line_is_due_back() -> None:
+    assert balance(*PAID, edited(24, lines=())) == (100, 0, 0)
+    assert money(*PAID, edited(24, lines=())).currency == "EUR"
+
+
 def test_discounts_and_freight_go_with_the_pieces() -> None:
     lines = (
         Line(id="a", quantity=3, price=eur("10"), freight=eur("3")),
