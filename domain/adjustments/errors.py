@@ -33,7 +33,9 @@ class MoreThanLine(CasetrailError):
     explanation = (
         "Every piece of a line is given once: refunded, credited, shipped again or written off, here or "
         "by another system. `pieces` and `value` are those of the line, `given_pieces` and `given` what "
-        "was given of it or is reserved, `left` the value that is left. Name fewer pieces or a smaller "
+        "was given of it or is reserved, `left` the value that is left. `unpaid` is the value of pieces that "
+        "were cancelled, edited out or are unavailable, as far as it was never taken or is given back: for "
+        "them, a refund gives at most what is overpaid on the order. Name fewer pieces or a smaller "
         "amount; give goodwill beyond the value as an appeasement, without lines."
     )
 

@@ -20,6 +20,8 @@ from domain.money import ZERO, Money, round_money
 from domain.orders.content import OrderContent, OrderLine, charge_key
 from domain.orders.money_ledger import OrderMoney, PaymentMoney, RefundState
 from domain.orders.order import Order
+from domain.orders.purchase_signals import Component
+from domain.orders.signal_body import given as given_or_none
 
 
 class PaymentFigures(Struct, frozen=True):
@@ -42,14 +44,19 @@ class PartFigures(Struct, frozen=True):
     given: Decimal
     pieces: int = 0
     given_pieces: int = 0
+    unpaid: Decimal = ZERO
+    """The value of cancelled or missing pieces that was never paid, or is given back already."""
+    unpaid_pieces: int = 0
+    for_gone: Decimal = ZERO
+    """What is left for the cancelled or missing pieces."""
 
     @property
     def left(self) -> Decimal:
-        return max(self.value - self.given, ZERO)
+        return max(self.value - self.given - self.unpaid, ZERO)
 
     @property
     def pieces_left(self) -> int:
-        return max(self.pieces - self.given_pieces, 0)
+        return max(self.pieces - self.given_pieces - self.unpaid_pieces, 0)
 
 
 class MoneyLeft(Struct, frozen=True):
@@ -91,7 +98,7 @@ class MoneyLeft(Struct, frozen=True):
             for given in one.lines:
                 if self.find_line(given) is line:
                     whole = one.kind not in PART_OF_A_PIECE_KINDS
-                    pieces += given.quantity if whole else 0
+                    pieces += whole_pieces(given, line) if whole else 0
                     amount += value_of(given)
         return PartFigures(line.value, amount, line.quantity, pieces)
 
@@ -107,17 +114,18 @@ class MoneyLeft(Struct, frozen=True):
 
     def find_line(self, given: AdjustedLine) -> OrderLine | None:
         """The line that these pieces are of; of several with the product, the first."""
-        if not isinstance(given.line, UnsetType):
-            return self.content.line(given.line)
         lines = self.lines_of(given)
         return lines[0] if lines else None
 
     def lines_of(self, asked: AdjustedLine) -> Sequence[OrderLine]:
-        """The lines with this identity, or with this product."""
+        """The lines with this identity, or with this product; else those that an edit removed."""
         if not isinstance(asked.line, UnsetType):
-            found = self.content.line(asked.line)
+            name = asked.line
+            found = self.content.line(name) or self.money.removed.line(name)
             return [found] if found is not None else []
-        return [line for line in self.content.lines if line.line.sku == asked.sku]
+        every = (self.content.lines, self.money.removed.lines)
+        fits = ([line for line in lines if line.line.sku == asked.sku] for lines in every)
+        return next((lines for lines in fits if lines), [])
 
 
 def money_left(order: Order, given: Iterable[Adjustment], besides: UUID | None = None) -> MoneyLeft:
@@ -134,6 +142,18 @@ def money_left(order: Order, given: Iterable[Adjustment], besides: UUID | None =
         and not (refund.lines or refund.charges)
     ]
     return MoneyLeft(money, order.facts.goods.content, untold, [*untold, *partless])
+
+
+def component_of(asked: AdjustedLine, line: OrderLine) -> Component | None:
+    """The component of a bundle that is asked for; None for whole pieces of the line."""
+    if asked.sku == line.line.sku:
+        return None
+    return next((c for c in given_or_none(line.line.components) or () if c.sku == asked.sku), None)
+
+
+def whole_pieces(asked: AdjustedLine, line: OrderLine) -> int:
+    """How many whole pieces of the line these are: components are no whole pieces."""
+    return asked.quantity if component_of(asked, line) is None else 0
 
 
 def key_of(charge: AdjustedCharge) -> str:

@@ -9,13 +9,16 @@ from domain.adjustments.commands import ProposeAdjustment
 from domain.adjustments.errors import NoPaymentToRefund
 from domain.adjustments.events import AdjustedCharge, AdjustedLine
 from domain.adjustments.kinds import GOODWILL_KINDS, PROVIDER_PAID_KINDS
-from domain.adjustments.money_left import MoneyLeft, to_payment_currency, value_of
+from domain.adjustments.money_left import MoneyLeft, component_of, to_payment_currency, value_of
+from domain.adjustments.paid_lines import figures_for, overpaid_left
 from domain.adjustments.refund_limits import require_left_of_lines
 from domain.errors import Fault, Invalid
-from domain.money import ZERO, Money, PositiveMoney, smallest_unit
+from domain.money import ZERO, Money, PositiveMoney, round_money, smallest_unit
 from domain.orders.content import OrderLine, charge_key
 from domain.orders.money_ledger import PaymentMoney
 from domain.orders.parts import split_part_key
+from domain.orders.purchase_signals import Component
+from domain.orders.signal_body import given
 
 
 class ProposedAmounts(Struct, frozen=True, kw_only=True):
@@ -104,13 +107,14 @@ class _Filled(Struct):
         for n, asked in enumerate(self.request.lines):
             pointer = f"/lines/{n}"
             self._check_currency(asked.amount, pointer)
-            if not self.left.content.lines:
+            if not (self.left.content.lines or self.left.money.removed.lines):
                 if isinstance(asked.amount, UnsetType):
                     detail = "give the amount: the lines of the order are not known"
                     self.faults.append(Fault(f"{pointer}/amount", detail))
                 found.append(asked)
             elif lines := self.left.lines_of(asked):
-                found += self._split(asked, lines, taken)
+                if not self._has_other_sku(asked, lines[0], pointer):
+                    found += self._split(asked, lines, taken)
             else:
                 member = "sku" if isinstance(asked.line, UnsetType) else "line"
                 known = ", ".join(line.id for line in self.left.content.lines)
@@ -147,11 +151,13 @@ class _Filled(Struct):
         self, asked: AdjustedLine, lines: Sequence[OrderLine], taken: dict[str, int]
     ) -> Sequence[AdjustedLine]:
         """The asked pieces, line by line; what no line has left stays with the last one, and is refused."""
+        if (component := component_of(asked, lines[0])) is not None:
+            return [self._of_component(asked, lines[0], component)]
         found: list[AdjustedLine] = []
         pieces = asked.quantity
         amount = None if isinstance(asked.amount, UnsetType) else asked.amount.value
         for line in lines:
-            figures = self.left.line(line)
+            figures = figures_for(self.request.kind, line, self.left, overpaid_left(self.left))
             free = max(figures.pieces_left - taken.get(line.id, 0), 0)
             here = pieces if line is lines[-1] else min(pieces, free)
             if not here:
@@ -171,6 +177,32 @@ class _Filled(Struct):
             if not pieces:
                 break
         return found
+
+    def _of_component(
+        self, asked: AdjustedLine, line: OrderLine, component: Component
+    ) -> AdjustedLine:
+        """Pieces of a component of a bundle: their share of its value, by the number of components."""
+        amount = asked.amount
+        if isinstance(amount, UnsetType):
+            figures = figures_for(self.request.kind, line, self.left, overpaid_left(self.left))
+            every = sum(c.quantity for c in given(line.line.components) or ()) * line.quantity
+            share = line.value * asked.quantity / every if every else ZERO
+            share = round_money(share, line.line.price.currency)
+            amount = self._money(min(share, figures.left))
+        return structs.replace(asked, line=line.id, sku=component.sku, amount=amount)
+
+    def _has_other_sku(self, asked: AdjustedLine, line: OrderLine, pointer: str) -> bool:
+        """Whether the asked line has another product, and no such component; then a fault says so."""
+        if isinstance(asked.line, UnsetType) or isinstance(asked.sku, UnsetType):
+            return False
+        if asked.sku == line.line.sku or component_of(asked, line) is not None:
+            return False
+        has = line.line.sku or "no sku"
+        components = ", ".join(c.sku for c in given(line.line.components) or ())
+        also = f" with the components {components}" if components else ""
+        detail = f"line {line.id} is {has}{also}, not {asked.sku}: leave out the sku, or name the line that has it"
+        self.faults.append(Fault(f"{pointer}/sku", detail))
+        return True
 
     def _check_currency(self, amount: Money | UnsetType, pointer: str) -> None:
         if not isinstance(amount, UnsetType) and amount.currency != self.currency:

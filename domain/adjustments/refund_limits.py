@@ -12,7 +12,15 @@ from domain.adjustments.kinds import (
     PROVIDER_PAID_KINDS,
     AdjustmentKind,
 )
-from domain.adjustments.money_left import MoneyLeft, PaymentFigures, key_of, value_of
+from domain.adjustments.money_left import (
+    MoneyLeft,
+    PartFigures,
+    PaymentFigures,
+    key_of,
+    value_of,
+    whole_pieces,
+)
+from domain.adjustments.paid_lines import figures_for, overpaid_left
 from domain.money import ZERO, Money
 from domain.orders.content import OrderLine
 from domain.orders.signal_body import given
@@ -72,17 +80,18 @@ def require_left_of_lines(
 ) -> None:
     """Raises MoreThanLine if these pieces are more than their lines have left."""
     is_whole = kind not in PART_OF_A_PIECE_KINDS
+    overpaid = overpaid_left(left)
     for line in _lines_of(lines, left):
         mine = [one for one in lines if left.find_line(one) is line]
-        figures = left.line(line)
-        pieces = sum(one.quantity for one in mine)
+        figures = figures_for(kind, line, left, overpaid)
+        pieces = sum(whole_pieces(one, line) for one in mine)
         amount = sum(map(value_of, mine), ZERO)
-        free = figures.pieces_left if is_whole else figures.pieces
+        free = figures.pieces_left if is_whole else figures.pieces - figures.unpaid_pieces
         if pieces > free or amount > figures.left:
             raise errors.MoreThanLine(
                 f"line {line.id} has {figures.pieces} pieces worth {figures.value:f} "
                 f"{line.line.price.currency}; {figures.given_pieces} pieces and {figures.given:f} were "
-                f"given or are reserved: {figures.pieces_left} pieces and {figures.left:f} are left, "
+                f"given or are reserved{_unpaid(figures)}: {figures.pieces_left} pieces and {figures.left:f} are left, "
                 f"{pieces} pieces and {amount:f} are too much",
                 line=line.id,
                 pieces=figures.pieces,
@@ -90,7 +99,20 @@ def require_left_of_lines(
                 value=f"{figures.value:f}",
                 given=f"{figures.given:f}",
                 left=f"{figures.left:f}",
+                **({"unpaid": f"{figures.unpaid:f}"} if figures.unpaid else {}),
             )
+        if overpaid is not None:
+            # Several lines share what is overpaid.
+            overpaid -= max(amount - (figures.left - figures.for_gone), ZERO)
+
+
+def _unpaid(figures: PartFigures) -> str:
+    if not figures.unpaid:
+        return ""
+    return (
+        f", and {figures.unpaid:f} is for pieces that are cancelled or missing and that were never paid "
+        "or are given back already"
+    )
 
 
 def _lines_of(lines: Sequence[AdjustedLine], left: MoneyLeft) -> Iterable[OrderLine]:

@@ -1,18 +1,20 @@
 """What an order costs: its lines and the charges beside them, before and after cancellations."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final, cast
 
 from msgspec import Struct
 
 from domain.money import ZERO, round_money
-from domain.orders.content import OrderContent, OrderLine, content_of
+from domain.orders.content import NO_CONTENT, OrderContent, OrderLine, content_of
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.goods import Goods
 from domain.orders.order_versions import revision_key
 from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPlaced
-from domain.orders.signal_body import given
+from domain.orders.signal_body import LinePieces, given
 
 _KNOWN_COSTS: Final = "known_costs"
 _KNOWN_CHARGE: Final = "known_charge"
@@ -27,6 +29,20 @@ class Costs(Struct, frozen=True):
     charge_ceilings: Mapping[str, Decimal] = {}
     line_ceilings: Mapping[str, Decimal] = {}
     """By line: the highest cost, as in `ceilings`."""
+    values: Mapping[str, Decimal] = {}
+    """By line: the highest value, without freight."""
+    removed: OrderContent = NO_CONTENT
+    """The lines that edits removed, each as it was last told."""
+    lowered_at: Mapping[str, datetime] = {}
+    """By line: when an edit last removed it or lowered its pieces or value."""
+
+    def lines_named(self, piece: LinePieces) -> Sequence[OrderLine]:
+        """The lines that pieces are of; those that an edit removed come last."""
+        for content in (self.content, self.removed):
+            if piece.line is not None and (line := content.line(piece.line)) is not None:
+                return [line]
+        sku = piece.sku or piece.line or ""
+        return self.content.lines_of_sku(sku) or self.removed.lines_of_sku(sku)
 
     def of_line(self, line: OrderLine, pieces: int) -> Decimal:
         """What some pieces cost, with their freight."""
@@ -56,20 +72,47 @@ def costs_of(content: OrderContent, versions: Sequence[OrderContent]) -> Costs:
     """
     if not versions and (known := content.__dict__.get(_KNOWN_COSTS)) is not None:
         return cast("Costs", known)  # the same content is asked at each signal about money
-    every = [Costs(version) for version in (*versions, content)]
+    every = [one for one in versions if content.currency in (one.currency, None)] + [content]
     lines: dict[str, tuple[int, Decimal]] = {}
+    values: dict[str, Decimal] = {}
     charges: dict[str, Decimal] = {}
-    for costs in every:
-        for line in costs.content.lines:
+    latest: dict[str, OrderLine] = {}
+    for version in every:
+        costs = Costs(version)
+        for line in version.lines:
             pieces, cost = lines.get(line.id, (0, ZERO))
             whole = costs.of_line(line, line.quantity)
             lines[line.id] = max(pieces, line.quantity), max(cost, whole)
+            values[line.id] = max(values.get(line.id, line.value), line.value)
+            latest[line.id] = line
         for key, cost in costs.charges.items():
             charges[key] = max(charges.get(key, ZERO), cost)
-    highest = {id: cost for id, (_, cost) in lines.items()}
-    found = Costs(content, lines, charges, highest)
+    found = Costs(
+        content,
+        lines,
+        charges,
+        line_ceilings={id: cost for id, (_, cost) in lines.items()},
+        values=values,
+        removed=OrderContent(
+            lines=tuple(line for id, line in latest.items() if content.line(id) is None)
+        ),
+        lowered_at=_lowered_at(every),
+    )
     if not versions:
         content.__dict__[_KNOWN_COSTS] = found
+    return found
+
+
+def _lowered_at(versions: Sequence[OrderContent]) -> dict[str, datetime]:
+    """By line: when an edit last removed it, or lowered its pieces or value."""
+    found: dict[str, datetime] = {}
+    for before, now in pairwise(versions):
+        at = now.priced_at
+        for line in before.lines:
+            left = now.line(line.id)
+            is_lower = left is None or left.quantity < line.quantity or left.value < line.value
+            if at is not None and is_lower:
+                found[line.id] = max(at, found.get(line.id, at))
     return found
 
 

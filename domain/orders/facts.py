@@ -24,10 +24,10 @@ from domain.orders.goods_parts import (
     CONTENT_FEEDS,
     GOODS_FEEDS,
     RETURN_SIGNALS,
-    line_parts,
     parcel_parts,
     return_parts,
 )
+from domain.orders.line_parts import line_parts
 from domain.orders.milestone_facts import Milestones, milestones
 from domain.orders.money_ledger import MONEY_FEEDS, OrderMoney, is_given_alike, money_of
 from domain.orders.money_parts import charge_parts, dispute_parts, payment_parts, refund_parts

@@ -2,20 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, Final
 
 from msgspec import Struct
 
 from domain.orders import return_signals as returns
 from domain.orders.fact_metadata import SignalsByType, derived_from
-from domain.orders.goods import Goods, LineGoods
-from domain.orders.money_ledger import OrderMoney
+from domain.orders.goods import Goods
 from domain.orders.parcels import PARCEL_SIGNALS, Parcel
-from domain.orders.payment_signals import RefundFailed, RefundIssued, RefundRequested
 from domain.orders.promise_days import end_of_promise
 from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPlaced
-from domain.orders.shipment_signals import ClaimKind, CustomerClaimed, Direction, LabelCreated
+from domain.orders.shipment_signals import CustomerClaimed, Direction, LabelCreated
 from domain.orders.signal_body import given
 from domain.orders.stock_signals import (
     AllocationFailed,
@@ -41,62 +38,10 @@ RETURN_SIGNALS: Final = (
     returns.ReturnClosed,
 )
 _LABELS: Final = (returns.ReturnLabelCreated, LabelCreated)
-_content = derived_from(*CONTENT_FEEDS)
 _goods = derived_from(*GOODS_FEEDS)
-_money_feeds = (*CONTENT_FEEDS, RefundIssued, RefundRequested, RefundFailed)
-_refunds = derived_from(*_money_feeds)
-_refunded = derived_from(*_money_feeds, currency="part.currency")
 _parcel_feeds = (*PARCEL_SIGNALS, *CONTENT_FEEDS)
 _parcel = derived_from(*_parcel_feeds)
-_claims = derived_from(CustomerClaimed, *CONTENT_FEEDS)
 _return = derived_from(*RETURN_SIGNALS, LabelCreated)
-
-Pieces = Annotated[int | None, _goods]
-StockPieces = Annotated[int | None, derived_from(*STOCK_FEEDS, through=GOODS_FEEDS)]
-
-
-class LinePart(Struct, frozen=True, gc=False):
-    """A line: its pieces are always the sum of the places from `waiting` to `lost`, and `cancelled`."""
-
-    id: Annotated[str, _content]
-    sku: Annotated[str | None, _content] = None
-    seller: Annotated[str | None, _content] = None
-    ordered: Annotated[int | None, _content] = None
-    """Pieces by the last statement of the lines."""
-    cancelled: Pieces = None
-    waiting: Pieces = None
-    allocated: StockPieces = None
-    backordered: StockPieces = None
-    unavailable: StockPieces = None
-    in_parcels: Pieces = None
-    on_the_way: Pieces = None
-    delivered: Pieces = None
-    returned: Pieces = None
-    lost: Pieces = None
-    unshipped: Pieces = None
-    """Pieces that are to be sent, and are in no parcel."""
-    unsent: Pieces = None
-    """Pieces in no parcel: to be sent, cancelled or unavailable."""
-    ended_at: Annotated[datetime | None, _goods] = None
-    """When the last of them was cancelled or became unavailable, if none is to be sent."""
-    promised_by: Annotated[datetime | None, _content] = None
-    """The first moment after the promised day: the line's, else the order's."""
-    ship_by: Annotated[datetime | None, _content] = None
-    shipped_at: Annotated[datetime | None, _goods] = None
-    """When its last unshipped piece was handed over; unknown while some are not."""
-    currency: Annotated[str | None, _content] = None
-    value: Annotated[Decimal | None, derived_from(*CONTENT_FEEDS, currency="part.currency")] = None
-    refunded: Annotated[Decimal | None, _refunded] = None
-    """The amount that was given back for it."""
-    refunded_pieces: Annotated[int | None, _refunds] = None
-    left: Annotated[Decimal | None, _refunded] = None
-    """Its value that may still be given back."""
-    claimed_damaged: Annotated[bool | None, _claims] = None
-    claimed_missing: Annotated[bool | None, _claims] = None
-    claimed_wrong: Annotated[bool | None, _claims] = None
-    claimed_not_as_described: Annotated[bool | None, _claims] = None
-    refunded_too_much: Annotated[bool | None, _refunds] = None
-    """More was given back than its value."""
 
 
 class ParcelPart(Struct, frozen=True, gc=False):
@@ -149,78 +94,6 @@ class ReturnPart(Struct, frozen=True, gc=False):
     received_at: Annotated[datetime | None, _return] = None
     ended_at: Annotated[datetime | None, _return] = None
     """When it was cancelled, closed or refused."""
-
-
-def line_parts(signals: SignalsByType, goods: Goods, money: OrderMoney) -> tuple[LinePart, ...]:
-    claims = _claimed_lines(signals.get(CustomerClaimed, []), goods)
-    return tuple(
-        _line_part(one, goods, money, claims.get(one.line.id, set())) for one in goods.lines
-    )
-
-
-def _line_part(
-    one: LineGoods, goods: Goods, money: OrderMoney, claimed: set[ClaimKind]
-) -> LinePart:
-    line, content = one.line, goods.content
-    pieces, amount = money.line_refunds.get(line.id, (0, Decimal(0)))
-    ship_by = line.line.ship_by
-    if ship_by is None and content.current is not None:
-        ship_by = given(content.current.ship_by)
-    return LinePart(
-        id=line.id,
-        sku=line.line.sku,
-        seller=line.line.seller,
-        ordered=line.quantity,
-        cancelled=one.cancelled,
-        waiting=one.waiting,
-        allocated=one.allocated,
-        backordered=one.backordered,
-        unavailable=one.unavailable,
-        in_parcels=one.in_parcels,
-        on_the_way=one.on_the_way,
-        delivered=one.delivered,
-        returned=one.returned,
-        lost=one.lost,
-        unshipped=one.unshipped,
-        unsent=one.unsent,
-        ended_at=one.ended_at,
-        promised_by=end_of_promise(given(line.line.promise) or content.promise),
-        ship_by=ship_by,
-        shipped_at=_shipped_at(one, goods),
-        currency=line.line.price.currency,
-        value=line.value,
-        refunded=amount,
-        refunded_pieces=pieces,
-        left=money.line_left.get(line.id),
-        claimed_damaged=ClaimKind.DAMAGED in claimed,
-        claimed_missing=ClaimKind.MISSING_ITEM in claimed,
-        claimed_wrong=ClaimKind.WRONG_ITEM in claimed,
-        claimed_not_as_described=ClaimKind.NOT_AS_DESCRIBED in claimed,
-        refunded_too_much=line.id in money.exceeded_lines,
-    )
-
-
-def _shipped_at(one: LineGoods, goods: Goods) -> datetime | None:
-    if one.unshipped or one.in_parcels:
-        return None
-    times = [
-        parcel.handed_over_at
-        for parcel in goods.outbound
-        if parcel.handed_over_at is not None
-        and (parcel.id not in goods.pieces or one.line.id in goods.pieces[parcel.id])
-    ]
-    return max(times, default=None)
-
-
-def _claimed_lines(claims: Sequence[CustomerClaimed], goods: Goods) -> dict[str, set[ClaimKind]]:
-    found: dict[str, set[ClaimKind]] = {}
-    for claim in claims:
-        for piece in given(claim.lines) or ():
-            line = goods.content.line(piece.line)
-            lines = [line] if line else goods.content.lines_of_sku(piece.sku or piece.line or "")
-            for one in lines:
-                found.setdefault(one.id, set()).add(claim.kind)
-    return found
 
 
 def parcel_parts(goods: Goods) -> tuple[ParcelPart, ...]:

@@ -3,7 +3,7 @@
 They read the ledger (`money_ledger.py`). Amounts are in the currency of the charge.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Annotated, Final
@@ -27,6 +27,7 @@ from domain.orders.payment_signals import (
     RefundIssued,
     RefundRequested,
 )
+from domain.orders.payments import is_complete, tenders_of
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced, PriceFlagged
 from domain.orders.refund_statements import REFUND_SIGNALS
 from domain.orders.return_signals import ReturnReceived
@@ -169,12 +170,12 @@ def _below_usual(flag: PriceFlagged) -> Decimal | None:
 
 def payment_facts(signals: SignalsByType, money: OrderMoney, goods: Goods) -> PaymentFacts:
     current = goods.content.current
-    tenders = _tenders(signals, goods)
+    tenders = tenders_of(signals, goods.content)
     failure = None
     if PaymentFailed in signals:
         failure = last_failure(statements_by_time(signals, PAYMENT_SIGNALS))
     open_ones = [one for one in money.payments if one.is_open]
-    is_complete = _is_complete(money, goods, tenders)
+    complete = is_complete(signals, money.payments, goods.content)
     terms = given(current.terms) if current is not None else None
     to_void = _to_void_since(open_ones, money, goods)
     waiting = _sum(one.open_authorization * (one.rate or 1) for one in open_ones)
@@ -187,9 +188,9 @@ def payment_facts(signals: SignalsByType, money: OrderMoney, goods: Goods) -> Pa
         received=any(one.captured > 0 for one in money.payments),
         tenders_told=tenders is not None,
         none_chosen=tenders == () and money.charge_before_cancellation != 0,
-        complete=is_complete,
-        overpaid=_overpaid(money) if is_complete and known else None,
-        underpaid=_underpaid(money, underpaid) if is_complete and known else None,
+        complete=complete,
+        overpaid=_overpaid(money) if complete and known else None,
+        underpaid=_underpaid(money, underpaid) if complete and known else None,
         currency_conflict=_has_conflict(signals, money),
         difference=max(money.overpaid, underpaid) if known else None,
         capture_failed=any(f.stage is PaymentStage.CAPTURE for f in signals.get(PaymentFailed, [])),
@@ -205,21 +206,6 @@ def payment_facts(signals: SignalsByType, money: OrderMoney, goods: Goods) -> Pa
         to_void_since=to_void,
         voids_open=to_void is not None,
     )
-
-
-def _tenders(signals: SignalsByType, goods: Goods) -> tuple[str, ...] | None:
-    """The means of payment by the order of now, else by the first statement that names them."""
-    current = goods.content.current
-    if current is not None and current.tenders is not None:
-        return current.tenders
-    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
-    return next((one.tenders for one in placed if one.tenders is not None), None)
-
-
-def _is_complete(money: OrderMoney, goods: Goods, tenders: Sequence[str] | None) -> bool:
-    """Several captures of one payment are one payment; an open authorization is still to be captured."""
-    paid = [one for one in money.payments if one.captures and not one.is_open]
-    return goods.content.lines_known and tenders is not None and len(paid) >= len(tenders)
 
 
 def _unrated(money: OrderMoney, amount: Callable[[PaymentMoney], Decimal]) -> list[Decimal]:

@@ -16,6 +16,7 @@ from domain.orders.content import OrderContent
 from domain.orders.disputes import DISPUTE_SIGNALS, disputes_of
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.goods import Goods
+from domain.orders.line_limits import gone_lines, line_limits, taken_for_gone
 from domain.orders.money_structs import (
     Capture,
     DisputeMoney,
@@ -25,16 +26,10 @@ from domain.orders.money_structs import (
     RefundState,
 )
 from domain.orders.payment_signals import PaymentCaptured, RefundIssued
-from domain.orders.payments import payments_of
+from domain.orders.payments import is_complete, payments_of
 from domain.orders.refund_shares import Given, Shares
 from domain.orders.refund_statements import REFUND_SIGNALS
-from domain.orders.refunds import (
-    in_order,
-    in_payment,
-    is_charge_exceeded,
-    is_line_exceeded,
-    refunds_of,
-)
+from domain.orders.refunds import in_order, in_payment, is_charge_exceeded, refunds_of
 from domain.orders.return_signals import ReturnReceived
 from domain.orders.signal_body import given
 
@@ -70,7 +65,10 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
     by_id = {payment.id: payment for payment in payments}
     captured = [payment.id for payment in payments if payment.captures]
     only = captured[0] if len(captured) == 1 else None
-    refunds = refunds_of(signals, by_id, only, costs, currency, notices)
+    gone = gone_lines(goods, costs)
+    taken = taken_for_gone(goods, costs, charge.now, payments) if gone else None
+    limits = line_limits(costs, gone, taken, payments, is_complete(signals, payments, content))
+    refunds = refunds_of(signals, by_id, only, limits, currency, notices)
     disputes = [
         _in_currencies(one, by_id.get(one.payment or ""), currency)
         for one in disputes_of(signals, by_id, refunds, only)
@@ -85,8 +83,11 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
         is_cancelled=charge.is_cancelled,
         captured=captured_in_all,
         payments=tuple(payments),
-        line_left=costs.line_ceilings,
+        line_left=limits.ceilings,
         charge_left=costs.charge_ceilings,
+        removed=costs.removed,
+        gone=gone,
+        taken_for_gone=taken,
         notices=tuple(dict.fromkeys(notices)),
     )
     if not refunds and not disputes:
@@ -113,20 +114,16 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
         },
         charge_refunds=issued.charges,
         line_left={
-            line.id: _left(
-                costs.ceilings[line.id][1],
-                issued.amounts.get(line.id, ZERO),
-                requested.amounts.get(line.id, ZERO),
+            id: _left(
+                limits.ceilings[id], issued.amounts.get(id, ZERO), requested.amounts.get(id, ZERO)
             )
-            for line in content.lines
+            for id in (line.id for line in (*content.lines, *costs.removed.lines))
         },
         charge_left={
             key: _left(cost, issued.charges.get(key, ZERO), requested.charges.get(key, ZERO))
             for key, cost in costs.charge_ceilings.items()
         },
-        exceeded_lines=frozenset(
-            id for id in costs.ceilings if is_line_exceeded(id, issued, costs)
-        ),
+        exceeded_lines=limits.exceeded(issued),
         exceeded_charges=frozenset(
             key for key in costs.charge_ceilings if is_charge_exceeded(key, issued, costs)
         ),

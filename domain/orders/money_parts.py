@@ -136,7 +136,8 @@ class DisputePart(Struct, frozen=True, gc=False):
 
 
 def charge_parts(goods: Goods, money: OrderMoney) -> tuple[ChargePart, ...]:
-    return tuple(
+    """The charges of now; and those that an edit removed, once something was given back for them."""
+    now = [
         ChargePart(
             id=key,
             kind=charge.kind.value,
@@ -147,7 +148,22 @@ def charge_parts(goods: Goods, money: OrderMoney) -> tuple[ChargePart, ...]:
             too_much=key in money.exceeded_charges,
         )
         for key, charge, cost in goods.content.charges
-    )
+    ]
+    known = {one.id for one in now}
+    removed = [
+        ChargePart(
+            id=key,
+            kind=key.partition(":")[0].partition("#")[0],
+            currency=money.currency,
+            charged=ZERO,
+            refunded=money.charge_refunds[key],
+            left=left,
+            too_much=key in money.exceeded_charges,
+        )
+        for key, left in money.charge_left.items()
+        if key not in known and key in money.charge_refunds
+    ]
+    return (*now, *removed)
 
 
 def payment_parts(goods: Goods, money: OrderMoney) -> tuple[PaymentPart, ...]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from domain.money import ZERO
+from domain.orders.content import NO_CONTENT, OrderContent
 from domain.orders.notices import Notice
 
 
@@ -63,6 +64,20 @@ class PaymentMoney(Struct, frozen=True, kw_only=True):
     def left(self) -> Decimal:
         """What may still be given back of it."""
         return self.captured - self.given_back - self.reserved - self.disputed
+
+
+class GoneLine(Struct, frozen=True, kw_only=True):
+    """What of a line is not to be delivered: it was cancelled, edited out, or is unavailable."""
+
+    pieces: int
+    value: Decimal
+    """At the highest value that the line ever had."""
+    cost: Decimal
+    """The value with freight."""
+    kept_pieces: int = 0
+    kept_value: Decimal = ZERO
+    at: datetime | None
+    """When the last of it was cancelled or edited out; None for missing stock."""
 
 
 class RefundState(StrEnum):
@@ -158,4 +173,10 @@ class OrderMoney(Struct, frozen=True, kw_only=True):
     exceeded_lines: frozenset[str] = frozenset()
     """The lines for which more was given back than they cost, or for more pieces than they have."""
     exceeded_charges: frozenset[str] = frozenset()
+    removed: OrderContent = NO_CONTENT
+    """The lines that edits removed, each as it was last told."""
+    gone: Mapping[str, GoneLine] = {}
+    """By line: what of it was cancelled, edited out or is unavailable."""
+    taken_for_gone: Decimal | None = None
+    """Captured above the cost of all that is to be delivered; None if it cannot be told."""
     notices: tuple[Notice, ...] = ()

@@ -17,6 +17,7 @@ from domain.orders.fact_metadata import SignalsByType
 from domain.orders.money_structs import Capture, PaymentMoney
 from domain.orders.notices import Notice
 from domain.orders.payment_signals import PaymentCaptured
+from domain.orders.purchase_signals import OrderPlaced
 from domain.orders.signal_body import given
 
 
@@ -59,6 +60,27 @@ def payments_of(
             )
             notices.append(Notice(signal=first.key, pointer="/amount/currency", detail=detail))
     return found, notices
+
+
+def tenders_of(signals: SignalsByType, content: OrderContent) -> tuple[str, ...] | None:
+    """The means of payment by the order of now, else by the first statement that names them."""
+    current = content.current
+    if current is not None and current.tenders is not None:
+        return current.tenders
+    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
+    return next((one.tenders for one in placed if one.tenders is not None), None)
+
+
+def is_complete(
+    signals: SignalsByType, payments: Sequence[PaymentMoney], content: OrderContent
+) -> bool:
+    """Whether all lines are known, and each tender has a payment that is captured.
+
+    Several captures of one payment are one payment; an open authorization is still to be captured.
+    """
+    tenders = tenders_of(signals, content)
+    paid = [one for one in payments if one.captures and not one.is_open]
+    return content.lines_known and tenders is not None and len(paid) >= len(tenders)
 
 
 def _name_payments(captures: Sequence[StatedCapture], stated: Sequence[Any]) -> dict[str, str]:

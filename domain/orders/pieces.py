@@ -84,11 +84,16 @@ def spread_piece(
     The line is None for pieces of no line.
     """
     named = content.line(piece.line) if piece.line is not None else None
-    lines = [named] if named is not None else [*content.lines_of_sku(piece.sku or piece.line or "")]
-    if not lines:
-        return [(None, 0, 0)]
+    lines = [named] if named is not None else content.lines_of_sku(piece.sku or piece.line or "")
+    return [*spread_over(lines, piece, taken)] if lines else [(None, 0, 0)]
+
+
+def spread_over(
+    lines: Sequence[OrderLine], piece: LinePieces, taken: Mapping[str, int]
+) -> list[tuple[OrderLine, int, int]]:
+    """The pieces over these lines, in their order; what is too much stands at the last one."""
     left = piece.quantity
-    found: list[tuple[OrderLine | None, int, int]] = []
+    found: list[tuple[OrderLine, int, int]] = []
     for n, line in enumerate(lines):
         room = max(line.quantity - taken.get(line.id, 0), 0)
         here = room if left is None else min(left, room)

@@ -10,7 +10,7 @@ from domain.orders.charges import Costs
 from domain.orders.content import OrderLine, charge_key
 from domain.orders.notices import Notice
 from domain.orders.payment_signals import RefundedCharge, RefundedPieces
-from domain.orders.pieces import spread_piece
+from domain.orders.pieces import spread_over
 from domain.orders.purchase_signals import ChargeKind
 from domain.orders.signal_body import given
 
@@ -59,14 +59,14 @@ class Statement(Struct, frozen=True, kw_only=True):
     """One unit of the refund's currency in the order's."""
 
 
-def share_refund(stated: Statement, costs: Costs, before: Given, known: frozenset[str]) -> Shares:
-    """The part of each line and charge; `before` is what was given, `known` all names of lines ever.
+def share_refund(stated: Statement, costs: Costs, before: Given) -> Shares:
+    """The part of each line and charge; `before` is what was given.
 
     Parts without an amount share what is left of the refund's amount in proportion to their value;
     the largest takes the rest. Without an amount of the refund, they have their value.
     """
     notices: list[Notice] = []
-    items = _line_items(stated, costs, before, known, notices)
+    items = _line_items(stated, costs, before, notices)
     items += _charge_items(stated, costs, before, notices)
     fixed = sum((one.stated for one in items if one.stated is not None), ZERO)
     loose = [one for one in items if one.stated is None]
@@ -102,7 +102,7 @@ def _spread(items: Sequence[_Item], amount: Decimal, currency: str | None) -> No
 
 
 def _line_items(
-    stated: Statement, costs: Costs, before: Given, known: frozenset[str], notices: list[Notice]
+    stated: Statement, costs: Costs, before: Given, notices: list[Notice]
 ) -> list[_Item]:
     items: list[_Item] = []
     content, taken = costs.content, dict(before.pieces)
@@ -113,18 +113,16 @@ def _line_items(
         if part is not None:
             items.append(_Item(line=part[0].id, stated=amount, natural=part[1]))
             continue
-        found = spread_piece(piece, content, taken)
+        lines = costs.lines_named(piece)
+        if not lines:
+            if content.lines_known:
+                notices.append(Notice.unknown_line(stated.key, pointer, piece, content))
+            continue
+        found = spread_over(lines, piece, taken)
         if not found:  # all of its pieces were refunded before, or it is a price without a piece
-            named = (
-                content.line(piece.line) or content.lines_of_sku(piece.sku or piece.line or "")[-1]
-            )
-            found = [(named, 0, named.quantity if piece.quantity is None else 0)]
+            found = [(lines[-1], 0, lines[-1].quantity if piece.quantity is None else 0)]
         mine: list[_Item] = []
         for line, here, excess in found:
-            if line is None:
-                if content.lines_known and not {piece.line, piece.sku} & known:
-                    notices.append(Notice.unknown_line(stated.key, pointer, piece, content))
-                continue
             ordered, _ = costs.ceilings[line.id]
             if excess and taken.get(line.id, 0) + here + excess > ordered:
                 notices.append(_too_many(stated.key, pointer, line, excess))
@@ -151,10 +149,7 @@ def _too_many(signal: str, pointer: str, line: OrderLine, excess: int) -> Notice
 
 def _component_share(piece: RefundedPieces, costs: Costs) -> tuple[OrderLine, Decimal] | None:
     """The bundle that a component is of, and the share of its value by the number of components."""
-    content = costs.content
-    line = content.line(piece.line) if piece.line is not None else None
-    lines = [line] if line is not None else [*content.lines_of_sku(piece.sku or "")]
-    for one in lines:
+    for one in costs.lines_named(piece):
         components = given(one.line.components) or ()
         found = next((c for c in components if c.sku == piece.sku), None)
         if found is None or one.line.sku == piece.sku:
@@ -162,7 +157,7 @@ def _component_share(piece: RefundedPieces, costs: Costs) -> tuple[OrderLine, De
         every = sum(c.quantity for c in components) * one.quantity
         count = found.quantity * one.quantity if piece.quantity is None else piece.quantity
         value = costs.value(one, one.quantity) * count / every if every else ZERO
-        return one, round_money(value, content.currency)
+        return one, round_money(value, one.line.price.currency)
     return None
 
 
@@ -170,10 +165,11 @@ def _charge_items(
     stated: Statement, costs: Costs, before: Given, notices: list[Notice]
 ) -> list[_Item]:
     items = []
-    known = costs.charges
+    known = {**costs.charge_ceilings, **costs.charges}
     taken = dict(before.charges)
     for n, charge in enumerate(stated.charges):
-        key = _find_charge(charge, known, taken)
+        key = _find_charge(charge, costs.charges, taken) or _find_charge(charge, known, taken)
+        key = key or charge_key(charge.kind, charge.id)
         amount = _to_order(charge.amount, costs.content.currency, stated.rate)
         natural = known.get(key, ZERO) - taken.get(key, ZERO)
         if key not in known and charge.kind is ChargeKind.SHIPPING:
@@ -185,7 +181,7 @@ def _charge_items(
                     signal=stated.key,
                     pointer=f"/charges/{n}",
                     detail=f"the order has no charge {key}; its charges are: "
-                    f"{', '.join(known) or 'none'}. Correct the charge, or send an order.edited with it",
+                    f"{', '.join(costs.charges) or 'none'}. Correct the charge, or send an order.edited with it",
                 )
             )
         natural = max(natural, ZERO)
@@ -196,14 +192,14 @@ def _charge_items(
 
 def _find_charge(
     charge: RefundedCharge, known: Mapping[str, Decimal], taken: Mapping[str, Decimal]
-) -> str:
-    """The key of the charge; without an id, the first of its kind of which something is left."""
-    key = charge_key(charge.kind, charge.id)
+) -> str | None:
+    """The key of a known charge; without an id, the first of its kind of which something is left."""
     if charge.id is not None:
-        return key
+        key = charge_key(charge.kind, charge.id)
+        return key if key in known else None
     same = [one for one in known if one.partition(":")[0].partition("#")[0] == charge.kind]
     left = [one for one in same if known[one] > taken.get(one, ZERO)]
-    return next(iter(left or same), key)
+    return next(iter(left or same), None)
 
 
 def _to_order(money: Money | None, currency: str | None, rate: Decimal | None) -> Decimal | None:

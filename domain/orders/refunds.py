@@ -9,13 +9,12 @@ from msgspec import structs
 from domain.money import ZERO, Money, round_money
 from domain.orders.charges import Costs
 from domain.orders.fact_metadata import SignalsByType
+from domain.orders.line_limits import LineLimits
 from domain.orders.money_structs import PaymentMoney, RefundMoney, RefundState
 from domain.orders.notices import Notice
 from domain.orders.payment_signals import RefundRequested
-from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.refund_shares import Given, Shares, Statement, share_refund
 from domain.orders.refund_statements import StatedRefund, stated_refunds
-from domain.orders.signal_body import given
 
 _ORDER: Final = (RefundState.ISSUED, RefundState.REQUESTED, RefundState.FAILED)
 
@@ -24,7 +23,7 @@ def refunds_of(
     signals: SignalsByType,
     payments: Mapping[str, PaymentMoney],
     only_payment: str | None,
-    costs: Costs,
+    limits: LineLimits,
     currency: str | None,
     notices: list[Notice],
 ) -> list[RefundMoney]:
@@ -33,31 +32,20 @@ def refunds_of(
     if not stated:
         return []
     stated.sort(key=lambda one: (_ORDER.index(one.state), one.at, one.id))
-    known = _names_of_lines(signals)
     so_far = Given({}, {}, {})
     found: list[RefundMoney] = []
     for one in stated:
         payment = payments.get(one.payment or "")
-        refund, shares = _refund(one, payment, costs, currency, so_far, known)
+        refund, shares = _refund(one, payment, limits.costs, currency, so_far)
         notices += _notices(one, refund, payment, payments, currency)
         notices += shares.notices
         if refund.state is not RefundState.FAILED:
             so_far.add(shares)
         if refund.state is RefundState.ISSUED:
-            reason = _too_much(refund, found, payment, so_far, costs)
+            reason = _too_much(refund, found, payment, so_far, limits)
             refund = structs.replace(refund, too_much=reason)
         found.append(refund)
     return found
-
-
-def _names_of_lines(signals: SignalsByType) -> frozenset[str]:
-    """Every name that a line of the order ever had: a refund may be of a line that an edit removed."""
-    names: set[str] = set()
-    for kind in (OrderPlaced, OrderEdited):
-        for signal in signals.get(kind, ()):
-            for line in given(signal.lines) or ():
-                names |= {name for name in (given(line.id), line.sku) if name is not None}
-    return frozenset(names)
 
 
 def _refund(
@@ -66,7 +54,6 @@ def _refund(
     costs: Costs,
     currency: str | None,
     so_far: Given,
-    known: frozenset[str],
 ) -> tuple[RefundMoney, Shares]:
     own = one.currency or currency
     settles: Money | None = one.last("settles")
@@ -86,7 +73,6 @@ def _refund(
         ),
         costs,
         so_far,
-        known,
     )
     if one.value is None:
         settled = shares.total
@@ -155,7 +141,7 @@ def _too_much(
     earlier: Iterable[RefundMoney],
     payment: PaymentMoney | None,
     so_far: Given,
-    costs: Costs,
+    limits: LineLimits,
 ) -> str | None:
     """Why an issued refund is too much with those before it; None if it is not."""
     issued = [one for one in earlier if one.state is RefundState.ISSUED]
@@ -164,9 +150,9 @@ def _too_much(
     if payment is not None:
         whole = refund.of_payment + sum((one.of_payment for one in of_payment), ZERO)
         reason = "more_than_captured" if whole > payment.captured else None
-    reason = reason or next(
-        ("more_than_line" for id in refund.lines if is_line_exceeded(id, so_far, costs)), None
-    )
+    if reason is None and not limits.exceeded(so_far).isdisjoint(refund.lines):
+        reason = "more_than_line"
+    costs = limits.costs
     reason = reason or next(
         ("more_than_charge" for key in refund.charges if is_charge_exceeded(key, so_far, costs)),
         None,
@@ -178,12 +164,6 @@ def _too_much(
     ):
         return "twice"
     return reason
-
-
-def is_line_exceeded(id: str, so_far: Given, costs: Costs) -> bool:
-    """Whether more was given for a line than its value. Several refunds may lower the price of a piece."""
-    cost = costs.line_ceilings.get(id)
-    return cost is not None and so_far.amounts.get(id, ZERO) > cost
 
 
 def is_charge_exceeded(key: str, so_far: Given, costs: Costs) -> bool:
