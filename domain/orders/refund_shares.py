@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from domain.money import ZERO, Money, round_money
+from domain.money import ZERO, Money, round_money, smallest_unit
 from domain.orders.charges import Costs
 from domain.orders.content import OrderLine, charge_key
 from domain.orders.notices import Notice
@@ -55,8 +55,10 @@ class Statement(Struct, frozen=True, kw_only=True):
     amount: Decimal | None
     lines: Sequence[RefundedPieces]
     charges: Sequence[RefundedCharge]
-    rate: Decimal | None
-    """One unit of the refund's currency in the order's."""
+    rates: Mapping[str, Decimal]
+    """One unit of each known currency in the order's."""
+    is_whole: bool = False
+    """The amounts of its parts, in the refund's own currency, add up to its amount."""
 
 
 def share_refund(stated: Statement, costs: Costs, before: Given) -> Shares:
@@ -70,6 +72,12 @@ def share_refund(stated: Statement, costs: Costs, before: Given) -> Shares:
     items += _charge_items(stated, costs, before, notices)
     fixed = sum((one.stated for one in items if one.stated is not None), ZERO)
     loose = [one for one in items if one.stated is None]
+    if stated.is_whole and stated.amount is not None and not loose and items:
+        # Each part was rounded to the order's currency: the largest takes the rest.
+        rest = stated.amount - fixed
+        if abs(rest) <= smallest_unit(costs.content.currency) * len(items):
+            largest = max(items, key=lambda one: one.stated or ZERO)
+            largest.stated = (largest.stated or ZERO) + rest
     if stated.amount is None:
         total = fixed + sum((one.natural for one in loose), ZERO)
     else:
@@ -107,8 +115,8 @@ def _line_items(
     items: list[_Item] = []
     content, taken = costs.content, dict(before.pieces)
     for n, piece in enumerate(stated.lines):
-        amount = _to_order(piece.amount, content.currency, stated.rate)
         pointer = f"/lines/{n}"
+        amount = _to_order(piece.amount, stated, pointer, content.currency, notices)
         part = _component_share(piece, costs)
         if part is not None:
             items.append(_Item(line=part[0].id, stated=amount, natural=part[1]))
@@ -170,7 +178,8 @@ def _charge_items(
     for n, charge in enumerate(stated.charges):
         key = _find_charge(charge, costs.charges, taken) or _find_charge(charge, known, taken)
         key = key or charge_key(charge.kind, charge.id)
-        amount = _to_order(charge.amount, costs.content.currency, stated.rate)
+        pointer, currency = f"/charges/{n}", costs.content.currency
+        amount = _to_order(charge.amount, stated, pointer, currency, notices)
         natural = known.get(key, ZERO) - taken.get(key, ZERO)
         if key not in known and charge.kind is ChargeKind.SHIPPING:
             freight = sum((line.freight for line in costs.content.lines), ZERO)
@@ -179,7 +188,7 @@ def _charge_items(
             notices.append(
                 Notice(
                     signal=stated.key,
-                    pointer=f"/charges/{n}",
+                    pointer=pointer,
                     detail=f"the order has no charge {key}; its charges are: "
                     f"{', '.join(costs.charges) or 'none'}. Correct the charge, or send an order.edited with it",
                 )
@@ -202,9 +211,25 @@ def _find_charge(
     return next(iter(left or same), None)
 
 
-def _to_order(money: Money | None, currency: str | None, rate: Decimal | None) -> Decimal | None:
-    if money is None:
-        return None
-    if money.currency == currency or rate is None:
-        return money.value
-    return round_money(money.value * rate, currency)
+def _to_order(
+    money: Money | None,
+    stated: Statement,
+    pointer: str,
+    currency: str | None,
+    notices: list[Notice],
+) -> Decimal | None:
+    """The amount of a part in the order's currency; None, as if it were not stated, if no rate is known."""
+    if money is None or currency is None or money.currency == currency:
+        return money.value if money is not None else None
+    rate = stated.rates.get(money.currency)
+    if rate is not None:
+        return round_money(money.value * rate, currency)
+    notices.append(
+        Notice(
+            signal=stated.key,
+            pointer=f"{pointer}/amount/currency",
+            detail=f"no rate from {money.currency} to {currency} is known, so the value of the part counts. "
+            f"State it in {currency}, or give `settles`",
+        )
+    )
+    return None

@@ -12,11 +12,17 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from domain.money import ZERO
+from domain.money import ZERO, Money
 from domain.orders.authorizations import MATCH_WINDOW
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.money_structs import RefundState
-from domain.orders.payment_signals import RefundFailed, RefundIssued, RefundRequested
+from domain.orders.payment_signals import (
+    RefundedCharge,
+    RefundedPieces,
+    RefundFailed,
+    RefundIssued,
+    RefundRequested,
+)
 from domain.orders.signal_body import given
 
 Statement: TypeAlias = RefundRequested | RefundIssued | RefundFailed
@@ -43,7 +49,7 @@ class StatedRefund(Struct, kw_only=True):
 
     @property
     def currency(self) -> str | None:
-        return next((s.amount.currency for s in self.statements if s.amount is not None), None)
+        return next((m.currency for s in self.statements if (m := stated_amount(s))), None)
 
     @property
     def at(self) -> datetime:
@@ -65,6 +71,19 @@ class StatedRefund(Struct, kw_only=True):
         return next((value for value in found if value not in (None, ())), None)
 
 
+def stated_amount(statement: Statement) -> Money | None:
+    """The amount of a refund; where only its parts have amounts, all in one currency, their sum."""
+    if statement.amount is not None:
+        return statement.amount
+    parts: list[RefundedPieces | RefundedCharge] = [*(given(statement.lines) or ())]
+    parts += given(statement.charges) or ()
+    amounts = [part.amount for part in parts if part.amount is not None]
+    if not amounts or len(amounts) < len(parts) or len({one.currency for one in amounts}) > 1:
+        return None
+    whole = sum((one.value for one in amounts), ZERO)
+    return Money(f"{whole:f}", amounts[0].currency)
+
+
 def stated_refunds(signals: SignalsByType, only_payment: str | None) -> list[StatedRefund]:
     """The refunds by their first statement. `only_payment` is meant where none is named."""
     statements: list[Statement] = [s for kind in _STATES for s in signals.get(kind, ())]
@@ -82,7 +101,8 @@ def _add(
     refund = given(statement.refund)
     if refund is None and statement.id in ids:
         refund = statement.id  # sources without a field for it use the provider's id as their own
-    value = statement.amount.value if statement.amount is not None else None
+    amount = stated_amount(statement)
+    value = amount.value if amount is not None else None
     known = next((one for one in found if refund is not None and one.refund == refund), None)
     is_total = bool(given(statement.cumulative)) and not isinstance(statement, RefundFailed)
     if is_total and value is not None:
@@ -158,7 +178,8 @@ def _is_same(one: StatedRefund, statement: Statement, value: Decimal | None) -> 
     """Equal amounts; a request or a failure without an amount fits any."""
     if one.value is None or value is None:
         return not isinstance(statement, RefundIssued) or one.state is RefundState.REQUESTED
-    currency = statement.amount.currency if statement.amount is not None else one.currency
+    amount = stated_amount(statement)
+    currency = amount.currency if amount is not None else one.currency
     settles = given(statement.settles)
     mine = {(currency, value), _pair(settles)}
     theirs = {(one.currency, one.value), *(_pair(given(s.settles)) for s in one.statements)}

@@ -12,7 +12,7 @@ from domain.orders.fact_metadata import SignalsByType
 from domain.orders.line_limits import LineLimits
 from domain.orders.money_structs import PaymentMoney, RefundMoney, RefundState
 from domain.orders.notices import Notice
-from domain.orders.payment_signals import RefundRequested
+from domain.orders.payment_signals import RefundedCharge, RefundedPieces, RefundRequested
 from domain.orders.refund_shares import Given, Shares, Statement, share_refund
 from domain.orders.refund_statements import StatedRefund, stated_refunds
 
@@ -33,10 +33,11 @@ def refunds_of(
         return []
     stated.sort(key=lambda one: (_ORDER.index(one.state), one.at, one.id))
     so_far = Given({}, {}, {})
+    rates = _rates_of(payments.values())
     found: list[RefundMoney] = []
     for one in stated:
         payment = payments.get(one.payment or "")
-        refund, shares = _refund(one, payment, limits.costs, currency, so_far)
+        refund, shares = _refund(one, payment, limits.costs, currency, so_far, rates)
         notices += _notices(one, refund, payment, payments, currency)
         notices += shares.notices
         if refund.state is not RefundState.FAILED:
@@ -48,28 +49,47 @@ def refunds_of(
     return found
 
 
+def _rates_of(payments: Iterable[PaymentMoney]) -> dict[str, Decimal]:
+    """By currency: the rate of all captures in it, for refunds that name no payment."""
+    sums: dict[str, tuple[Decimal, Decimal]] = {}
+    for one in payments:
+        if one.captured and one.currency is not None and one.rate is not None:
+            settled, captured = sums.get(one.currency, (ZERO, ZERO))
+            sums[one.currency] = settled + one.settled, captured + one.captured
+    return {currency: settled / captured for currency, (settled, captured) in sums.items()}
+
+
 def _refund(
     one: StatedRefund,
     payment: PaymentMoney | None,
     costs: Costs,
     currency: str | None,
     so_far: Given,
+    known_rates: Mapping[str, Decimal],
 ) -> tuple[RefundMoney, Shares]:
     own = one.currency or currency
     settles: Money | None = one.last("settles")
     settled = in_order(one.value, own, settles, payment, currency)
-    rate = Decimal(1) if own == currency else None
-    if one.value and settled is not None:
-        rate = settled / one.value
-    elif payment is not None and own == payment.currency:
-        rate = payment.rate
+    rates = dict(known_rates)
+    if payment is not None and payment.currency is not None and payment.rate is not None:
+        rates[payment.currency] = payment.rate
+    if own is not None and own != currency:
+        if settled is None and one.value is not None and own in rates:
+            settled = round_money(one.value * rates[own], currency)
+        if one.value and settled is not None:
+            rates[own] = settled / one.value
+    lines: Sequence[RefundedPieces] = one.last("lines") or ()
+    charges: Sequence[RefundedCharge] = one.last("charges") or ()
+    parts = [*(one.amount for one in lines), *(one.amount for one in charges)]
+    mine = [part.value for part in parts if part is not None and part.currency == own]
     shares = share_refund(
         Statement(
             key=one.statements[-1].key,
             amount=settled if one.value is not None else None,
-            lines=one.last("lines") or (),
-            charges=one.last("charges") or (),
-            rate=rate,
+            lines=lines,
+            charges=charges,
+            rates=rates,
+            is_whole=own != currency and len(mine) == len(parts) and sum(mine, ZERO) == one.value,
         ),
         costs,
         so_far,
@@ -193,7 +213,7 @@ def _notices(
             "or send the capture that is missing",
         )
     currencies = {currency, payment.currency if payment is not None else currency}
-    if None not in currencies and refund.currency not in currencies:
+    if None not in currencies and refund.settled is None and refund.currency not in currencies:
         add(
             "/amount/currency",
             f"neither the order nor the payment is in {refund.currency}. State the refund in "
