@@ -46,6 +46,8 @@ class Authorization(Struct, frozen=True, kw_only=True):
     """Voided or expired since its amount was stated."""
     is_ended: bool = False
     """Nothing more will be captured."""
+    is_of_payment: bool = False
+    """It names its payment. One that names none says that the order's payment was approved."""
 
     def open_amount(self, captured: Decimal) -> Decimal:
         """What may still be captured; 0 if no amount was stated."""
@@ -90,6 +92,7 @@ def authorization_of(stated: Sequence[Any]) -> Authorization:
                 ZERO,
             ),
             is_ended=any(_ends(s) for s in since),
+            is_of_payment=any(s.payment is not None for s in authorized),
         )
     return found
 

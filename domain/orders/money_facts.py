@@ -181,7 +181,9 @@ def payment_facts(signals: SignalsByType, money: OrderMoney, goods: Goods) -> Pa
     waiting = _sum(one.open_authorization * (one.rate or 1) for one in open_ones)
     known = money.charge is not None
     left = money.captured - money.given_back - money.disputed
-    underpaid = max(money.underpaid - waiting, ZERO)
+    # What may still be captured of an authorization of an unknown amount may be all of it.
+    is_unknown = any(one.is_amount_unknown for one in open_ones)
+    underpaid = ZERO if is_unknown else max(money.underpaid - waiting, ZERO)
     expiries = [one.expires_at for one in open_ones if one.expires_at is not None]
     return PaymentFacts(
         captured=max([money.captured, *_unrated(money, lambda one: one.captured)]),

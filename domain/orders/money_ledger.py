@@ -26,7 +26,7 @@ from domain.orders.money_structs import (
     RefundState,
 )
 from domain.orders.payment_signals import PaymentCaptured, RefundIssued
-from domain.orders.payments import is_complete, payments_of
+from domain.orders.payments import is_complete, payments_of, with_unknown_amounts
 from domain.orders.refund_shares import Given, Shares
 from domain.orders.refund_statements import REFUND_SIGNALS
 from domain.orders.refunds import in_order, in_payment, is_charge_exceeded, refunds_of
@@ -61,7 +61,7 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
     costs, charge = costs_and_charge(signals, goods)
     currency = _currency(signals, content)
     payments, notices = payments_of(signals, content, currency)
-    payments = _assume_rate(payments, charge)
+    payments = with_unknown_amounts(_assume_rate(payments, charge), charge)
     by_id = {payment.id: payment for payment in payments}
     captured = [payment.id for payment in payments if payment.captures]
     only = captured[0] if len(captured) == 1 else None

@@ -49,6 +49,10 @@ class PaymentMoney(Struct, frozen=True, kw_only=True):
     authorized_at: datetime | None = None
     is_open: bool = False
     """Its authorization is open; also where no amount was stated."""
+    voided: Decimal = ZERO
+    """Voided or expired since it was last authorized, as far as an amount was stated."""
+    is_amount_unknown: bool = False
+    """It was authorized, and nobody stated an amount."""
     given_back: Decimal = ZERO
     """Refunds that were issued and did not fail."""
     reserved: Decimal = ZERO

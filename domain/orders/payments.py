@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from domain.money import ZERO, round_money
+from msgspec import structs
+
+from domain.money import ZERO, round_money, smallest_unit
 from domain.orders.authorizations import (
     PAYMENT_SIGNALS,
     authorization_of,
@@ -12,6 +14,7 @@ from domain.orders.authorizations import (
     statements_by_time,
 )
 from domain.orders.captures import StatedCapture, captures_of
+from domain.orders.charges import OrderCharge
 from domain.orders.content import OrderContent
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.money_structs import Capture, PaymentMoney
@@ -60,6 +63,36 @@ def payments_of(
             )
             notices.append(Notice(signal=first.key, pointer="/amount/currency", detail=detail))
     return found, notices
+
+
+def with_unknown_amounts(
+    payments: Sequence[PaymentMoney], charge: OrderCharge
+) -> list[PaymentMoney]:
+    """The payments; an authorization of an unknown amount is taken to be for what the order costs.
+
+    So it is open until the captures and voids come up to that. What is not known is not zero: a first
+    capture of a part does not end it.
+    """
+    return [
+        structs.replace(one, is_open=_is_unknown_open(one, payments, charge))
+        if one.is_amount_unknown
+        else one
+        for one in payments
+    ]
+
+
+def _is_unknown_open(
+    one: PaymentMoney, payments: Sequence[PaymentMoney], charge: OrderCharge
+) -> bool:
+    secured = sum((p.settled for p in payments), ZERO)
+    secured += sum((p.open_authorization * (p.rate or 1) for p in payments if p is not one), ZERO)
+    secured += one.voided * (one.rate or 1)
+    if one.is_open and not one.voided:
+        return True  # nothing was captured of it
+    cost = charge.highest if charge.is_cancelled else charge.now
+    if cost is None or (one.captures and (charge.is_cancelled or one.rate is None)):
+        return False
+    return secured + smallest_unit(one.currency) < cost
 
 
 def tenders_of(signals: SignalsByType, content: OrderContent) -> tuple[str, ...] | None:
@@ -135,6 +168,10 @@ def _payment(
         authorized_at=authorization.at,
         open_authorization=authorization.open_amount(covered),
         is_open=authorization.is_open(covered, bool(captures) or covers_any),
+        voided=authorization.released,
+        is_amount_unknown=authorization.is_of_payment
+        and authorization.amount is None
+        and not authorization.is_ended,
         expires_at=authorization.expires_at,
         captures=tuple(_capture(one, value) for one, value in zip(mine, settled, strict=True)),
         captured=captured,

@@ -219,6 +219,12 @@ def _notices(
             f"neither the order nor the payment is in {refund.currency}. State the refund in "
             f"{' or '.join(sorted(c for c in currencies if c))}, or give `settles`",
         )
+    if one.value is None and not refund.amount and (one.last("lines") or one.last("charges")):
+        add(
+            "/amount",
+            "nobody told the amount, and the value of what was refunded is not known: it counts as 0 until "
+            "it is. Give `amount`",
+        )
     if payment is not None and payment.captures and refund.of_payment > payment.captured:
         add(
             "/amount",

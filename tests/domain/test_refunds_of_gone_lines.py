@@ -169,3 +169,12 @@ def test_what_was_not_captured_yet_says_nothing() -> None:
     assert too_much(*story) == []
     asked = request(30, "40", "ask", lines=(pieces("b"),))
     assert too_much(bought("60", "40"), dropped(0.5, "b"), capture(1, "60", "cap"), asked) == []
+
+
+def test_a_refund_of_unknown_value_says_that_it_counts_for_nothing_yet() -> None:
+    of_line = refund(30, None, "re", lines=(pieces("a", 1),))
+    unknown = [bought(lines=()), capture(1, "60", "cap"), of_line]
+    assert [one.pointer for one in money(*unknown).notices] == ["/amount"]
+    assert money(bought("60"), *unknown[1:]).notices == ()
+    told = refund(30, None, "re", lines=(pieces("a", 1, "60"),))
+    assert money(bought(lines=()), capture(1, "60", "cap"), told).notices == ()
