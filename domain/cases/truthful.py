@@ -109,7 +109,8 @@ def _shows_act(reason: Reason, signal: Signal, case: ExceptionCase) -> bool:
             return isinstance(signal, ReturnReceived)
         case Reason.RESHIPPED:
             if isinstance(signal, OrderRelated):
-                return signal.relation.value in ("replacement_of", "exchange_of")
+                is_new = signal.relation.value in ("replacement_of", "exchange_of")
+                return is_new and not signal.is_about_itself
             since = case.opened_at
             is_parcel = isinstance(signal, LabelCreated | HandedOver)
             return is_parcel and since is not None and signal.event_time >= since

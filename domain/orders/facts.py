@@ -116,9 +116,11 @@ class _Basis(Struct, frozen=True):
 
 def _flags(basis: _Basis) -> OrderFlags:
     signals, goods = basis.signals, basis.goods
-    related = {s.other for s in signals.get(OrderRelated, ())}
+    related = {s.other for s in signals.get(OrderRelated, ()) if not s.is_about_itself}
     suspicions: list[DuplicateSuspected] = [
-        s for s in signals.get(DuplicateSuspected, ()) if s.other not in related
+        s
+        for s in signals.get(DuplicateSuspected, ())
+        if s.other not in related and not s.is_about_itself
     ]
     shipped = [line for line in goods.lines if line.line.is_shipped and line.kept]
     return OrderFlags(

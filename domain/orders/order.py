@@ -18,7 +18,7 @@ from domain.orders.notices import Notice
 from domain.orders.same_values import values_of
 from domain.orders.signals import Signal, event_time_key
 from domain.orders.stage import Passages, StageChanges, find_changes, with_changes
-from domain.orders.standing import find_correction_notices, named_statement
+from domain.orders.standing import find_correction_notices, find_relation_notices, named_statement
 from domain.personal_data import erase_personal
 from domain.policy.expectations import Deadline, Watch
 from domain.policy.rule_results import OpenDeadlines, Problems, find_open_deadlines, find_problems
@@ -133,6 +133,7 @@ class Order(Struct, frozen=True, kw_only=True):
         return (
             *self.facts.goods.notices,
             *self.facts.money.notices,
+            *find_relation_notices(self._by_type()),
             *(find_correction_notices(self.signals.values()) if self.is_corrected else ()),
         )
 

@@ -274,6 +274,10 @@ class OrderRelated(body.SignalBody, frozen=True, kw_only=True, tag="order.relate
     other: body.OrderId
     relation: OrderRelation
 
+    @property
+    def is_about_itself(self) -> bool:
+        return self.other == self.order
+
 
 class DuplicateSuspected(
     body.SignalBody, frozen=True, kw_only=True, tag="order.duplicate_suspected"
@@ -282,6 +286,10 @@ class DuplicateSuspected(
 
     other: body.OrderId
     reason: Text = ""
+
+    @property
+    def is_about_itself(self) -> bool:
+        return self.other == self.order
 
 
 class PriceFlagged(body.SignalBody, frozen=True, kw_only=True, tag="order.price_flagged"):

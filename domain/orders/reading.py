@@ -88,8 +88,6 @@ def _identity_faults(document: dict[str, Any]) -> Iterator[Fault]:
         isinstance(refs, dict) and any(one is not None for one in refs.values())
     ):
         yield Fault("/order", NO_ORDER)
-    if "replaces" in document and document["replaces"] == document.get("id"):
-        yield Fault("/replaces", f"{document['id']} is the id of this signal; name an earlier one")
 
 
 def _faults_of_local_times(document: dict[str, Any], kind: type[SignalBody]) -> Iterator[Fault]:

@@ -196,8 +196,6 @@ class SignalBody(
                     f"{name}: {local.isoformat()} has no offset: add one, such as Z or +01:00, or name "
                     "the zone in `time_zone`"
                 )
-        if self.replaces == self.id:
-            raise ValueError(f"replaces: {self.id} is the id of this signal; name an earlier one")
 
     @property
     def key(self) -> str:

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import UnsetType
 
+from domain.orders.fact_metadata import SignalsByType
 from domain.orders.notices import Notice
+from domain.orders.purchase_signals import DuplicateSuspected, OrderRelated
 from domain.orders.signal_body import SignalRetracted
 from domain.orders.signals import Signal, event_time_key
 
@@ -86,6 +88,21 @@ def _in_circles(names: Mapping[str, str]) -> frozenset[str]:
     return frozenset(found)
 
 
+def find_relation_notices(signals: SignalsByType) -> list[Notice]:
+    """What is odd about relations to other orders: they name the order itself."""
+    return [
+        Notice(
+            signal=signal.key,
+            pointer="/other",
+            detail="the order is not related to itself, so this is ignored. Name the other order, and "
+            "replace the statement",
+        )
+        for kind in (OrderRelated, DuplicateSuspected)
+        for signal in signals.get(kind, ())
+        if signal.is_about_itself
+    ]
+
+
 def find_correction_notices(signals: Iterable[Signal]) -> list[Notice]:
     """What is odd about corrections: they name nothing that is known, or each other in a circle."""
     known = {signal.key: signal for signal in signals}
@@ -103,8 +120,16 @@ def find_correction_notices(signals: Iterable[Signal]) -> list[Notice]:
                 f"the order has no statement {target} yet; this one counts against it once it arrives. "
                 "Check the id: it is an id of the same source"
             )
+        elif target == key:
+            detail = (
+                "the statement names itself, which is ignored. Name the id of an earlier statement of the "
+                "same source, and give the correction an id of its own"
+            )
         elif key in circle:
-            detail = f"the statement and {target} name each other in a circle, which is ignored"
+            detail = (
+                f"the statement and {target} name each other in a circle, which is ignored. Send what is "
+                "right under a new id that names one of them"
+            )
         else:
             continue
         found.append(Notice(signal=key, pointer=f"/{field}", detail=detail))

@@ -114,7 +114,6 @@ def test_a_valid_signal_has_no_faults(signal) -> None:
         (CANCELLED, "refs", {"payment": ""}, "/refs/payment", "must not be empty"),
         (CANCELLED, "refs", {"tracking": "JJD1"}, "/refs/tracking", "must be an object or null"),
         (CANCELLED, "refs", {"tracking": {"carrier": "dhl"}}, "/refs/tracking/code", "missing"),
-        (CANCELLED, "replaces", "1", "/replaces", "is the id of this signal"),
         (CANCELLED, "time_zone", "Mars/Olympus", "/time_zone", "Mars/Olympus"),
         (CANCELLED, "id", "", "/id", "must not be empty"),
         (PLACED, "customer/tier", "vip\n", "/customer/tier", ""),

@@ -47,6 +47,9 @@ STORIES: dict[str, tuple[list[Signal], set[str]]] = {
         [told(1, "a", "b"), told(2, "b", "a"), never(3, "x", "a")],
         {"b", "x"},
     ),
+    "it replaces itself": ([told(1, "a", "a"), told(2, "b")], {"a", "b"}),
+    "it retracts itself": ([told(1, "a"), never(2, "x", "x")], {"a", "x"}),
+    "what retracts itself is retracted": ([never(2, "x", "x"), never(3, "y", "x")], {"y"}),
     "nothing has this id": ([told(1, "a"), never(2, "x", "z")], {"a", "x"}),
 }
 
