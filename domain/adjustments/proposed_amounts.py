@@ -197,7 +197,9 @@ class _Filled(Struct):
             return False
         if asked.sku == line.line.sku or component_of(asked, line) is not None:
             return False
-        has = line.line.sku or "no sku"
+        if line.line.sku is None and not self.left.content.lines_of_sku(asked.sku):
+            return False  # the order does not say which product a custom item is
+        has = line.line.sku or "without a sku"
         components = ", ".join(c.sku for c in given(line.line.components) or ())
         also = f" with the components {components}" if components else ""
         detail = f"line {line.id} is {has}{also}, not {asked.sku}: leave out the sku, or name the line that has it"

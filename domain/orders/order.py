@@ -15,10 +15,11 @@ from domain.orders import events
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.facts import NO_FACTS, OrderFacts, facts_after, group_by_type
 from domain.orders.notices import Notice
+from domain.orders.order_notices import find_notices
 from domain.orders.same_values import values_of
 from domain.orders.signals import Signal, event_time_key
 from domain.orders.stage import Passages, StageChanges, find_changes, with_changes
-from domain.orders.standing import find_correction_notices, find_relation_notices, named_statement
+from domain.orders.standing import named_statement
 from domain.personal_data import erase_personal
 from domain.policy.expectations import Deadline, Watch
 from domain.policy.rule_results import OpenDeadlines, Problems, find_open_deadlines, find_problems
@@ -130,16 +131,13 @@ class Order(Struct, frozen=True, kw_only=True):
     @property
     def notices(self) -> tuple[Notice, ...]:
         """What is odd about statements that are kept all the same."""
-        return (
-            *self.facts.goods.notices,
-            *self.facts.money.notices,
-            *find_relation_notices(self._by_type()),
-            *(find_correction_notices(self.signals.values()) if self.is_corrected else ()),
-        )
+        return find_notices(self.signals, self._by_type(), self.facts, self.is_corrected)
 
     def notices_about(self, key: str) -> tuple[Notice, ...]:
         """What is odd about one statement."""
-        return tuple(notice for notice in self.notices if notice.signal == key)
+        signals = {key: self.signals[key]} if key in self.signals else {}
+        found = find_notices(self.signals, self._by_type(), self.facts, self.is_corrected, signals)
+        return tuple(notice for notice in found if notice.signal == key)
 
     def recorded(self, key: str) -> Signal | None:
         """The recorded signal with this identity, whether it counts already or not."""

@@ -8,9 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import UnsetType
 
-from domain.orders.fact_metadata import SignalsByType
 from domain.orders.notices import Notice
-from domain.orders.purchase_signals import DuplicateSuspected, OrderRelated
 from domain.orders.signal_body import SignalRetracted
 from domain.orders.signals import Signal, event_time_key
 
@@ -86,21 +84,6 @@ def _in_circles(names: Mapping[str, str]) -> frozenset[str]:
         if current is not None and current in path:
             found.update(path[path.index(current) :])
     return frozenset(found)
-
-
-def find_relation_notices(signals: SignalsByType) -> list[Notice]:
-    """What is odd about relations to other orders: they name the order itself."""
-    return [
-        Notice(
-            signal=signal.key,
-            pointer="/other",
-            detail="the order is not related to itself, so this is ignored. Name the other order, and "
-            "replace the statement",
-        )
-        for kind in (OrderRelated, DuplicateSuspected)
-        for signal in signals.get(kind, ())
-        if signal.is_about_itself
-    ]
 
 
 def find_correction_notices(signals: Iterable[Signal]) -> list[Notice]:

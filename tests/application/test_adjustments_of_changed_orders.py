@@ -162,6 +162,11 @@ def test_a_line_and_a_product_that_differ_are_refused() -> None:
         desk.give(of("a", sku="sku-b"))
     assert [fault.pointer for fault in refused.value.faults] == ["/lines/0/sku"]
     assert desk.give(of("a", sku="sku-a"), at=102).amount == eur("60.00")
+    custom = (Line(id="custom", price=eur("5")), *bought("60").lines)
+    desk = Desk(bought(lines=custom), capture(1, "65", "cap"))
+    with pytest.raises(Invalid, match="line custom is without a sku, not sku-a"):
+        desk.give(of("custom", sku="sku-a"))
+    assert desk.give(of("custom", sku="engraving"), at=102).amount == eur("5.00")
 
 
 def test_a_component_is_given_by_its_share_of_the_bundle() -> None:
