@@ -14,6 +14,7 @@ from domain.orders.authorizations import PAYMENT_SIGNALS
 from domain.orders.charges import Costs, OrderCharge, costs_and_charge, owed_for
 from domain.orders.content import OrderContent
 from domain.orders.disputes import DISPUTE_SIGNALS, disputes_of
+from domain.orders.exchange import in_order, in_payment
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.goods import Goods
 from domain.orders.line_limits import gone_lines, line_limits, taken_for_gone
@@ -29,7 +30,7 @@ from domain.orders.payment_signals import PaymentCaptured, RefundIssued
 from domain.orders.payments import is_complete, payments_of, with_unknown_amounts
 from domain.orders.refund_shares import Given, Shares
 from domain.orders.refund_statements import REFUND_SIGNALS
-from domain.orders.refunds import in_order, in_payment, is_charge_exceeded, refunds_of
+from domain.orders.refunds import is_charge_exceeded, refunds_of
 from domain.orders.return_signals import ReturnReceived
 from domain.orders.signal_body import given
 

@@ -5,7 +5,7 @@ of the same amount, or joins an equal amount of the same payment that another so
 day, in pairs; `failed` is about the latest such refund. The latest statement counts.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
@@ -14,8 +14,9 @@ from msgspec import Struct
 
 from domain.money import ZERO, Money
 from domain.orders.authorizations import MATCH_WINDOW
+from domain.orders.exchange import in_order, in_payment
 from domain.orders.fact_metadata import SignalsByType
-from domain.orders.money_structs import RefundState
+from domain.orders.money_structs import PaymentMoney, RefundState
 from domain.orders.payment_signals import (
     RefundedCharge,
     RefundedPieces,
@@ -45,11 +46,9 @@ class StatedRefund(Struct, kw_only=True):
     state: RefundState
     value: Decimal | None = None
     """The amount stated last; less than that where it is cumulative."""
+    currency: str | None = None
+    """The currency of that amount."""
     assumed: bool = False
-
-    @property
-    def currency(self) -> str | None:
-        return next((m.currency for s in self.statements if (m := stated_amount(s))), None)
 
     @property
     def at(self) -> datetime:
@@ -71,6 +70,26 @@ class StatedRefund(Struct, kw_only=True):
         return next((value for value in found if value not in (None, ())), None)
 
 
+class _Rates(Struct, frozen=True):
+    """The payment of a statement, and the currency of the order."""
+
+    payment: PaymentMoney | None
+    currency: str | None
+
+    def and_exchanged(self, amounts: set[tuple[str | None, Decimal]]) -> set[Any]:
+        """The amounts, and each in the currency of the order and of the payment, if it has another one."""
+        payment = self.payment
+        if payment is None or payment.currency == self.currency or not payment.rate:
+            return amounts
+        found: set[Any] = set(amounts)
+        for own, value in amounts:
+            found.add((self.currency, in_order(value, own, None, payment, self.currency)))
+            if own in (self.currency, payment.currency):
+                other = in_payment(value, own, None, payment, self.currency)
+                found.add((payment.currency, other))
+        return found
+
+
 def stated_amount(statement: Statement) -> Money | None:
     """The amount of a refund; where only its parts have amounts, all in one currency, their sum."""
     if statement.amount is not None:
@@ -84,19 +103,32 @@ def stated_amount(statement: Statement) -> Money | None:
     return Money(f"{whole:f}", amounts[0].currency)
 
 
-def stated_refunds(signals: SignalsByType, only_payment: str | None) -> list[StatedRefund]:
-    """The refunds by their first statement. `only_payment` is meant where none is named."""
+def stated_refunds(
+    signals: SignalsByType,
+    only_payment: str | None,
+    payments: Mapping[str, PaymentMoney],
+    currency: str | None,
+) -> list[StatedRefund]:
+    """The refunds by their first statement. `only_payment` is meant where none is named.
+
+    Equal amounts are equal in the order's currency too, by the rate of the payment.
+    """
     statements: list[Statement] = [s for kind in _STATES for s in signals.get(kind, ())]
     statements.sort(key=lambda s: (s.event_time, _RANKS[type(s)], s.key))
     ids = {id for s in statements if (id := given(s.refund)) is not None}
     found: list[StatedRefund] = []
     for statement in statements:
-        _add(found, statement, ids, statement.payment or only_payment)
+        payment = statement.payment or only_payment
+        _add(found, statement, ids, payment, _Rates(payments.get(payment or ""), currency))
     return found
 
 
 def _add(
-    found: list[StatedRefund], statement: Statement, ids: Iterable[str], payment: str | None
+    found: list[StatedRefund],
+    statement: Statement,
+    ids: Iterable[str],
+    payment: str | None,
+    rates: _Rates,
 ) -> None:
     refund = given(statement.refund)
     if refund is None and statement.id in ids:
@@ -111,7 +143,7 @@ def _add(
             return
     is_match = False
     if known is None:
-        known = _find_match(found, statement, refund, payment, value, is_total)
+        known = _find_match(found, statement, refund, payment, value, is_total, rates)
         is_match = known is not None
     if known is None:
         found.append(
@@ -124,6 +156,7 @@ def _add(
                 statements=[statement],
                 state=_STATES[type(statement)],
                 value=value,
+                currency=amount.currency if amount is not None else None,
             )
         )
         return
@@ -137,7 +170,7 @@ def _add(
     if not (is_match and state is RefundState.REQUESTED):
         known.state = state
     if value is not None and (not is_match or known.value is None):
-        known.value = value
+        known.value, known.currency = value, amount.currency if amount is not None else None
     known.payment = known.payment or payment
     known.statements.append(statement)
 
@@ -153,13 +186,14 @@ def _find_match(
     payment: str | None,
     value: Decimal | None,
     is_total: bool,
+    rates: _Rates,
 ) -> StatedRefund | None:
     fits = [
         one
         for one in found
         if (one.refund is None or refund is None)
         and (one.payment is None or payment is None or one.payment == payment)
-        and (_is_same(one, statement, value))
+        and _is_same(one, statement, value, rates)
     ]
     pairs = [one for one in fits if not is_total and _is_pair(one, statement)]
     if isinstance(statement, RefundFailed):
@@ -174,20 +208,21 @@ def _find_match(
     return next(iter(pairs), None)
 
 
-def _is_same(one: StatedRefund, statement: Statement, value: Decimal | None) -> bool:
+def _is_same(one: StatedRefund, statement: Statement, value: Decimal | None, rates: _Rates) -> bool:
     """Equal amounts; a request or a failure without an amount fits any."""
     if one.value is None or value is None:
         return not isinstance(statement, RefundIssued) or one.state is RefundState.REQUESTED
     amount = stated_amount(statement)
     currency = amount.currency if amount is not None else one.currency
     settles = given(statement.settles)
-    mine = {(currency, value), _pair(settles)}
-    theirs = {(one.currency, one.value), *(_pair(given(s.settles)) for s in one.statements)}
-    return bool((mine & theirs) - {None})
+    mine = {(currency, value), *_pairs(settles)}
+    theirs = {(one.currency, one.value)}
+    theirs |= {pair for s in one.statements for pair in _pairs(given(s.settles))}
+    return not rates.and_exchanged(mine).isdisjoint(rates.and_exchanged(theirs))
 
 
-def _pair(money: Any) -> tuple[str | None, Decimal] | None:
-    return (money.currency, money.value) if money is not None else None
+def _pairs(money: Money | None) -> list[tuple[str | None, Decimal]]:
+    return [(money.currency, money.value)] if money is not None else []
 
 
 def _is_pair(one: StatedRefund, statement: Statement) -> bool:

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from domain.money import ZERO, Money, round_money
 from domain.orders.charges import Costs
+from domain.orders.exchange import in_order, in_payment
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.line_limits import LineLimits
 from domain.orders.money_structs import PaymentMoney, RefundMoney, RefundState
@@ -28,7 +29,7 @@ def refunds_of(
     notices: list[Notice],
 ) -> list[RefundMoney]:
     """The refunds: issued, requested, failed, each by the time at which they became so."""
-    stated = stated_refunds(signals, only_payment)
+    stated = stated_refunds(signals, only_payment, payments, currency)
     if not stated:
         return []
     stated.sort(key=lambda one: (_ORDER.index(one.state), one.at, one.id))
@@ -116,44 +117,6 @@ def _refund(
         settled=settled,
     )
     return refund, shares
-
-
-def in_order(
-    value: Decimal | None,
-    own: str | None,
-    settles: Money | None,
-    payment: PaymentMoney | None,
-    currency: str | None,
-) -> Decimal | None:
-    """The amount in the order's currency; None if there is no rate."""
-    if value is None or own == currency:
-        return value
-    if settles is not None and settles.currency == currency:
-        return settles.value
-    if payment is None or payment.currency != own or payment.rate is None:
-        return None
-    if value == payment.captured:
-        return payment.settled
-    return round_money(value * payment.rate, currency)
-
-
-def in_payment(
-    value: Decimal,
-    own: str | None,
-    settles: Money | None,
-    payment: PaymentMoney | None,
-    currency: str | None,
-) -> Decimal:
-    """The amount in the currency of the payment; 0 if there is no rate."""
-    if payment is None or own == payment.currency:
-        return value
-    if settles is not None and settles.currency == payment.currency:
-        return settles.value
-    if own == currency and payment.rate:
-        if value == payment.settled:
-            return payment.captured
-        return round_money(value / payment.rate, payment.currency)
-    return ZERO
 
 
 def _too_much(

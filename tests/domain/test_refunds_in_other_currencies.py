@@ -5,10 +5,21 @@ from __future__ import annotations
 from decimal import Decimal
 
 from domain.money import PositiveMoney
-from domain.orders.money_ledger import OrderMoney
+from domain.orders.money_ledger import OrderMoney, RefundState
 from domain.orders.payment_signals import RefundedCharge, RefundedPieces
 from domain.orders.purchase_signals import ChargeKind
-from tests.domain.money import bought, capture, eur, facts, money, payment, refund, shipping, usd
+from tests.domain.money import (
+    bought,
+    capture,
+    eur,
+    facts,
+    money,
+    payment,
+    refund,
+    request,
+    shipping,
+    usd,
+)
 
 IN_DOLLARS = [bought("100"), capture(1, "110", "cap", money=usd, settles=eur("100"))]
 IN_EUROS = [bought("100"), capture(1, "100", "cap")]
@@ -76,3 +87,15 @@ def test_an_amount_without_a_known_rate_is_not_counted_one_to_one() -> None:
         "/lines/0/amount/currency",
         True,
     )
+
+
+def test_two_systems_tell_one_refund_in_two_currencies() -> None:
+    asked = request(30, "50", "ask")
+    answered = refund(80, "55", "re", refund="re", money=usd)
+    (one,) = money(*IN_DOLLARS, asked, answered).refunds
+    assert (one.state, one.of_payment, one.settled) == (RefundState.ISSUED, 55, 50)
+    (one,) = money(*IN_DOLLARS, request(30, "50", "ask", refund="re"), answered).refunds
+    assert (one.amount, one.currency, one.settled) == (55, "USD", 50)
+    shop = refund(81, "50", "shop-re", "shop")
+    assert money(*IN_DOLLARS, answered, shop).given_back == 50
+    assert money(*IN_DOLLARS, answered, refund(81, "55", "x", "shop")).given_back == 105
