@@ -14,6 +14,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from msgspec import Struct, structs
 
 from domain.cases.evidence import FileDigest
+from domain.orders.order_names import OrderKey, describe_order
 from domain.people import Actor
 from domain.personal_data_errors import NoSuchHold, UnderLegalHold
 from domain.struct_fields import fill, replace_where
@@ -39,13 +40,15 @@ def erasure_id(record: UUID, erasure: int) -> UUID:
 
 
 class DataSubject(Struct, frozen=True, kw_only=True):
-    """Whose data: a customer's, or that of one order. Exactly one is set."""
+    """Whose data: a customer's, or that of one order, by its key in the log. Exactly one is set."""
 
     customer: str | None = None
     order: str | None = None
 
     def __str__(self) -> str:
-        return f"Customer {self.customer}" if self.order is None else f"Order {self.order}"
+        if self.order is None:
+            return f"Customer {self.customer}"
+        return f"Order {describe_order(self.order)}"
 
 
 class ErasureBasis(StrEnum):
@@ -79,7 +82,7 @@ class ErasureOrdered(Struct, frozen=True, kw_only=True, tag="privacy.erasure_ord
 
     erasure: int
     basis: ErasureBasis
-    orders: tuple[str, ...]
+    orders: tuple[OrderKey, ...]
     cases: tuple[UUID, ...]
     files: tuple[FileDigest, ...] = ()
     """Evidence files that no other customer's case uses."""

@@ -50,7 +50,17 @@ def list_them(state: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
-    columns = ("adjustment", "case", "order", "kind", "amount", "state", "approved", "executed")
+    columns = (
+        "adjustment",
+        "case",
+        "order",
+        "shop",
+        "kind",
+        "amount",
+        "state",
+        "approved",
+        "executed",
+    )
     print_table(columns, map(_table_row, found), soft_wrap=True)
 
 
@@ -58,7 +68,7 @@ def _table_row(one: dict[str, Any]) -> tuple[str | None, ...]:
     amount = f"{one['amount']['amount']} {one['amount']['currency']}"
     state = f"{one['state']}{' (in doubt)' if one['in_doubt'] else ''}"
     approved = ", ".join(one["approved_by"])
-    about = (one["id"], one["case"], one["order"], one["kind"])
+    about = (one["id"], one["case"], one["order"], one["shop"], one["kind"])
     return *about, amount, state, approved, one["executed_by"]
 
 

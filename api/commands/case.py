@@ -16,6 +16,7 @@ from api.routes.trail import TrailView, trail_of
 from api.routes.trail_page import describe_details, render_csv
 from application.cases.history import case_of, lines_until
 from application.cases.trail import TrailLine
+from domain.orders.order_names import describe_name
 from infrastructure.settings import Settings
 
 
@@ -118,7 +119,7 @@ def trail(settings: Settings, case_id: str, shop: str, as_json: bool, as_table: 
 
 def _print_trail(found: TrailView) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"case {found.case} of order {found.order}")
+    console.print(f"case {found.case} of order {describe_name(found.order, found.shop)}")
     for line in found.told:
         _print_line(console, line)
     if found.refusals:

@@ -12,14 +12,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from api.commands.options import AS_JSON
+from api.commands.options import AS_JSON, SHOP
 from api.composition import Desks, migrated_desks
 from application.log.caller import Caller, operator_caller
 from application.log.sealing import track_personal_reads
 from application.privacy.privacy_desk import PrivacyDesk
+from application.privacy.views import RecordView
 from domain.errors import Invalid
 from domain.orders.purchase_signals import CustomerId
-from domain.orders.signal_body import OrderId
+from domain.orders.signal_body import DEFAULT_SHOP, OrderId, ShopName, order_key
 from domain.privacy import DataSubject, ErasureBasis, PrivacyRecord
 from domain.validation import faults_of
 from infrastructure.settings import Settings
@@ -46,11 +47,14 @@ def personal_data() -> None:
 @personal_data.command(epilog=CUSTOMER_HELP)
 @CUSTOMER
 @ORDER
+@SHOP
 @AS_JSON
 @click.pass_obj
-def show(settings: Settings, customer: str | None, order: str | None, as_json: bool) -> None:
+def show(
+    settings: Settings, customer: str | None, order: str | None, shop: str, as_json: bool
+) -> None:
     """List every event with personal data of a customer or of an order. This read is recorded."""
-    whose = _parse_subject(customer, order)
+    whose = _parse_subject(customer, order, shop)
     with (
         migrated_desks(settings) as desks,
         record_personal_reads(desks, "casetrail personal-data show"),
@@ -89,46 +93,58 @@ def after_erasure(settings: Settings, as_json: bool) -> None:
     if not found:
         click.echo("No personal data arrived after an erasure.")
         return
-    table = Table("order", "what arrived")
+    table = Table("order", "shop", "what arrived")
     for one in found:
-        table.add_row(escape(one.order), escape(one.note))
+        table.add_row(escape(one.order), escape(one.shop), escape(one.note))
     Console(highlight=False).print(table)
-    click.echo("Erase each with `casetrail personal-data erase --order ORDER --basis …`.")
+    click.echo(
+        "Erase each with `casetrail personal-data erase --order ORDER --shop SHOP --basis …`."
+    )
 
 
 @personal_data.command(epilog=CUSTOMER_HELP)
 @CUSTOMER
 @ORDER
+@SHOP
 @HOLD_REASON
 @click.option("--reference", default="", help="Number of the proceeding [none].")
 @click.pass_obj
 def hold(
-    settings: Settings, customer: str | None, order: str | None, reason: str, reference: str
+    settings: Settings,
+    customer: str | None,
+    order: str | None,
+    shop: str,
+    reason: str,
+    reference: str,
 ) -> None:
     """Place a legal hold: it prevents erasure of the data until it is released."""
-    whose = _parse_subject(customer, order)
+    whose = _parse_subject(customer, order, shop)
     _run_command(settings, lambda desk, by: desk.hold(whose, reason, reference, by).record)
 
 
 @personal_data.command(epilog=CUSTOMER_HELP)
 @click.argument("words", metavar="[CUSTOMER] HOLD", nargs=-1, required=True)
 @ORDER
+@SHOP
 @HOLD_REASON
 @click.pass_obj
-def release(settings: Settings, words: tuple[str, ...], order: str | None, reason: str) -> None:
+def release(
+    settings: Settings, words: tuple[str, ...], order: str | None, shop: str, reason: str
+) -> None:
     """Release a legal hold, by the number that `show` lists."""
     *customers, last = words
     if len(customers) > 1:
         raise click.UsageError(f"Got unexpected extra argument ({last})")
     if not last.isdecimal() or int(last) < 1:
         raise click.BadParameter(f"{last} is not the number of a hold", param_hint="HOLD")
-    whose = _parse_subject(customers[0] if customers else None, order)
+    whose = _parse_subject(customers[0] if customers else None, order, shop)
     _run_command(settings, lambda desk, by: desk.release(whose, int(last), reason, by).record)
 
 
 @personal_data.command(epilog=CUSTOMER_HELP)
 @CUSTOMER
 @ORDER
+@SHOP
 @click.option(
     "--basis",
     required=True,
@@ -142,12 +158,13 @@ def erase(
     settings: Settings,
     customer: str | None,
     order: str | None,
+    shop: str,
     basis: str,
     reference: str,
     yes: bool,
 ) -> None:
     """Erase the personal data of a customer or of an order for ever. Decisions and proofs stay."""
-    whose = _parse_subject(customer, order)
+    whose = _parse_subject(customer, order, shop)
 
     def act(desk: PrivacyDesk, by: Caller) -> PrivacyRecord:
         if not yes:
@@ -180,12 +197,15 @@ def record_personal_reads(desks: Desks, what: str) -> Iterator[None]:
         desks.reads.note(desks.clock(), f"cli:{getpass.getuser()}", None, what, orders)
 
 
-def _parse_subject(customer: str | None, order: str | None) -> DataSubject:
+def _parse_subject(customer: str | None, order: str | None, shop: str) -> DataSubject:
     """The customer, from standard input's first line for `-`, or the order. Raises Invalid."""
     if (customer is None) == (order is None):
         raise click.UsageError("Give either CUSTOMER or --order.")
     if order is not None:
-        return DataSubject(order=_parse(order, OrderId, "ORDER"))
+        named = _parse(order, OrderId, "ORDER"), _parse(shop, ShopName, "SHOP")
+        return DataSubject(order=order_key(*named))
+    if shop != DEFAULT_SHOP:
+        raise click.UsageError("Use --shop with --order.")
     text = sys.stdin.readline().rstrip("\n") if customer == "-" else customer
     return DataSubject(customer=_parse(text, CustomerId, "CUSTOMER"))
 
@@ -202,7 +222,7 @@ def _desk(desks: Desks) -> PrivacyDesk:
     return desks.privacy
 
 
-def _print_record(console: Console, record: PrivacyRecord) -> None:
+def _print_record(console: Console, record: PrivacyRecord | RecordView) -> None:
     for hold in record.holds:
         until = f", released {hold.released_at:%Y-%m-%d}" if hold.released_at else ", in force"
         line = f"legal hold {hold.hold} since {hold.placed_at:%Y-%m-%d}{until}: {hold.reason}"

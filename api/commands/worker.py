@@ -13,6 +13,7 @@ from psycopg_pool import PoolTimeout
 from api import composition
 from api.serving import tune_garbage_collection, wait_for_parent_to_end
 from application.money.provider import PaymentProvider
+from domain.orders.order_names import describe_order
 from domain.personal_data_errors import KeyStoreUnavailable
 from domain.policy.holidays import holiday_notices
 from infrastructure.doctor import require_safe
@@ -166,7 +167,7 @@ def run_key_destruction(working: composition.Desks, stop: threading.Event) -> No
                 _logger.warning(
                     "personal data arrived after the erasure of these orders: %s. "
                     "`casetrail personal-data after-erasure` lists all.",
-                    ", ".join(later),
+                    ", ".join(map(describe_order, later)),
                 )
         return False
 

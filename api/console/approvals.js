@@ -50,7 +50,7 @@ function sayChosen() {
   by("approve-chosen").hidden = approvable.size === 0;
 }
 
-const about = (item) => `${named(item.adjustment)}, order ${item.order}`;
+const about = (item) => `${named(item.adjustment)}, order ${orderName(item)}`;
 
 function mineRow(item) {
   const { adjustment } = item;
@@ -69,7 +69,7 @@ function mineRow(item) {
 function whatOf(item) {
   const open = link(named(item.adjustment), () => showCase(item.case, true),
     { "data-key": `case ${item.adjustment.id}`, "aria-label": `${about(item)}: the case` });
-  return lines(open, `order ${item.order}`, words(item.queue));
+  return lines(open, `order ${orderName(item)}`, words(item.queue));
 }
 
 // The approval matrix may count more than this amount.
@@ -90,7 +90,7 @@ function whyNot(item) {
     const line = element("li", `${reason.detail} (rule ${reason.rule})`);
     if (reason.version) {
       line.append(" ", link("Show the act", () => showAct(item.case, reason.version),
-        { "data-key": `act ${item.adjustment.id} ${reason.rule}`, "aria-label": `Show the act: entry ${reason.version} of the trail, order ${item.order}` }));
+        { "data-key": `act ${item.adjustment.id} ${reason.rule}`, "aria-label": `Show the act: entry ${reason.version} of the trail, order ${orderName(item)}` }));
     }
     made.append(line);
   }

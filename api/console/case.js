@@ -14,7 +14,7 @@ async function showCase(id, focus = false) {
   if (openCase?.id !== id) putFormsAway();
   openCase = found;
   by("case").hidden = false;
-  by("case-title").textContent = `${words(found.kind)} of order ${found.order}`;
+  by("case-title").textContent = `${words(found.kind)} of order ${orderName(found)}`;
   describe(by("case-facts"), { ...standing(found), ...timing(found, clock) });
   workOn(found);
   showAdjustments(found);

@@ -162,6 +162,9 @@ function breakable(name) {
   return made;
 }
 
+// An order's id, with its shop where that is not the default one.
+const orderName = ({ order, order_id, shop }) => (shop && shop !== "default" ? `${order ?? order_id} in the shop ${shop}` : order ?? order_id);
+
 const words = (name) => String(name ?? "").replaceAll("_", " ");
 
 function span(minutes) {

@@ -12,7 +12,6 @@ from msgspec import Meta, Struct, structs
 from api.http.commands import CommandRequest, caller_of
 from api.http.concurrency import get, post
 from api.http.json_keys import require_unique_keys
-from api.http.order_names import order_name
 from api.http.problems import problem_of
 from api.http.query import ListQuery, Page
 from api.http.responses import CommandResponse, KeyedRequest, keyed_request_of
@@ -25,6 +24,7 @@ from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.commands import ApproveAdjustment
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import CasetrailError
+from domain.orders.order_names import order_name
 from domain.permissions import Permission
 from domain.texts import Digest, Note
 from infrastructure.reports.scope_sql import known_cases_in_scope

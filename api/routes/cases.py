@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from api.http.commands import CommandRequest
 from api.http.concurrency import get
-from api.http.order_names import SHOP, order_name
+from api.http.order_names import SHOP
 from api.http.query import ListQuery, Page, Sort, etag, given_filters
 from api.http.responses import CommandResponse
 from api.http.service import ServiceDependency
@@ -27,6 +27,7 @@ from domain.cases.exception_case import CaseState, ExceptionCase
 from domain.cases.reasons import ResolutionReason
 from domain.cases.steps import Hold, Task
 from domain.cases.work_events import Link, WaitStarted
+from domain.orders.order_names import order_name
 from domain.orders.parts import PartKind, split_part_key
 from domain.orders.signal_body import DEFAULT_SHOP
 from domain.permissions import Permission

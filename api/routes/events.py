@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
+from api.http.log_lines import LogLine, log_lines
 from api.http.query import Limit, require_known_parameters
 from api.http.service import ServiceDependency
 from domain.permissions import Permission
-from domain.recorded_event import RecordedEvent
 
 FEED_LIMIT = 100
 
@@ -20,7 +20,7 @@ FEED_LIMIT = 100
 class Feed(Struct, frozen=True):
     """Lines after a position. `next_after` continues after them; `head` is the newest position."""
 
-    items: Sequence[RecordedEvent]
+    items: Sequence[LogLine]
     next_after: int
     head: int
 
@@ -37,6 +37,6 @@ def get_events(
     head = service.desks.log.head()
     lines = service.desks.log.read(after, limit)
     next_after = lines[-1].position if lines else after
-    feed = Feed(lines, next_after, max(head, lines[-1].position if lines else 0))
+    feed = Feed(log_lines(lines), next_after, max(head, lines[-1].position if lines else 0))
     link = f'</v1/events?after={next_after}&limit={limit}>; rel="next"'
     return Response(feed, headers={"Link": link})

@@ -9,10 +9,10 @@ from litestar import Response
 from msgspec import Struct
 
 from api.http.concurrency import get
-from api.http.order_names import OrderName, order_names
 from api.http.query import ListQuery, Page, Sort
 from api.http.service import ServiceDependency
 from domain.orders.held_signals import HeldSignal
+from domain.orders.order_names import OrderName, order_names
 from domain.orders.references import HeldReason, references_of
 from domain.permissions import Permission
 from infrastructure.reports.pages import ALL_ROWS, NO_ROWS

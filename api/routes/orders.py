@@ -13,6 +13,7 @@ from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
 from api.http.encoded_orders import read_order_id
 from api.http.errors import MalformedParameter
+from api.http.log_lines import LogLine, log_lines
 from api.http.order_names import Shop, key_of
 from api.http.query import ListQuery, Page, Sort, given_filters, require_known_parameters
 from api.http.service import Service, ServiceDependency
@@ -31,7 +32,6 @@ from domain.orders.signals import Signal, event_time_key
 from domain.orders.stage import Stage
 from domain.permissions import Permission
 from domain.policy.decision import FactValue, to_fact_value
-from domain.recorded_event import RecordedEvent
 from domain.struct_fields import fill
 from infrastructure.reports.pages import ALL_ROWS, all_of
 from infrastructure.reports.scope_sql import (
@@ -119,7 +119,7 @@ class OrderView(Struct, frozen=True):
 class Timeline(Struct, frozen=True):
     order: str
     shop: str
-    lines: Sequence[RecordedEvent]
+    lines: Sequence[LogLine]
 
 
 ReferenceFilter = Annotated[
@@ -243,7 +243,7 @@ def get_timeline(
     cases = _cases_in_scope(service, found, request.user.authority)
     trails = service.desks.log.trails([stream, *cases])
     lines = sorted((line for t in trails.values() for line in t), key=lambda line: line.position)
-    return Timeline(order=read_order_id(order_id), shop=shop, lines=lines)
+    return Timeline(order=read_order_id(order_id), shop=shop, lines=log_lines(lines))
 
 
 def _parts_of(parts: OrderParts) -> OrderPartsView:

@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
-from api.http.order_names import order_name
 from api.http.query import MOST_ROWS, require_known_parameters
 from api.http.responses import JSON_MEDIA_TYPE
 from api.http.service import ServiceDependency
@@ -23,6 +22,7 @@ from domain.errors import OrderNotFound
 from domain.orders.conflicts import FieldConflict, find_field_conflicts
 from domain.orders.message_signals import MessageReceived, MessageSent, WarehouseNoted
 from domain.orders.order import Order
+from domain.orders.order_names import order_name
 from domain.orders.signals import event_time_key
 from domain.permissions import Permission
 from domain.policy.decision import FactValue

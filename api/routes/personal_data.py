@@ -16,21 +16,29 @@ from api.composition import Desks
 from api.http.authentication import AuthenticatedRequest
 from api.http.commands import CommandRequest, configure_command_handler
 from api.http.concurrency import get, post, run_and_record_reads
-from api.http.order_names import Shop
+from api.http.errors import MalformedParameter
+from api.http.order_names import SHOP, Shop
 from api.http.query import DEFAULT_LIMIT, Limit, require_known_parameters
 from api.http.responses import CommandResponse
 from api.http.service import Service, ServiceDependency
 from application.log.caller import Caller
 from application.privacy.customer_data import HeldAfterErasure, HeldData
 from application.privacy.privacy_desk import PrivacyDesk, PrivacyResult
+from application.privacy.views import ErasureView, erasure_views
 from domain.errors import Fault, Invalid
 from domain.orders.order import order_stream
+from domain.orders.order_names import describe_order
 from domain.orders.purchase_signals import CustomerId
-from domain.orders.signal_body import DEFAULT_SHOP, OrderId, order_key, split_order_key
+from domain.orders.signal_body import DEFAULT_SHOP, OrderId, ShopName, order_key
 from domain.permissions import Permission
-from domain.privacy import DataSubject, Erasure, ErasureBasis, LegalHold, Reason, Reference
+from domain.privacy import DataSubject, ErasureBasis, LegalHold, PrivacyRecord, Reason, Reference
 from domain.struct_fields import fill
 from infrastructure.personal.reads import PersonalRead
+
+After = Annotated[
+    str, QueryParameter(max_length=265, description="`next_after` of the page before.")
+]
+"""A shop, a slash and an order id."""
 
 
 class SubjectQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,6 +48,7 @@ class SubjectQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The shop's id of the customer. Send either this or `order`."""
     order: OrderId | None = None
     """The shop's id of the order."""
+    shop: Annotated[ShopName | None, Meta(description=SHOP)] = None
 
     @property
     def whose(self) -> DataSubject:
@@ -48,7 +57,11 @@ class SubjectQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             both = "both are given" if self.order is not None else "both are missing"
             fault = Fault("/customer", f"send either customer or order: {both}")
             raise Invalid([fault], "the body")
-        return DataSubject(customer=self.customer, order=self.order)
+        if self.order is None:
+            if self.shop is not None:
+                raise Invalid([Fault("/shop", "send it with order only")], "the body")
+            return DataSubject(customer=self.customer)
+        return DataSubject(order=order_key(self.order, self.shop or DEFAULT_SHOP))
 
 
 class CustomerQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,7 +93,7 @@ class PrivacyView(Struct, frozen=True):
     record: UUID
     version: int
     holds: Sequence[LegalHold]
-    erasures: Sequence[Erasure]
+    erasures: Sequence[ErasureView]
 
 
 class HeldAfterErasurePage(Struct, frozen=True):
@@ -118,14 +131,22 @@ def find_personal_data(
 def list_held_after_erasure(
     request: AuthenticatedRequest,
     service: ServiceDependency,
-    after: Annotated[str, QueryParameter(max_length=120)] = "",
+    after: After = "",
     limit: Limit = DEFAULT_LIMIT,
 ) -> HeldAfterErasurePage:
     """The orders with personal data that arrived after their erasure, and how many texts; no text itself.
-    Erase each by `order`. Continue with `next_after` as `after`."""
+    Erase each by `order` and `shop`. Continue with `next_after` as `after`."""
     require_known_parameters(request)
-    items = _privacy_desk(service).held_after_erasure(after, limit)
-    return HeldAfterErasurePage(items, items[-1].order if items else "")
+    items = _privacy_desk(service).held_after_erasure(_read_after(after), limit)
+    return HeldAfterErasurePage(items, f"{items[-1].shop}/{items[-1].order}" if items else "")
+
+
+def _read_after(after: str) -> str:
+    """The key of the order that the page follows. Raises MalformedParameter."""
+    shop, slash, order = after.partition("/")
+    if after and not slash:
+        raise MalformedParameter(f"after is {after!r}; send `next_after` of the page before")
+    return order_key(order, shop) if after else ""
 
 
 @post(
@@ -181,7 +202,7 @@ def explain_no_reads(desks: Desks, orders: Sequence[str] | None, person: str | N
     for order in orders or ():
         # Without decrypting: that would be a read, and recorded.
         if not any(True for _ in desks.recorder.select_streams([order_stream(order)])):
-            return f"No order {split_order_key(order)[0]}."
+            return f"No order {describe_order(order)}."
     if person is not None and desks.people.known(person) is None:
         return f"No person named {person}."
     return "Nobody has read any of it."
@@ -191,6 +212,10 @@ def _privacy_desk(service: Service) -> PrivacyDesk:
     desk = service.desks.privacy
     assert desk is not None  # a service has a vault
     return desk
+
+
+def _view(record: PrivacyRecord) -> PrivacyView:
+    return fill(PrivacyView, record, record=record.id, erasures=erasure_views(record.erasures))
 
 
 def _command(
@@ -207,7 +232,7 @@ def _command(
         return command.run(
             lambda by: act(_privacy_desk(command.service), data, by),
             lambda result: result.record,
-            lambda record: CommandResponse(fill(PrivacyView, record, record=record.id)),
+            lambda record: CommandResponse(_view(record)),
         )
 
     path = f"/personal-data/{path}"

@@ -10,7 +10,6 @@ from msgspec import UNSET, Struct, UnsetType
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import post
-from api.http.order_names import OrderName, order_names
 from api.http.problems import STATUS, problem_of
 from api.http.query import IdempotencyKey
 from api.http.responses import CommandResponse, keyed_request_of
@@ -21,6 +20,7 @@ from application.log.recorder import CommandRow
 from application.orders.batches import Arrival
 from application.orders.receipts import Receipt, SignalNotice, SignalOutcome
 from domain.errors import CasetrailError
+from domain.orders.order_names import OrderName, order_names
 from domain.permissions import Permission
 
 

@@ -10,15 +10,15 @@ from msgspec import Struct
 from api.composition import Desks
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
-from api.http.order_names import order_name
+from api.http.log_lines import LogLine, log_lines
 from api.http.service import ServiceDependency
 from api.routes.trail_page import CSV, HTML, render_csv, render_page
 from application.cases.trail import TrailLine, describe_line, describe_lines
 from domain.adjustments.refusals import refusals_stream
 from domain.authority import FULL_AUTHORITY, Authority
 from domain.orders.order import order_stream
+from domain.orders.order_names import describe_name, order_name
 from domain.permissions import Permission
-from domain.recorded_event import RecordedEvent
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
@@ -33,10 +33,10 @@ class TrailView(Struct, frozen=True):
     case: UUID
     order: str
     shop: str
-    lines: Sequence[RecordedEvent]
+    lines: Sequence[LogLine]
     told: Sequence[TrailLine]
     """The same lines in words: a sentence each, with who, when, why, and the evidence."""
-    refused: Sequence[RecordedEvent]
+    refused: Sequence[LogLine]
     """Refused attempts: by which rule, and because of which line."""
     refusals: Sequence[TrailLine]
     """The same in words."""
@@ -53,9 +53,9 @@ def trail_of(desks: Desks, case_id: UUID, authority: Authority = FULL_AUTHORITY)
         case=case_id,
         order=name.order,
         shop=name.shop,
-        lines=lines,
+        lines=log_lines(lines),
         told=describe_lines(lines, beside.get(order_stream(order), [])),
-        refused=refused,
+        refused=log_lines(refused),
         refusals=[describe_line(line) for line in refused],
     )
 
@@ -71,7 +71,12 @@ def get_trail(
     if CSV in accepted:
         return _text(render_csv(trail.told), CSV)
     if HTML in accepted:
-        return _text(render_page(case_id, trail.order, trail.told, trail.refusals), HTML)
+        return _text(
+            render_page(
+                case_id, describe_name(trail.order, trail.shop), trail.told, trail.refusals
+            ),
+            HTML,
+        )
     return Response(trail, headers={"Vary": "Accept"})
 
 

@@ -32,6 +32,7 @@ class ActAfterLeaving(Struct, frozen=True, kw_only=True):
     type: str
     stream: UUID
     order: str | None
+    shop: str | None
     who: str
     persons: Sequence[str]
     principal: str

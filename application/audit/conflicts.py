@@ -21,6 +21,7 @@ from domain.adjustments.kinds import Duty
 from domain.adjustments.refusals import AttemptRefused
 from domain.cases.duties import duty_of
 from domain.cases.events import CaseEvent
+from domain.orders.order_names import order_name
 from domain.recorded_event import RecordedEvent
 
 SEPARATION_RULES: Final = frozenset(
@@ -36,6 +37,7 @@ class RefusedDuty(Struct, frozen=True, kw_only=True):
     recorded_at: datetime
     case: UUID
     order: str | None
+    shop: str | None
     who: str
     persons: Sequence[str]
     principal: str
@@ -54,6 +56,7 @@ class ConflictFoundLater(Struct, frozen=True, kw_only=True):
     recorded_at: datetime
     case: UUID
     order: str | None
+    shop: str | None
     duties: Mapping[str, Duty]
 
 
@@ -71,6 +74,7 @@ class UnrecordedConflict(Struct, frozen=True, kw_only=True):
 
     case: UUID
     order: str | None
+    shop: str | None
     person: str
     acts: Sequence[DutyAct]
     """The first of each duty."""
@@ -149,6 +153,11 @@ def find_unrecorded_conflicts(
     for person, by_duty in sorted(acts.items()):
         if len(by_duty) > 1 and person not in recorded:
             first = lines[0]
+            name = order_name(first.order or "")
             yield UnrecordedConflict(
-                case=first.stream, order=first.order, person=person, acts=[*by_duty.values()]
+                case=first.stream,
+                order=name.order,
+                shop=name.shop,
+                person=person,
+                acts=[*by_duty.values()],
             )

@@ -56,6 +56,7 @@ class Duration(Struct, frozen=True, kw_only=True):
     adjustment: UUID
     case: UUID
     order: str | None
+    shop: str | None
     kind: str
     amount: str
     currency: str

@@ -36,6 +36,7 @@ class EmergencyAct(Struct, frozen=True, kw_only=True):
     type: str
     case: UUID
     order: str | None
+    shop: str | None
     who: str
 
 
@@ -76,6 +77,7 @@ class DeclaredError(Struct, frozen=True, kw_only=True):
     recorded_at: datetime
     case: UUID
     order: str | None
+    shop: str | None
     who: str
     about: int
     """The version of the case's trail that is declared wrong."""

@@ -28,6 +28,7 @@ class UnpaidApproval(Struct, frozen=True, kw_only=True):
     adjustment: UUID
     case: UUID
     order: str | None
+    shop: str | None
     kind: str
     amount: str
     currency: str
@@ -48,6 +49,7 @@ class UnapprovedPayment(Struct, frozen=True, kw_only=True):
     adjustment: UUID
     case: UUID
     order: str | None
+    shop: str | None
     position: int
     recorded_at: datetime
     type: str
@@ -78,6 +80,7 @@ class UnreconciledPayment(Struct, frozen=True, kw_only=True):
     adjustment: UUID
     case: UUID
     order: str | None
+    shop: str | None
     provider: str
     reference: str
     amount: str
@@ -91,6 +94,7 @@ class UnknownEvidenceCited(Struct, frozen=True, kw_only=True):
     adjustment: UUID
     case: UUID
     order: str | None
+    shop: str | None
     position: int
     recorded_at: datetime
     who: str

@@ -13,9 +13,11 @@ from application.log.event_codec import from_state
 from application.log.event_log import EventLog
 from application.log.sealing import DataKeys
 from application.privacy.privacy_desk import PrivacyDesk
+from application.privacy.views import ErasureView, erasure_views
+from domain.orders.order_names import OrderName, order_names
 from domain.orders.signal_body import DEFAULT_SHOP
 from domain.personal_data import personal_texts
-from domain.privacy import Erasure, LegalHold
+from domain.privacy import LegalHold
 from domain.struct_fields import fill
 
 
@@ -36,7 +38,7 @@ class PersonalDataHeld(Struct, frozen=True, kw_only=True):
 
     record: UUID | None
     """The stream of the customer's own record."""
-    orders: Sequence[str]
+    orders: Sequence[OrderName]
     cases: Sequence[UUID]
     texts: Sequence[PersonalTextCounts]
     keys_held: int
@@ -45,13 +47,13 @@ class PersonalDataHeld(Struct, frozen=True, kw_only=True):
     """The newest line with erased texts; its proofs stay valid."""
     files: Sequence[str]
     holds: Sequence[LegalHold]
-    erasures: Sequence[Erasure]
+    erasures: Sequence[ErasureView]
 
 
 class PersonalDataReads(Struct, frozen=True, kw_only=True):
     """Who read the personal data of these orders; `readers` counts the reads by name."""
 
-    orders: Sequence[str]
+    orders: Sequence[OrderName]
     readers: Mapping[str, int]
     reads: Sequence[PersonalDataRead]
 
@@ -87,11 +89,12 @@ def find_personal_data_held(
     return fill(
         PersonalDataHeld,
         customer,
+        orders=order_names(customer.orders),
         record=customer.record.id if customer.record is not None else None,
         texts=[PersonalTextCounts(type=name, **counts[name]) for name in sorted(counts)],
         keys_held=len(existing),
         keys_destroyed=len(named) - len(existing),
         last_erased_position=last or None,
         holds=customer.record.holds if customer.record is not None else (),
-        erasures=customer.record.erasures if customer.record is not None else (),
+        erasures=erasure_views(customer.record.erasures) if customer.record is not None else (),
     )

@@ -23,6 +23,7 @@ class PolicyOverride(Struct, frozen=True, kw_only=True):
     recorded_at: datetime
     case: UUID
     order: str | None
+    shop: str | None
     who: str
     what: str
     """`queue`, `terms`, `resolution`, `task` or `hold`."""

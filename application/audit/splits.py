@@ -39,6 +39,7 @@ class SplitPart(Struct, frozen=True, kw_only=True):
     adjustment: UUID
     case: UUID
     order: str
+    shop: str
     position: int
     at: datetime
     proposed_by: str | None
@@ -274,7 +275,6 @@ def _split_parts(
             entry.line,
             adjustment.amount,
             adjustment=adjustment.id,
-            order=entry.line.order or "",
             at=entry.line.recorded_at,
             proposed_by=entry.line.actor.person,
             approved_by=sorted({p for a in adjustment.approvals for p in a.persons}),

@@ -20,6 +20,7 @@ from domain.cases.work_commands import OpenCase
 from domain.errors import TooContended
 from domain.orders.events import ProblemDetected
 from domain.orders.order import Order, order_stream
+from domain.orders.order_names import describe_order
 from domain.permissions import Permission
 from domain.policy.rulebook import Rulebook
 
@@ -51,7 +52,7 @@ def open_by_hand(
             order = order.after(event)
         orders.keep(stream, order)
         return result
-    raise TooContended(f"order {ask.order_key}, {ATTEMPTS} attempts")
+    raise TooContended(f"order {describe_order(ask.order_key)}, {ATTEMPTS} attempts")
 
 
 def _open(
@@ -85,7 +86,9 @@ def _join(
     rulebook: Rulebook,
 ) -> tuple[CommandResult, list[ProblemDetected]]:
     if not by.authority.covers(Permission.READ_CASES, case.queue, case.region, case.id):
-        raise ProblemHasCase(f"order {order.id} has an open case of kind {case.kind}")
+        raise ProblemHasCase(
+            f"order {describe_order(order.id)} has an open case of kind {case.kind}"
+        )
     events = join_manually(ask, case, order, rulebook)
     parts = [event.part for event in events if isinstance(event, PartJoined)]
     found = problems_by_hand(case, parts)

@@ -24,6 +24,7 @@ from domain.cases.exception_case import ExceptionCase
 from domain.cases.part_events import PartCleared, PartJoined
 from domain.cases.step_events import TaskOverdue
 from domain.orders.events import SignalRecorded
+from domain.orders.order_names import order_name
 from domain.people import Actor
 from domain.policy.decision import Decision, Verdict
 from domain.recorded_event import RecordedEvent
@@ -117,8 +118,15 @@ def describe_line(
 
 def fill_from_line(kind: type[T], line: RecordedEvent, *sources: object, **values: object) -> T:
     """A row about a line of the log, filled from the line, its actor and the sources. `who` is the actor in
-    words, and `case` is the stream of the line."""
-    own: dict[str, object] = {"who": describe_actor(line.actor), "case": line.stream, **values}
+    words, `case` is the stream of the line, and `order` is unique in `shop`."""
+    name = order_name(line.order) if line.order is not None else None
+    own: dict[str, object] = {
+        "who": describe_actor(line.actor),
+        "case": line.stream,
+        "order": name.order if name is not None else None,
+        "shop": name.shop if name is not None else None,
+        **values,
+    }
     fields = {name: value for name, value in own.items() if name in kind.__struct_fields__}
     return fill(kind, line, line.actor, *sources, **fields)
 

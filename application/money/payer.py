@@ -39,6 +39,7 @@ from domain.adjustments.own_statement import own_statement
 from domain.adjustments.provider_statement import RefundStatus
 from domain.cases.exception_case import ExceptionCase
 from domain.money import PositiveMoney
+from domain.orders.order_names import order_name
 from domain.people import PAYER_ACTOR
 
 MAX_CONCURRENT = 8
@@ -136,11 +137,13 @@ class Payer:
 
     def _refund(self, adjustment: Adjustment, case_id: UUID) -> RefundResult:
         assert adjustment.payment is not None
+        name = order_name(self._cases.cached([case_id])[case_id].order)
         refund = RefundRequest(
             key=str(adjustment.id),
             payment=adjustment.payment,
             amount=adjustment.amount,
-            order=self._cases.cached([case_id])[case_id].order,
+            order=name.order,
+            shop=name.shop,
             reason=_REASONS.get(adjustment.reason, "requested_by_customer"),  # type: ignore[arg-type]
         )
         return self._provider.find(refund) or self._provider.refund(refund)

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from domain.adjustments.provider_statement import RefundStatus, StatementEntry
 from domain.money import Money
+from domain.orders.signal_body import DEFAULT_SHOP
 
 RefundReason = Literal["", "requested_by_customer", "duplicate", "fraudulent"]
 
@@ -25,6 +26,7 @@ class RefundRequest(Struct, frozen=True, kw_only=True):
     """The provider's id of the payment to refund."""
     amount: Money
     order: str
+    shop: str = DEFAULT_SHOP
     reason: RefundReason = ""
 
 

@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from domain.errors import CasetrailError, Fault, Invalid, SignalIdReused, SourceReserved
 from domain.orders.order import Order
+from domain.orders.order_names import describe_order
 from domain.orders.references import is_same_statement
-from domain.orders.signal_body import OWN_SOURCE, split_order_key
+from domain.orders.signal_body import OWN_SOURCE
 from domain.orders.signals import Signal
 
 MOST_AHEAD: Final = timedelta(hours=24)
@@ -87,6 +88,6 @@ def split_accepted(
             accepted[signal.key] = signal
         elif not is_same_statement(known, signal):
             refused[id(signal)] = SignalIdReused(
-                f"{signal.key} of order {split_order_key(order.id)[0]} was recorded with other content; send a new id"
+                f"{signal.key} of order {describe_order(order.id)} was recorded with other content; send a new id"
             )
     return list(accepted.values()), refused

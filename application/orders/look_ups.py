@@ -19,7 +19,6 @@ from domain.look_ups.events import CustomerOrdered, LookUpEvent, ProductPriced
 from domain.look_ups.prices import ProductPrices, product_prices_shown, product_stream
 from domain.orders.order import Order, order_stream
 from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced
-from domain.orders.signal_body import order_key
 from domain.orders.signals import Signal
 from domain.people import POLICY_ACTOR
 from domain.policy.document import LookUps
@@ -196,7 +195,7 @@ def _guard(stream: UUID, history: CustomerOrders, now: datetime) -> Write:
 def without_cancelled(found: LookUpResult, orders: Repository[Order]) -> LookUpResult:
     """The findings without duplicates of orders that were cancelled: the next order replaces such a one."""
     others = {
-        order_key(signal.other, signal.shop_name)
+        signal.other_key
         for derived in found.signals.values()
         for signal in derived
         if isinstance(signal, DuplicateSuspected)
@@ -211,8 +210,7 @@ def without_cancelled(found: LookUpResult, orders: Repository[Order]) -> LookUpR
         key: [
             s
             for s in derived
-            if not isinstance(s, DuplicateSuspected)
-            or order_key(s.other, s.shop_name) not in cancelled
+            if not isinstance(s, DuplicateSuspected) or s.other_key not in cancelled
         ]
         for key, derived in found.signals.items()
     }

@@ -38,6 +38,7 @@ from domain.cases.reperformance import (
 from domain.cases.work_events import Opened
 from domain.orders.events import ExpectationMet, PassedIntake, ProblemDetected
 from domain.orders.order import Order, order_stream
+from domain.orders.order_names import order_name
 from domain.policy.rulebook import Rulebook
 from domain.recorded_event import RecordedEvent
 from domain.struct_fields import fill
@@ -52,6 +53,7 @@ class ReperformedDecision(Struct, frozen=True, kw_only=True):
     because facts are read differently today (docs/readings.md)."""
 
     order: str
+    shop: str
     case: UUID | None
     """None for a decision on the order itself."""
     type: str
@@ -268,8 +270,8 @@ def _reperformed_decision(
 ) -> ReperformedDecision:
     return fill(
         ReperformedDecision,
+        order_name(line.order or ""),
         line,
-        order=line.order or "",
         case=case,
         policy=cited_policy(line.event) or "",
         rule=cited_rule(line.event),

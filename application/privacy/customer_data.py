@@ -11,11 +11,13 @@ from application.log.event_codec import from_state
 from application.log.event_log import EventLog, Write
 from application.log.repository import Repository
 from application.log.streams import CASE, ORDER
+from application.privacy.views import RecordView
 from domain.cases.events import CaseDataErased
 from domain.cases.evidence import FILE_PREFIX
 from domain.cases.exception_case import ExceptionCase, case_stream
 from domain.orders.events import OrderDataErased
 from domain.orders.order import Order, order_stream
+from domain.orders.order_names import OrderName, order_name
 from domain.personal_data import ERASED, personal_texts
 from domain.personal_data_errors import CustomerStillServed, StoredInTheClear
 from domain.privacy import PrivacyRecord
@@ -32,6 +34,7 @@ class HeldText(Struct, frozen=True):
     recorded_at: datetime
     texts: Sequence[str]
     order: str
+    shop: str
     after_erasure: bool
     """It arrived after an erasure of its order."""
 
@@ -39,8 +42,8 @@ class HeldText(Struct, frozen=True):
 class HeldData(Struct, frozen=True):
     """The data held of a customer, or of one order."""
 
-    record: PrivacyRecord
-    orders: Sequence[str]
+    record: RecordView
+    orders: Sequence[OrderName]
     cases: Sequence[UUID]
     texts: Sequence[HeldText]
     files: Sequence[str]
@@ -54,6 +57,7 @@ class HeldAfterErasure(Struct, frozen=True):
     """An order of which something arrived after its erasure; the texts themselves are not in here."""
 
     order: str
+    shop: str
     record: UUID
     """The privacy record with the last erasure of the order."""
     erased_at: datetime
@@ -101,7 +105,13 @@ class CustomerData(Struct, frozen=True):
             if isinstance(line.event, OrderDataErased)
         }
         texts = [
-            fill(HeldText, line, texts=found, order=line.order, after_erasure=line.order in erased)
+            fill(
+                HeldText,
+                order_name(line.order or ""),
+                line,
+                texts=found,
+                after_erasure=line.order in erased,
+            )
             for lines in trails.values()
             for line in lines
             # From the order of an erasure on, its texts are hidden, also while their keys still exist.

@@ -28,10 +28,13 @@ from application.privacy.customer_data import (
     load_customer_data,
 )
 from application.privacy.stores import CustomerKeys, EvidenceFiles
+from application.privacy.views import record_view
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import OrderNotFound, TooContended
 from domain.orders.events import OrderDataErased
 from domain.orders.order import Order, order_stream
+from domain.orders.order_names import describe_order, order_names
+from domain.orders.signal_body import split_order_key
 from domain.people import ERASER_ACTOR
 from domain.personal_data_errors import CustomerUnknown, KeyStoreUnavailable, NothingToErase
 from domain.privacy import (
@@ -84,7 +87,8 @@ class PrivacyDesk:
         later = sum(len(one.texts) for one in texts if one.after_erasure)
         note = _describe_later(record, names, later)
         files = self._files.not_erased(theirs.files)
-        return HeldData(record, names, [*theirs.cases], texts, files, later, note)
+        shown, orders = record_view(record), order_names(names)
+        return HeldData(shown, orders, [*theirs.cases], texts, files, later, note)
 
     def held_after_erasure(self, after: str, limit: int) -> list[HeldAfterErasure]:
         """The orders of which something arrived after their erasure, by order. Raises KeyStoreUnavailable."""
@@ -97,7 +101,11 @@ class PrivacyDesk:
                 last = max((one.recorded_at for one in texts), default=None)
                 if erasures := _erasures_of(record, [name]):
                     at, note = erasures[-1].ordered_at, _describe_later(record, [name], later)
-                    found.append(HeldAfterErasure(name, record.id, at, later, last, note or ""))
+                    found.append(
+                        HeldAfterErasure(
+                            *split_order_key(name), record.id, at, later, last, note or ""
+                        )
+                    )
         return found
 
     def customer_of_order(self, order: str) -> OrderCustomer:
@@ -176,7 +184,7 @@ class PrivacyDesk:
             with without_read_tracking():
                 if not theirs.texts(self._log):
                     raise NothingToErase(
-                        f"order {whose.order}{_describe_last_erasure(_erasures_of(record, names))}"
+                        f"order {describe_order(whose.order)}{_describe_last_erasure(_erasures_of(record, names))}"
                     )
         theirs.require_all_closed()
         theirs.require_sealed(self._log)
@@ -225,7 +233,7 @@ class PrivacyDesk:
         with without_read_tracking():
             lines = self._log.trail(order_stream(order))
         if not lines:
-            raise OrderNotFound(f"no order {order}")
+            raise OrderNotFound(f"no order {describe_order(order)}")
         erased = [line.event.record for line in lines if isinstance(line.event, OrderDataErased)]
         own = erased[-1] if erased else record_of_order(order)
         return self._keys.subject_of_order(order) or own

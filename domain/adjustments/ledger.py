@@ -19,6 +19,7 @@ from domain.adjustments.told_refunds import find_refunds_of_others
 from domain.money import ZERO, PositiveMoney
 from domain.orders.money_ledger import RefundState
 from domain.orders.order import Order
+from domain.orders.order_names import OrderKey
 from domain.policy.approvals import ApprovalMatrix, CumulativeAmounts
 
 LEDGERS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:ledgers")
@@ -44,7 +45,7 @@ class AdjustmentEntered(Struct, frozen=True, kw_only=True, tag="ledger.adjustmen
 class RefundToldEntered(Struct, frozen=True, kw_only=True, tag="ledger.refund_told"):
     """A system told a refund of an order of this customer; the order has the refund's figures."""
 
-    order: str
+    order: OrderKey
     signal: str
     """The key of the statement."""
 

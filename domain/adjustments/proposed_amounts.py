@@ -16,6 +16,7 @@ from domain.errors import Fault, Invalid
 from domain.money import ZERO, Money, PositiveMoney, round_money, smallest_unit
 from domain.orders.content import OrderLine, charge_key
 from domain.orders.money_ledger import PaymentMoney
+from domain.orders.order_names import describe_order
 from domain.orders.parts import split_part_key
 from domain.orders.purchase_signals import Component
 from domain.orders.signal_body import given
@@ -80,7 +81,7 @@ def _find_payment(request: ProposeAdjustment, order: str, left: MoneyLeft) -> Pa
         if len(found) == 1:
             return found[0]
     raise NoPaymentToRefund(
-        f"order {order} has {len(captured)} captured payments, {len(with_money)} with money left",
+        f"order {describe_order(order)} has {len(captured)} captured payments, {len(with_money)} with money left",
         payments=[payment.id for payment in captured],
         left={payment.id: f"{left.payment(payment).left:f}" for payment in captured},
     )

@@ -17,6 +17,7 @@ from domain.cases.work_events import NoteAdded, Opened
 from domain.errors import Fault, Invalid, OrderNotFound
 from domain.orders.events import ProblemDetected
 from domain.orders.order import Order
+from domain.orders.order_names import describe_order
 from domain.policy.decision import Decision
 from domain.policy.facts import CaseFacts
 from domain.policy.rulebook import Rulebook
@@ -85,7 +86,9 @@ def require_valid_opening(request: OpenCase, order: Order | None, rulebook: Rule
     if faults:
         raise Invalid(faults, "the case")
     if order is None and queue is None:
-        raise OrderNotFound(f"no order {request.order}: name a `queue` to open a case without one")
+        raise OrderNotFound(
+            f"no order {describe_order(request.order_key)}: name a `queue` to open a case without one"
+        )
 
 
 def find_part_faults(
@@ -119,7 +122,7 @@ def join_manually(
     new = [part for part in request.parts if part not in known or known[part].is_cleared]
     if not new:
         raise ProblemHasCase(
-            f"order {order.id} has an open case of kind {case.kind}: {case.id}",
+            f"order {describe_order(order.id)} has an open case of kind {case.kind}: {case.id}",
             case=str(case.id),
             state=case.state.value,
         )

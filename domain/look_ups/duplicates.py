@@ -11,7 +11,7 @@ from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, structs
 
 from domain.look_ups.derived_signals import derived_signal_fields
 from domain.look_ups.events import CustomerOrdered
@@ -80,6 +80,7 @@ class CustomerOrders(Struct, frozen=True, kw_only=True):
                 return DuplicateSuspected(
                     **derived_signal_fields(placed, f"duplicate:{named}"),
                     other=other,
+                    other_shop=UNSET if shop == placed.shop_name else shop,
                     reason=f"same customer, same basket; the other was placed at "
                     f"{past.placed_at.isoformat()}",
                 )

@@ -116,11 +116,11 @@ class _Basis(Struct, frozen=True):
 
 def _flags(basis: _Basis) -> OrderFlags:
     signals, goods = basis.signals, basis.goods
-    related = {s.other for s in signals.get(OrderRelated, ()) if not s.is_about_itself}
+    related = {s.other_key for s in signals.get(OrderRelated, ()) if not s.is_about_itself}
     suspicions: list[DuplicateSuspected] = [
         s
         for s in signals.get(DuplicateSuspected, ())
-        if s.other not in related and not s.is_about_itself
+        if s.other_key not in related and not s.is_about_itself
     ]
     shipped = [line for line in goods.lines if line.line.is_shipped and line.kept]
     return OrderFlags(
@@ -132,10 +132,16 @@ def _flags(basis: _Basis) -> OrderFlags:
         ),
         handed_over=any(parcel.is_handed_over for parcel in goods.outbound),
         duplicate_suspected=bool(suspicions),
-        duplicate_of=suspicions[-1].other if suspicions else None,
+        duplicate_of=_other_order(suspicions[-1]) if suspicions else None,
         partly_cancelled=goods.cancelled_at is None and any(line.cancelled for line in goods.lines),
         shippable=bool(shipped) if goods.lines else None,
     )
+
+
+def _other_order(suspicion: DuplicateSuspected) -> str:
+    """The other order's id, with its shop where that is another one."""
+    shop = given(suspicion.other_shop) or suspicion.shop_name
+    return suspicion.other if shop == suspicion.shop_name else f"{shop}/{suspicion.other}"
 
 
 def _customer(basis: _Basis) -> CustomerFacts:

@@ -8,6 +8,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Struct, structs
 
+from domain.orders.order_names import OrderKey
 from domain.orders.references import HeldReason
 from domain.orders.signal_body import given
 from domain.orders.signals import Signal
@@ -25,14 +26,14 @@ class SignalHeld(Struct, frozen=True, kw_only=True, gc=False, tag="held.signal_h
 
     signal: Signal
     why: HeldReason
-    orders: tuple[str, ...] = ()
+    orders: tuple[OrderKey, ...] = ()
     """The orders that the references fit."""
 
 
 class HeldSignalJoined(Struct, frozen=True, kw_only=True, gc=False, tag="held.signal_joined"):
     """The references lead to these orders now: the signal is recorded in each."""
 
-    orders: tuple[str, ...]
+    orders: tuple[OrderKey, ...]
     keys: tuple[str, ...] = ()
     """The names of the keys that seal the held signal. With the keys of an order, they are destroyed."""
 

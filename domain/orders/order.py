@@ -15,6 +15,7 @@ from domain.orders import events
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.facts import NO_FACTS, OrderFacts, facts_after, group_by_type
 from domain.orders.notices import Notice
+from domain.orders.order_names import describe_order
 from domain.orders.order_notices import find_notices
 from domain.orders.same_values import values_of
 from domain.orders.signals import Signal, event_time_key
@@ -156,7 +157,7 @@ class Order(Struct, frozen=True, kw_only=True):
             return events.SignalRecorded(signal=signal, ahead=True if ahead else UNSET)
         if not is_same_signal(recorded, signal):
             raise SignalIdReused(
-                f"signal {signal.key} of order {self.id} is recorded already with other content"
+                f"signal {signal.key} of order {describe_order(self.id)} is recorded already with other content"
             )
         return None
 

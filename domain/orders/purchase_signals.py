@@ -260,6 +260,17 @@ class OrderCancelled(body.SignalBody, frozen=True, kw_only=True, tag="order.canc
     lines: body.PiecesOfLines | UnsetType = UNSET
 
 
+class _NamesAnotherOrder(body.SignalBody, frozen=True, kw_only=True):
+    other: body.OrderId
+    other_shop: body.ShopName | UnsetType = UNSET
+    """The shop of the other order, where it is another one."""
+
+    @property
+    def other_key(self) -> str:
+        """The text that names the other order in the log."""
+        return body.order_key(self.other, body.given(self.other_shop) or self.shop_name)
+
+
 class OrderRelation(StrEnum):
     SPLIT_FROM = "split_from"
     MERGED_INTO = "merged_into"
@@ -268,10 +279,9 @@ class OrderRelation(StrEnum):
     SUBSCRIPTION_OF = "subscription_of"
 
 
-class OrderRelated(body.SignalBody, frozen=True, kw_only=True, tag="order.related"):
+class OrderRelated(_NamesAnotherOrder, frozen=True, kw_only=True, tag="order.related"):
     """This order belongs to another one; related orders do not duplicate each other."""
 
-    other: body.OrderId
     relation: OrderRelation
 
     @property
@@ -280,11 +290,10 @@ class OrderRelated(body.SignalBody, frozen=True, kw_only=True, tag="order.relate
 
 
 class DuplicateSuspected(
-    body.SignalBody, frozen=True, kw_only=True, tag="order.duplicate_suspected"
+    _NamesAnotherOrder, frozen=True, kw_only=True, tag="order.duplicate_suspected"
 ):
     """A system that sees all orders suspects that this one duplicates another."""
 
-    other: body.OrderId
     reason: Text = ""
 
     @property

@@ -17,6 +17,7 @@ from domain.adjustments.errors import (
     StatementNotWhole,
 )
 from domain.adjustments.provider_statement import StatementEntry, entries_since
+from domain.orders.signal_body import DEFAULT_SHOP
 from infrastructure.encoded_text import UnreadableText
 from infrastructure.payments import http_client
 from infrastructure.payments.statement_file import read_statement
@@ -58,6 +59,7 @@ class LocalProvider:
             "amount": {"amount": refund.amount.amount, "currency": refund.amount.currency},
             "reason": refund.reason,
             "order": refund.order,
+            **({} if refund.shop == DEFAULT_SHOP else {"shop": refund.shop}),
         }
         with self._connected() as client:
             answer = http_client.send_request(client, "POST", "/refunds", json=body)

@@ -24,6 +24,7 @@ from domain.adjustments.provider_statement import (
     StatementLine,
     UnreadableLine,
 )
+from domain.orders.signal_body import DEFAULT_SHOP
 from infrastructure.payments.http_client import (
     TIMEOUT_SECONDS,
     describe_response,
@@ -137,11 +138,14 @@ class StripeProvider:
                     )
                 return found
             _require_currency(client, kind, refund)
+            about = {"metadata[casetrail_order]": refund.order}
+            if refund.shop != DEFAULT_SHOP:
+                about["metadata[casetrail_shop]"] = refund.shop
             form = {
                 kind: refund.payment,
                 "amount": str(units),
                 f"metadata[{METADATA_KEY}]": refund.key,
-                "metadata[casetrail_order]": refund.order,
+                **about,
             } | ({"reason": refund.reason} if refund.reason else {})
             headers = {"Idempotency-Key": refund.key}
             answer = send_request(client, "POST", "/v1/refunds", data=form, headers=headers)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import httpx2
 import pytest
 
 from api.composition import desks
+from api.openapi import openapi_document
 from domain.orders.signal_body import order_key
+from domain.people import Role
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.personal.case_evidence import CaseEvidenceFiles
 from infrastructure.postgres.datastore import Datastore
@@ -18,6 +21,9 @@ from tests.conftest import Databases
 from tests.domain.standard_work import with_stages
 
 LATER = {"Prefer": "wait=20"}
+KEY_SEPARATOR = "\\u001f"
+"""As JSON writes it. The log alone names an order so."""
+ENDLESS = "/v1/views/{report}/stream"
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +78,47 @@ def test_standard_work_counts_the_orders_of_every_shop(server) -> None:
         order = order_id()
         first = entered(take_claimed(ana, order, "default"))
         assert entered(take_claimed(ana, order, "uk")) == first + 1
+
+
+def readable_addresses(case: str, order: str) -> Iterator[str]:
+    """Every route that answers a GET, for this case and this order."""
+    for path, operations in openapi_document()["paths"].items():
+        filled = path.replace("{case_id}", case).replace("{order_id}", order)
+        if "get" not in operations or "{" in filled:
+            continue
+        known = {"case": case, "order": order, "shop": "uk", "at": "1", "since": "1"}
+        takes = {one["name"] for one in operations["get"].get("parameters", ())}
+        query = "&".join(f"{name}={known[name]}" for name in sorted(takes & {*known}))
+        yield f"{filled}?{query}" if query else filled
+
+
+def test_no_answer_names_an_order_as_the_log_does(server) -> None:
+    order, people, now = order_id(), server.service.desks.people, datetime.now(UTC)
+    with server.client_as("ana") as ana:
+        headers = take_claimed(ana, order, "uk")
+        held = {
+            **signal("payment.captured", "", shop="uk"),
+            "amount": {"amount": "9.00", "currency": "EUR"},
+        }
+        held |= {"refs": {"payment": f"pi-{order}"}}
+        assert ana.post("/v1/signals", json=held).json()["outcome"] == "held"
+        listed = ana.get("/v1/cases", params={"order": order, "shop": "uk"}, headers=headers)
+        case = listed.json()["items"][0]["case_id"]
+        etag = {"If-Match": ana.get(f"/v1/cases/{case}").headers["ETag"]}
+        assert ana.post(f"/v1/cases/{case}/claim", headers=etag).is_success
+    people.add("audra", [Role.AUDITOR], now)
+    server.tokens["audra"] = people.issue_token("audra", now)
+    answered = []
+    for who in ("ana", "audra"):
+        with server.client_as(who) as client:
+            for address in readable_addresses(case, order):
+                answer = client.get(address, headers={"Accept": "*/*"})
+                assert KEY_SEPARATOR not in answer.text, address
+                assert "\x1f" not in answer.text, address
+                answered += [address] if answer.status_code == 200 and order in answer.text else []
+    for expected in (
+        "/v1/events",
+        f"/v1/cases/{case}/trail",
+        f"/v1/orders/{order}/timeline?shop=uk",
+    ):
+        assert expected in answered

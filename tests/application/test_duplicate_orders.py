@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from domain.look_ups.duplicates import MAX_DUPLICATE_WINDOW
-from domain.orders.purchase_signals import Line
+from domain.orders.purchase_signals import Line, OrderRelated, OrderRelation
 from tests.application.in_memory_service import InMemoryService, kinds
 from tests.application.look_ups import (
     DUPLICATES,
@@ -17,7 +18,7 @@ from tests.application.look_ups import (
     take_signals,
 )
 from tests.application.test_intake_is_idempotent import at_once
-from tests.domain.signals import after, cancelled, money
+from tests.domain.signals import after, cancelled, money, signal_fields
 
 
 def flagged(service: InMemoryService) -> dict[str, str]:
@@ -190,3 +191,33 @@ def test_the_order_after_a_cancelled_one_is_no_duplicate_of_it() -> None:
     take_signals(service, purchase("first"), replace(cancelled(1), order="first"))
     take_signals(service, purchase("second", 2))
     assert flagged(service) == {}
+
+
+def test_an_order_of_another_shop_is_named_with_its_shop() -> None:
+    service = service_with_look_ups(DUPLICATES)
+    take_signals(service, purchase("first", shop="uk"), purchase("second", 1))
+    (signal,) = own_signals_of(service, "order.duplicate_suspected")
+    assert (signal.order, signal.other, signal.other_shop) == ("second", "first", "uk")
+    assert service.order("second").facts.order.duplicate_of == "uk/first"
+
+
+def test_a_cancelled_order_of_another_shop_is_not_taken_for_one_of_this_shop() -> None:
+    service = service_with_look_ups(DUPLICATES)
+    take_signals(service, purchase("first", shop="uk"))
+    take_signals(service, replace(cancelled(1), order="first", shop="uk"))
+    take_signals(service, purchase("second", 2))
+    assert flagged(service) == {}
+
+
+@pytest.mark.parametrize(("shop", "is_duplicate"), [("uk", False), (UNSET, True)])
+def test_a_relation_to_an_order_of_another_shop_names_that_shop(
+    shop: str | UnsetType, is_duplicate: bool
+) -> None:
+    service = service_with_look_ups(DUPLICATES)
+    take_signals(service, purchase("first", shop="uk"), purchase("second", 1))
+    fields = {**signal_fields(2, "related"), "order": "second"}
+    exchanged = OrderRelated(
+        other="first", other_shop=shop, relation=OrderRelation.EXCHANGE_OF, **fields
+    )
+    take_signals(service, exchanged)
+    assert service.order("second").facts.order.duplicate_suspected is is_duplicate

@@ -91,3 +91,23 @@ def test_either_a_customer_or_an_order_is_named(
     refused = casetrail("personal-data", "show", *words)
     assert refused.returncode == 2
     assert "Give either CUSTOMER or --order" in refused.stderr
+
+
+def test_an_order_is_erased_in_the_shop_that_is_named(
+    server: RunningService, casetrail: Casetrail
+) -> None:
+    order = order_id()
+    with server.client_as("shop") as shop:
+        for name in ("de", "uk"):
+            said = {"channel": "email", "summary": f"I am Erika of {name}.", "shop": name}
+            assert send(shop, signal("customer.message_received", order, **said)).is_success
+    uk, basis = ("--order", order, "--shop", "uk"), ("--basis", "objection", "--yes")
+    assert "erasure 1 (objection)" in done(casetrail, "erase", *uk, *basis)
+    again = casetrail("personal-data", "erase", *uk, *basis)
+    assert f"order {order} in the shop uk" in again.stderr
+    (text,) = json.loads(done(casetrail, "show", "--order", order, "--shop", "de", "--json"))[
+        "texts"
+    ]
+    assert (text["shop"], text["texts"]) == ("de", ["I am Erika of de."])
+    refused = casetrail("personal-data", "show", "C1", "--shop", "uk")
+    assert "Use --shop with --order" in refused.stderr

@@ -84,6 +84,15 @@ def test_stripe_gets_the_reason_of_the_refund(running: Running) -> None:
     assert (made["amount"], made["currency"]) == (1230, "eur")
 
 
+def test_stripe_gets_the_shop_of_the_order(running: Running) -> None:
+    asked = msgspec.structs.replace(refund(payment="ch_of_the_uk"), shop="uk")
+    running.register(asked.payment, "100.00", "EUR")
+    adapter("stripe", running.url).refund(asked)
+    (made,) = listed(running, charge=asked.payment)["data"]
+    told = made["metadata"]
+    assert (told["casetrail_order"], told["casetrail_shop"]) == ("A-1001", "uk")
+
+
 @pytest.mark.parametrize("payment", ["", "P-1", "pi_", "pi_../refunds", "pi_1?x", "src_1", "pi_é"])
 def test_an_id_that_is_not_a_stripe_payment_is_refused_without_a_request(payment: str) -> None:
     nowhere = adapter("stripe", "http://127.0.0.1:1")

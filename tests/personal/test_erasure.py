@@ -10,6 +10,7 @@ from msgspec import structs
 
 from application.log import streams
 from domain.orders.order import order_stream
+from domain.orders.order_names import OrderName
 from domain.orders.purchase_signals import Customer
 from domain.personal_data import personal_texts
 from domain.personal_data_errors import (
@@ -143,7 +144,7 @@ def test_a_returning_customer_is_a_new_one() -> None:
         service.privacy.held(DataSubject(customer="c-1"))
     told(service, "o-4", at=80)
     held = service.privacy.held(DataSubject(customer="c-1"))
-    assert held.orders == ["o-4"]
+    assert held.orders == [OrderName("o-4")]
     assert any("c-1" in one.texts for one in held.texts)
     assert len(held.record.erasures) == 1
 

@@ -219,7 +219,7 @@ def test_a_late_message_is_erased_by_a_second_erasure_and_every_proof_holds(scen
     for case in answer["items"][0].get("cases", ()):
         scene.life.resolve(scene.client("ana"), case["case"])
     held = scene.personal_data("find").json()
-    assert held["orders"] == [scene.life.order]
+    assert held["orders"] == [{"order": scene.life.order, "shop": "default"}]
     assert [text] in [one["texts"] for one in held["texts"]]
     assert "arrived after the erasure at" in held["note"]
     petra = scene.client("petra")
@@ -231,7 +231,7 @@ def test_a_late_message_is_erased_by_a_second_erasure_and_every_proof_holds(scen
 
     before = scene.states()
     again = scene.personal_data("erasures", **ERASE).json()
-    assert [one["orders"] for one in again["erasures"]] == [[scene.life.order]] * 2
+    assert [one["orders"] for one in again["erasures"]] == [held["orders"]] * 2
     eventually("it is done", lambda: scene.complete(again["record"]), within=10)
     for address, content in scene.readings():
         assert scene.canaries.in_bytes(content) == [], address

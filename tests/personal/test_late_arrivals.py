@@ -12,6 +12,7 @@ from domain.cases.work_commands import OpenCase
 from domain.errors import OrderNotFound
 from domain.orders.message_signals import Channel, MessageReceived
 from domain.orders.order import order_stream
+from domain.orders.order_names import OrderName
 from domain.orders.purchase_signals import Customer
 from domain.orders.signals import Signal
 from domain.personal_data_errors import (
@@ -87,7 +88,7 @@ def test_a_message_after_the_erasure_is_found_and_erased_by_a_second_erasure() -
     assert TEXT in readable(service)
 
     held = service.privacy.held(C1)
-    assert held.orders == ["o-1"]
+    assert held.orders == [OrderName("o-1")]
     assert [(one.texts, one.after_erasure, one.order) for one in held.texts] == [
         ([TEXT], True, "o-1")
     ]
@@ -200,7 +201,7 @@ def test_an_order_of_which_only_a_message_is_known_is_erased_by_its_order() -> N
         service.privacy.erase(DataSubject(order="o-9"), BASIS, "", PETRA)
     # It names its customer later.
     service.take(purchase(70), at=after(71))
-    assert service.privacy.held(C1).orders == ["o-1"]
+    assert service.privacy.held(C1).orders == [OrderName("o-1")]
     service.privacy.erase(C1, BASIS, "", PETRA)
     assert "c-1" not in readable(service)
 
@@ -211,7 +212,7 @@ def test_one_order_of_a_customer_is_erased_in_the_customers_record() -> None:
     service.take(purchase(2, "o-2"), at=after(3))
     done = service.privacy.erase(O1, BASIS, "", PETRA)
     assert done.record.id == service.keys.subject_of("c-1")
-    assert service.privacy.held(C1).orders == ["o-2"]
+    assert service.privacy.held(C1).orders == [OrderName("o-2")]
     assert "c-1" not in readable(service)
     assert "c-1" in readable(service, "o-2")
 
@@ -232,7 +233,7 @@ def test_an_order_that_names_another_customer_after_an_erasure_is_not_the_erased
     service.take(purchase(70, customer="c-2", id="again"), at=after(71))
     with pytest.raises(CustomerUnknown):
         service.privacy.held(C1)
-    assert service.privacy.held(DataSubject(customer="c-2")).orders == ["o-1"]
+    assert service.privacy.held(DataSubject(customer="c-2")).orders == [OrderName("o-1")]
 
 
 def test_orders_with_late_texts_are_listed_without_the_texts() -> None:

@@ -48,9 +48,11 @@ def reads(
                     click.echo(msgspec.json.encode(one))
                 else:
                     who = one.person or one.principal
-                    rows.append((f"{one.at:%Y-%m-%d %H:%M:%S}Z", who, one.what, one.order_id))
+                    rows.append(
+                        (f"{one.at:%Y-%m-%d %H:%M:%S}Z", who, one.what, one.order_id, one.shop)
+                    )
         message = explain_no_reads(desks, orders, person) if not after else None
     if message is not None:
         click.echo(message.replace("by order", "by --order"), err=True)
     elif not as_json:
-        print_table(("when", "who", "what", "order"), rows)
+        print_table(("when", "who", "what", "order", "shop"), rows)

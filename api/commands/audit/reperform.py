@@ -17,6 +17,7 @@ from api.http.times import require_ordered_period
 from application.audit.reperformance import ReperformanceSummary, summarize_reperformance
 from application.policy.reperformance import Period, Reperformance, ReperformedDecision
 from domain.cases.reperformance import DecisionDifference
+from domain.orders.order_names import describe_name
 from infrastructure.settings import Settings
 
 
@@ -90,7 +91,11 @@ def _print_summary(found: ReperformanceSummary) -> None:
 
 
 def _print_decision(one: ReperformedDecision, differences: Sequence[DecisionDifference]) -> None:
-    where = f"case {one.case}" if one.case is not None else f"order {one.order}"
+    where = (
+        f"case {one.case}"
+        if one.case is not None
+        else f"order {describe_name(one.order, one.shop)}"
+    )
     click.echo(f"\n{where}, version {one.version} (position {one.position}), {one.type}")
     if one.policy:
         click.echo(f"  policy {one.policy}, rule {one.rule}")

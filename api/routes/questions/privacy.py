@@ -16,6 +16,7 @@ from application.audit.personal_data import (
 )
 from application.log.sealing import without_read_tracking
 from application.privacy.privacy_desk import PrivacyDesk
+from domain.orders.order_names import order_names
 from domain.orders.signal_body import DEFAULT_SHOP, OrderId, ShopName, order_key
 from domain.permissions import Permission
 from domain.personal_data_errors import KeyStoreUnavailable
@@ -66,7 +67,9 @@ def who_read_it(sources: AnswerSources, given: PersonalReadsParameters) -> Perso
             if given.period.holds(read.at)
         ]
     readers = Counter(line.who for line in found)
-    return PersonalDataReads(orders=orders, readers=dict(sorted(readers.items())), reads=found)
+    return PersonalDataReads(
+        orders=order_names(orders), readers=dict(sorted(readers.items())), reads=found
+    )
 
 
 def what_is_held(sources: AnswerSources, given: CustomerParameters) -> PersonalDataHeld:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from infrastructure.csv_cells import write_rows
 from infrastructure.payments.provider.ledger import (
@@ -47,6 +47,7 @@ class NewRefund(Struct, frozen=True, forbid_unknown_fields=True):
     amount: Amount
     reason: Literal["", "requested_by_customer", "duplicate", "fraudulent"] = ""
     order: Annotated[str, Meta(max_length=255)] = ""
+    shop: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
 
 
 class Settlement(Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,7 +122,7 @@ class OwnApi:
                     currency=new.amount.currency,
                     amount=switches.gives or new.amount.amount,
                     reason=new.reason,
-                    metadata={"order": new.order},
+                    metadata={"order": new.order, **_shop_of(new)},
                     status=switches.status,
                 )
             except RefundTooLarge as error:
@@ -176,6 +177,10 @@ def _statement_rows(lines: Iterable[LedgerRefund]) -> Iterator[tuple[object, ...
     yield ("end", number)
 
 
+def _shop_of(new: NewRefund) -> dict[str, str]:
+    return {} if isinstance(new.shop, UnsetType) else {"shop": new.shop}
+
+
 def _refund_document(line: LedgerRefund) -> dict[str, object]:
     return {
         "reference": line.reference,
@@ -184,6 +189,7 @@ def _refund_document(line: LedgerRefund) -> dict[str, object]:
         "amount": {"amount": line.amount, "currency": line.currency},
         "reason": line.reason,
         "order": line.metadata.get("order", ""),
+        **{name: line.metadata[name] for name in ("shop",) if name in line.metadata},
         "status": line.status,
         "failure": line.failure,
         "created_at": line.created_at,
