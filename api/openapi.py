@@ -19,6 +19,7 @@ from api.http.concurrency import NEEDS
 from api.http.problems import MEDIA_TYPE
 from api.http.signal_bodies import MAX_SIGNALS
 from api.routes import UNVERSIONED, VERSIONED
+from api.routes.audit_lists import hold_statement
 from api.routes.evidence import MEDIA_TYPES, download_evidence, upload_evidence
 from api.routes.questions import give_export, give_population
 from api.routes.queues import claim_next
@@ -165,6 +166,9 @@ def _describe_operation(
             "application/json": {"schema": of[repr(ReconciledPeriod)]},
             CSV: {"schema": {"type": "string"}},
         }
+        operation["requestBody"] = {"required": True, "content": content}
+    if handler is hold_statement:
+        content = {CSV: {"schema": {"type": "string"}}}
         operation["requestBody"] = {"required": True, "content": content}
     if handler is download_evidence:
         responses["200"] = {"description": "The file", "content": {"*/*": {"schema": {}}}}

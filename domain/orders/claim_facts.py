@@ -15,15 +15,23 @@ class ClaimFacts(Struct, frozen=True, gc=False):
     """`…_of_order` are claims that name no line: they are about the whole order."""
 
     not_received: Annotated[bool, _claimed] = False
+    """The customer says that a parcel did not arrive."""
     damaged: Annotated[bool, _claimed] = False
+    """The customer says that something is damaged."""
     damaged_of_order: Annotated[bool, _claimed] = False
     """And no parcel either."""
     wrong_item: Annotated[bool, _claimed] = False
+    """The customer says that another product came."""
     wrong_item_of_order: Annotated[bool, _claimed] = False
+    """The same, and the claim names no line."""
     missing_item: Annotated[bool, _claimed] = False
+    """The customer says that pieces are missing."""
     missing_item_of_order: Annotated[bool, _claimed] = False
+    """The same, and the claim names no line."""
     not_as_described: Annotated[bool, _claimed] = False
+    """The customer says that a product is not as described."""
     not_as_described_of_order: Annotated[bool, _claimed] = False
+    """The same, and the claim names no line."""
 
 
 NO_CLAIM: Final = ClaimFacts()

@@ -11,9 +11,13 @@ from domain.orders.message_signals import MessageReceived, MessageSent
 
 class ContactFacts(Struct, frozen=True, gc=False):
     messages_sent: Annotated[int, derived_from(MessageSent)] = 0
+    """How many messages we sent to the customer."""
     messages_received: Annotated[int, derived_from(MessageReceived)] = 0
+    """How many messages the customer sent."""
     last_sent_at: Annotated[datetime | None, derived_from(MessageSent)] = None
+    """When we last wrote."""
     last_received_at: Annotated[datetime | None, derived_from(MessageReceived)] = None
+    """When the customer last wrote."""
     unanswered_since: Annotated[datetime | None, derived_from(MessageSent, MessageReceived)] = None
     """The first message from the customer after our last one."""
 

@@ -26,15 +26,25 @@ class DisagreementFacts(Struct, frozen=True, gc=False):
     """`…_since` is None while systems agree; `…_held` lists the values: `oms 3, wms 2 (of record)`."""
 
     total_since: _SinceFact = None
+    """Since when systems differ about the total of the order."""
     total_held: _HeldFact = None
+    """What each system holds of the total of the order."""
     address_since: _SinceFact = None
+    """Since when systems differ about the address."""
     address_held: _HeldFact = None
+    """What each system holds of the address."""
     quantity_since: _SinceFact = None
+    """Since when systems differ about the number of pieces shipped."""
     quantity_held: _HeldFact = None
+    """What each system holds of the number of pieces shipped."""
     payment_since: _SinceFact = None
+    """Since when systems differ about the amount of the payment."""
     payment_held: _HeldFact = None
+    """What each system holds of the amount of the payment."""
     status_since: _SinceFact = None
+    """Since when systems differ about the status of the order."""
     status_held: _HeldFact = None
+    """What each system holds of the status of the order."""
     order_since: _OrderFact = None
     """Since when another source than the one that placed the order states other lines or another total."""
     order_held: Annotated[str | None, derived_from(OrderPlaced, OrderEdited)] = None

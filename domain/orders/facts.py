@@ -20,13 +20,7 @@ from domain.orders.disagreement_facts import DisagreementFacts, disagreement_fac
 from domain.orders.fact_metadata import SignalsByType, derived_from, lasting
 from domain.orders.goods import Goods, goods_of
 from domain.orders.goods_changes import goods_after, is_charged_alike
-from domain.orders.goods_parts import (
-    CONTENT_FEEDS,
-    GOODS_FEEDS,
-    RETURN_SIGNALS,
-    parcel_parts,
-    return_parts,
-)
+from domain.orders.goods_parts import CONTENT_FEEDS, GOODS_FEEDS, parcel_parts
 from domain.orders.line_parts import line_parts
 from domain.orders.milestone_facts import Milestones, milestones
 from domain.orders.money_ledger import MONEY_FEEDS, OrderMoney, is_given_alike, money_of
@@ -37,6 +31,7 @@ from domain.orders.parts import OrderParts
 from domain.orders.promise_facts import PromiseFacts, promise_facts
 from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced, OrderRelated
 from domain.orders.return_facts import ReturnFacts, return_facts
+from domain.orders.return_parts import RETURN_SIGNALS, return_parts
 from domain.orders.return_signals import ReturnReceived
 from domain.orders.screening_facts import AddressFacts, FraudFacts, address_facts, fraud_facts
 from domain.orders.shipment_signals import CustomerClaimed, LabelCreated
@@ -71,7 +66,9 @@ class OrderFlags(Struct, frozen=True, gc=False):
 
 class CustomerFacts(Struct, frozen=True, gc=False):
     id: Annotated[str | None, derived_from(*CONTENT_FEEDS)]
+    """The shop's id of the customer; unknown for a guest."""
     tier: Annotated[str | None, derived_from(*CONTENT_FEEDS)]
+    """The customer's tier, as the shop names it."""
 
 
 class OrderFacts(Struct, frozen=True, gc=False):

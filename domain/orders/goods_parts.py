@@ -1,18 +1,17 @@
-"""The facts of each line, each parcel and each return."""
+"""The facts of each parcel, and what the goods are read from."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from msgspec import Struct
 
 from domain.orders import return_signals as returns
-from domain.orders.fact_metadata import SignalsByType, derived_from
+from domain.orders.fact_metadata import derived_from
 from domain.orders.goods import Goods
 from domain.orders.parcels import PARCEL_SIGNALS, Parcel
 from domain.orders.promise_days import end_of_promise
 from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPlaced
-from domain.orders.shipment_signals import CustomerClaimed, Direction, LabelCreated
+from domain.orders.shipment_signals import CustomerClaimed
 from domain.orders.signal_body import given
 from domain.orders.stock_signals import (
     AllocationFailed,
@@ -27,73 +26,61 @@ STOCK_FEEDS: Final = (
     *(StockAllocated, StockUnavailable, Backordered, AllocationFailed, FulfilmentRejected),
 )
 GOODS_FEEDS: Final = (*CONTENT_FEEDS, *PARCEL_SIGNALS, *STOCK_FEEDS, returns.ReturnReceived)
-RETURN_SIGNALS: Final = (
-    returns.ReturnRequested,
-    returns.ReturnAuthorized,
-    returns.ReturnRefused,
-    returns.ReturnLabelCreated,
-    returns.ReturnLabelFailed,
-    returns.ReturnReceived,
-    returns.ReturnCancelled,
-    returns.ReturnClosed,
-)
-_LABELS: Final = (returns.ReturnLabelCreated, LabelCreated)
+_content = derived_from(*CONTENT_FEEDS)
 _goods = derived_from(*GOODS_FEEDS)
 _parcel_feeds = (*PARCEL_SIGNALS, *CONTENT_FEEDS)
 _parcel = derived_from(*_parcel_feeds)
-_return = derived_from(*RETURN_SIGNALS, LabelCreated)
 
 
 class ParcelPart(Struct, frozen=True, gc=False):
     """A parcel on its way to the customer."""
 
     id: Annotated[str, _parcel]
+    """Its `shipment`, else its carrier and tracking code."""
     carrier: Annotated[str | None, _parcel] = None
+    """Who carries it."""
     tracking: Annotated[str | None, _parcel] = None
+    """Its tracking code."""
     pieces: Annotated[int | None, _goods] = None
     """How many pieces it holds, as far as that is known."""
     promised_by: Annotated[datetime | None, _parcel] = None
     """The first moment after the promised day: the parcel's, else its lines', else the order's."""
     ship_by: Annotated[datetime | None, _parcel] = None
+    """When it is to be handed over: its own time, else its lines', else the order's."""
     labelled_at: Annotated[datetime | None, _parcel] = None
+    """When its label was created."""
     handed_over_at: Annotated[datetime | None, _parcel] = None
+    """When it was handed over, or was first scanned on its way."""
     last_heard_at: Annotated[datetime | None, _parcel] = None
     """The last hand-over or scan while it is on its way; unknown without a tracking code."""
     delivered_at: Annotated[datetime | None, _parcel] = None
+    """When it was delivered, or collected."""
     arrived_at: Annotated[datetime | None, _parcel] = None
     """When it was delivered, or began to wait to be collected: the promise is kept then."""
     failed_at: Annotated[datetime | None, _parcel] = None
+    """When a delivery was last tried and failed."""
     failure_open: Annotated[bool | None, _parcel] = None
     """A delivery was tried and failed, and it was not delivered since."""
     lost_at: Annotated[datetime | None, _parcel] = None
+    """When it was reported lost."""
     lost_open: Annotated[bool | None, _parcel] = None
     """It was reported lost, and not delivered since."""
     damaged_at: Annotated[datetime | None, derived_from(*_parcel_feeds, CustomerClaimed)] = None
+    """When the carrier or the customer reported damage."""
     returning_since: Annotated[datetime | None, _parcel] = None
+    """Since when the carrier returns it to the sender."""
     back_at: Annotated[datetime | None, _parcel] = None
     """When it was back with us."""
     waiting_since: Annotated[datetime | None, _parcel] = None
+    """Since when it waits to be collected."""
     collect_by: Annotated[datetime | None, _parcel] = None
+    """By when it is to be collected."""
     contradicted_now: Annotated[bool | None, _parcel] = None
+    """It was scanned on its way after its last delivery."""
     claimed_not_received_at: Annotated[datetime | None, derived_from(CustomerClaimed)] = None
+    """When the customer said that it did not arrive."""
     unread_code: Annotated[str | None, _parcel] = None
     """The code of its last scan, if no mapping reads it."""
-
-
-class ReturnPart(Struct, frozen=True, gc=False):
-    """A return: when each of its steps first happened."""
-
-    id: Annotated[str, _return]
-    requested_at: Annotated[datetime | None, _return] = None
-    authorized_at: Annotated[datetime | None, _return] = None
-    refused_at: Annotated[datetime | None, _return] = None
-    label_at: Annotated[datetime | None, _return] = None
-    label_failed: Annotated[bool | None, _return] = None
-    has_label: Annotated[bool | None, _return] = None
-    """A label was created, and none failed since."""
-    received_at: Annotated[datetime | None, _return] = None
-    ended_at: Annotated[datetime | None, _return] = None
-    """When it was cancelled, closed or refused."""
 
 
 def parcel_parts(goods: Goods) -> tuple[ParcelPart, ...]:
@@ -133,40 +120,4 @@ def _parcel_part(parcel: Parcel, goods: Goods) -> ParcelPart:
         contradicted_now=parcel.contradicted_now,
         claimed_not_received_at=parcel.not_received_at,
         unread_code=parcel.unread_code,
-    )
-
-
-def return_parts(signals: SignalsByType) -> tuple[ReturnPart, ...]:
-    stated: dict[str, list[Any]] = {}
-    for kind in RETURN_SIGNALS:
-        for signal in signals.get(kind, ()):
-            stated.setdefault(signal.rma, []).append(signal)
-    for label in signals.get(LabelCreated, ()):
-        # A label of the way back is the return's label; without an rma, that of the only return.
-        if given(label.direction) is Direction.BACK:
-            only = next(iter(stated)) if len(stated) == 1 else ""
-            stated.setdefault(given(label.rma) or only, []).append(label)
-    if len(stated) == 2 and "" in stated:
-        # A statement that names no return is about the only one.
-        (only,) = (rma for rma in stated if rma)
-        stated = {only: [*stated[only], *stated[""]]}
-    return tuple(_return_part(rma, found) for rma, found in sorted(stated.items()))
-
-
-def _return_part(rma: str, stated: Sequence[Any]) -> ReturnPart:
-    def first(*kinds: type[Any]) -> datetime | None:
-        return min((s.event_time for s in stated if isinstance(s, kinds)), default=None)
-
-    labels = [s.event_time for s in stated if isinstance(s, _LABELS)]
-    failures = [s.event_time for s in stated if isinstance(s, returns.ReturnLabelFailed)]
-    return ReturnPart(
-        id=rma,
-        requested_at=first(returns.ReturnRequested),
-        authorized_at=first(returns.ReturnAuthorized),
-        refused_at=first(returns.ReturnRefused),
-        label_at=first(*_LABELS),
-        label_failed=bool(failures),
-        has_label=bool(labels) and (not failures or max(labels) >= max(failures)),
-        received_at=first(returns.ReturnReceived),
-        ended_at=first(returns.ReturnCancelled, returns.ReturnClosed, returns.ReturnRefused),
     )

@@ -40,20 +40,33 @@ class LinePart(Struct, frozen=True, gc=False):
     """
 
     id: Annotated[str, _content]
+    """The line's `id`, else its `sku`."""
     sku: Annotated[str | None, _content] = None
+    """The product."""
     seller: Annotated[str | None, _content] = None
+    """Who sells it, of several sellers."""
     ordered: Annotated[int | None, _content] = None
     """Pieces by the last statement of the lines."""
     cancelled: Pieces = None
+    """Pieces that were cancelled."""
     waiting: Pieces = None
+    """Pieces of which nothing more is known yet."""
     allocated: StockPieces = None
+    """Pieces with stock reserved for them."""
     backordered: StockPieces = None
+    """Pieces that wait for stock."""
     unavailable: StockPieces = None
+    """Pieces that stock lacks."""
     in_parcels: Pieces = None
+    """Pieces in parcels that are not handed over."""
     on_the_way: Pieces = None
+    """Pieces in parcels on the way."""
     delivered: Pieces = None
+    """Pieces that arrived."""
     returned: Pieces = None
+    """Pieces that came back to us."""
     lost: Pieces = None
+    """Pieces in lost parcels."""
     unshipped: Pieces = None
     """Pieces that are to be sent, and are in no parcel."""
     unsent: Pieces = None
@@ -63,19 +76,27 @@ class LinePart(Struct, frozen=True, gc=False):
     promised_by: Annotated[datetime | None, _content] = None
     """The first moment after the promised day: the line's, else the order's."""
     ship_by: Annotated[datetime | None, _content] = None
+    """When it is to be handed over: the line's own time, else the order's."""
     shipped_at: Annotated[datetime | None, _goods] = None
     """When its last unshipped piece was handed over; unknown while some are not."""
     currency: Annotated[str | None, _content] = None
+    """The currency of its price."""
     value: Annotated[Decimal | None, derived_from(*CONTENT_FEEDS, currency="part.currency")] = None
+    """What its pieces cost, with its share of discounts, and taxes."""
     refunded: Annotated[Decimal | None, _refunded] = None
     """The amount that was given back for it."""
     refunded_pieces: Annotated[int | None, _refunds] = None
+    """Pieces that were given back in money."""
     left: Annotated[Decimal | None, _left] = None
     """Its value that may still be given back, as far as it was paid."""
     claimed_damaged: Annotated[bool | None, _claims] = None
+    """The customer says that it is damaged."""
     claimed_missing: Annotated[bool | None, _claims] = None
+    """The customer says that pieces of it are missing."""
     claimed_wrong: Annotated[bool | None, _claims] = None
+    """The customer says that another product came."""
     claimed_not_as_described: Annotated[bool | None, _claims] = None
+    """The customer says that it is not as described."""
     refunded_too_much: Annotated[bool | None, _limit] = None
     """More was given back than its value, or than was paid for it."""
 

@@ -36,11 +36,15 @@ class Milestones(Struct, frozen=True, gc=False):
     """When each step first happened, by event time."""
 
     placed_at: Annotated[datetime | None, once_known(OrderPlaced)] = None
+    """When the storefront took the order."""
     approved_at: Annotated[datetime | None, derived_from(PaymentAuthorized, PaymentCaptured)] = None
     """When a payment was first authorized or captured."""
     paid_at: Annotated[datetime | None, once_known(PaymentCaptured)] = None
+    """When a payment was first captured."""
     allocated_at: Annotated[datetime | None, once_known(StockAllocated)] = None
+    """When stock was first allocated."""
     released_at: Annotated[datetime | None, once_known(Released)] = None
+    """When it was first released to a warehouse."""
     handed_over_at: Annotated[datetime | None, derived_from(*PARCEL_SIGNALS)] = None
     """When the first parcel was handed over, or was first scanned on its way."""
     delivered_at: Annotated[datetime | None, derived_from(*GOODS_FEEDS)] = None
@@ -48,11 +52,15 @@ class Milestones(Struct, frozen=True, gc=False):
     cancelled_at: Annotated[datetime | None, derived_from(*CONTENT_FEEDS)] = None
     """When the order was cancelled as a whole, or its last piece was."""
     unavailable_at: Annotated[datetime | None, once_known(StockUnavailable)] = None
+    """When stock was first reported unavailable."""
     return_requested_at: Annotated[datetime | None, once_known(return_signals.ReturnRequested)] = (
         None
     )
+    """When a return was first requested."""
     return_received_at: Annotated[datetime | None, once_known(return_signals.ReturnReceived)] = None
+    """When a return first arrived at the warehouse."""
     refunded_at: Annotated[datetime | None, once_known(RefundIssued)] = None
+    """When a refund was first issued."""
     ready_for_release_at: Annotated[
         datetime | None,
         derived_from(
@@ -63,11 +71,15 @@ class Milestones(Struct, frozen=True, gc=False):
     return_authorized_at: Annotated[
         datetime | None, once_known(return_signals.ReturnAuthorized)
     ] = None
+    """When a return was first authorized."""
     return_refused_at: Annotated[datetime | None, once_known(return_signals.ReturnRefused)] = None
+    """When a return was first refused."""
     return_label_at: Annotated[datetime | None, once_known(return_signals.ReturnLabelCreated)] = (
         None
     )
+    """When the first label of a return was created."""
     refund_requested_at: Annotated[datetime | None, once_known(RefundRequested)] = None
+    """When a refund was first requested."""
     out_of_order: Annotated[
         bool, derived_from(OrderPlaced, PaymentAuthorized, HandedOver, Delivered)
     ] = False

@@ -59,6 +59,7 @@ class ChargeFacts(Struct, frozen=True, gc=False):
     Of an order that was cancelled as a whole, what it cost before.
     """
     currency: Annotated[str | None, derived_from(*_PAID, through=(RefundIssued,))]
+    """The currency of the order's amounts."""
     below_usual_percent: Annotated[Decimal | None, growing(PriceFlagged)]
     """The most that a price was reported below the usual one."""
     unexplained: Annotated[Decimal | None, derived_from(*ORDER_SIGNALS, currency=_CURRENCY)] = None
@@ -87,6 +88,7 @@ class PaymentFacts(Struct, frozen=True, gc=False):
     difference: Annotated[Decimal | None, _balance]
     """What is overpaid or underpaid now, without what may still be captured; None while the charge is not known."""
     capture_failed: Annotated[bool, derived_from(PaymentFailed)]
+    """A capture failed; it stays so after a later one."""
     failed_at: Annotated[datetime | None, derived_from(*PAYMENT_SIGNALS)]
     """When the last failure was first stated; the same failure again does not move it."""
     failure_open: Annotated[bool | None, derived_from(*PAYMENT_SIGNALS)]
@@ -142,6 +144,7 @@ class DisputeFacts(Struct, frozen=True, gc=False):
     """The disputes of the order; an inquiry is one, too."""
 
     open: Annotated[bool, derived_from(*DISPUTE_SIGNALS)] = False
+    """A dispute is open, an inquiry too."""
     respond_by: Annotated[datetime | None, derived_from(*DISPUTE_SIGNALS)] = None
     """The first time by which an open dispute must be answered."""
 

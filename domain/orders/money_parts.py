@@ -42,10 +42,15 @@ class ChargePart(Struct, frozen=True, gc=False):
     """A charge beside the lines, such as shipping."""
 
     id: Annotated[str, _charge]
+    """Its kind, with its `id` if it has one."""
     kind: Annotated[str | None, _charge] = None
+    """What it is for: `shipping`, `duty`, `tip` …"""
     currency: Annotated[str | None, _charge] = None
+    """The currency of its amounts."""
     charged: Annotated[Decimal | None, _charge_amount] = None
+    """What it costs."""
     refunded: Annotated[Decimal | None, _charge_amount] = None
+    """What was given back of it."""
     left: Annotated[Decimal | None, _charge_amount] = None
     """What may still be given back of it."""
     too_much: Annotated[bool | None, _charge] = None
@@ -56,17 +61,23 @@ class PaymentPart(Struct, frozen=True, gc=False):
     """A payment. Its amounts are in its own currency."""
 
     id: Annotated[str, _all]
+    """The provider's id."""
     currency: Annotated[str | None, _payment] = None
+    """The currency in which it was taken."""
     tender: Annotated[str | None, _payment] = None
+    """What it was paid with: `card`, `gift_card` …"""
     authorized: Annotated[Decimal | None, _payment_amount] = None
+    """The last authorized amount."""
     open_authorization: Annotated[Decimal | None, _payment_amount] = None
     """Authorized, and neither captured nor voided, expired or final."""
     authorization_open: Annotated[bool | None, _payment] = None
     """Something of it may still be captured; also where no amount was stated."""
     authorized_at: Annotated[datetime | None, _payment] = None
+    """When it was last authorized."""
     expires_at: Annotated[datetime | None, _payment] = None
     """When its authorization ends, while it is open."""
     captured: Annotated[Decimal | None, _payment_amount] = None
+    """The sum of its captures."""
     captures: Annotated[int | None, _payment] = None
     """How many captures it has."""
     refunded: Annotated[Decimal | None, _all_amount] = None
@@ -74,11 +85,13 @@ class PaymentPart(Struct, frozen=True, gc=False):
     reserved: Annotated[Decimal | None, _all_amount] = None
     """The sum of its refunds that were requested and not issued."""
     disputed: Annotated[Decimal | None, _all_amount] = None
+    """What disputes take back of it."""
     left: Annotated[Decimal | None, _all_amount] = None
     """What may still be given back of it."""
     failed_at: Annotated[datetime | None, _payment] = None
     """When its last failure was first stated."""
     failure_open: Annotated[bool | None, _payment] = None
+    """Nothing of it was authorized or captured since it last failed."""
     to_void_since: Annotated[datetime | None, _void] = None
     """Since when it is open although the order was cancelled: the later of both."""
     too_much: Annotated[bool | None, _all] = None
@@ -93,13 +106,19 @@ class RefundPart(Struct, frozen=True, gc=False):
     """A refund, by every statement about it."""
 
     id: Annotated[str, _refund]
+    """The provider's id."""
     state: Annotated[str | None, _refund] = None
     """requested, issued or failed."""
     currency: Annotated[str | None, _refund] = None
+    """The currency of its amount."""
     amount: Annotated[Decimal | None, _refund_amount] = None
+    """How much it gives back."""
     payment: Annotated[str | None, _refund] = None
+    """The payment that it gives back."""
     tender: Annotated[str | None, _refund] = None
+    """How it is given: `original`, `store_credit` …"""
     requested_at: Annotated[datetime | None, _refund] = None
+    """When it was requested."""
     issued_at: Annotated[datetime | None, _refund] = None
     """When it was issued; unknown while it is not."""
     failed_at: Annotated[datetime | None, _refund] = None
@@ -120,17 +139,27 @@ class DisputePart(Struct, frozen=True, gc=False):
     """A dispute, by every statement about it."""
 
     id: Annotated[str, _all]
+    """The provider's id."""
     payment: Annotated[str | None, _all] = None
+    """The disputed payment."""
     stage: Annotated[str | None, _all] = None
+    """`inquiry`, `chargeback` or `second_chargeback`."""
     currency: Annotated[str | None, _all] = None
+    """The currency of its amount."""
     amount: Annotated[Decimal | None, _all_amount] = None
+    """How much is disputed."""
     is_open: Annotated[bool | None, _all] = None
+    """It was opened, and not closed since."""
     outcome: Annotated[str | None, _all] = None
+    """`won`, `lost`, `withdrawn` or `prevented`; unknown while it is open."""
     opened_at: Annotated[datetime | None, _all] = None
+    """When it was opened."""
     respond_by: Annotated[datetime | None, _all] = None
+    """By when evidence is to be sent."""
     sent_at: Annotated[datetime | None, _all] = None
     """When evidence was last sent, since it was opened."""
     closed_at: Annotated[datetime | None, _all] = None
+    """When it was closed."""
     counts: Annotated[bool | None, _all] = None
     """It counts as given back: open or lost, and no inquiry."""
 

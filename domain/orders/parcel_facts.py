@@ -37,6 +37,7 @@ class ParcelFacts(Struct, frozen=True, gc=False):
     contradicted_now: Annotated[bool | None, derived_from(*PARCEL_SIGNALS)] = None
     """It was scanned on its way after its last delivery."""
     delivery_failed: Annotated[bool, derived_from(*PARCEL_SIGNALS)] = False
+    """A delivery of a parcel was tried and failed; it stays so after a later delivery."""
     returning: Annotated[bool, derived_from(*PARCEL_SIGNALS)] = False
     """The carrier returns a parcel to the sender."""
     lost: Annotated[bool, derived_from(*PARCEL_SIGNALS)] = False
@@ -53,9 +54,13 @@ class IncidentFacts(Struct, frozen=True, gc=False):
     """
 
     by_carrier: Annotated[bool, derived_from(Scanned)] = False
+    """The carrier caused an incident."""
     by_retailer: Annotated[bool, derived_from(Scanned)] = False
+    """We caused an incident, such as by a wrong label."""
     by_consignee: Annotated[bool, derived_from(Scanned)] = False
+    """The person who receives the parcel caused an incident."""
     by_customs: Annotated[bool, derived_from(Scanned)] = False
+    """Customs caused an incident."""
     by_nobody: Annotated[bool, derived_from(Scanned)] = False
     """Weather, a disaster, or the law."""
     unexplained: Annotated[bool, derived_from(Scanned)] = False

@@ -16,6 +16,7 @@ from domain.orders.stock_signals import Released, StockAllocated
 
 class PromiseFacts(Struct, frozen=True, gc=False):
     delivery_date: Annotated[date | None, derived_from(*CONTENT_FEEDS)]
+    """The day that is promised for the whole order."""
     delivery_day_ends: Annotated[datetime | None, derived_from(*CONTENT_FEEDS)]
     """The first moment after the promised day, in the customer's time zone."""
     ship_by: Annotated[datetime | None, derived_from(*CONTENT_FEEDS)]

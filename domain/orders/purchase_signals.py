@@ -270,6 +270,11 @@ class _NamesAnotherOrder(body.SignalBody, frozen=True, kw_only=True):
         """The text that names the other order in the log."""
         return body.order_key(self.other, body.given(self.other_shop) or self.shop_name)
 
+    @property
+    def is_about_itself(self) -> bool:
+        """The order and the other one are the same."""
+        return self.other_key == self.order_key
+
 
 class OrderRelation(StrEnum):
     SPLIT_FROM = "split_from"
@@ -284,10 +289,6 @@ class OrderRelated(_NamesAnotherOrder, frozen=True, kw_only=True, tag="order.rel
 
     relation: OrderRelation
 
-    @property
-    def is_about_itself(self) -> bool:
-        return self.other == self.order
-
 
 class DuplicateSuspected(
     _NamesAnotherOrder, frozen=True, kw_only=True, tag="order.duplicate_suspected"
@@ -295,10 +296,6 @@ class DuplicateSuspected(
     """A system that sees all orders suspects that this one duplicates another."""
 
     reason: Text = ""
-
-    @property
-    def is_about_itself(self) -> bool:
-        return self.other == self.order
 
 
 class PriceFlagged(body.SignalBody, frozen=True, kw_only=True, tag="order.price_flagged"):

@@ -41,9 +41,13 @@ class CaseFacts(Struct, frozen=True):
     """The facts of the case that a route may read."""
 
     kind: str
+    """The kind of the case."""
     bucket: Bucket
+    """The bucket of the kind."""
     severity: Severity
+    """The severity of the kind."""
     rule: str
+    """The rule that opened the case."""
 
 
 class RoutingFacts(OrderFacts, frozen=True, kw_only=True):

@@ -156,7 +156,7 @@ OURS = (
     "sealed",
 )
 """Terms that have a meaning of their own here: each page links them where it uses them first."""
-GENERATED = {"events.md", "problems.md", "facts.md", "questions.md", "readings.md"}
+GENERATED = {"commands.md", "events.md", "problems.md", "facts.md", "questions.md", "readings.md"}
 
 
 def first_use(page: Path, term: str) -> str | None:

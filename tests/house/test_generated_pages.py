@@ -26,7 +26,7 @@ def generator():
 
 
 @pytest.mark.parametrize(
-    "name", ["events.md", "problems.md", "facts.md", "questions.md", "readings.md"]
+    "name", ["commands.md", "events.md", "problems.md", "facts.md", "questions.md", "readings.md"]
 )
 def test_each_generated_page_is_up_to_date(name: str):
     written = (ROOT / "docs" / name).read_text()
