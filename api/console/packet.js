@@ -4,7 +4,7 @@
 function showPacket(packet) {
   const facts = factsOf(packet);
   const parts = { "Systems disagree": packet.conflicts.map(conflictOf), "Statements": packet.said.map(saidOf),
-    "Other cases of the order": packet.cases.map(caseOf) };
+    "Related orders": packet.related.map(relatedOf), "Other cases of the order": packet.cases.map(caseOf) };
   const shown = Object.entries(parts).filter(([, items]) => items.length > 0).flatMap(([heading, items]) => {
     const holder = element("ul", null, { class: "plain" });
     holder.append(...items);
@@ -15,6 +15,11 @@ function showPacket(packet) {
   const changes = facts.filter((fact) => fact.change).length;
   by("decided").replaceChildren("Decided on the facts of ", local(packet.recorded_at), changes === 0
     ? "; nothing has changed since." : `; ${changes} facts are new or changed since and are listed first.`);
+}
+
+function relatedOf(other) {
+  const told = words(other.relation), name = orderName(other);
+  return element("li", other.reverse ? `${name} is ${told} this order` : `${told} ${name}`);
 }
 
 // Facts that changed since the decision come first.

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from api.http.query import ListQuery, Page, Sort, given_filters, require_known_p
 from api.http.service import Service, ServiceDependency
 from api.routes.case import AsOf, KnownAt, require_time_limits
 from api.routes.standard_work import OrderOwner, owner_of
+from application.cases.related_orders import RelatedOrder, related_orders
 from application.people.scope import can_read_order
 from domain.authority import Authority
 from domain.cases.packet import PacketFact, packet_of
@@ -113,6 +115,7 @@ class OrderView(Struct, frozen=True):
     parts: OrderPartsView
     notices: Sequence[OrderNotice]
     signals: Sequence[Signal]
+    related: Sequence[RelatedOrder]
     cases: Mapping[str, UUID]
 
 
@@ -223,6 +226,13 @@ def get_order(
         parts=_parts_of(order.facts.parts),
         notices=[fill(OrderNotice, notice) for notice in order.notices],
         signals=sorted(order.signals.values(), key=event_time_key),
+        related=related_orders(
+            service.desks.log,
+            order,
+            partial(can_read_order, request.user.authority),
+            as_of,
+            known_at,
+        ),
         cases={kind: ref.case for kind, ref in order.cases.items() if ref.case in readable},
     )
 

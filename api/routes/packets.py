@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from litestar import Response
@@ -15,6 +16,8 @@ from api.http.responses import JSON_MEDIA_TYPE
 from api.http.service import ServiceDependency
 from api.routes.case import AsOf, KnownAt, require_time_limits
 from application.cases.history import case_of, lines_until, recorded_until
+from application.cases.related_orders import RelatedOrder, related_orders
+from application.people.scope import can_read_order
 from domain.cases.errors import PacketNotFound
 from domain.cases.events import Enriched
 from domain.cases.packet import PacketFact, packet_bytes, packet_of
@@ -66,7 +69,7 @@ class PacketMessage(Struct, frozen=True):
 
 class PacketView(Struct, frozen=True):
     """What is known about the order: at the last decision of the trail, and now; with the conflicts
-    between source systems, the messages, and the order's other cases."""
+    between source systems, the messages, the related orders, and the order's other cases."""
 
     order: str
     shop: str
@@ -76,6 +79,7 @@ class PacketView(Struct, frozen=True):
     now: Sequence[KnownFact]
     conflicts: Sequence[FieldConflict]
     said: Sequence[PacketMessage]
+    related: Sequence[RelatedOrder]
     cases: Sequence[EarlierCase]
 
 
@@ -134,6 +138,9 @@ def get_packet(
         now=known,
         conflicts=find_field_conflicts(order.signals.values()),
         said=_packet_messages(order, recorded),
+        related=related_orders(
+            service.desks.log, order, partial(can_read_order, authority), as_of, known_at
+        ),
         cases=others,
     )
 

@@ -6,11 +6,14 @@ from typing import Final
 from application.log.recorder import ReferenceRow
 from domain.orders.events import SignalRecorded
 from domain.orders.held_signals import HeldSignalJoined, SignalHeld
+from domain.orders.purchase_signals import OrderRelated
 from domain.orders.references import SIGNAL, parcels_of, references_of
 from domain.recorded_event import RecordedEvent
 
 HELD: Final = "held"
 """The kind of the rows that lead from an order to the held signals that joined it."""
+RELATED: Final = "related"
+"""The kind of the rows that lead from an order to those that were stated to be related to it."""
 TEACHING: Final = tuple(
     str(kind.__struct_config__.tag) for kind in (SignalRecorded, SignalHeld, HeldSignalJoined)
 )
@@ -25,6 +28,8 @@ def reference_rows(line: RecordedEvent) -> Iterator[ReferenceRow]:
     if isinstance(event, SignalRecorded | SignalHeld):
         for kind, value in (*references_of(event.signal), *parcels_of(event.signal)):
             yield ReferenceRow(kind, value, name)
+    if isinstance(event, SignalRecorded) and isinstance(event.signal, OrderRelated):
+        yield ReferenceRow(RELATED, event.signal.other_key, name)
     if isinstance(event, SignalHeld):
         yield ReferenceRow(SIGNAL, event.signal.key, name)
     elif isinstance(event, HeldSignalJoined):

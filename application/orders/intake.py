@@ -19,7 +19,7 @@ from application.orders.look_ups import (
     LookUp,
     LookUpResult,
     PlacedOrder,
-    without_cancelled,
+    without_cancelled_and_related,
 )
 from application.orders.order_decisions import OrderOutcome, decide_order
 from application.orders.order_finder import OrderFinder
@@ -238,7 +238,7 @@ class Intake:
         if wanted is None or not placed:
             return orders, EMPTY_RESULT
         found = self._look_up.of(placed, wanted, contended=self._contended > 0)
-        return orders, without_cancelled(found, self._orders)
+        return orders, without_cancelled_and_related(found, self._orders)
 
     def _respond(
         self,

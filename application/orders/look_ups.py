@@ -19,6 +19,7 @@ from domain.look_ups.events import CustomerOrdered, LookUpEvent, ProductPriced
 from domain.look_ups.prices import ProductPrices, product_prices_shown, product_stream
 from domain.orders.order import Order, order_stream
 from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced
+from domain.orders.relations import relations_of
 from domain.orders.signals import Signal
 from domain.people import POLICY_ACTOR
 from domain.policy.document import LookUps
@@ -192,25 +193,26 @@ def _guard(stream: UUID, history: CustomerOrders, now: datetime) -> Write:
     return Write(stream=stream, kind=CUSTOMER, expected=history.version, events=[], recorded_at=now)
 
 
-def without_cancelled(found: LookUpResult, orders: Repository[Order]) -> LookUpResult:
-    """The findings without duplicates of orders that were cancelled: the next order replaces such a one."""
-    others = {
+def without_cancelled_and_related(found: LookUpResult, orders: Repository[Order]) -> LookUpResult:
+    """The findings without duplicates of orders that were cancelled, since the next order replaces such a
+    one, and of orders that were stated to be related to the new one."""
+    suspected = {
         signal.other_key
         for derived in found.signals.values()
         for signal in derived
         if isinstance(signal, DuplicateSuspected)
     }
-    if not others:
+    if not suspected:
         return found
-    known = orders.refreshed([order_stream(name) for name in others])
+    known = orders.refreshed([order_stream(name) for name in suspected])
     cancelled = {order.id for order in known.values() if order.facts.order.cancelled}
-    if not cancelled:
-        return found
+    related = {(order.id, one.other_key) for order in known.values() for one in relations_of(order)}
     signals = {
         key: [
             s
             for s in derived
-            if not isinstance(s, DuplicateSuspected) or s.other_key not in cancelled
+            if not isinstance(s, DuplicateSuspected)
+            or (s.other_key not in cancelled and (s.other_key, s.order_key) not in related)
         ]
         for key, derived in found.signals.items()
     }

@@ -122,3 +122,27 @@ def test_no_answer_names_an_order_as_the_log_does(server) -> None:
         f"/v1/orders/{order}/timeline?shop=uk",
     ):
         assert expected in answered
+
+
+def test_each_of_two_related_orders_shows_the_other_in_its_packet(server) -> None:
+    first, second = order_id(), order_id()
+    with server.client_as("ana") as ana:
+        take_claimed(ana, first, "default")
+        later = take_claimed(ana, second, "uk")
+        named = {"other": first, "other_shop": "default", "relation": "replacement_of"}
+        stated = signal("order.related", second, shop="uk") | named
+        assert ana.post("/v1/signals", json=stated).json()["outcome"] == "recorded"
+        shown = []
+        for order, shop in ((first, "default"), (second, "uk")):
+            query = {"order": order, "shop": shop}
+            case = ana.get("/v1/cases", params=query, headers=later).json()["items"][0]["case_id"]
+            packet = ana.get(f"/v1/cases/{case}/packet").json()
+            known = ana.get(f"/v1/orders/{order}", params={"shop": shop}).json()
+            assert packet["related"] == known["related"]
+            shown += packet["related"]
+            before = ana.get(f"/v1/cases/{case}/packet", params={"as_of": "2026-01-01T00:00:00Z"})
+            assert before.json()["related"] == []
+    assert shown == [
+        {"order": second, "shop": "uk", "relation": "replacement_of", "reverse": True},
+        {"order": first, "shop": "default", "relation": "replacement_of", "reverse": False},
+    ]

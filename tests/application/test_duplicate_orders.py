@@ -221,3 +221,11 @@ def test_a_relation_to_an_order_of_another_shop_names_that_shop(
     )
     take_signals(service, exchanged)
     assert service.order("second").facts.order.duplicate_suspected is is_duplicate
+
+
+def test_an_order_that_another_one_was_stated_to_be_related_to_is_no_duplicate_of_it() -> None:
+    service = service_with_look_ups(DUPLICATES)
+    fields = {**signal_fields(1, "related"), "order": "first"}
+    merged = OrderRelated(other="second", relation=OrderRelation.MERGED_INTO, **fields)
+    take_signals(service, purchase("first"), merged, purchase("second", 2))
+    assert flagged(service) == {}
