@@ -7,6 +7,7 @@ import click
 from api.composition import Desks
 from domain.cases.exception_case import case_stream
 from domain.orders.order import order_stream
+from domain.orders.order_names import describe_name
 from domain.orders.signal_body import order_key
 
 CASE_ID = click.argument("case_id")
@@ -29,9 +30,10 @@ def find_case(desks: Desks, text: str, shop: str) -> UUID:
     ]
     if len(cases) == 1:
         return cases[0][0]
+    name = describe_name(text, shop)
     listed = "".join(f"\n  {case} ({kind})" for case, kind in cases)
     raise click.UsageError(
-        f"The order {text} has {len(cases)} cases; name one by its id:{listed}"
+        f"The order {name} has {len(cases)} cases; name one by its id:{listed}"
         if cases
-        else f"The order {text} has no case."
+        else f"The order {name} has no case."
     )

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from domain.orders.signal_body import split_order_key
+from domain.orders.signal_body import order_key, split_order_key
 from infrastructure.event_loops import run_blocking
 from infrastructure.postgres.datastore import Datastore
 
@@ -38,14 +38,12 @@ class PersonalReads:
         self, at: datetime, principal: str, person: str | None, what: str, ref: str
     ) -> None:
         """Record the read of a file for every order that has a case with that file."""
-        self._run(
-            "INSERT INTO personal_reads (at, principal, person, what, order_id) "
-            "SELECT DISTINCT %s::timestamptz, %s, %s, %s, "
-            "CASE shop WHEN 'default' THEN order_id ELSE order_id || E'\\x1f' || shop END "
-            "FROM views.attachments "
-            "JOIN views.cases USING (case_id) WHERE ref = %s",
-            (at, principal, person, what, ref),
+        rows = self._datastore.rows(
+            "SELECT DISTINCT order_id, shop FROM views.attachments JOIN views.cases USING (case_id) "
+            "WHERE ref = %s",
+            ref,
         )
+        self.note(at, principal, person, what, {order_key(order, shop) for order, shop in rows})
 
     def of(
         self, orders: Collection[str] | None, person: str | None, after: int, limit: int
