@@ -85,6 +85,11 @@ class PositiveMoney(Money, frozen=True, gc=False, forbid_unknown_fields=True):
             raise ValueError(f"{self.amount} is negative; it must be 0 or more")
 
 
+def to_positive(money: Money) -> PositiveMoney:
+    """Raises ValueError for a negative amount."""
+    return PositiveMoney(money.amount, money.currency)
+
+
 def smallest_unit(currency: str | None) -> Decimal:
     """The smallest amount of a currency, e.g. 0.01; of an unknown currency 0.01."""
     return Decimal(1).scaleb(-EXPONENTS.get(currency or "", 2))

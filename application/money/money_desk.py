@@ -39,7 +39,7 @@ from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import RoleMembers
 from domain.errors import TooContended
-from domain.money import PositiveMoney
+from domain.money import to_positive
 from domain.orders.order import Order, order_stream
 from domain.permissions import Permission
 from domain.policy.rulebook import Rulebook
@@ -159,7 +159,7 @@ class MoneyDesk:
             adjustment=adjustment,
             provider=found.provider or "",
             reference=found.reference or "",
-            amount=PositiveMoney(found.amount.amount, found.amount.currency),
+            amount=to_positive(found.amount),
         )
         if self._intake is not None:
             statement = own_statement(case.order, found, executed, by.now)

@@ -38,7 +38,7 @@ from domain.adjustments.kinds import AdjustmentReason
 from domain.adjustments.own_statement import own_statement
 from domain.adjustments.provider_statement import RefundStatus
 from domain.cases.exception_case import ExceptionCase
-from domain.money import PositiveMoney
+from domain.money import to_positive
 from domain.orders.order_names import order_name
 from domain.people import PAYER_ACTOR
 
@@ -157,13 +157,13 @@ class Payer:
                 given.failure or "the provider reports that the refund failed and gives no reason"
             )
             return [ExecutionFailed(adjustment=adjustment.id, provider=provider, detail=detail)]
-        amount = PositiveMoney(given.amount.amount, given.amount.currency)
+        amount = to_positive(given.amount)
         executed = AdjustmentExecuted(
             adjustment=adjustment.id, provider=provider, reference=given.reference, amount=amount
         )
         if given.amount.is_same_as(adjustment.amount):
             return [executed]
-        ordered = PositiveMoney(adjustment.amount.amount, adjustment.amount.currency)
+        ordered = to_positive(adjustment.amount)
         _logger.error(
             "adjustment %s: %s paid %s, but %s was ordered",
             adjustment.id,

@@ -28,7 +28,7 @@ from domain.cases.duties import find_duty_conflict, require_no_duty_conflict
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import Fault, Invalid
-from domain.money import Money, PositiveMoney
+from domain.money import to_positive
 from domain.orders.order import Order
 from domain.people import Role
 from domain.policy.approvals import ApprovalMatrix
@@ -170,7 +170,7 @@ def execute(
         adjustment=adjustment.id,
         provider=EXTERNAL_SYSTEM,
         reference=request.reference,
-        amount=_to_positive_money(adjustment.amount),
+        amount=to_positive(adjustment.amount),
     )
     return [_execution_started(adjustment, EXTERNAL_SYSTEM), done]
 
@@ -267,7 +267,3 @@ def _execution_started(adjustment: Adjustment, provider: str) -> events.Executio
         provider=provider,
         payment=adjustment.payment,
     )
-
-
-def _to_positive_money(amount: Money) -> PositiveMoney:
-    return PositiveMoney(amount.amount, amount.currency)

@@ -38,7 +38,7 @@ from domain.adjustments.own_statement import own_statement
 from domain.adjustments.provider_statement import RefundStatus, StatementLine
 from domain.authority import authority_of
 from domain.cases.exception_case import ExceptionCase
-from domain.money import Money, PositiveMoney
+from domain.money import Money, PositiveMoney, to_positive
 from domain.orders.order import Order
 from domain.people import OPERATOR_ACTOR, PAYER_ACTOR, Actor, Grant, Role
 from domain.policy.rulebook import Rulebook
@@ -225,7 +225,7 @@ class MoneyService(InMemoryService):
             self.record_outcome(
                 OutcomeInDoubt(adjustment=one.id, detail="no answer"), order, at + 7
             )
-            amount = PositiveMoney(one.amount.amount, one.amount.currency)
+            amount = to_positive(one.amount)
             outcome: PaymentOutcome = (
                 ExecutionFailed(adjustment=one.id, provider="local", detail="closed")
                 if fails
@@ -249,7 +249,7 @@ class MoneyService(InMemoryService):
 
     def paid(self, one: Adjustment, reference: str, order: str = "o-1", at: float = 8) -> None:
         """What the payer does once the provider has paid: the statement, then the outcome."""
-        amount = PositiveMoney(one.amount.amount, one.amount.currency)
+        amount = to_positive(one.amount)
         executed = AdjustmentExecuted(
             adjustment=one.id, provider="local", reference=reference, amount=amount
         )

@@ -34,7 +34,7 @@ from domain.authority import authority_of
 from domain.cases.errors import CaseNotFound
 from domain.cases.exception_case import ExceptionCase
 from domain.grants import ChangePersonStatus, LinkPersonName
-from domain.money import PositiveMoney
+from domain.money import to_positive
 from domain.people import OPERATOR_ACTOR, Actor, Grant, Role
 from domain.policy.rulebook import Rulebook
 from tests.application.in_memory_service import UNTIMED_RULEBOOK, caller, staff
@@ -114,7 +114,7 @@ def at(service: MoneyService, state: State, amount: str = "40.00") -> Adjustment
 
 
 def paid(service: MoneyService, one: Adjustment) -> None:
-    amount = PositiveMoney(one.amount.amount, one.amount.currency)
+    amount = to_positive(one.amount)
     outcome = AdjustmentExecuted(adjustment=one.id, provider="local", reference="re", amount=amount)
     service.record_outcome(outcome, "o-1", 8)
 

@@ -26,11 +26,8 @@ from domain.orders.payment_signals import (
 from domain.orders.purchase_signals import Charge, ChargeKind
 from domain.orders.signals import Signal
 from tests.application.money_service import MoneyService, caller_with_roles
+from tests.domain.money import eur
 from tests.domain.signals import after, captured, line, placed, refunded, signal_fields, unavailable
-
-
-def eur(amount: str) -> PositiveMoney:
-    return PositiveMoney(amount, "EUR")
 
 
 class Shop(MoneyService):

@@ -39,7 +39,7 @@ from domain.cases.work_commands import DeclareError, HandOff, OpenCase, StartWai
 from domain.cases.work_events import ErrorReason
 from domain.clock.terms import Dependency
 from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName
-from domain.money import Money, PositiveMoney
+from domain.money import Money, to_positive
 from domain.people import OPERATOR_ACTOR, Role, TokenIssued, token_stream
 from domain.policy.events import POLICY_STREAM
 from domain.recorded_event import Event
@@ -150,7 +150,7 @@ class PeopleWorld(MoneyService):
             adjustment=one.id,
             provider="local",
             reference=f"re-{order}",
-            amount=PositiveMoney(one.amount.amount, one.amount.currency),
+            amount=to_positive(one.amount),
         )
         self.record_outcome(told, order, at + 1.25)
         return one

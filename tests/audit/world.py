@@ -35,7 +35,7 @@ from domain.audit import AuditAsked
 from domain.cases.evidence import Evidence, EvidenceType
 from domain.cases.exception_case import ExceptionCase, case_stream
 from domain.grants import GrantRole
-from domain.money import PositiveMoney
+from domain.money import PositiveMoney, to_positive
 from domain.orders.message_signals import Channel, MessageReceived, WarehouseNoted
 from domain.orders.purchase_signals import Customer
 from domain.orders.signals import Signal
@@ -173,7 +173,7 @@ class WorldBuilder:
             adjustment=one.id,
             provider="local",
             reference=f"re-{order}",
-            amount=PositiveMoney(one.amount.amount, one.amount.currency),
+            amount=to_positive(one.amount),
         )
         case = self.case(order)
         write = Write(

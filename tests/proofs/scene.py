@@ -33,7 +33,7 @@ from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.authority import authority_of
 from domain.cases.exception_case import ExceptionCase, case_stream
 from domain.grants import LinkPersonName
-from domain.money import PositiveMoney
+from domain.money import PositiveMoney, to_positive
 from domain.orders.order import Order
 from domain.people import OPERATOR_ACTOR, PAYER_ACTOR, Actor, Grant, Role
 from tests.application.in_memory_service import RESOLUTION
@@ -203,7 +203,7 @@ class ProofScene(MoneyService):
     def _pay(self, move: Move, case: ExceptionCase) -> ExceptionCase:
         """Record the provider's answer, which is nobody's decision."""
         one = case.adjustments.items[move.number]
-        amount = PositiveMoney(one.amount.amount, one.amount.currency)
+        amount = to_positive(one.amount)
         outcome: PaymentOutcome = (
             AdjustmentExecuted(adjustment=one.id, provider="local", reference="re_1", amount=amount)
             if move.act == "paid"

@@ -184,6 +184,10 @@ class Shop:
         )
 
 
+MakePlan = Callable[[Shop, datetime], SignalPlan]
+"""Makes the signals of an order that is placed at this time."""
+
+
 def total_of(placed: Signal) -> Decimal:
     """What an order costs by its own statement."""
     assert isinstance(placed, OrderPlaced)

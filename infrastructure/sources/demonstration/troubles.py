@@ -1,7 +1,6 @@
 """The troubles of the demonstration's shops: one for each kind of exception."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -12,10 +11,8 @@ from infrastructure.sources.demonstration import parcel_troubles as parcels
 from infrastructure.sources.demonstration import return_troubles as returns
 from infrastructure.sources.demonstration import stock_troubles as stock
 from infrastructure.sources.demonstration.disagreements import DISAGREEMENTS, disagreement_plan
-from infrastructure.sources.demonstration.shop import SHIP_WITHIN, Shop
-from infrastructure.sources.demonstration.signal_plan import SignalPlan, hours
-
-MakePlan = Callable[[Shop, datetime], SignalPlan]
+from infrastructure.sources.demonstration.shop import SHIP_WITHIN, MakePlan
+from infrastructure.sources.demonstration.signal_plan import hours
 
 
 class Trouble(NamedTuple):

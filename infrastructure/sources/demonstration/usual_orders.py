@@ -1,6 +1,5 @@
 """Orders without trouble: most are plain; the others have the variety that every shop sees."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -25,7 +24,7 @@ from domain.orders.return_signals import (
 from domain.orders.scan_status import ScanStatus
 from domain.orders.shipment_signals import Scanned
 from domain.orders.signal_body import LinePieces, Refs, TrackingRef
-from infrastructure.sources.demonstration.shop import Shop, total_of, value_of
+from infrastructure.sources.demonstration.shop import MakePlan, Shop, total_of, value_of
 from infrastructure.sources.demonstration.signal_plan import (
     SignalPlan,
     add_signal,
@@ -34,7 +33,6 @@ from infrastructure.sources.demonstration.signal_plan import (
     order_of,
 )
 
-MakePlan = Callable[[Shop, datetime], SignalPlan]
 PAYMENT_TYPES: Final = (PaymentAuthorized, PaymentCaptured)
 AFTERSHIP_CODES: Final = {
     ScanStatus.IN_TRANSIT: "InTransit",
