@@ -37,7 +37,7 @@ from domain.orders.screening_facts import AddressFacts, FraudFacts, address_fact
 from domain.orders.shipment_signals import CustomerClaimed, LabelCreated
 from domain.orders.signal_body import given
 from domain.orders.signals import Signal
-from domain.orders.standing import standing
+from domain.orders.signals_by_type import group_by_type
 from domain.orders.stock_facts import StockFacts, stock_facts
 from domain.orders.stock_signals import StockUnavailable
 from domain.personal_data import ERASED
@@ -208,14 +208,6 @@ _WITHOUT_AMOUNTS: Final = frozenset(_GROUPS) - {"charge", "payment", "refund"}
 def facts_of(signals: Iterable[Signal]) -> OrderFacts:
     """The facts derived from a set of signals."""
     return facts_after(group_by_type(signals), None, frozenset())
-
-
-def group_by_type(signals: Iterable[Signal]) -> SignalsByType:
-    """The statements that count, by type; those of one type by event time and identity."""
-    by_type: dict[type[Any], list[Any]] = {}
-    for signal in standing(signals):
-        by_type.setdefault(type(signal), []).append(signal)
-    return by_type
 
 
 def facts_after(

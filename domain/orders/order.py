@@ -13,12 +13,13 @@ from msgspec import UNSET, Struct, UnsetType, structs
 from domain.errors import SignalIdReused
 from domain.orders import events
 from domain.orders.fact_metadata import SignalsByType
-from domain.orders.facts import NO_FACTS, OrderFacts, facts_after, group_by_type
+from domain.orders.facts import NO_FACTS, OrderFacts, facts_after
 from domain.orders.notices import Notice
 from domain.orders.order_names import describe_order
 from domain.orders.order_notices import find_notices
 from domain.orders.same_values import values_of
 from domain.orders.signals import Signal, event_time_key
+from domain.orders.signals_by_type import group_by_type, with_statement
 from domain.orders.stage import Passages, StageChanges, find_changes, with_changes
 from domain.orders.standing import named_statement
 from domain.personal_data import erase_personal
@@ -275,9 +276,7 @@ class Order(Struct, frozen=True, kw_only=True):
             )
         by_type, deadlines = self.known_by_type, self.earlier_deadlines
         if by_type is not None:
-            alike = [*by_type.get(type(signal), ()), signal]
-            alike.sort(key=event_time_key)
-            by_type = {**by_type, type(signal): alike}
+            by_type = with_statement(by_type, signal)
         return structs.replace(
             now,
             signals=signals,

@@ -7,7 +7,6 @@ database is an index of them; whether a reference leads to an order is decided o
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cache
 from typing import Final, TypeAlias
 
 from msgspec import UNSET, Struct, UnsetType, structs
@@ -15,8 +14,9 @@ from msgspec import UNSET, Struct, UnsetType, structs
 from domain.orders.order import is_same_signal
 from domain.orders.return_signals import ReturnLabelCreated
 from domain.orders.shipment_signals import LabelCreated
-from domain.orders.signal_body import Refs, SignalBody, TrackingRef, given, split_order_key
+from domain.orders.signal_body import Refs, TrackingRef, given, split_order_key
 from domain.orders.signals import Signal
+from domain.orders.signals_by_type import fields_of_refs, with_ids_of_refs
 from domain.orders.standing import standing
 
 Reference: TypeAlias = tuple[str, str]
@@ -52,7 +52,7 @@ def tracking_value(code: str) -> str:
 
 def references_of(signal: Signal) -> Iterator[Reference]:
     """The references that a signal names: in `refs`, and in its own fields."""
-    for kind in _own_fields(type(signal)):
+    for kind in fields_of_refs(type(signal)):
         value = getattr(signal, kind)
         if isinstance(value, str) and value:
             yield kind, tracking_value(value) if kind == TRACKING else value
@@ -74,7 +74,7 @@ def parcels_of(signal: Signal) -> Iterator[Reference]:
     refs = given(signal.refs)
     if refs is not None and refs.tracking is not None and refs.tracking.carrier:
         yield TRACKING, parcel_value(refs.tracking.code, refs.tracking.carrier)
-    if TRACKING in _own_fields(type(signal)):
+    if TRACKING in fields_of_refs(type(signal)):
         code, carrier = given(getattr(signal, TRACKING)), given(getattr(signal, "carrier", ""))
         if code and carrier:
             yield TRACKING, parcel_value(code, carrier)
@@ -83,11 +83,6 @@ def parcels_of(signal: Signal) -> Iterator[Reference]:
 def parcel_value(code: str, carrier: str) -> str:
     """A tracking code with its carrier, as they are compared."""
     return f"{tracking_value(code)} {_word(carrier)}"
-
-
-@cache
-def _own_fields(kind: type[SignalBody]) -> tuple[str, ...]:
-    return tuple(name for name in KINDS if name in kind.__struct_fields__)
 
 
 def find_orders(signal: Signal, candidates: Mapping[str, Iterable[Signal]]) -> Match:
@@ -170,7 +165,11 @@ def _word(carrier: str) -> str:
 
 def is_same_statement(recorded: Signal, sent: Signal) -> bool:
     """Whether the sent signal is the recorded one, although one may name the order only by references."""
-    return is_same_signal(recorded, sent) or is_same_signal(_content(recorded), _content(sent))
+    return (
+        is_same_signal(recorded, sent)
+        or is_same_signal(_content(recorded), _content(sent))
+        or is_same_signal(_content(with_ids_of_refs(recorded)), _content(with_ids_of_refs(sent)))
+    )
 
 
 def _content(signal: Signal) -> Signal:

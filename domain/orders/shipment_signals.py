@@ -19,6 +19,7 @@ from domain.orders.signal_body import (
     ReasonText,
     SignalBody,
     SourceId,
+    given,
     normalize_moment,
 )
 from domain.texts import Text, form
@@ -192,7 +193,10 @@ class CustomerClaimed(ParcelSignal, frozen=True, kw_only=True, tag="customer.cla
 
 def _read_code(signal: Scanned | DeliveryFailed) -> None:
     """Fill in what the mapping reads from the carrier's code; a code that none reads is `unknown`."""
-    carrier = signal.carrier if isinstance(signal.carrier, str) else ""
+    refs = given(signal.refs)
+    carrier = given(signal.carrier) or ""
+    if not carrier and refs is not None and refs.tracking is not None:
+        carrier = refs.tracking.carrier
     known = find_mapping(signal.mapping, carrier)
     read = read_code(signal.mapping, carrier, signal.code)
     if read is not None and known is not None:

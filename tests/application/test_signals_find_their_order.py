@@ -123,7 +123,7 @@ def test_a_held_signal_joins_in_the_request_that_teaches_its_reference() -> None
 
 def test_the_facts_of_an_order_are_those_of_signals_that_named_it() -> None:
     told, found = InMemoryService(), InMemoryService()
-    told.take(placed(), approved(payment="pi_1"), captured(3), at=after(6))
+    told.take(placed(), approved(payment="pi_1"), captured(3, payment="pi_1"), at=after(6))
     found.take(referring(captured(3), payment="pi_1"), at=after(4))
     found.take(placed(), approved(payment="pi_1"), at=after(6))
     stream = order_stream("o-1")
