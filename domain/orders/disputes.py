@@ -30,7 +30,16 @@ def disputes_of(
     refunds: Sequence[RefundMoney],
     only_payment: str | None,
 ) -> list[DisputeMoney]:
-    """The disputes by their first statement: by the provider's id, else by the payment."""
+    """The disputes by their first statement."""
+    found: list[DisputeMoney] = []
+    for id, statements in group_by_dispute(signals, only_payment).items():
+        found.append(_dispute(id, statements, payments, refunds, only_payment, found))
+    return found
+
+
+def group_by_dispute(signals: SignalsByType, only_payment: str | None) -> dict[str, list[Any]]:
+    """The statements about each dispute: by the provider's id, else by the payment. `only_payment` is
+    meant where none is named."""
     stated: dict[str, list[Any]] = {}
     every = statements_by_time(signals, DISPUTE_SIGNALS)
     named = {
@@ -39,10 +48,7 @@ def disputes_of(
     for signal in every:
         payment = signal.payment or only_payment
         stated.setdefault(signal.dispute or named.get(payment) or payment or "", []).append(signal)
-    found: list[DisputeMoney] = []
-    for id, statements in stated.items():
-        found.append(_dispute(id, statements, payments, refunds, only_payment, found))
-    return found
+    return stated
 
 
 def _dispute(

@@ -98,7 +98,7 @@ def goods_of(
     parts = PackedPieces(outbound, told)
     cancelled = cancellations_of(signals, content, parts, notices)
     received = _received(signals, content)
-    stock = stock_places(signals, content, notices)
+    stock = stock_places(signals, content)
     reached = _reached(parts)
     lines = tuple(
         [_line(line, cancelled, reached, received.get(line.id, 0), stock) for line in content.lines]
@@ -213,11 +213,8 @@ def _rest_of_unknown(
 def _piece_notices(
     key: str, told: ToldPieces, content: OrderContent, earlier: Sequence[PieceCount]
 ) -> Iterable[Notice]:
-    """What is odd about the pieces of a parcel, after those of earlier parcels."""
-    for n, (piece, counted) in enumerate(zip(told.stated, told.one_by_one, strict=True)):
-        if counted.unknown:
-            yield Notice.unknown_line(key, f"/lines/{n}", piece, content)
-            continue
+    """More pieces in a parcel than the order has, after those of earlier parcels."""
+    for n, counted in enumerate(told.one_by_one):
         for id, quantity in counted.whole_lines(content).items():
             line = content.line(id)
             if line is None:

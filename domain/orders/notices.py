@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -21,13 +22,38 @@ class Notice(Struct, frozen=True, kw_only=True):
 
     @staticmethod
     def unknown_line(signal: str, pointer: str, piece: Any, content: OrderContent) -> Notice:
-        name = getattr(piece, "line", None) or getattr(piece, "sku", None)
-        known = ", ".join(line.id for line in content.lines[:10]) or "none"
+        name, field = getattr(piece, "line", None), "lines"
+        names = [line.id for line in content.lines]
+        what = f"line {name}"
+        if name is None:
+            field, what = "skus", f"line with the sku {getattr(piece, 'sku', None)}"
+            names = [line.line.sku for line in content.lines if line.line.sku]
+        if content.placed is None:
+            detail = (
+                f"order.placed has not arrived yet, so the lines are not known: the {what} counts "
+                "once order.placed has it"
+            )
+        elif not content.lines:
+            detail = (
+                f"no lines of the order were told yet, so the {what} counts for nothing. Send an "
+                "order.edited with the lines"
+            )
+        else:
+            known = (", ".join(names[:10]) or "none") + (" …" if len(names) > 10 else "")
+            detail = (
+                f"the order has no {what}; its {field} are: {known}. Correct it, or send an "
+                "order.edited that has it"
+            )
+        return Notice(signal=signal, pointer=pointer, detail=detail)
+
+    @staticmethod
+    def unknown_payment(signal: str, payment: str, known: Iterable[str]) -> Notice:
         return Notice(
             signal=signal,
-            pointer=pointer,
-            detail=f"the order has no line {name}; its lines are: {known}. Correct the line, or send an "
-            "order.edited that has it",
+            pointer="/payment",
+            detail=f"the order has no payment {payment} yet; its payments are: "
+            f"{', '.join(known) or 'none'}. Correct the payment or the order, or send the capture that "
+            "is missing",
         )
 
     @staticmethod

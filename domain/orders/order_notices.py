@@ -7,6 +7,7 @@ from domain.orders.content import OrderContent
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.facts import OrderFacts
 from domain.orders.notices import Notice
+from domain.orders.odd_statements import StatementsOfOrder
 from domain.orders.purchase_signals import DuplicateSuspected, OrderRelated
 from domain.orders.signal_body import LinePieces, given
 from domain.orders.signals import Signal
@@ -20,7 +21,7 @@ def find_notices(
     is_corrected: bool,
     asked: Mapping[str, Signal] | None = None,
 ) -> tuple[Notice, ...]:
-    """The notices of an order. `asked` are the signals whose pieces are looked at, if not all."""
+    """The notices of an order. `asked` are the signals that are looked at, if not all."""
     looked_at = signals if asked is None else asked
     return (
         *facts.goods.notices,
@@ -28,6 +29,7 @@ def find_notices(
         *_relation_notices(by_type),
         *(find_correction_notices(signals.values()) if is_corrected else ()),
         *_sku_notices(looked_at.values(), facts.goods.content),
+        *StatementsOfOrder(by_type, facts.goods, facts.money).find_notices(looked_at.values()),
     )
 
 

@@ -59,6 +59,8 @@ class Statement(Struct, frozen=True, kw_only=True):
     """One unit of each known currency in the order's."""
     is_whole: bool = False
     """The amounts of its parts, in the refund's own currency, add up to its amount."""
+    is_given: bool = True
+    """It was requested or issued, and did not fail."""
 
 
 def share_refund(stated: Statement, costs: Costs, before: Given) -> Shares:
@@ -193,10 +195,30 @@ def _charge_items(
                     f"{', '.join(costs.charges) or 'none'}. Correct the charge, or send an order.edited with it",
                 )
             )
+        if amount is not None and stated.is_given:
+            notices += _above_charge(stated.key, f"/charges/{n}", key, taken, amount, costs)
         natural = max(natural, ZERO)
         taken[key] = taken.get(key, ZERO) + (natural if amount is None else amount)
         items.append(_Item(charge=key, stated=amount, natural=natural))
     return items
+
+
+def _above_charge(
+    signal: str, pointer: str, key: str, taken: Mapping[str, Decimal], amount: Decimal, costs: Costs
+) -> Sequence[Notice]:
+    """A notice if more is given for a charge, with what was given before, than it ever cost."""
+    cost = costs.charge_ceilings.get(key)
+    if cost is None and key == ChargeKind.SHIPPING and costs.content.lines_known:
+        cost = sum((line.freight for line in costs.content.lines), ZERO)
+    given_back = taken.get(key, ZERO) + amount
+    if cost is None or given_back <= cost:
+        return ()
+    currency = costs.content.currency or ""
+    detail = (
+        f"{given_back} {currency} were given back for {key}, with the refunds before, and it cost {cost}. "
+        "Ask the source, and replace the statement if it is wrong"
+    )
+    return [Notice(signal=signal, pointer=f"{pointer}/amount", detail=detail)]
 
 
 def _find_charge(

@@ -91,6 +91,7 @@ def _refund(
             charges=charges,
             rates=rates,
             is_whole=own != currency and len(mine) == len(parts) and sum(mine, ZERO) == one.value,
+            is_given=one.state is not RefundState.FAILED,
         ),
         costs,
         so_far,
@@ -169,12 +170,7 @@ def _notices(
         found.append(Notice(signal=key, pointer=pointer, detail=detail))
 
     if one.payment is not None and payment is None:
-        known = ", ".join(payments) or "none"
-        add(
-            "/payment",
-            f"the order has no payment {one.payment}; its payments are: {known}. Correct the payment, "
-            "or send the capture that is missing",
-        )
+        found.append(Notice.unknown_payment(key, one.payment, payments))
     currencies = {currency, payment.currency if payment is not None else currency}
     if None not in currencies and refund.settled is None and refund.currency not in currencies:
         add(

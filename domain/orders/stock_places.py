@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from domain.orders.content import OrderContent
 from domain.orders.fact_metadata import SignalsByType
-from domain.orders.notices import Notice
 from domain.orders.pieces import spread_piece
 from domain.orders.signal_body import LinePieces, given
 from domain.orders.signals import event_time_key
@@ -52,9 +51,7 @@ class StockPlaces(Struct, frozen=True):
         return left.get("unavailable", 0), left.get("backordered", 0), left.get("allocated", 0)
 
 
-def stock_places(
-    signals: SignalsByType, content: OrderContent, notices: list[Notice]
-) -> StockPlaces:
+def stock_places(signals: SignalsByType, content: OrderContent) -> StockPlaces:
     """Where the warehouse has the pieces; a statement without lines or products is about all."""
     stated = [s for kind in _PLACES for s in signals.get(kind, ())]
     if not stated or not content.lines:
@@ -63,12 +60,9 @@ def stock_places(
     unavailable_at = {}
     for signal in sorted(stated, key=event_time_key):
         place = _PLACES[type(signal)]
-        for n, piece in enumerate(_pieces_of(signal, content)):
+        for piece in _pieces_of(signal, content):
             for line, quantity, _ in spread_piece(piece, content, {}):
-                if line is None:
-                    pointer = f"/lines/{n}" if given(signal.lines) else f"/skus/{n}"
-                    notices.append(Notice.unknown_line(signal.key, pointer, piece, content))
-                else:
+                if line is not None:
                     _move(found[line.id], place, quantity, line.quantity)
                     if place == "unavailable":
                         unavailable_at[line.id] = signal.event_time

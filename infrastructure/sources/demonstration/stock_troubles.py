@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from domain.orders.purchase_signals import OrderPlaced
 from domain.orders.shipment_signals import HandedOver, LabelCreated
 from domain.orders.stock_signals import (
     AllocationFailed,
@@ -14,6 +15,11 @@ from domain.orders.stock_signals import (
 )
 from infrastructure.sources.demonstration.shop import PROMISED_WITHIN, SHIP_WITHIN, Shop
 from infrastructure.sources.demonstration.signal_plan import SignalPlan, add_signal, hours
+
+
+def _product(plan: SignalPlan) -> str | None:
+    """A product of the order."""
+    return next(s.lines[0].sku for _, s in plan if isinstance(s, OrderPlaced))
 
 
 def never_shipped(shop: Shop, at: datetime) -> SignalPlan:
@@ -39,8 +45,11 @@ def not_allocated(shop: Shop, at: datetime) -> SignalPlan:
 
 
 def oversold(shop: Shop, at: datetime) -> SignalPlan:
-    facts: dict[str, Any] = {"sku": "kettle-17", "on_hand": 2, "allocated": 5, "warehouse": "north"}
-    return add_signal(shop.life(at), StockLevelTold, "inventory", timedelta(minutes=20), **facts)
+    plan = shop.life(at)
+    facts: dict[str, Any] = {"on_hand": 2, "allocated": 5, "warehouse": "north"}
+    return add_signal(
+        plan, StockLevelTold, "inventory", timedelta(minutes=20), sku=_product(plan), **facts
+    )
 
 
 def backordered(shop: Shop, at: datetime) -> SignalPlan:
@@ -50,13 +59,15 @@ def backordered(shop: Shop, at: datetime) -> SignalPlan:
 
 
 def substitute(shop: Shop, at: datetime) -> SignalPlan:
-    facts: dict[str, Any] = {"sku": "lamp-oak", "substitute": "lamp-beech"}
-    return add_signal(shop.life(at), SubstitutionProposed, "wms", hours(2), **facts)
+    plan = shop.life(at)
+    facts = {"sku": _product(plan), "substitute": "lamp-beech"}
+    return add_signal(plan, SubstitutionProposed, "wms", hours(2), **facts)
 
 
 def miscounted(shop: Shop, at: datetime) -> SignalPlan:
-    facts: dict[str, Any] = {"sku": "rug-220", "counted": 3, "system": 5, "warehouse": "north"}
-    return add_signal(shop.life(at), StockCounted, "wms", hours(3), **facts)
+    plan = shop.life(at)
+    facts: dict[str, Any] = {"counted": 3, "system": 5, "warehouse": "north"}
+    return add_signal(plan, StockCounted, "wms", hours(3), sku=_product(plan), **facts)
 
 
 def release_stalls(shop: Shop, at: datetime) -> SignalPlan:
