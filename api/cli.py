@@ -52,12 +52,12 @@ def _is_expected(error: Exception) -> bool:
 
 
 def _print_error(error: Exception) -> None:
-    from rich.console import Console
 
+    from api import terminal
     from api.commands.error_text import join_title
     from api.commands.expected_errors import HINTS
 
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    console = terminal.console(stderr=True, soft_wrap=True)
     title = (type(error).__doc__ or "").partition("\n")[0]
     if isinstance(error, Invalid):
         console.print(title)

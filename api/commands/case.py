@@ -3,9 +3,9 @@
 import click
 import msgspec
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from api import terminal
 from api.commands.case_ids import CASE_ID, CASE_ID_HELP, find_case
 from api.commands.options import AS_JSON, SHOP
 from api.commands.personal_data import record_personal_reads
@@ -53,8 +53,8 @@ def show(settings: Settings, case_id: str, shop: str, at: str | None, as_json: b
     for name, value in msgspec.to_builtins(view).items():
         if name == "parts":
             value = "\n".join(describe_part(part) for part in view.parts)
-        table.add_row(name, "" if value is None else escape(str(value)))
-    Console().print(table)
+        table.add_row(name, "" if value is None else str(value))
+    terminal.console().print(table)
 
 
 def describe_part(part: CasePartView) -> str:
@@ -118,7 +118,7 @@ def trail(settings: Settings, case_id: str, shop: str, as_json: bool, as_table: 
 
 
 def _print_trail(found: TrailView) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = terminal.console(soft_wrap=True)
     console.print(f"case {found.case} of order {describe_name(found.order, found.shop)}")
     for line in found.told:
         _print_line(console, line)
@@ -133,7 +133,7 @@ def _print_line(console: Console, line: TrailLine) -> None:
     at = f"{line.recorded_at:%Y-%m-%d %H:%M:%S}Z"
     if line.happened_at != line.recorded_at:
         at += f", happened {line.happened_at:%Y-%m-%d %H:%M:%S}Z"
-    console.print(f"\n[bold]{line.version}  {escape(line.said)}[/bold]")
-    console.print(f"  {line.type} by {line.who}, {at}, position {line.position}", markup=False)
+    console.print(f"\n{line.version}  {line.said}", style="bold")
+    console.print(f"  {line.type} by {line.who}, {at}, position {line.position}")
     for note in describe_details(line):
-        console.print(f"  {note}", markup=False)
+        console.print(f"  {note}")

@@ -17,7 +17,7 @@ from msgspec import Struct, structs
 from rich.console import Console
 from rich.progress import track
 
-from api import serving
+from api import serving, terminal
 from api.commands.addresses import API_PORT, HOST, PORT_NUMBER, address_of, provider_ledger
 from api.commands.demo_welcome import welcome_text
 from api.composition import Desks, configured_desks, prepare_database, utc_now, verified_checkpoints
@@ -83,7 +83,7 @@ def demo(settings: Settings, host: str, port: int | None) -> None:
 
     It starts with two weeks of orders. It prints the addresses and tokens to use and runs until Ctrl-C; the next run continues.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = terminal.console(soft_wrap=True)
     settings.home.mkdir(parents=True, exist_ok=True)
     note = note_path(settings.home)
     with leader_lock(settings.home / "demo.lock") as is_mine:
@@ -217,7 +217,7 @@ def _write_privately(file: Path, content: bytes) -> None:
 def _print_welcome(console: Console, running: RunningDemo, home: Path) -> None:
     where = "" if home == default_home() else f"--home {home} "
     text = welcome_text(running.url, running.payments, running.tokens, dict(PEOPLE), where, AGENT)
-    console.print(text, markup=False)
+    console.print(text)
 
 
 @click.command(name=_STREAM, hidden=True)

@@ -4,10 +4,10 @@ import sys
 
 import click
 import msgspec
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from api import terminal
 from api.commands.options import AS_JSON
 from infrastructure.doctor import examine, most_serious
 from infrastructure.doctor.findings import Finding, Verdict
@@ -48,8 +48,8 @@ def _print_findings(found: list[Finding]) -> None:
     table.add_column("found")
     for one in found:
         colour = _COLOURS[one.verdict]
-        text = escape(one.found)
+        text = Text(one.found)
         if one.to_do:
-            text += f"\n[dim]what to do:[/dim] {escape(one.to_do)}"
-        table.add_row(one.what, f"[{colour}]{one.verdict}[/{colour}]", text)
-    Console(highlight=False).print(table)
+            text.append("\nwhat to do:", "dim").append(f" {one.to_do}")
+        table.add_row(one.what, Text(one.verdict, colour), text)
+    terminal.console().print(table)

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from api import terminal
 
 
 def print_table(
@@ -20,7 +21,7 @@ def print_table(
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*map(_cell, row))
-    Console(soft_wrap=soft_wrap).print(table)
+    terminal.console(soft_wrap=soft_wrap).print(table)
 
 
 def _cell(value: object) -> Text:

@@ -9,9 +9,9 @@ from typing import Any
 import click
 import msgspec
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from api import terminal
 from api.commands.options import AS_JSON, SHOP
 from api.composition import Desks, migrated_desks
 from application.log.caller import Caller, operator_caller
@@ -63,20 +63,17 @@ def show(
     if as_json:
         click.echo(msgspec.json.encode(held))
         return
-    console = Console(highlight=False)
-    console.print(f"record {held.record.id}", markup=False)
+    console = terminal.console()
+    console.print(f"record {held.record.id}")
     console.print(f"{len(held.orders)} orders, {len(held.cases)} cases, {len(held.files)} files")
     table = Table("position", "what", "recorded", "texts")
     for one in held.texts:
         table.add_row(
-            str(one.position),
-            one.type,
-            f"{one.recorded_at:%Y-%m-%d %H:%M}",
-            escape(" · ".join(one.texts)),
+            str(one.position), one.type, f"{one.recorded_at:%Y-%m-%d %H:%M}", " · ".join(one.texts)
         )
     console.print(table)
     if held.note is not None:
-        console.print(held.note, markup=False)
+        console.print(held.note)
     _print_record(console, held.record)
 
 
@@ -95,8 +92,8 @@ def after_erasure(settings: Settings, as_json: bool) -> None:
         return
     table = Table("order", "shop", "what arrived")
     for one in found:
-        table.add_row(escape(one.order), escape(one.shop), escape(one.note))
-    Console(highlight=False).print(table)
+        table.add_row(one.order, one.shop, one.note)
+    terminal.console().print(table)
     click.echo(
         "Erase each with `casetrail personal-data erase --order ORDER --shop SHOP --basis …`."
     )
@@ -185,7 +182,7 @@ def _run_command(settings: Settings, act: Callable[[PrivacyDesk, Caller], Privac
     """Carry out a command as the operator and print the record."""
     with migrated_desks(settings) as desks:
         record = act(_desk(desks), operator_caller(desks.clock()))
-    _print_record(Console(highlight=False), record)
+    _print_record(terminal.console(), record)
 
 
 @contextmanager
@@ -226,7 +223,7 @@ def _print_record(console: Console, record: PrivacyRecord | RecordView) -> None:
     for hold in record.holds:
         until = f", released {hold.released_at:%Y-%m-%d}" if hold.released_at else ", in force"
         line = f"legal hold {hold.hold} since {hold.placed_at:%Y-%m-%d}{until}: {hold.reason}"
-        console.print(line, markup=False)
+        console.print(line)
     for one in record.erasures:
         done = f"done {one.completed_at:%Y-%m-%d %H:%M}Z" if one.completed_at else "under way"
         console.print(

@@ -19,6 +19,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from api import terminal
 from api.commands.options import AS_JSON
 from api.commands.output import print_table
 from api.composition import prepare_database
@@ -90,7 +91,7 @@ def rebuild(settings: Settings, name: str, wait: float, as_json: bool) -> None:
     The service may keep running. Ctrl-C stops the rebuild and leaves the live report unchanged, unless
     the new one is live already.
     """
-    errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    errors = terminal.console(stderr=True, soft_wrap=True)
     say = errors.print
     live = f"The live report {name} is unchanged."
     try:

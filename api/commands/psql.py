@@ -16,10 +16,10 @@ from typing import Any
 import click
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from api import terminal
 from api.composition import prepare_database
 from infrastructure.csv_cells import write_rows
 from infrastructure.postgres.databases import open_database
@@ -194,5 +194,5 @@ def _show(columns: Sequence[str], rows: Sequence[Sequence[object]], as_csv: bool
     table = Table(*columns)
     for row in texts:
         table.add_row(*map(Text, row))
-    Console().print(table)
+    terminal.console().print(table)
     click.echo(f"({len(rows)} row{'' if len(rows) == 1 else 's'})")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from api import terminal
 from api.commands.options import AS_JSON
 from infrastructure.verifier.archives import NotABundle, open_bundle
 from infrastructure.verifier.bundle import MOST_FAULTS, Verdict
@@ -68,7 +69,7 @@ def verify(bundle: Path, keys: tuple[str, ...], witness: str | None, as_json: bo
     if as_json:
         click.echo(json.dumps(found.document, separators=(",", ":")))
     else:
-        _print_verdict(Console(highlight=False, soft_wrap=True, markup=False), found, bool(keys))
+        _print_verdict(terminal.console(soft_wrap=True), found, bool(keys))
     sys.exit(0 if found.verified else 1)
 
 

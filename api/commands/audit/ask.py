@@ -4,8 +4,8 @@ import sys
 
 import click
 import msgspec
-from rich.console import Console
 
+from api import terminal
 from api.commands.audit.recording import answer_question
 from api.commands.options import AS_JSON
 from api.routes.questions import QUESTIONS, listed_questions
@@ -39,7 +39,7 @@ def ask(context: click.Context, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(listed_questions()))
     else:
-        render_question_list(Console(highlight=False), listed_questions())
+        render_question_list(terminal.console(), listed_questions())
 
 
 def _command(question: Question) -> click.Command:
@@ -52,7 +52,7 @@ def _command(question: Question) -> click.Command:
         if as_json:
             click.echo(msgspec.json.encode(found))
         else:
-            render_recorded_answer(Console(highlight=False), question, found)
+            render_recorded_answer(terminal.console(), question, found)
         sys.exit(0 if question.holds is None or question.holds(found.answer) else 1)
 
     parameters: list[click.Parameter] = [

@@ -12,10 +12,11 @@ from tempfile import TemporaryDirectory
 import click
 import msgspec
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
+from api import terminal
 from api.commands.options import AS_JSON
 from api.composition import desks, prepare_database
 from application.orders.batches import Arrival
@@ -53,7 +54,7 @@ def attack(settings: Settings, as_json: bool) -> None:
     The copy holds the first events of the log; if these are few, some demonstration orders. The attacks
     are real, on the copy alone. The exit status is 1 if one is neither denied nor detected.
     """
-    errors = Console(stderr=True, highlight=False)
+    errors = terminal.console(stderr=True)
     try:
         with open_database(settings) as dsn, prepared_copy(dsn) as target:
             outcomes = _run_all(dsn, target, errors)
@@ -126,7 +127,7 @@ def _run_all(dsn: str, target: AttackTarget, errors: Console) -> list[trial.Atta
 
 
 def _print_outcomes(outcomes: Sequence[trial.AttackOutcome]) -> None:
-    console = Console(highlight=False)
+    console = terminal.console()
     attackers = [*dict.fromkeys(one.attacker for one in outcomes)]
     table = Table(title=f"{len(outcomes)} attacks on a copy of the log")
     table.add_column("attack")
@@ -138,12 +139,14 @@ def _print_outcomes(outcomes: Sequence[trial.AttackOutcome]) -> None:
     console.print(table)
     found = [one for one in outcomes if one.result is not trial.AttackResult.DENIED]
     for one in found:
-        line = f"[bold]{one.attacker}[/bold], {one.attack}: {one.result}: {escape(one.how[:MOST_SHOWN])}"
+        line = Text.assemble(
+            (one.attacker, "bold"), f", {one.attack}: {one.result}: {one.how[:MOST_SHOWN]}"
+        )
         console.print(line, soft_wrap=True)
     counts = Counter(one.result for one in outcomes)
     console.print(", ".join(f"{counts[result]} {result}" for result in trial.AttackResult))
 
 
-def _cell(one: trial.AttackOutcome) -> str:
+def _cell(one: trial.AttackOutcome) -> Text:
     code = one.sqlstate or "" if one.result is trial.AttackResult.DENIED else ""
-    return f"[{_COLOURS[one.result]}]{one.result}[/] {code}".rstrip()
+    return Text.assemble((one.result, _COLOURS[one.result]), f" {code}" if code else "")

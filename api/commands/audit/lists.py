@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
 
+from api import terminal
 from api.commands.audit.recording import answer_question
 from api.commands.options import AS_JSON, FILE, NEW_FILE, report_write_errors
 from api.routes.audit_lists import ACCESS_QUESTION, render_csv, statement_question
@@ -45,6 +45,6 @@ def statement(settings: Settings, file: Path, provider: str, as_json: bool) -> N
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:
-        render_recorded_answer(Console(highlight=False), question, found)
+        render_recorded_answer(terminal.console(), question, found)
     if found.answer.discrepancies:
         raise SystemExit(1)

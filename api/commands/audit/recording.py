@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
 from rich.progress import Progress
 
+from api import terminal
 from api.commands.personal_data import record_personal_reads
 from api.composition import Desks, migrated_desks, read_only_checkpoints
 from api.routes.questions.question import (
@@ -55,7 +55,7 @@ def answer_question(
 @contextmanager
 def show_progress() -> Iterator[Callable[[int, int], None]]:
     """A progress bar on standard error, visible from the first call: done, total."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=terminal.console(stderr=True), transient=True) as progress:
         bar = progress.add_task("reading the log", visible=False)
         yield lambda done, of: progress.update(bar, completed=done, total=of, visible=True)
 
@@ -74,5 +74,5 @@ def record_local_question(
     try:
         return record_question(desks.log, asked, OPERATOR_ACTOR, desks.clock())
     except LogHalted:
-        Console(stderr=True).print("Writes are halted, so this question is not recorded.")
+        terminal.console(stderr=True).print("Writes are halted, so this question is not recorded.")
         return None

@@ -10,6 +10,7 @@ import click
 import msgspec
 from rich.console import Console
 
+from api import terminal
 from api.commands.audit.recording import record_local_question
 from api.commands.options import AS_JSON, FROM, TIME_HELP, TO
 from api.composition import migrated_desks
@@ -42,7 +43,7 @@ def reperform(
     if case_id is not None and (since is not None or until is not None):
         raise click.UsageError("Use either --case, or --from and --to.")
     require_ordered_period(since, until)
-    progress = Console(stderr=True, highlight=False)
+    progress = terminal.console(stderr=True)
     with migrated_desks(settings) as desks:
         desk = Reperformance(desks.log, desks.policy.cited)
         position = desks.log.head()

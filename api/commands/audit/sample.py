@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
 
+from api import terminal
 from api.commands.audit.recording import answer_question
 from api.commands.options import AS_JSON, RECORDED_FROM, RECORDED_TO, TIME_HELP
 from api.commands.verify import escape_for_terminal
@@ -80,7 +80,7 @@ def sample(
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:
-        render_answer(Console(highlight=False), found)
+        render_answer(terminal.console(), found)
 
 
 def _sample_bundle(place: Path, strata: str, size: int, seed: str) -> Sample:

@@ -8,6 +8,7 @@ import msgspec
 import yaml
 from rich.console import Console
 
+from api import terminal
 from api.commands.options import AS_JSON, FILE
 from api.commands.output import print_table
 from api.composition import Desks, migrated_desks
@@ -77,7 +78,7 @@ def show(settings: Settings, version: str | None, as_yaml: bool, as_json: bool) 
         return
     _print_rulebook(rulebook, as_yaml)
     if not as_yaml:
-        console = Console(highlight=False, markup=False, soft_wrap=True)
+        console = terminal.console(soft_wrap=True)
         console.print(f"{view.state}, digest {view.digest}")
         for notice in view.notices:
             console.print(f"Notice: {notice}")
@@ -122,7 +123,7 @@ def _describe_recheck(recheck: Recheck) -> str:
 @click.pass_obj
 def history(settings: Settings) -> None:
     """List every policy version, newest first, with all acts on it."""
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = terminal.console(soft_wrap=True)
     with migrated_desks(settings) as desks:
         governance, now = desks.policy.refresh(), desks.clock()
     for one in reversed([*governance.policies.values()]):

@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
 from rich.progress import Progress
 
+from api import terminal
 from api.commands.api_client import API_HELP, api_client, problem_error, require_success
 from api.commands.options import AS_JSON, FILE, REASON, TimeParameter
 from api.commands.output import print_table
@@ -130,7 +130,7 @@ def _call_simulation(version: str, body: Mapping[str, object]) -> Any:
     last: Any = None
     with (
         api_client() as client,
-        Progress(console=Console(stderr=True), transient=True) as progress,
+        Progress(console=terminal.console(stderr=True), transient=True) as progress,
         client.stream(
             "POST",
             f"/v1/policies/{version}/simulate",

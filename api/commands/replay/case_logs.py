@@ -8,9 +8,9 @@ from typing import Final
 import click
 import msgspec
 from msgspec import Struct
-from rich.console import Console
 from rich.progress import Progress
 
+from api import terminal
 from api.commands.options import AS_JSON, FILE
 from api.commands.output import print_table
 from api.commands.replay.progress import KEEP, MAX_SHOWN, print_skipped_rows, progress_bar
@@ -56,7 +56,7 @@ def case_log(settings: Settings, kind: str, file: Path, as_json: bool, keep: boo
     2013). FILE is the log as CSV, plain or gzip. Steps that a case cannot take are listed and skipped.
     """
     started = time.monotonic()
-    errors = Console(stderr=True, highlight=False)
+    errors = terminal.console(stderr=True)
     with progress_bar(errors) as progress:
         task = progress.add_task(f"reading {file.name}", total=None)
         found = READERS[kind](file, lambda line: progress.update(task, completed=line))
@@ -82,7 +82,7 @@ def case_log(settings: Settings, kind: str, file: Path, as_json: bool, keep: boo
     else:
         _print_result(outcome)
     if keep:
-        errors.print(f"kept: {scratch}", markup=False)
+        errors.print(f"kept: {scratch}")
 
 
 def _run(found: CaseLog, working: Desks, progress: Progress) -> list[ImpossibleStep]:
@@ -114,12 +114,12 @@ def _print_result(outcome: CaseLogReplayResult) -> None:
     ]
     title = f"{outcome.incidents} incidents, {outcome.updates} updates"
     print_table(("what", "how much"), rows, title=title)
-    console = Console(highlight=False)
+    console = terminal.console()
     if outcome.impossible:
-        console.print(f"impossible: {len(outcome.impossible)} steps", markup=False)
+        console.print(f"impossible: {len(outcome.impossible)} steps")
     for one in outcome.impossible[:MAX_SHOWN]:
         line = f"  {one.incident}, update {one.update}: {one.why}"
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     if (more := len(outcome.impossible) - MAX_SHOWN) > 0:
         console.print(f"  and {more} more; --json lists all")
     console.print(f"{outcome.seconds} s")

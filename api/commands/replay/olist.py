@@ -14,6 +14,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.progress import Progress
 
+from api import terminal
 from api.commands.options import AS_JSON, NEW_FILE, report_write_errors
 from api.commands.output import print_table
 from api.commands.replay.progress import KEEP, print_skipped_rows, progress_bar
@@ -61,7 +62,7 @@ def olist(settings: Settings, folder: Path, cases: Path | None, as_json: bool, k
             f"there is no folder {cases.absolute().parent}", param_hint="--cases"
         )
     started = time.monotonic()
-    errors = Console(stderr=True, highlight=False)
+    errors = terminal.console(stderr=True)
     with (
         open_database(settings) as dsn,
         scratch_database(dsn, "replay", keep=keep) as scratch,
@@ -81,7 +82,7 @@ def olist(settings: Settings, folder: Path, cases: Path | None, as_json: bool, k
         name = scratch
     _print_result(outcome, tables, errors, as_json)
     if keep:
-        errors.print(f"kept: {name}", markup=False)
+        errors.print(f"kept: {name}")
 
 
 def _load(tables: OlistTables, progress: Progress) -> None:
@@ -159,7 +160,7 @@ def _print_result(
     ]
     title = f"{outcome.orders} orders, {outcome.signals} signals"
     print_table(("kind", "cases"), rows, title=title)
-    Console().print(
+    terminal.console().print(
         f"{outcome.seconds} s, {outcome.signals_per_second:.0f} signals/s, "
         f"at most {outcome.peak_rss_mib:.0f} MiB"
     )

@@ -7,7 +7,6 @@ from typing import Annotated
 import psycopg
 from msgspec import Meta, Struct
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from api.routes.case import CaseDiff, case_diff_of, parse_point
@@ -108,7 +107,7 @@ def _print_evidence(console: Console, found: EvidenceReport) -> None:
         name = f"{piece.title}\n{piece.ref}" if piece.title else piece.ref
         cited = ", ".join(map(str, piece.cited_by))
         kind = piece.type or ""
-        table.add_row(escape(name), kind, escape(piece.says), escape(piece.where), cited)
+        table.add_row(name, kind, piece.says, piece.where, cited)
     if found.pieces:
         console.print(table)
 

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from rich.console import Console
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from api.routes.questions.question import Question, RecordedAnswer
 
@@ -23,14 +23,14 @@ def render_question_list(console: Console, questions: Sequence[Any]) -> None:
     for question in questions:
         options = ((f"--{p.name.replace('_', '-')}", p.required) for p in question.parameters)
         takes = " ".join(name if required else f"[{name}]" for name, required in options)
-        table.add_row(str(question.number), escape(question.asks), escape(takes))
+        table.add_row(str(question.number), question.asks, takes)
     console.print(table)
 
 
 def render_recorded_answer(
     console: Console, question: Question, found: RecordedAnswer[Any]
 ) -> None:
-    console.print(f"[bold]{found.question}. {escape(found.asks)}[/bold]")
+    console.print(f"{found.question}. {found.asks}", style="bold")
     if question.tell is not None:
         question.tell(console, found.answer)
     else:
@@ -51,14 +51,14 @@ def _render_fields(console: Console, fields: Mapping[str, Any], indent: str) -> 
     below = {name: value for name, value in fields.items() if _is_rows(value) or _is_deep(value)}
     for name, value in fields.items():
         if name not in below and (_is_present(value) or not (indent or value is None)):
-            text = escape(_format_cell(value)).replace("\n", ", ") or "none"
+            text = _format_cell(value).replace("\n", ", ") or "none"
             console.print(f"{indent}{_label(name)}: {text}", soft_wrap=True)
     for name, value in below.items():
         if isinstance(value, dict):
-            console.print(f"{indent}[bold]{_label(name)}[/bold]")
+            console.print(Text.assemble(indent, (_label(name), "bold")))
             _render_fields(console, value, indent + "  ")
         else:
-            console.print(f"{indent}[bold]{_label(name)}[/bold]: {len(value)}")
+            console.print(Text.assemble(indent, (_label(name), "bold"), f": {len(value)}"))
             _render_rows(console, value, indent + "  ")
 
 
@@ -72,12 +72,12 @@ def _render_rows(console: Console, rows: Sequence[Mapping[str, Any]], indent: st
         for name in names:
             table.add_column(_label(name), overflow="fold")
         for row in shown:
-            table.add_row(*(escape(_format_cell(row.get(name))) for name in names))
+            table.add_row(*(_format_cell(row.get(name)) for name in names))
         if shown:
             console.print(Padding(table, (0, 0, 0, len(indent))))
     else:
         for number, row in enumerate(shown, 1):
-            console.print(f"{indent}[dim]{number}[/dim]")
+            console.print(Text.assemble(indent, (str(number), "dim")))
             _render_fields(console, row, indent + "  ")
     if len(rows) > MOST_ROWS:
         console.print(f"{indent}and {len(rows) - MOST_ROWS} more (--json shows all)")
