@@ -31,8 +31,8 @@ _LONGEST_ID: Final = 500
 def read_statement(content: bytes) -> list[StatementEntry]:
     """The lines of a statement, with those that cannot be read in their places. A line feed ends a line.
 
-    Raises StatementNotWhole if the line numbers or the totals do not add up, as in a truncated or altered
-    file, and UnreadableText.
+    Raises StatementNotWhole if the header is another one, or the line numbers or totals do not add up, as
+    in a truncated or altered file, and UnreadableText.
     """
     header, *lines = [line.removesuffix(b"\r") for line in to_utf8(content).split(b"\n")]
     try:
@@ -41,10 +41,50 @@ def read_statement(content: bytes) -> list[StatementEntry]:
         raise UnreadableText(f"{describe_undecodable(error)}: write it in UTF-8") from None
     while lines and not lines[-1]:
         lines.pop()
-    if not lines or lines[-1] != b"end,%d" % (len(lines) - 1):
-        raise StatementNotWhole("its last line does not state the number of lines")
+    _require_columns(header.decode(), is_alone=not lines)
+    _require_end(lines)
     reader = _Reader()
     return [reader.read(number, line) for number, line in enumerate(lines[:-1], start=2)]
+
+
+def _require_columns(header: str, *, is_alone: bool) -> None:
+    """Raise StatementNotWhole if the first line does not name the columns."""
+    names = [name.strip() for name in header.split(",")]
+    if names == [*COLUMNS]:
+        return
+    wanted = f"line 1 must be the header {','.join(COLUMNS)}"
+    if is_alone and not header.strip():
+        raise StatementNotWhole(f"it is empty: {wanted}")
+    missing = [name for name in COLUMNS if name not in names]
+    unknown = [name for name in names if name not in COLUMNS]
+    if len(missing) == len(COLUMNS):
+        found = f"it is {_shorten(header)}"
+    elif missing or unknown:
+        found = "; ".join(
+            f"{what}: {_shorten(', '.join(some))}"
+            for what, some in (("missing", missing), ("unknown", unknown))
+            if some
+        )
+    else:
+        found = "its columns are in another order, or repeated"
+    raise StatementNotWhole(f"{wanted}; {found}")
+
+
+def _require_end(lines: Sequence[bytes]) -> None:
+    """Raise StatementNotWhole if the last line does not count the refunds before it."""
+    last = lines[-1].decode(errors="replace") if lines else ""
+    found = re.fullmatch(r"end,(\d{1,12})", last)
+    if found is None:
+        end = f"the last line is {_shorten(last)}" if lines else "there is no line after the header"
+        raise StatementNotWhole(
+            f"{end}; a complete statement ends with end,N, where N is the number of refunds. Is the "
+            "file cut off?"
+        )
+    if int(found[1]) != len(lines) - 1:
+        raise StatementNotWhole(
+            f"the last line says that the statement has {found[1]} refunds, and it has {len(lines) - 1}. "
+            "Is the file cut off or altered?"
+        )
 
 
 class _Reader:
@@ -64,11 +104,20 @@ class _Reader:
         except (csv.Error, ValueError) as error:
             self._gap, self._certain = True, set()
             return _unreadable(number, fields, str(error))
-        if fields[0] != str(number - 1) or not self._adds_up(line, total):
-            raise StatementNotWhole(f"line {number} does not add up")
+        if fields[0] != str(number - 1):
+            raise StatementNotWhole(
+                f"line {number} does not add up: its number is {fields[0]}, and the refund is number "
+                f"{number - 1} of the file. Is a line missing or repeated?"
+            )
+        if (expected := self._missed_total(line, total)) is not None:
+            raise StatementNotWhole(
+                f"line {number} does not add up: its running total is {total:f} "
+                f"{line.amount.currency}, and the amounts before it give {expected:f}"
+            )
         return line
 
-    def _adds_up(self, line: StatementLine, total: Decimal) -> bool:
+    def _missed_total(self, line: StatementLine, total: Decimal) -> Decimal | None:
+        """The running total that the line should have; None if it has it."""
         currency = line.amount.currency
         expected = self._totals[currency]
         if line.status is not RefundStatus.FAILED:
@@ -76,7 +125,8 @@ class _Reader:
         is_unsure = self._gap and currency not in self._certain
         self._totals[currency] = total
         self._certain.add(currency)
-        return total >= expected if is_unsure else total == expected
+        adds_up = total >= expected if is_unsure else total == expected
+        return None if adds_up else expected
 
 
 def _split_fields(raw: bytes) -> list[str]:

@@ -194,7 +194,7 @@ WITH_A_PROVIDER = {("/v1/reconciliations", "POST")}
 
 
 STATEMENT = (
-    "line,reference,key,payment,created_at,status,currency,amount,total\r\n"
+    "line,reference,key,payment,created_at,status,currency,amount,running_total\r\n"
     "1,re-1,,p,2026-11-20T12:00:00+00:00,succeeded,EUR,1.00,1.00\r\nend,1\r\n"
 )
 """Needs the statement of a payment provider."""

@@ -28,6 +28,7 @@ from domain.grants import GrantRole
 from domain.people import OPERATOR_ACTOR, Role
 from infrastructure.health import HealthChecker
 from infrastructure.payments.local import LocalProvider
+from infrastructure.payments.statement_file import COLUMNS
 from tests.api.running_service import RunningService, run_service
 from tests.api.signals import ago, captured, in_future, money, order_id, placed, send, unavailable
 from tests.payments.conftest import Running
@@ -260,7 +261,7 @@ def test_an_odd_line_is_named_and_everything_else_is_compared(shop: Shop) -> Non
 
 
 def test_a_file_without_a_readable_line_is_refused_with_the_reasons(shop: Shop) -> None:
-    file = b"line\n1,re_a\nend,1\n"
+    file = ",".join(COLUMNS).encode() + b"\n1,re_a\nend,1\n"
     answer = shop.ask("finn", "/v1/reconciliations", file, **CSV)
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/statement-not-whole")
     assert "line 2: it has 2 fields, not 9" in answer.json()["detail"]

@@ -87,6 +87,35 @@ def test_an_inconsistent_statement_is_refused(spoiled: Callable[[list[str]], lis
         adapter("local", url).statement()
 
 
+@pytest.mark.parametrize(
+    ("spoiled", "words"),
+    [
+        (without(5), r"the last line is '4,re_d,.*'; a complete statement ends with end,N"),
+        (without(2), "says that the statement has 4 refunds, and it has 3"),
+        (lambda lines: lines[:1], "there is no line after the header"),
+        (lambda lines: [], "it is empty: line 1 must be the header line,reference,key"),
+        (lambda lines: ["\n", *lines[1:]], "line 1 must be the header line,reference.*it is ''"),
+        (lambda lines: lines[1:], "line 1 must be the header line,reference.*it is '1,re_a"),
+        (replacing(",key,", ",id,"), "line 1 must be the header .*missing: 'key'; unknown: 'id'"),
+        (replacing("line,reference", "reference,line"), "its columns are in another order"),
+        (
+            replacing("\r\n3,", "\r\n4,"),
+            "line 4 does not add up: its number is 4, and the refund is number 3",
+        ),
+        (
+            replacing("0.70,13.00", "0.70,13.01"),
+            "line 5 does not add up: its running total is 13.01 EUR, and the amounts before it give 13.00",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_statement_is_said_with_its_figures(
+    spoiled: Callable[[list[str]], list[str]], words: str
+) -> None:
+    content = "".join(spoiled(FILE.splitlines(keepends=True))).encode()
+    with pytest.raises(StatementNotWhole, match=words):
+        read_statement(content)
+
+
 ODD: list[tuple[str, str, int, str]] = [
     ("re_a", '"re_a', 2, "unexpected end of data"),
     ("pi_2", "pi_2" * 50_000, 3, "field larger than"),
