@@ -3,15 +3,17 @@
 import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import Any, Final, get_args
+from enum import Enum
+from types import UnionType
+from typing import Annotated, Any, Final, Literal, TypeGuard, Union, get_args, get_origin
 
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 TYPES: Final = {
     "str": "text",
     "int": "a whole number",
     "float": "a number",
-    "decimal": "a decimal number",
+    "decimal": "a decimal number such as 12.30",
     "bool": "true or false",
     "object": "an object",
     "array": "a list",
@@ -24,8 +26,10 @@ TYPES: Final = {
     "uuid": "a UUID",
 }
 LIMITS: Final = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
-MAX_LISTED: Final = 12
-"""So many allowed values are listed; of more, only those that are close to what was sent."""
+MAX_BEFORE_GUESS: Final = 12
+"""A longer list of allowed values comes after the ones that were probably meant."""
+_LONGEST: Final = 80
+"""A longer text that was sent is shortened where an error shows it."""
 
 
 def plain_text(error: str, raw: object, kind: Any) -> str:
@@ -37,12 +41,31 @@ def plain_text(error: str, raw: object, kind: Any) -> str:
 
 
 def not_one_of(value: object, allowed: Iterable[str]) -> str:
-    """A value that is none of the allowed ones: they are listed, or the closest if they are many."""
-    known = sorted(allowed)
-    if len(known) <= MAX_LISTED:
-        return f"{value!r} is not one of: {', '.join(known)}"
-    close = get_close_matches(str(value), known, n=3)
-    return f"{value!r} is not known" + (f"; did you mean {' or '.join(close)}?" if close else "")
+    """A value that is none of the allowed ones: they are listed, with those that are close to it."""
+    known = [*allowed]
+    guess = did_you_mean(value, known)
+    if len(known) > MAX_BEFORE_GUESS:
+        return f"{shown(value)} is not known{guess or '.'} Known are: {', '.join(known)}"
+    return f"{shown(value)} is not one of: {', '.join(known)}{guess}"
+
+
+def did_you_mean(value: object, known: Iterable[str]) -> str:
+    """A question that names the known words that are close to a value; empty if none is."""
+    text = value.strip().lower() if isinstance(value, str) else ""
+    close = get_close_matches(text, [*known], n=2)
+    return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def shown(value: object) -> str:
+    """A value that was sent, as an error shows it: shortened, and in the words of JSON."""
+    if isinstance(value, dict | list | tuple):
+        return "an object" if isinstance(value, dict) else "a list"
+    text = {None: "null", True: "true", False: "false"}[value] if _is_word(value) else repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _is_word(value: object) -> TypeGuard[bool | None]:
+    return value is None or isinstance(value, bool)
 
 
 def _types(names: str) -> str:
@@ -50,16 +73,49 @@ def _types(names: str) -> str:
 
 
 def _wrong_type(found: re.Match[str], raw: object, _: Any) -> str:
-    if isinstance(raw, bool) or not isinstance(raw, int | float):
+    if isinstance(raw, bool):
+        return f"must be {_types(found[1])}, not {shown(raw)}"
+    if not isinstance(raw, int | float):
         return f"must be {_types(found[1])}, not {_types(found[2])}"
-    hint = f': write it in quotes, as "{raw}"' if "str" in found[1] else ""
-    return f"must be {_types(found[1])}, not {raw}{hint}"
+    hint = f': write it in quotes, as "{shown(raw)}"' if "str" in found[1] else ""
+    return f"must be {_types(found[1])}, not {shown(raw)}{hint}"
 
 
 def _wrong_form(_: re.Match[str], raw: object, kind: Any) -> str:
     said = [m.extra["must_be"] for m in _metas(kind) if m.extra and "must_be" in m.extra]
-    shown = repr(raw) if len(repr(raw)) <= 80 else f"{repr(raw)[:80]}…"
-    return f"{shown} is not {said[0] if said else 'of the expected form'}"
+    return f"{shown(raw)} is not {said[0] if said else 'of the expected form'}"
+
+
+def _wrong_word(found: re.Match[str], raw: object, kind: Any) -> str:
+    value = raw if isinstance(raw, str) else found[1].strip("'")
+    words = words_of(kind)
+    return not_one_of(value, words) if words else f"{shown(value)} is not known"
+
+
+def words_of(kind: Any) -> list[str]:
+    """The values of the enumerations and literals in a type, also where other types are allowed."""
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return [str(one.value) for one in kind]
+    if get_origin(kind) is Literal:
+        return [str(one) for one in get_args(kind)]
+    if get_origin(kind) in (Union, UnionType, Annotated):
+        return [word for part in get_args(kind) for word in words_of(part)]
+    return []
+
+
+def _is_no(name: str) -> "_Describe":
+    def describe(_: re.Match[str], raw: object, kind: Any) -> str:
+        if not any(int in (part, *get_args(part)) for part in get_args(kind)):
+            return f"{shown(raw)} is not {TYPES[name]}"
+        hint = isinstance(raw, str) and re.fullmatch(r"[+-]?\d+", raw)
+        without = "; write the number without quotes" if hint else ""
+        return f"{shown(raw)} is not {TYPES['int']} or {TYPES[name]}{without}"
+
+    return describe
+
+
+def _too_large(_: re.Match[str], raw: object, __: Any) -> str:
+    return f"{shown(raw)} is too large" if raw is not UNSET else "the number is too large"
 
 
 def _wrong_length(found: re.Match[str], raw: object, _: Any) -> str:
@@ -83,10 +139,18 @@ _DESCRIPTIONS: Final[tuple[tuple[str, _Describe], ...]] = (
     (r"Expected `(\w+)` of length ([<>]=?) (\d+)", _wrong_length),
     (r"Expected `\w+` ([<>]=?) (.+)", lambda found, *_: f"must be {LIMITS[found[1]]} {found[2]}"),
     (
-        r"Expected `datetime` with a timezone component",
-        lambda _, raw, __: f"{raw!r} has no offset: write a time such as 2026-11-29T10:00:00Z",
+        r"Expected `([\w |]+)`",
+        lambda found, raw, _: f"must be {_types(found[1])}, not {shown(raw)}",
     ),
-    (r"Invalid RFC3339 encoded datetime", lambda _, raw, __: f"{raw!r} is not {TYPES['datetime']}"),
-    (r"Invalid RFC3339 encoded date", lambda _, raw, __: f"{raw!r} is not {TYPES['date']}"),
-    (r"Invalid ISO8601 duration", lambda _, raw, __: f"{raw!r} is not {TYPES['duration']}"),
+    (
+        r"Expected `datetime` with a timezone component",
+        lambda _, raw, __: f"{shown(raw)} has no offset: write a time such as 2026-11-29T10:00:00Z",
+    ),
+    (r"Invalid RFC3339 encoded datetime", _is_no("datetime")),
+    (r"Invalid RFC3339 encoded date", _is_no("date")),
+    (r"Invalid ISO8601 duration", _is_no("duration")),
+    (r"Invalid UUID", _is_no("uuid")),
+    (r"Invalid decimal string", _is_no("decimal")),
+    (r"(?:Integer value|Number|Duration is) out of range", _too_large),
+    (r"Invalid (?:enum )?value (.*)", _wrong_word),
 )

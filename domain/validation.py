@@ -7,15 +7,14 @@ check every place, so that a sender can correct everything at once.
 import re
 import types
 import typing
-from collections.abc import Callable
-from enum import StrEnum
+from collections.abc import Callable, Sequence
 from typing import Any, Union, get_args, get_origin
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, ValidationError
 
 from domain.errors import Fault
-from domain.fault_texts import not_one_of, plain_text
+from domain.fault_texts import did_you_mean, not_one_of, plain_text, shown, words_of
 
 _ERROR_PATH = re.compile(r" - at `\$?(?P<path>.*)`$")
 
@@ -45,7 +44,7 @@ def _faults_by_shape(raw: object, kind: Any, pointer: str) -> list[Fault]:
         inner = []
         for key, one in raw.items():
             place = f"{pointer}/{escape_pointer_token(str(key))}"
-            wrong_key = faults_of(key, key_type, place) if _extra_check(key_type) else []
+            wrong_key = faults_of(key, key_type, place)
             inner += wrong_key or faults_of(one, value, place)
         return inner or _fault_of_whole(raw, kind, pointer)
     return _fault_of_whole(raw, kind, pointer)
@@ -89,9 +88,8 @@ def _fault_of_check(
 
 
 def _fault_of_whole(raw: object, kind: Any, pointer: str) -> list[Fault]:
-    words = _enum_values(kind)
-    if words and isinstance(raw, str) and raw not in words:
-        return [Fault(pointer, not_one_of(raw, words))]
+    if (words := _allowed_words(raw, kind)) is not None:
+        return [] if raw in words else [Fault(pointer, not_one_of(raw, words))]
     try:
         msgspec.convert(raw, kind)
     except ValidationError as error:
@@ -109,11 +107,31 @@ def fault_from_msgspec(
         return Fault(pointer, plain_text(text, raw, kind))
     steps = re.findall(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]", found["path"])
     path = "".join(f"/{escape_pointer_token(name or number)}" for name, number in steps)
-    known = [str(struct.__struct_config__.tag) for struct in _structs_in(kind)]
-    tag = raw.get(path[1:]) if isinstance(raw, dict) and path == f"/{_tag_field(kind)}" else None
-    if isinstance(tag, str):
-        return Fault(pointer + path, not_one_of(tag, known))
-    return Fault(pointer + path, plain_text(text[: found.start()], UNSET, kind))
+    known = sorted(str(struct.__struct_config__.tag) for struct in _structs_in(kind))
+    tag = raw.get(path[1:]) if isinstance(raw, dict) else None
+    if known and isinstance(raw, dict) and path == f"/{_tag_field(kind)}":
+        if isinstance(tag, str):
+            return Fault(pointer + path, not_one_of(tag, known))
+        return Fault(
+            pointer + path, f"must be text, not {shown(tag)}; known are: {', '.join(known)}"
+        )
+    value, inner = _at_path(raw, kind, [name or number for name, number in steps])
+    return Fault(pointer + path, plain_text(text[: found.start()], value, inner))
+
+
+def _at_path(raw: object, kind: Any, steps: Sequence[str]) -> tuple[object, Any]:
+    """The value at a path and its type; UNSET if the path leads nowhere that is known."""
+    for step in steps:
+        struct = _matching_struct(raw, kind)
+        if isinstance(raw, dict) and step in raw and struct is not None:
+            fields = {field.encode_name: field.name for field in msgspec.structs.fields(struct)}
+            hints = typing.get_type_hints(struct, include_extras=True)
+            raw, kind = raw[step], hints[fields[step]] if step in fields else None
+        elif isinstance(raw, list | tuple) and step.isdigit() and int(step) < len(raw):
+            raw, kind = raw[int(step)], _item_type(kind)
+        else:
+            return UNSET, None
+    return raw, kind
 
 
 def _faults_of_fields(raw: dict[Any, Any], struct: type[Struct], pointer: str) -> list[Fault]:
@@ -126,11 +144,12 @@ def _faults_of_fields(raw: dict[Any, Any], struct: type[Struct], pointer: str) -
             field = fields[name]
             found += faults_of(value, hints[field.name], f"{pointer}/{escape_pointer_token(name)}")
         elif config.forbid_unknown_fields and name != config.tag_field:
-            known = ", ".join(sorted(fields))
+            known = sorted(fields)
+            guess = did_you_mean(name, known).removeprefix(";")
             found.append(
                 Fault(
                     f"{pointer}/{escape_pointer_token(str(name))}",
-                    f"unknown field; known are: {known}",
+                    f"unknown field;{guess} known are: {', '.join(known)}",
                 )
             )
     for name, field in fields.items():
@@ -176,12 +195,21 @@ def _union_members(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
 
 
-def _enum_values(kind: Any) -> list[str]:
-    """The values of an enumeration; empty if the type is not a single enumeration."""
-    members = [member for member in _union_members(kind) if member is not type(None)]
-    if len(members) == 1 and isinstance(members[0], type) and issubclass(members[0], StrEnum):
-        return [*members[0]]
-    return []
+def _allowed_words(raw: object, kind: Any) -> list[str] | None:
+    """The words that a value must be one of; None if the type allows other values such as this one."""
+    members = [m for m in _union_members(kind) if m not in (type(None), msgspec.UnsetType)]
+    others = [member for member in members if not words_of(member)]
+    words = words_of(kind)
+    is_null = raw is None and type(None) in _union_members(kind)
+    if not words or is_null or any(_is_text(member) for member in others):
+        return None
+    return words if isinstance(raw, str) or not others else None
+
+
+def _is_text(kind: Any) -> bool:
+    """Whether a text in JSON may be of this type."""
+    inner = get_args(kind)[0] if get_origin(kind) is typing.Annotated else kind
+    return inner not in (int, float, bool) and get_origin(inner) is None and not _structs_in(inner)
 
 
 def _item_type(kind: Any) -> Any:

@@ -22,7 +22,9 @@ def find_case(desks: Desks, text: str, shop: str) -> UUID:
         pass
     order = desks.orders.current([stream := order_stream(order_key(text, shop))]).get(stream)
     if order is None:
-        raise click.UsageError(f"{text} is neither a case id (a UUID) nor the id of a known order.")
+        raise click.UsageError(
+            f"{text} is neither a case id (a UUID) nor the id of a known order in the shop {shop}."
+        )
     cases = [
         (case_stream(order.id, kind, occurrence), kind)
         for kind, newest in order.cases.items()

@@ -1,5 +1,6 @@
 """Options and arguments that several commands share."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -9,15 +10,31 @@ from typing import Final
 import click
 
 from api.http.times import parse_time
-from domain.orders.signal_body import DEFAULT_SHOP
+from domain.orders.signal_body import DEFAULT_SHOP, SHOP_FORM, SHOP_REGEX
 
 EXISTING_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 DIRECTORY: Final = click.Path(file_okay=False, path_type=Path)
 FILE = click.argument("file", type=EXISTING_FILE)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+class ShopParameter(click.ParamType[str]):
+    """The name of a shop."""
+
+    name = "SHOP"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        if re.fullmatch(SHOP_REGEX, str(value)) is None:
+            self.fail(f"{value!r} is not {SHOP_FORM}", param, ctx)
+        return str(value)
+
+
 SHOP = click.option(
     "--shop",
+    type=ShopParameter(),
     default=DEFAULT_SHOP,
     show_default=True,
     help="The shop in which the order's id is unique.",

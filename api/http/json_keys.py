@@ -7,12 +7,16 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from typing import TypeVar
 
 import msgspec
 
 from api.http.errors import MalformedBody
+from api.http.json_syntax import UNREADABLE, describe_malformed
 from domain.errors import Fault, Invalid
-from domain.validation import escape_pointer_token
+from domain.validation import escape_pointer_token, faults_of
+
+T = TypeVar("T")
 
 _SPACED_COLONS = (b" :", b"\t:", b"\n:", b"\r:")
 _KEY_PATTERN = re.compile(rb'(?<!\\)"\s*:')
@@ -44,10 +48,23 @@ def require_unique_keys(body: bytes) -> None:
     """
     try:
         repeated = find_repeated_keys(body) if body and may_repeat_a_key(body) else []
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedBody(str(error)) from None
+    except UNREADABLE as error:
+        raise MalformedBody(describe_malformed(body, error)) from None
     if repeated:
         raise Invalid(repeated, "the body")
+
+
+def decode_body(body: bytes, kind: type[T], what: str) -> T:
+    """The body as this type. Raises Invalid with all of its faults, MalformedBody if it is not JSON."""
+    require_unique_keys(body)
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except UNREADABLE as error:
+        try:
+            faults = faults_of(msgspec.json.decode(body), kind)
+        except UNREADABLE as malformed:
+            raise MalformedBody(describe_malformed(body, malformed)) from None
+        raise Invalid(faults or [Fault("", str(error))], what) from None
 
 
 class _Members(list[tuple[str, object]]):

@@ -19,6 +19,7 @@ from litestar.exceptions import (
 from litestar.utils.scope.state import ScopeState
 
 from api.http import errors as e
+from api.http.json_syntax import UNREADABLE, describe_malformed
 from api.http.request_errors import (
     allowed_methods,
     describe_fault,
@@ -202,11 +203,14 @@ def from_framework(request: Request[Any, Any, Any], error: HTTPException) -> Res
         allowed = {"Allow": ", ".join(allowed_methods(request))}
         return respond(e.MethodNotAllowed(f"{request.method} {request.url.path}"), allowed)
     if error.status_code == 413:
-        return respond(e.TooLarge("the body is too large"))
+        limit = request.route_handler.resolve_request_max_body_size()
+        return respond(
+            e.TooLarge(f"the body has more than the {limit} bytes that this route takes; send less")
+        )
     if isinstance(error, ValidationException):
         return respond(_invalid(request, error))
     if isinstance(error, ClientException):
-        return respond(e.MalformedBody(error.detail))
+        return respond(e.MalformedBody(_describe_body(request, error, error.detail)))
     return from_unexpected(request, error)
 
 
@@ -217,8 +221,8 @@ def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Cas
     if field is not None and isinstance(body, bytes):
         try:
             raw = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
-            return e.MalformedBody(str(malformed))
+        except UNREADABLE as malformed:
+            return e.MalformedBody(describe_malformed(body, malformed))
         if found := faults_of(raw, field.annotation):
             return d.Invalid(found, "the body")
     extra = error.extra if isinstance(error.extra, list) else []
@@ -244,9 +248,21 @@ def from_halted_log(request: Request[Any, Any, Any], error: Exception) -> Respon
     return respond(e.LogUnwritable(str(error)))
 
 
-def from_undecodable_body(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def from_undecodable_body(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Errors that the JSON decoder raises for invalid UTF-8 and for too deep nesting."""
-    return respond(e.MalformedBody(str(error)))
+    return respond(e.MalformedBody(_describe_body(request, error, str(error))))
+
+
+def _describe_body(request: Request[Any, Any, Any], error: Exception, otherwise: str) -> str:
+    """Why the decoder refused the request's body; `otherwise`, if it would take it."""
+    body = ScopeState.from_scope(request.scope).body
+    if not isinstance(body, bytes):
+        return otherwise
+    try:
+        msgspec.json.decode(body)
+    except UNREADABLE as malformed:
+        return describe_malformed(body, malformed)
+    return otherwise
 
 
 def from_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

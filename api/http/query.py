@@ -30,6 +30,7 @@ DEFAULT_WAIT_SECONDS = 5.0
 LONGEST_WAIT_SECONDS = 30.0
 
 KEY_PATTERN = re.compile(r"^[!-~]{1,200}(?!\n)$")
+KEY_FORM = "an idempotency key: 1 to 200 visible characters of ASCII, no spaces"
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -210,7 +211,10 @@ def require_known_parameters(request: Request[Any, Any, Any]) -> None:
         )
     ]
     if faults:
-        raise MalformedParameter(f"known parameters are: {', '.join(sorted(known))}", errors=faults)
+        wrong = "; ".join(f"{fault['parameter']}: {fault['detail']}" for fault in faults)
+        raise MalformedParameter(
+            f"{wrong}; known parameters are: {', '.join(sorted(known))}", errors=faults
+        )
 
 
 def _query_parameters(request: Request[Any, Any, Any]) -> Iterator[str]:

@@ -2,12 +2,19 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from enum import Enum
 from typing import Any
 from uuid import UUID
 
 from litestar import Request
 from litestar.routes import HTTPRoute
+
+from api.http.order_names import SHOP_PATTERN
+from api.http.query import KEY_FORM, KEY_PATTERN
+from domain.fault_texts import TYPES, plain_text, shown
+from domain.orders.signal_body import SHOP_FORM
+
+_FORMS = {KEY_PATTERN.pattern: KEY_FORM, SHOP_PATTERN: SHOP_FORM}
+"""What the patterns of parameters mean."""
 
 
 def allowed_methods(request: Request[Any, Any, Any]) -> list[str]:
@@ -54,12 +61,28 @@ def parameter_name(request: Request[Any, Any, Any], name: str) -> str:
 
 
 def describe_fault(request: Request[Any, Any, Any], fault: Mapping[str, Any]) -> str:
-    """What is wrong with a parameter; for an enum, with its allowed values."""
-    message = str(fault.get("message", ""))
-    field = request.route_handler.parsed_fn_signature.parameters.get(str(fault.get("key", "")))
-    found = re.match(r"Invalid enum value ('.*')", message, re.DOTALL)
-    if field is None or found is None:
+    """What is wrong with a parameter, in plain words: the value that was sent, and what it must be."""
+    key, message = str(fault.get("key", "")), str(fault.get("message", ""))
+    field = request.route_handler.parsed_fn_signature.parameters.get(key)
+    if field is None:
         return message
-    kinds = (field.annotation, *(inner.annotation for inner in field.inner_types))
-    values = [str(one) for k in kinds if isinstance(k, type) and issubclass(k, Enum) for one in k]
-    return f"{found[1]} is not one of: {', '.join(values)}" if values else message
+    name = parameter_name(request, key)
+    places = (request.query_params, request.headers, request.path_params)
+    sent: str | None = next((place[name] for place in places if name in place), None)
+    if sent is None:
+        return "missing" if message.startswith("Missing required") else message
+    text = re.sub(r" - at `.*`$", "", message)
+    if found := re.fullmatch(r"Expected `([^`]+)`, got `[^`]+`", text):
+        names = [one for one in found[1].split(" | ") if one != "null"]
+        return f"{shown(sent)} is not {' or '.join(TYPES.get(one, one) for one in names)}"
+    if text.startswith("Expected `str` matching regex"):
+        return (
+            f"{shown(sent)} is not {_FORMS.get(_pattern_of(field) or '', 'of the expected form')}"
+        )
+    return plain_text(text, sent, field.raw)
+
+
+def _pattern_of(field: Any) -> str | None:
+    """The pattern that a parameter must match."""
+    pattern: str | None = getattr(field.kwarg_definition, "pattern", None)
+    return pattern

@@ -1,17 +1,18 @@
 """Bodies of signals: one, an array, or NDJSON. Each signal is decoded on its own."""
 
 from codecs import BOM_UTF8
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
 from api.http.errors import MalformedBody, TooLarge
 from api.http.json_keys import find_repeated_keys, may_repeat_a_key
+from api.http.json_syntax import THE_BODY, UNREADABLE, Place, describe_malformed
 from domain.errors import CasetrailError, Invalid
 from domain.orders.reading import read_signal
 from domain.orders.signals import Signal
-from infrastructure.encoded_text import UnreadableText, describe_undecodable, to_utf8
+from infrastructure.encoded_text import UnreadableText, to_utf8
 
 NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 MAX_SIGNALS: Final = 1_000
@@ -19,8 +20,6 @@ MAX_SIGNALS: Final = 1_000
 _signal_decoder = msgspec.json.Decoder(Signal)
 _signals_decoder = msgspec.json.Decoder(list[Signal])
 _raw_items_decoder = msgspec.json.Decoder(list[msgspec.Raw])
-
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 Item = Signal | CasetrailError
 
@@ -39,8 +38,10 @@ def parse_items(body: bytes, content_type: str) -> tuple[list[Item], bool]:
     kind = content_type.partition(";")[0].strip().lower()
     if kind in NDJSON:
         # Files with a byte order mark that were put together have one at the start of a line, too.
-        lines = (line.removeprefix(BOM_UTF8) for line in body.split(b"\n"))
-        return _decode_items([line for line in lines if line.strip()]), False
+        lines = [line.removeprefix(BOM_UTF8) for line in body.split(b"\n")]
+        places = [Place("the line", n) for n, line in enumerate(lines, start=1) if line.strip()]
+        found = [line for line in lines if line.strip()]
+        return _decode_items(found, places if len(found) > 1 else None), False
     if kind not in ("application/json", ""):
         raise MalformedBody(
             f"the Content-Type is {kind}; send application/json or application/x-ndjson"
@@ -48,23 +49,26 @@ def parse_items(body: bytes, content_type: str) -> tuple[list[Item], bool]:
     if not body.lstrip().startswith(b"["):
         return [_decode(body, strict=True)], True
     try:
-        signals: list[Item] = [*_signals_decoder.decode(body)]
+        signals: list[Signal] = _signals_decoder.decode(body)
         if may_repeat_a_key(body):
             return _decode_items(_raw_items_decoder.decode(body)), False
-    except _UNREADABLE:
+    except UNREADABLE:
         try:
             raws = _raw_items_decoder.decode(body)
-        except _UNREADABLE as error:
-            raise _malformed(error) from None
+        except UNREADABLE as error:
+            raise MalformedBody(describe_malformed(body, error)) from None
         return _decode_items(raws), False
     _require_batch_limit(len(signals))
-    return signals, False
+    return [*signals], False
 
 
-def _decode_items(raws: Iterable[bytes | msgspec.Raw]) -> list[Item]:
+def _decode_items(
+    raws: Iterable[bytes | msgspec.Raw], places: Sequence[Place] | None = None
+) -> list[Item]:
     parts = list(raws)
     _require_batch_limit(len(parts))
-    return [_decode(part) for part in parts]
+    places = places or [Place("the signal")] * len(parts)
+    return [_decode(part, place) for part, place in zip(parts, places, strict=True)]
 
 
 def _require_batch_limit(count: int) -> None:
@@ -72,7 +76,7 @@ def _require_batch_limit(count: int) -> None:
         raise TooLarge(f"{count} signals; send at most {MAX_SIGNALS} in one request")
 
 
-def _decode(raw: bytes | msgspec.Raw, *, strict: bool = False) -> Item:
+def _decode(raw: bytes | msgspec.Raw, place: Place = THE_BODY, *, strict: bool = False) -> Item:
     try:
         signal: Signal = _signal_decoder.decode(raw)
         if may_repeat_a_key(raw) and (repeated := find_repeated_keys(raw)):
@@ -87,17 +91,16 @@ def _decode(raw: bytes | msgspec.Raw, *, strict: bool = False) -> Item:
             return Invalid([*invalid.faults, *repeated], "signal") if repeated else invalid
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
             # Report the syntax error, not the faults before it: it must be corrected first.
-            return _malformed(malformed, strict)
+            return _malformed(raw, malformed, place, strict)
         return Invalid(repeated, "signal") if repeated else signal
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _malformed(error, strict)
+        return _malformed(raw, error, place, strict)
 
 
-def _malformed(error: Exception, strict: bool = False) -> MalformedBody:
-    detail = str(error)
-    if isinstance(error, UnicodeDecodeError):
-        detail = f"{describe_undecodable(error)}: write it in UTF-8"
-    malformed = MalformedBody(detail)
+def _malformed(
+    raw: bytes | msgspec.Raw, error: Exception, place: Place, strict: bool
+) -> MalformedBody:
+    malformed = MalformedBody(describe_malformed(bytes(raw), error, place))
     if strict:
         raise malformed from None
     return malformed

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from api.http.commands import CommandRequest
 from api.http.concurrency import get
-from api.http.order_names import SHOP
+from api.http.order_names import OptionalShop
 from api.http.query import ListQuery, Page, Sort, etag, given_filters
 from api.http.responses import CommandResponse
 from api.http.service import ServiceDependency
@@ -180,7 +180,7 @@ def list_cases(
     order: Annotated[
         str | None, QueryParameter(description="The id of an order; `shop` names its shop.")
     ] = None,
-    shop: Annotated[str | None, QueryParameter(description=SHOP)] = None,
+    shop: OptionalShop = None,
     due: Annotated[
         datetime | None,
         QueryParameter(description="Something is due by then, or overdue: an RFC 3339 time."),

@@ -15,7 +15,7 @@ from api.http.concurrency import get
 from api.http.encoded_orders import read_order_id
 from api.http.errors import MalformedParameter
 from api.http.log_lines import LogLine, log_lines
-from api.http.order_names import Shop, key_of
+from api.http.order_names import SHOP_PATTERN, Shop, key_of
 from api.http.query import ListQuery, Page, Sort, given_filters, require_known_parameters
 from api.http.service import Service, ServiceDependency
 from api.routes.case import AsOf, KnownAt, require_time_limits
@@ -137,7 +137,9 @@ def list_orders(
     service: ServiceDependency,
     tier: Annotated[str | None, QueryParameter()] = None,
     order: Annotated[str | None, QueryParameter(description="The id of an order.")] = None,
-    shop: Annotated[str | None, QueryParameter(description="Only orders of this shop.")] = None,
+    shop: Annotated[
+        str | None, QueryParameter(pattern=SHOP_PATTERN, description="Only orders of this shop.")
+    ] = None,
     customer: Annotated[
         str | None,
         QueryParameter(
@@ -273,9 +275,8 @@ def _order(service: Service, key: str, authority: Authority) -> Order:
     stream = order_stream(key)
     order = service.desks.orders.current([stream]).get(stream)
     if order is None or not can_read_order(authority, order):
-        raise OrderNotFound(
-            f"no order {split_order_key(key)[0]} in the shop {split_order_key(key)[1]}"
-        )
+        named, shop = split_order_key(key)
+        raise OrderNotFound(f"no order {named} in the shop {shop}")
     return order
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from api.http.commands import CommandRequest
 from api.http.concurrency import get, post
 from api.http.errors import MalformedBody, TooLarge
-from api.http.json_keys import require_unique_keys
+from api.http.json_keys import decode_body
 from api.http.query import ListQuery, Page, Prefer, Sort, wait_for_report
 from api.http.responses import CommandResponse
 from api.http.service import Service, ServiceDependency
@@ -102,11 +102,7 @@ def _statement(service: Service, body: bytes, kind: str, now: datetime) -> State
     desk = service.desks.reconciliation
     if kind == CSV:
         return desk.from_file(decode_statement(body), hashlib.sha256(body).hexdigest())
-    try:
-        period = msgspec.json.decode(body, type=ReconciledPeriod)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise MalformedBody(str(error)) from None
-    require_unique_keys(body)
+    period = decode_body(body, ReconciledPeriod, "the period")
     for name, moment in (("since", period.since), ("until", period.until or now)):
         if moment.tzinfo is None:
             fault = Fault(f"/{name}", "has no offset; write it as in 2026-11-21T12:00:00Z")

@@ -87,7 +87,8 @@ def require_valid_opening(request: OpenCase, order: Order | None, rulebook: Rule
         raise Invalid(faults, "the case")
     if order is None and queue is None:
         raise OrderNotFound(
-            f"no order {describe_order(request.order_key)}: name a `queue` to open a case without one"
+            f"no order {describe_order(request.order_key)}: correct `order` or `shop`, or name a `queue` to "
+            "open a case without an order"
         )
 
 

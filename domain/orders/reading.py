@@ -74,7 +74,16 @@ def _faults_of(document: Any) -> list[Fault]:
     named = [*_identity_faults(document), *_faults_of_local_times(document, kind)]
     known = {fault.pointer for fault in found if fault.pointer}
     named = [fault for fault in named if fault.pointer not in known]
-    return [fault for fault in found if fault.pointer or not named] + named
+    kept = [fault for fault in found if fault.pointer or not named]
+    return [_with_field(fault, kind) for fault in kept] + named
+
+
+def _with_field(fault: Fault, kind: type[SignalBody]) -> Fault:
+    """The fault of a rule of the struct, at the first field that it names."""
+    field = re.search("`([a-z_]+)`", fault.detail)
+    if fault.pointer or field is None or field[1] not in kind.__struct_fields__:
+        return fault
+    return Fault(f"/{field[1]}", fault.detail)
 
 
 def _kind_of(document: Any) -> type[SignalBody] | None:

@@ -51,13 +51,10 @@ OptionalOrderId = Annotated[
     ),
 ]
 DEFAULT_SHOP: Final = "default"
+SHOP_FORM: Final = "a shop of letters, digits, `_`, `.` and `-`, such as default"
+SHOP_REGEX: Final = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 ShopName = Annotated[
-    str,
-    form(
-        "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}",
-        "a shop of letters, digits, `_`, `.` and `-`, such as default",
-        "The store or channel in which the order's id is unique.",
-    ),
+    str, form(SHOP_REGEX, SHOP_FORM, "The store or channel in which the order's id is unique.")
 ]
 _KEY_SEPARATOR: Final = "\x1f"
 """Neither an order id nor a shop can hold it."""

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from typing import Final
 
 from msgspec import Struct
 
 from domain.currencies import EXPONENTS
+
+_TOO_LARGE: Final = Decimal(10) ** 18
 
 
 class Amount(Struct, frozen=True):
@@ -19,6 +22,12 @@ class Amount(Struct, frozen=True):
         return f"{self.value} {self.currency}" if self.currency else str(self.value)
 
 
+def is_amount(value: Decimal) -> bool:
+    """Whether a number is one that amounts and rates can be: finite, and of a usual size."""
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -30 and abs(value) < _TOO_LARGE
+
+
 def parse_amount(text: str) -> Amount:
     """The amount in a text such as `0.01` or `10 EUR`. Raises ValueError with what is wrong."""
     number, currency = text, ""
@@ -28,7 +37,7 @@ def parse_amount(text: str) -> Amount:
         value = Decimal(number)
     except InvalidOperation:
         value = Decimal("NaN")
-    if not value.is_finite():
+    if not is_amount(value):
         raise ValueError(f'{text!r} is not an amount such as "0.01" or "10 EUR"')
     if currency and currency not in EXPONENTS:
         raise ValueError(f"{currency} is not a currency code of ISO 4217")

@@ -7,6 +7,7 @@ adjustments of the order and of the customer.
 from collections.abc import Collection, Iterable
 from datetime import timedelta
 from decimal import Decimal
+from typing import Final
 
 from msgspec import Struct
 
@@ -17,7 +18,7 @@ from domain.errors import Fault, Invalid
 from domain.money import Money
 from domain.orders.facts import OrderFacts
 from domain.people import Role
-from domain.policy.amounts import Rates
+from domain.policy.amounts import Rates, is_amount
 from domain.policy.approval_parts import ApprovalBand, Approvals
 from domain.policy.checks import duration_faults, unknown_name
 from domain.policy.conditions import CompiledCondition, compile_order_condition
@@ -144,16 +145,23 @@ def _fits(band: ApprovalBand, adjustment: ProposedAdjustment, sums: CumulativeAm
     )
 
 
+_MUST_BE: Final = "must be a number with at most 18 digits before the point"
+
+
 def _approval_faults(approvals: Approvals) -> Iterable[Fault]:
-    for currency in (approvals.currency, *approvals.rates):
+    places = {"/approvals/currency": approvals.currency}
+    places |= {f"/approvals/rates/{currency}": currency for currency in approvals.rates}
+    for pointer, currency in places.items():
         if currency not in EXPONENTS:
-            yield Fault("/approvals/currency", f"{currency} is not a currency code of ISO 4217")
+            yield Fault(pointer, f"{currency} is not a currency code of ISO 4217")
     for currency, rate in approvals.rates.items():
-        if rate <= 0 or not rate.is_finite():
-            yield Fault(f"/approvals/rates/{currency}", f"must be above 0, not {rate}")
+        if not is_amount(rate) or rate <= 0:
+            must_be = "must be above 0" if is_amount(rate) else _MUST_BE
+            yield Fault(f"/approvals/rates/{currency}", f"{must_be}, not {rate}")
     for role, limit in approvals.limits.items():
-        if limit < 0 or not limit.is_finite():
-            yield Fault(f"/approvals/limits/{role}", f"must be 0 or more, not {limit}")
+        if not is_amount(limit) or limit < 0:
+            must_be = "must be 0 or more" if is_amount(limit) else _MUST_BE
+            yield Fault(f"/approvals/limits/{role}", f"{must_be}, not {limit}")
     for name in ("window", "lapses_after"):
         yield from duration_faults(f"/approvals/{name}", getattr(approvals, name), MAX_DURATION)
     for n, band in enumerate(approvals.bands):
@@ -164,8 +172,8 @@ def _approval_faults(approvals: Approvals) -> Iterable[Fault]:
             yield Fault(
                 f"{place}/roles", "a band with `by_policy` has no approvers: remove `roles`"
             )
-        if band.up_to is not None and not band.up_to.is_finite():
-            yield Fault(f"{place}/up_to", f"must be an amount, not {band.up_to}")
+        if band.up_to is not None and not is_amount(band.up_to):
+            yield Fault(f"{place}/up_to", f"{_MUST_BE}, not {band.up_to}")
     last = approvals.bands[-1]
     if last.by_policy or last.kinds or last.reasons or last.tiers or last.when or last.up_to:
         detail = (

@@ -126,7 +126,10 @@ def test_a_case_is_found_by_its_order(
     at = [casetrail("case", "show", case, name, "2").stdout for name in ("--at", "--as-of")]
     assert at[0] == at[1]
     unknown = casetrail("case", "trail", "A-1001").stderr
-    assert "A-1001 is neither a case id (a UUID) nor the id of a known order." in unknown
+    assert (
+        "A-1001 is neither a case id (a UUID) nor the id of a known order in the shop default."
+        in unknown
+    )
     with server.client_as("shop") as shop:
         send(shop, placed(bare := order_id()))
         send(shop, placed(two := order_id(), "10.00"), captured(two, "12.50"), unavailable(two))

@@ -87,7 +87,7 @@ def test_every_structural_error_has_its_path(checked: Check, shipped: Policy) ->
         "/detect/2/kind",
         "/expect/0/due/by_end_of_day",
         "/expect/2/due/within",
-        "/priorities/severity",
+        "/priorities/severity/urgent",
         "/priorities/tier/vip",
         "/route/0/priority",
     }

@@ -211,7 +211,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"fact": "customer.tier", "below": {"fact": "customer.id"}}, "/below", "has no order: use is or one_of"),
 ]  # fmt: skip
 FORM: list[tuple[dict[str, Any], str, str]] = [
-    ({"count": "box", "above": 1}, "/count", "'box' is not one of: charge, dispute, line, parcel"),
+    ({"count": "box", "above": 1}, "/count", "'box' is not one of: line, charge, parcel"),
     ({"any": "box", "where": LOST}, "/any", "box"),
     ({"any": 3}, "/any", "3"),
     ({"sum": "captured", "above": 1}, "/sum", "a fact such as"),

@@ -205,7 +205,8 @@ def validate_parameters(
         # A struct does not check bounds and patterns when it is created.
         msgspec.convert(msgspec.to_builtins(given), kind)
     except msgspec.ValidationError as error:
-        raise MalformedParameter(_describe_fault(error)) from None
+        sent = msgspec.to_builtins(given)
+        raise MalformedParameter(_describe_fault(error, sent, kind)) from None
     return given
 
 
@@ -218,13 +219,13 @@ def parse_parameters(question: Question, texts: Mapping[str, str]) -> QuestionPa
         values = {n: parse_time(text) if n in times else text for n, text in texts.items()}
         found = msgspec.convert(values, question.parameters_type, strict=False)
     except msgspec.ValidationError as error:
-        raise MalformedParameter(_describe_fault(error)) from None
+        raise MalformedParameter(_describe_fault(error, values, question.parameters_type)) from None
     except ValueError as error:
         raise MalformedParameter(str(error)) from None
     found.require_valid()
     return found
 
 
-def _describe_fault(error: msgspec.ValidationError) -> str:
-    fault = fault_from_msgspec(error)
+def _describe_fault(error: msgspec.ValidationError, sent: object, kind: Any) -> str:
+    fault = fault_from_msgspec(error, "", sent, kind)
     return f"{fault.pointer.removeprefix('/')}: {fault.detail}"
