@@ -16,6 +16,7 @@ from msgspec import UNSET, Meta, Struct, ValidationError
 from domain.errors import Fault
 from domain.fault_texts import did_you_mean, not_one_of, plain_text, shown, words_of
 
+SET_BY_SERVICE = "is set by the service: leave it out"
 _ERROR_PATH = re.compile(r" - at `\$?(?P<path>.*)`$")
 
 
@@ -140,11 +141,13 @@ def _faults_of_fields(raw: dict[Any, Any], struct: type[Struct], pointer: str) -
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     found = []
     for name, value in raw.items():
-        if name in fields:
+        if name in fields and _is_own(hints[fields[name].name]):
+            found.append(Fault(f"{pointer}/{name}", SET_BY_SERVICE))
+        elif name in fields:
             field = fields[name]
             found += faults_of(value, hints[field.name], f"{pointer}/{escape_pointer_token(name)}")
         elif config.forbid_unknown_fields and name != config.tag_field:
-            known = sorted(fields)
+            known = sorted(name for name, one in fields.items() if not _is_own(hints[one.name]))
             guess = did_you_mean(name, known).removeprefix(";")
             found.append(
                 Fault(
@@ -156,6 +159,12 @@ def _faults_of_fields(raw: dict[Any, Any], struct: type[Struct], pointer: str) -
         if field.required and name not in raw:
             found.append(Fault(f"{pointer}/{escape_pointer_token(name)}", "missing"))
     return found
+
+
+def _is_own(hint: Any) -> bool:
+    """Whether the service sets the field itself."""
+    metas = [m for part in (hint, *get_args(hint)) for m in get_args(part) if isinstance(m, Meta)]
+    return any(meta.extra and meta.extra.get("own") for meta in metas)
 
 
 def _unwrap_type(kind: Any) -> Any:

@@ -5,13 +5,15 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
+from msgspec import UNSET
 
 from api.http.errors import MalformedBody, TooLarge
 from api.http.json_keys import find_repeated_keys, may_repeat_a_key
 from api.http.json_syntax import THE_BODY, UNREADABLE, Place, describe_malformed
-from domain.errors import CasetrailError, Invalid
+from domain.errors import CasetrailError, Fault, Invalid
 from domain.orders.reading import read_signal
 from domain.orders.signals import Signal
+from domain.validation import SET_BY_SERVICE
 from infrastructure.encoded_text import UnreadableText, to_utf8
 
 NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
@@ -50,7 +52,7 @@ def parse_items(body: bytes, content_type: str) -> tuple[list[Item], bool]:
         return [_decode(body, strict=True)], True
     try:
         signals: list[Signal] = _signals_decoder.decode(body)
-        if may_repeat_a_key(body):
+        if may_repeat_a_key(body) or any(s.assumed_times is not UNSET for s in signals):
             return _decode_items(_raw_items_decoder.decode(body)), False
     except UNREADABLE:
         try:
@@ -81,7 +83,7 @@ def _decode(raw: bytes | msgspec.Raw, place: Place = THE_BODY, *, strict: bool =
         signal: Signal = _signal_decoder.decode(raw)
         if may_repeat_a_key(raw) and (repeated := find_repeated_keys(raw)):
             return Invalid(repeated, "signal")
-        return signal
+        return _own_fields_refused(signal, raw)
     except msgspec.ValidationError:
         try:
             document = msgspec.json.decode(raw)
@@ -92,9 +94,17 @@ def _decode(raw: bytes | msgspec.Raw, place: Place = THE_BODY, *, strict: bool =
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
             # Report the syntax error, not the faults before it: it must be corrected first.
             return _malformed(raw, malformed, place, strict)
-        return Invalid(repeated, "signal") if repeated else signal
+        return Invalid(repeated, "signal") if repeated else _own_fields_refused(signal, raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _malformed(raw, error, place, strict)
+
+
+def _own_fields_refused(signal: Signal, raw: bytes | msgspec.Raw) -> Item:
+    """The signal, or its refusal if it was sent with a field that the service sets itself."""
+    if signal.assumed_times is not UNSET and "assumed_times" in msgspec.json.decode(raw):
+        fault = Fault("/assumed_times", SET_BY_SERVICE)
+        return Invalid([fault], "signal")
+    return signal
 
 
 def _malformed(

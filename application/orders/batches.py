@@ -11,6 +11,7 @@ from domain.orders.order import Order
 from domain.orders.order_names import describe_order
 from domain.orders.references import is_same_statement
 from domain.orders.signal_body import OWN_SOURCE
+from domain.orders.signal_times import check_zone_name, zones_in
 from domain.orders.signals import Signal
 
 MOST_AHEAD: Final = timedelta(hours=24)
@@ -57,6 +58,8 @@ def find_refusal(signal: Signal, now: datetime, *, is_new: bool = True) -> Caset
         return SourceReserved(
             f"{signal.key} has the source {OWN_SOURCE}; send it with another source"
         )
+    if is_new and (faults := _zone_faults(signal)):
+        return Invalid(faults, "signal")
     if is_new and signal.event_time - now > MOST_AHEAD:
         return Invalid(
             [
@@ -69,6 +72,17 @@ def find_refusal(signal: Signal, now: datetime, *, is_new: bool = True) -> Caset
             "signal",
         )
     return None
+
+
+def _zone_faults(signal: Signal) -> list[Fault]:
+    """Time zones that a signal names and the IANA database does not have."""
+    found = []
+    for pointer, name in zones_in(signal):
+        try:
+            check_zone_name(name)
+        except ValueError as error:
+            found.append(Fault(pointer, str(error)))
+    return found
 
 
 def split_accepted(

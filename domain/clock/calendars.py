@@ -11,7 +11,7 @@ from msgspec import Meta, field
 
 from domain.clock.local_times import offset_from_midnight
 from domain.errors import Fault
-from domain.orders.signal_body import ZoneName, check_day, time_zone
+from domain.orders.signal_times import ZoneName, check_day, time_zone
 from domain.policy.document_types import Name, Part
 from domain.texts import form
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from domain.clock.calendars import DAY, NO_TIME, BusinessCalendar, Weekday
 from domain.clock.local_times import local_time_to_utc, to_utc
-from domain.orders.signal_body import time_zone
+from domain.orders.signal_times import time_zone
 
 HORIZON_YEARS: Final = 10
 """How far ahead open time is searched for. With the limits on `closed` and `special`, a valid

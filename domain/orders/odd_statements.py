@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
+from msgspec import UNSET
+
 from domain.orders import payment_signals as payments
 from domain.orders import return_signals as returns
 from domain.orders import stock_signals as stock
@@ -23,6 +25,7 @@ from domain.orders.parcels import PARCEL_SIGNALS
 from domain.orders.return_parts import RETURN_SIGNALS
 from domain.orders.shipment_signals import CustomerClaimed, Direction
 from domain.orders.signal_body import LinePieces, given
+from domain.orders.signal_times import Assumption
 
 _PRODUCT_SIGNALS: Final = (
     *(stock.StockLevelTold, stock.StockCounted),
@@ -52,7 +55,13 @@ class StatementsOfOrder:
         """What is odd about each of these statements, if it counts."""
         for signal in asked:
             check = _CHECKS.get(type(signal))
-            if check is not None and signal in self._by_type.get(type(signal), ()):
+            if check is None and signal.assumed_times is UNSET:
+                continue
+            if signal not in self._by_type.get(type(signal), ()):
+                continue
+            if signal.assumed_times is not UNSET:
+                yield from _assumed_times(signal)
+            if check is not None:
                 yield from check(self, signal)
 
     # pieces
@@ -177,6 +186,19 @@ class StatementsOfOrder:
     def _only_payment(self) -> str | None:
         captured = [payment.id for payment in self._money.payments if payment.captures]
         return captured[0] if len(captured) == 1 else None
+
+
+def _assumed_times(signal: Any) -> Iterator[Notice]:
+    for one in signal.assumed_times:
+        is_skipped = one.assumption is Assumption.OFFSET_BEFORE
+        why = "does not exist" if is_skipped else "exists twice"
+        change = "forward" if is_skipped else "back"
+        yield Notice(
+            signal=signal.key,
+            pointer=one.pointer,
+            detail=f"{one.local} {why} in {signal.time_zone}, where the clocks go {change} then: it was "
+            f"read as {one.read_as:%Y-%m-%dT%H:%M:%SZ}. If that is wrong, replace the statement, with an offset",
+        )
 
 
 def _stated_pieces(signal: Any) -> Sequence[tuple[str, LinePieces]]:

@@ -8,12 +8,10 @@ from msgspec import UNSET, structs
 
 from domain.orders import purchase_signals as purchase
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced
-from domain.orders.signal_body import given
+from domain.orders.signal_body import SignalBody, given
 
 _EDITED: Final = tuple(
-    name
-    for name in OrderEdited.__struct_fields__
-    if name not in ("source", "id", "order", "event_time", "shop", "refs", "time_zone", "replaces")
+    name for name in OrderEdited.__struct_fields__ if name not in SignalBody.__struct_fields__
 )
 _PRICING: Final = ("lines", "charges", "discounts", "tax")
 _COSTS: Final = (*_PRICING, "total")

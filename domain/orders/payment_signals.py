@@ -8,14 +8,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from domain.money import PositiveMoney
 from domain.orders.purchase_signals import ChargeKind
-from domain.orders.signal_body import (
-    LinePieces,
-    Moment,
-    ReasonText,
-    SignalBody,
-    SourceId,
-    normalize_moment,
-)
+from domain.orders.signal_body import LinePieces, ReasonText, SignalBody, SourceId
+from domain.orders.signal_times import Moment, normalize_moment
 from domain.personal_data import PERSONAL
 from domain.texts import Text, one_line
 

@@ -3,7 +3,8 @@
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-from domain.orders.signal_body import Promise, time_zone
+from domain.orders.signal_body import Promise
+from domain.orders.signal_times import time_zone
 
 
 @lru_cache(maxsize=4096)

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from domain.money import Money, PositiveMoney, UnitPrice
 from domain.orders import signal_body as body
+from domain.orders import signal_times as times
 from domain.orders.signal_body import Promise, Sku
 from domain.personal_data import PERSONAL
 from domain.texts import Text, form, one_line
@@ -25,7 +26,7 @@ CountryCode = Annotated[
     ),
 ]
 Tier = Annotated[str, form("[a-z][a-z0-9_]{0,31}", "a tier of a-z, 0-9 and _, such as gold")]
-Revision = Annotated[int, Meta(ge=0, le=2**53)] | body.Moment
+Revision = Annotated[int, Meta(ge=0, le=2**53)] | times.Moment
 """The source's own counter or time of an order: the latest counts."""
 Percent = Annotated[int, Meta(ge=0, le=100)]
 
@@ -36,10 +37,10 @@ class Consent(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields
     channel: PersonalText
     purpose: PersonalText = "service"
     given: bool
-    at: body.Moment | None = None
+    at: times.Moment | None = None
 
     def __post_init__(self) -> None:
-        body.normalize_moment(self, "at")
+        times.normalize_moment(self, "at")
 
 
 class Customer(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
@@ -68,7 +69,7 @@ class Line(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=Tr
     quantity: body.Pieces = 1
     price: UnitPrice
     freight: PositiveMoney | None = None
-    ship_by: body.Moment | None = None
+    ship_by: times.Moment | None = None
     seller: Annotated[str, one_line(120)] | None = None
     id: body.SourceId | UnsetType = UNSET
     title: Text | UnsetType = UNSET
@@ -83,7 +84,7 @@ class Line(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=Tr
     """The products in one piece of a bundle; stock and parcels may name them by `sku`."""
 
     def __post_init__(self) -> None:
-        body.normalize_moment(self, "ship_by")
+        times.normalize_moment(self, "ship_by")
         if type(self.price) is not UnitPrice:
             # Code may build a line with an amount of money: equal lines must be equal.
             price = UnitPrice(self.price.amount, self.price.currency)
@@ -131,10 +132,10 @@ class Presentment(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fi
 class Terms(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
     """Payment on invoice."""
 
-    due_at: body.Moment | None = None
+    due_at: times.Moment | None = None
 
     def __post_init__(self) -> None:
-        body.normalize_moment(self, "due_at")
+        times.normalize_moment(self, "due_at")
 
 
 class Address(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
@@ -206,7 +207,7 @@ class OrderPlaced(body.SignalBody, frozen=True, kw_only=True, tag="order.placed"
     tax: PositiveMoney | UnsetType | None = UNSET
     """The tax of the whole order, where the lines have none."""
     terms: Terms | UnsetType | None = UNSET
-    ship_by: body.Moment | UnsetType | None = UNSET
+    ship_by: times.Moment | UnsetType | None = UNSET
 
     def __post_init__(self) -> None:
         body.SignalBody.__post_init__(self)
@@ -217,7 +218,7 @@ class OrderPlaced(body.SignalBody, frozen=True, kw_only=True, tag="order.placed"
         check_one_currency("amounts are", parts, self.total, self.tax)
         for name in ("ship_by", "revision"):
             if isinstance(getattr(self, name), datetime):
-                body.normalize_moment(self, name)
+                times.normalize_moment(self, name)
 
 
 class OrderEdited(body.SignalBody, frozen=True, kw_only=True, tag="order.edited"):
@@ -238,7 +239,7 @@ class OrderEdited(body.SignalBody, frozen=True, kw_only=True, tag="order.edited"
     presentment: Presentment | UnsetType | None = UNSET
     tax: PositiveMoney | UnsetType | None = UNSET
     terms: Terms | UnsetType | None = UNSET
-    ship_by: body.Moment | UnsetType | None = UNSET
+    ship_by: times.Moment | UnsetType | None = UNSET
 
     def __post_init__(self) -> None:
         body.SignalBody.__post_init__(self)
@@ -250,7 +251,7 @@ class OrderEdited(body.SignalBody, frozen=True, kw_only=True, tag="order.edited"
         check_one_currency("amounts are", parts, self.total, self.tax)
         for name in ("ship_by", "revision"):
             if isinstance(getattr(self, name), datetime):
-                body.normalize_moment(self, name)
+                times.normalize_moment(self, name)
 
 
 class OrderCancelled(body.SignalBody, frozen=True, kw_only=True, tag="order.cancelled"):

@@ -15,7 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from domain.errors import Fault, Invalid
-from domain.orders.signal_body import SignalBody, check_moment, time_zone
+from domain.orders.signal_body import SignalBody
+from domain.orders.signal_times import check_moment, time_zone
 from domain.orders.signals import Signal
 from domain.validation import escape_pointer_token, faults_of
 

@@ -173,5 +173,7 @@ def is_same_statement(recorded: Signal, sent: Signal) -> bool:
 
 
 def _content(signal: Signal) -> Signal:
-    """The signal without the names of its order and the zone in which its times were written."""
-    return structs.replace(signal, order="-", shop=UNSET, refs=UNSET, time_zone=UNSET)
+    """The signal without the names of its order, and the zone and form in which its times were written."""
+    return structs.replace(
+        signal, order="-", shop=UNSET, refs=UNSET, time_zone=UNSET, assumed_times=UNSET
+    )

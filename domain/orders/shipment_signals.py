@@ -13,15 +13,14 @@ from msgspec import UNSET, UnsetType, structs
 from domain.orders.carrier_codes import find_mapping, read_code
 from domain.orders.scan_status import IncidentReason, ScanStatus
 from domain.orders.signal_body import (
-    Moment,
     PiecesOfLines,
     Promise,
     ReasonText,
     SignalBody,
     SourceId,
     given,
-    normalize_moment,
 )
+from domain.orders.signal_times import Moment, normalize_moment
 from domain.texts import Text, form
 
 Estimate = Annotated[

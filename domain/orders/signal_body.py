@@ -5,19 +5,25 @@ Its identity is (source, id, order). `event_time` is when it happened, by the so
 envelope of the recording event has the time of arrival (two clocks, as in EPCIS).
 """
 
-from collections.abc import Iterable
-from datetime import UTC, date, datetime
-from functools import cache, lru_cache
-from typing import Annotated, Any, Final, TypeVar, get_args, get_type_hints
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import date
+from typing import Annotated, Final, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
+from domain.orders.signal_times import (
+    AssumedTime,
+    AssumedTimes,
+    Moment,
+    ZoneName,
+    check_day,
+    fields_with_times,
+    find_local_time,
+    localize,
+    normalize_moment,
+    time_zone,
+)
 from domain.personal_data import PERSONAL
 from domain.texts import Text, form, one_line
-
-EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 SourceName = Annotated[
     str,
@@ -81,59 +87,6 @@ def given(value: T | UnsetType | None) -> T | None:
     return None if isinstance(value, UnsetType) else value
 
 
-def check_moment(moment: datetime) -> None:
-    """Raise ValueError for a time outside 1990 … 2199: usually a mix-up of units."""
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    if not EARLIEST <= aware < LATEST:
-        raise ValueError(
-            f"{moment.isoformat()} is not between 1990 and 2199: check the unit and the year"
-        )
-
-
-def check_day(day: date) -> None:
-    """Raise ValueError for a day outside 1990 … 2199."""
-    if not EARLIEST.date() <= day < LATEST.date():
-        raise ValueError(f"{day} is not between 1990 and 2199: check the year")
-
-
-def normalize_moment(struct: Struct, field: str) -> None:
-    """Check a time field and store it in UTC; None stays None.
-
-    A local time without an offset is left as it is: the signal that holds it names the zone.
-    Raises ValueError as check_moment.
-    """
-    moment: datetime | UnsetType | None = getattr(struct, field)
-    if isinstance(moment, datetime) and moment.tzinfo is not None:
-        check_moment(moment)
-        if moment.tzinfo is not UTC:
-            structs.force_setattr(struct, field, moment.astimezone(UTC))
-
-
-@lru_cache(maxsize=256)
-def time_zone(name: str) -> ZoneInfo:
-    """The IANA time zone of this name. Raises ValueError for an unknown one."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(
-            f"{name!r} is not a time zone of the IANA database: use a name such as Europe/Berlin"
-        ) from None
-
-
-Moment = Annotated[
-    datetime,
-    Meta(
-        description="RFC 3339, with an offset, or a local time where `time_zone` names its zone.",
-        extra={"check": check_moment},
-    ),
-]
-
-
-ZoneName = Annotated[
-    str, Meta(description="A time zone of the IANA database.", extra={"check": time_zone})
-]
-
-
 Carrier = Text
 TrackingCode = Annotated[str, one_line(120, least=1)]
 
@@ -176,19 +129,24 @@ class SignalBody(
     shop: ShopName | UnsetType = UNSET
     refs: Refs | UnsetType = UNSET
     time_zone: ZoneName | UnsetType = UNSET
-    """The zone of times without an offset. A repeated hour is the earlier one (PEP 495, fold 0)."""
+    """The zone of times without an offset. Of a repeated hour, the earlier one counts; a time that a change
+    of the clocks skips is read with the offset before the change."""
     replaces: SourceId | UnsetType = UNSET
     """The id of an earlier statement of the same source, which this one stands for."""
+    assumed_times: AssumedTimes | UnsetType = UNSET
+    """Set by the service: how it read local times that exist twice, or not at all."""
 
     def __post_init__(self) -> None:
         if not self.order and not given(self.refs):
             raise ValueError("give `order`, or `refs` that lead to the order")
         if self.time_zone is not UNSET:
-            zone = time_zone(self.time_zone)
-            localize(self, zone)
+            assumed: list[AssumedTime] = []
+            localize(self, time_zone(self.time_zone), assumed)
+            if assumed:
+                structs.force_setattr(self, "assumed_times", tuple(assumed))
         normalize_moment(self, "event_time")
-        for name in _fields_with_times(type(self)):
-            if (local := _find_local_time(getattr(self, name))) is not None:
+        for name in fields_with_times(type(self)):
+            if (local := find_local_time(getattr(self, name))) is not None:
                 raise ValueError(
                     f"{name}: {local.isoformat()} has no offset: add one, such as Z or +01:00, or name "
                     "the zone in `time_zone`"
@@ -211,50 +169,6 @@ class SignalBody(
     def order_key(self) -> str:
         """The text that names the order in the log."""
         return self.order if isinstance(self.shop, UnsetType) else order_key(self.order, self.shop)
-
-
-@cache
-def _fields_with_times(kind: type[Struct]) -> tuple[str, ...]:
-    """The fields of a struct that may hold a time, themselves or deeper."""
-    hints = get_type_hints(kind)
-    return tuple(name for name in kind.__struct_fields__ if _may_hold_time(hints[name]))
-
-
-def _may_hold_time(hint: Any) -> bool:
-    if hint is datetime:
-        return True
-    if isinstance(hint, type) and issubclass(hint, Struct):
-        return bool(_fields_with_times(hint))
-    return any(_may_hold_time(part) for part in get_args(hint))
-
-
-def _find_local_time(value: Any) -> datetime | None:
-    """The first time without an offset in a value; None if there is none."""
-    if isinstance(value, datetime):
-        return value if value.tzinfo is None else None
-    if isinstance(value, Struct):
-        inner: Iterable[Any] = (getattr(value, name) for name in _fields_with_times(type(value)))
-    else:
-        inner = value if isinstance(value, tuple) else ()
-    return next((local for one in inner if (local := _find_local_time(one)) is not None), None)
-
-
-def localize(value: Any, zone: ZoneInfo) -> Any:
-    """Give every local time in a struct the zone, in place; nested structs and tuples too."""
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=zone) if value.tzinfo is None else value
-    if isinstance(value, Struct):
-        for name in value.__struct_fields__:
-            before = getattr(value, name)
-            after = localize(before, zone)
-            if after is not before:
-                structs.force_setattr(value, name, after)
-            if isinstance(after, datetime):
-                normalize_moment(value, name)
-        return value
-    if isinstance(value, tuple):
-        return tuple(localize(one, zone) for one in value)
-    return value
 
 
 Skus = Annotated[tuple[Text, ...], Meta(max_length=1000)]

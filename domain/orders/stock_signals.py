@@ -6,7 +6,8 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from domain.money import PositiveMoney
-from domain.orders.signal_body import PiecesOfLines, ReasonText, SignalBody, Sku, Skus, check_day
+from domain.orders.signal_body import PiecesOfLines, ReasonText, SignalBody, Sku, Skus
+from domain.orders.signal_times import check_day
 from domain.texts import Text
 
 Level = Annotated[int, Meta(ge=-10_000_000, le=10_000_000)]

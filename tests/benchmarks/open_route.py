@@ -23,7 +23,7 @@ from api.http.single_write import SingleWriteProtocol
 from api.routes.me import Me, get_me
 from api.serving import listen, tune_garbage_collection
 from domain.authority import authority_of
-from domain.orders.signal_body import EARLIEST
+from domain.orders.signal_times import EARLIEST
 from domain.people import OPERATOR_ACTOR, Actor, Grant, Role
 from infrastructure.identity.local_issuer import LocalIssuer
 from infrastructure.identity.trusted_issuers import Issuer

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.orders.promise_days import end_of_day
-from domain.orders.signal_body import LATEST, time_zone
+from domain.orders.signal_times import LATEST, time_zone
 from tests.domain.signals import BOUNDED_SETTINGS
 
 MOMENT = timedelta(microseconds=1)

@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from domain.errors import CasetrailError
-from domain.orders.signal_body import check_moment
+from domain.orders.signal_times import check_moment
 from infrastructure import csv_rows
 
 MAX_NAME_LENGTH: Final = 120

@@ -9,7 +9,7 @@ import msgspec
 from domain.money import PositiveMoney
 from domain.orders.payment_signals import PaymentCaptured
 from domain.orders.purchase_signals import Line
-from domain.orders.signal_body import check_moment
+from domain.orders.signal_times import check_moment
 from infrastructure.csv_rows import Row, RowRefused
 from infrastructure.sources.olist.order_signals import ZONE, signals_of
 
