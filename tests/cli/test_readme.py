@@ -210,7 +210,7 @@ def test_the_readme_has_the_parameter_names_of_the_api(server: RunningService) -
     with server.client_as("carla") as carla:
         told = carla.get("/v1/audit/population?type=case.detected&since=17")
     assert told.status_code == 400
-    known = told.json()["detail"].partition(": ")[2].split(", ")
+    known = told.json()["detail"].partition("known parameters are: ")[2].split(", ")
     page = (ROOT / "docs" / "proof.md").read_text(encoding="utf-8")
     assert "after" in known
     assert "`--since`,\nwhich is `after` there" in page
