@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from typing import Annotated, Any, Final, get_args, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from msgspec import Meta, Struct, UnsetType, structs
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -177,18 +177,21 @@ def _assumption_of(local: datetime, zone: ZoneInfo) -> Assumption | None:
     return Assumption.EARLIER if first > second else Assumption.OFFSET_BEFORE
 
 
-def zones_in(value: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
+def zones_in(value: Struct, pointer: str = "") -> list[tuple[str, str]]:
     """Each time zone that a struct names, with its JSON Pointer."""
-    if isinstance(value, tuple):
-        for n, one in enumerate(value):
-            yield from zones_in(one, f"{pointer}/{n}")
-    elif isinstance(value, Struct):
-        for name in _fields_with_zones(type(value)):
-            inner = getattr(value, name)
-            if isinstance(inner, str):
-                yield f"{pointer}/{name}", inner
-            else:
-                yield from zones_in(inner, f"{pointer}/{name}")
+    found: list[tuple[str, str]] = []
+    for name in _fields_with_zones(type(value)):
+        inner = getattr(value, name)
+        if inner is None or inner is UNSET:
+            continue  # as in most signals, and each new one is looked at
+        if isinstance(inner, str):
+            found.append((f"{pointer}/{name}", inner))
+        elif isinstance(inner, tuple):
+            for n, one in enumerate(inner):
+                found += zones_in(one, f"{pointer}/{name}/{n}")
+        else:
+            found += zones_in(inner, f"{pointer}/{name}")
+    return found
 
 
 @cache
