@@ -30,6 +30,7 @@ from application.orders.receipts import Receipt as Receipt
 from application.orders.receipts import SignalOutcome as SignalOutcome
 from application.orders.receipts import place_receipts
 from application.orders.unmatched import UnmatchedSignals
+from application.orders.waiting_batches import WaitingBatches
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import RoleMembers
 from domain.errors import CasetrailError, TooContended
@@ -79,6 +80,7 @@ class Intake:
         self.held = HeldSignals(
             log, orders, self._finder, self._held_at_most, self._record_found, unmatched
         )
+        self._waiting = WaitingBatches(self._record)
         self._contended = 0
         """How many more batches assume that other processes write to the same orders."""
 
@@ -88,7 +90,8 @@ class Intake:
         actor: Actor,
         command: Callable[[Sequence[Receipt]], CommandRow | None] | None = None,
     ) -> IntakeResult:
-        """Record a batch, and all that follows from it, in one transaction.
+        """Record a batch, and all that follows from it, in one transaction; batches that wait for each
+        other are recorded together.
 
         A signal is refused by itself if its id was used with other content, or if its source is our own
         name. A signal that names its order by references is held while they lead to none. What look-ups
@@ -97,7 +100,10 @@ class Intake:
         """
         if not all(arrival.signal.order for arrival in arrivals):
             return self._take_referring(arrivals, actor, command)
-        result = self._record(arrivals, actor, command)
+        if command is None:
+            result = self._waiting.record(arrivals, actor)
+        else:
+            result = self._record(arrivals, actor, command)
         self._join_taught(arrivals, result.receipts)
         return result
 
@@ -154,7 +160,7 @@ class Intake:
         self,
         arrivals: Sequence[Arrival],
         actor: Actor,
-        command: Callable[[Sequence[Receipt]], CommandRow | None] | None,
+        command: Callable[[Sequence[Receipt]], CommandRow | None] | None = None,
         extra: Sequence[Write] = (),
     ) -> IntakeResult:
         """Record signals that name their orders. Raises VersionTaken only if an `extra` write conflicts."""
