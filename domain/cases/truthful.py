@@ -126,9 +126,13 @@ def _lines_of_part(order: Order | None, part: str) -> set[str] | None:
     kind, id = named
     if kind is PartKind.LINE:
         return {id}
-    found = next((one for one in order.facts.parts.of(kind) if one.id == id), None)
-    lines = getattr(found, "pieces", None)
-    return set(lines) if lines else None
+    facts = order.facts
+    held: Collection[str] | None = None
+    if kind is PartKind.PARCEL:
+        held = facts.goods.pieces.get(id)
+    elif kind is PartKind.REFUND:
+        held = next((one.lines for one in facts.money.refunds if one.id == id), None)
+    return set(held) if held else None
 
 
 def _lines_of_signal(signal: Signal) -> set[str]:
