@@ -27,8 +27,9 @@ from domain.cases.packet import PacketFact, packet_of
 from domain.errors import OrderNotFound
 from domain.orders.events import ProblemDetected
 from domain.orders.order import Order, order_stream
+from domain.orders.parcel_names import tracking_value
 from domain.orders.parts import OrderParts, PartKind, part_key
-from domain.orders.references import TRACKING, parcel_value, tracking_value
+from domain.orders.references import TRACKING, parcel_value
 from domain.orders.signal_body import DEFAULT_SHOP, split_order_key
 from domain.orders.signals import Signal, event_time_key
 from domain.orders.stage import Stage

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from domain.orders.order import is_same_signal
+from domain.orders.parcel_names import tracking_value
 from domain.orders.return_signals import ReturnLabelCreated
 from domain.orders.shipment_signals import LabelCreated
 from domain.orders.signal_body import Refs, TrackingRef, given, split_order_key
@@ -43,11 +44,6 @@ class Match(Struct, frozen=True):
 
     orders: tuple[str, ...] = ()
     why: HeldReason | None = None
-
-
-def tracking_value(code: str) -> str:
-    """A tracking code as it is compared: without spaces and hyphens, in capital letters."""
-    return "".join(code.split()).replace("-", "").upper()
 
 
 def references_of(signal: Signal) -> Iterator[Reference]:
