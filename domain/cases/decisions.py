@@ -276,4 +276,8 @@ def require_evidence(
         if order is not None and (signal := order.signals.get(ref)) is not None:
             attached.update(evidence_types_of(signal.type))
     if missing := [str(kind) for kind in required if kind not in attached]:
-        raise errors.EvidenceMissing(f"{what}, attach: {', '.join(missing)}", missing=missing)
+        detail = f"{what}, attach: {', '.join(missing)}"
+        idle = {str(one.type): one.ref for one in case.evidence if str(one.type) in missing}
+        if idle:  # it is attached, and not named
+            detail = f"{what}, name in `evidence`: {', '.join(idle.values())}"
+        raise errors.EvidenceMissing(detail, missing=missing)

@@ -7,12 +7,15 @@ from typing import assert_never
 from msgspec import UNSET
 
 from domain.adjustments import events as money
+from domain.adjustments.kinds import LapseCause
 from domain.adjustments.refusals import AttemptRefused
 from domain.cases import events
 from domain.cases import step_events as steps
 from domain.cases import work_events as work
 from domain.cases.case_parts import MANUAL_RULE
 from domain.cases.part_events import PartCleared, PartJoined
+from domain.orders.content import charge_key
+from domain.orders.signal_body import given
 from domain.policy.decision import Decision
 
 
@@ -164,6 +167,17 @@ def _describe_step(event: steps.StepEvent) -> str:
             assert_never(event)
 
 
+def _describe_object(event: money.AdjustmentProposed) -> str:
+    """What of the order an adjustment is for: ` for 1 of B, charge shipping, of payment pi_3`."""
+    lines = [f"{one.quantity} of {given(one.line) or one.sku}" for one in event.lines]
+    charges = [
+        f"charge {charge_key(one.kind, given(one.id))}" for one in given(event.charges) or ()
+    ]
+    parts = [f"for {', '.join([*lines, *charges])}"] if lines or charges else []
+    parts += [f"of payment {event.payment}"] if event.payment else []
+    return f" {', '.join(parts)}" if parts else ""
+
+
 def _describe_adjustment(event: money.AdjustmentEvent) -> str:
     match event:
         case money.AdjustmentProposed(kind=kind, amount=amount, reason=reason, note=note):
@@ -173,8 +187,9 @@ def _describe_adjustment(event: money.AdjustmentEvent) -> str:
                 if approvers
                 else "policy approves by itself"
             )
+            what = _describe_object(event)
             return _append_note(
-                f"Proposed {_spell_out(kind)} of {amount} ({_spell_out(reason)}); {by}", note
+                f"Proposed {_spell_out(kind)} of {amount}{what} ({_spell_out(reason)}); {by}", note
             )
         case money.AdjustmentApproved(role=role, limit=limit, complete=complete, note=note):
             rest = "" if complete else "; another person must approve too"
@@ -188,7 +203,8 @@ def _describe_adjustment(event: money.AdjustmentEvent) -> str:
         case money.AdjustmentWithdrawn(reason=reason):
             return f"Withdrawn: {_end_sentence(reason)}"
         case money.AdjustmentLapsed(cause=cause):
-            return f"The adjustment lapsed ({_spell_out(cause)})."
+            change = f": {event.was}; now {event.now}" if cause is LapseCause.FACTS else ""
+            return f"The adjustment lapsed ({_spell_out(cause)}{change})."
         case money.ExecutionStarted(provider=provider):
             return f"Ordered the execution by {provider}."
         case money.OutcomeInDoubt(detail=detail):

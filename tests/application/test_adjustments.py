@@ -322,6 +322,8 @@ def test_the_required_evidence_must_be_attached_and_named(service: MoneyService)
     case = service.of()
     evidence = Evidence(ref="dhl/lost-1", type=EvidenceType.CARRIER_STATEMENT)
     service.desk.attach(case.id, case.version, evidence, caller_with_roles("ana", after(4.5)))
+    with pytest.raises(EvidenceMissing, match="name in `evidence`: dhl/lost-1"):
+        service.propose(kind=kind)
     one = service.approve(service.propose(kind=kind, evidence=("dhl/lost-1",)), "tia")
     with pytest.raises(Invalid):
         service.execute(one, "fay")

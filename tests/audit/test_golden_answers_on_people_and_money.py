@@ -125,7 +125,7 @@ def test_the_statement_of_a_provider_is_compared_with_the_log(
 ) -> None:
     first = world.of("o-1").adjustments.items[0]
     waiting = world.of("o-8").adjustments.items[0]
-    head = "line,reference,key,payment,created_at,status,currency,amount,total\r\n"
+    head = "line,reference,key,payment,created_at,status,currency,amount,running_total\r\n"
     rows = (
         f"1,re-o-1,{first.id},p,{after(7.2).isoformat()},succeeded,EUR,40.00,40.00\r\n"
         f"2,re-66,{waiting.id},p,{after(45).isoformat()},succeeded,EUR,80.00,120.00\r\n"
