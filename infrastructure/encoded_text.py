@@ -46,8 +46,10 @@ def unpack(packed: bytes, most: int) -> bytes:
 def to_utf8(content: bytes) -> bytes:
     """The text in UTF-8 without its byte order mark. Bytes without a mark are returned as they are.
 
-    Raises UnreadableText for a wrong UTF-16, and for one without a mark.
+    Raises UnreadableText for a wrong UTF-16, for one without a mark, and for what gzip has packed.
     """
+    if content.startswith(GZIP_MAGIC):
+        raise UnreadableText("packed by gzip: send it with the header `Content-Encoding: gzip`")
     encoding = _encoding_of(content[:_LONGEST_MARK])
     if encoding == "utf-8":
         return content

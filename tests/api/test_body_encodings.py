@@ -113,6 +113,14 @@ def test_an_identity_encoding_changes_nothing(shop: httpx2.Client) -> None:
     assert shop.post("/v1/signals", content=body, headers=headers).status_code == 200
 
 
+def test_gzip_that_is_not_declared_is_refused_by_name(shop: httpx2.Client) -> None:
+    for kind in ("application/json", "application/x-ndjson"):
+        answer = shop.post("/v1/signals", content=SOUND, headers={"Content-Type": kind})
+        detail = assert_problem(answer, 400, "malformed-body")["detail"]
+        assert "packed by gzip" in detail
+        assert "Content-Encoding: gzip" in detail
+
+
 def test_gzip_of_several_members_is_read_whole(shop: httpx2.Client) -> None:
     body = b"".join(gzip.compress(f"{text}\n".encode()) for text in texts(two()))
     assert send_lines(shop, body, **GZIP)["recorded"] == 2
