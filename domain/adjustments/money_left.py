@@ -10,14 +10,14 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from uuid import UUID
 
-from msgspec import Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from domain.adjustments.adjustment import COUNTED_STATES, Adjustment
 from domain.adjustments.events import AdjustedCharge, AdjustedLine
 from domain.adjustments.kinds import GIVEN_BACK_KINDS, PART_OF_A_PIECE_KINDS
 from domain.adjustments.told_refunds import find_told_refund
 from domain.money import ZERO, Money, round_money
-from domain.orders.content import OrderContent, OrderLine, charge_key
+from domain.orders.content import OrderContent, OrderLine, StatedCharge, charge_key
 from domain.orders.money_ledger import OrderMoney, PaymentMoney, RefundState
 from domain.orders.order import Order
 from domain.orders.purchase_signals import Component
@@ -111,6 +111,16 @@ class MoneyLeft(Struct, frozen=True):
             if not isinstance(one.charges, UnsetType):
                 amount += sum((value_of(c) for c in one.charges if key_of(c) == key), ZERO)
         return PartFigures(cost, amount)
+
+    def charges_of(self, asked: AdjustedCharge) -> Sequence[StatedCharge]:
+        """The charges of this kind and id; else those that an edit removed."""
+        for every in (self.content.charges, self.money.removed_charges):
+            fits = [
+                one for one in every if one[1].kind == asked.kind and asked.id in (UNSET, one[1].id)
+            ]
+            if fits:
+                return fits
+        return ()
 
     def find_line(self, given: AdjustedLine) -> OrderLine | None:
         """The line that these pieces are of; of several with the product, the first."""

@@ -18,11 +18,29 @@ from domain.orders.signal_body import given
 
 def overpaid_left(left: MoneyLeft) -> Decimal | None:
     """What is overpaid less our adjustments that no statement tells; None if it is not known."""
+    return _overpaid(left) if left.money.taken_for_gone is not None else None
+
+
+def _overpaid(left: MoneyLeft) -> Decimal:
     money = left.money
-    if money.taken_for_gone is None:
-        return None
     ours = sum((_for_gone(one, left) for one in left.untold), ZERO)
     return max(money.refund_due + money.overpaid - money.reserved - ours, ZERO)
+
+
+def figures_for_charge(
+    kind: AdjustmentKind, key: str, cost: Decimal, left: MoneyLeft
+) -> PartFigures:
+    """The figures of a charge. One that an edit removed is given back as far as it was paid."""
+    figures, money = left.charge(key, cost), left.money
+    paid = [one for one in money.payments if one.captures]
+    if (
+        kind not in GIVEN_BACK_KINDS
+        or all(key != removed for removed, _, _ in money.removed_charges)
+        or money.charge is None
+        or any(one.rate is None or one.rate_assumed for one in paid)
+    ):
+        return figures
+    return structs.replace(figures, unpaid=max(figures.left - _overpaid(left), ZERO))
 
 
 def figures_for(

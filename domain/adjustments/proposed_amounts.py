@@ -10,11 +10,11 @@ from domain.adjustments.errors import NoPaymentToRefund
 from domain.adjustments.events import AdjustedCharge, AdjustedLine
 from domain.adjustments.kinds import GOODWILL_KINDS, PROVIDER_PAID_KINDS
 from domain.adjustments.money_left import MoneyLeft, component_of, to_payment_currency, value_of
-from domain.adjustments.paid_lines import figures_for, overpaid_left
+from domain.adjustments.paid_lines import figures_for, figures_for_charge, overpaid_left
 from domain.adjustments.refund_limits import require_left_of_lines
 from domain.errors import Fault, Invalid
 from domain.money import ZERO, Money, PositiveMoney, round_money, smallest_unit
-from domain.orders.content import OrderLine, charge_key
+from domain.orders.content import OrderLine
 from domain.orders.money_ledger import PaymentMoney
 from domain.orders.order_names import describe_order
 from domain.orders.parts import split_part_key
@@ -128,22 +128,19 @@ class _Filled(Struct):
         for n, asked in enumerate(self.request.charges):
             pointer = f"/charges/{n}"
             self._check_currency(asked.amount, pointer)
-            fits = [
-                (charge, cost)
-                for _, charge, cost in self.left.content.charges
-                if charge.kind == asked.kind and asked.id in (UNSET, charge.id)
-            ]
+            fits = self.left.charges_of(asked)
             if len(fits) != 1:
-                known = ", ".join(key for key, _, _ in self.left.content.charges) or "none"
+                every = (*self.left.content.charges, *self.left.money.removed_charges)
+                known = ", ".join(key for key, _, _ in every) or "none"
                 what = "no charge" if not fits else f"{len(fits)} charges"
                 detail = f"the order has {what} {asked.kind}: name one of: {known}"
                 self.faults.append(Fault(pointer, detail))
                 continue
-            charge, cost = fits[0]
+            key, charge, cost = fits[0]
             amount = asked.amount
             if isinstance(amount, UnsetType):
-                key = charge_key(charge.kind, charge.id)
-                amount = self._money(self.left.charge(key, cost).left)
+                figures = figures_for_charge(self.request.kind, key, cost, self.left)
+                amount = self._money(figures.left)
             named = charge.id if charge.id is not None else UNSET
             found.append(structs.replace(asked, id=named, amount=amount))
         return found

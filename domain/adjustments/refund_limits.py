@@ -20,7 +20,7 @@ from domain.adjustments.money_left import (
     value_of,
     whole_pieces,
 )
-from domain.adjustments.paid_lines import figures_for, overpaid_left
+from domain.adjustments.paid_lines import figures_for, figures_for_charge, overpaid_left
 from domain.money import ZERO, Money
 from domain.orders.content import OrderLine
 from domain.orders.signal_body import given
@@ -36,12 +36,12 @@ def require_left(one: AdjustmentProposed | Adjustment, left: MoneyLeft) -> None:
     for charge in given(one.charges) or ():
         key = key_of(charge)
         asked[key] = asked.get(key, ZERO) + value_of(charge)
-    for key, stated, cost in left.content.charges:
-        figures = left.charge(key, cost)
+    for key, stated, cost in (*left.content.charges, *left.money.removed_charges):
+        figures = figures_for_charge(one.kind, key, cost, left)
         if asked.get(key, ZERO) > figures.left:
             raise errors.MoreThanCharge(
                 f"charge {key} is {cost:f} {stated.amount.currency} and {figures.given:f} of it was "
-                f"given or is reserved: {figures.left:f} is left, {asked[key]:f} is too much",
+                f"given or is reserved{_unpaid(figures)}: {figures.left:f} is left, {asked[key]:f} is too much",
                 charge=key,
                 value=f"{cost:f}",
                 given=f"{figures.given:f}",
@@ -110,8 +110,8 @@ def _unpaid(figures: PartFigures) -> str:
     if not figures.unpaid:
         return ""
     return (
-        f", and {figures.unpaid:f} is for pieces that are cancelled or missing and that were never paid "
-        "or are given back already"
+        f", and {figures.unpaid:f} is for what was cancelled, removed or is missing, and was never paid or is "
+        "given back already"
     )
 
 

@@ -9,11 +9,11 @@ from typing import Final, cast
 from msgspec import Struct
 
 from domain.money import ZERO, round_money
-from domain.orders.content import NO_CONTENT, OrderContent, OrderLine, content_of
+from domain.orders.content import NO_CONTENT, OrderContent, OrderLine, StatedCharge, content_of
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.goods import Goods
 from domain.orders.order_versions import revision_key
-from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPlaced
+from domain.orders.purchase_signals import Charge, OrderCancelled, OrderEdited, OrderPlaced
 from domain.orders.signal_body import LinePieces, given
 
 _KNOWN_COSTS: Final = "known_costs"
@@ -33,6 +33,8 @@ class Costs(Struct, frozen=True):
     """By line: the highest value, without freight."""
     removed: OrderContent = NO_CONTENT
     """The lines that edits removed, each as it was last told."""
+    removed_charges: tuple[StatedCharge, ...] = ()
+    """The charges that edits removed, each at its highest cost."""
     lowered_at: Mapping[str, datetime] = {}
     """By line: when an edit last removed it or lowered its pieces or value."""
 
@@ -77,6 +79,7 @@ def costs_of(content: OrderContent, versions: Sequence[OrderContent]) -> Costs:
     values: dict[str, Decimal] = {}
     charges: dict[str, Decimal] = {}
     latest: dict[str, OrderLine] = {}
+    named: dict[str, Charge] = {}
     for version in every:
         costs = Costs(version)
         for line in version.lines:
@@ -85,8 +88,10 @@ def costs_of(content: OrderContent, versions: Sequence[OrderContent]) -> Costs:
             lines[line.id] = max(pieces, line.quantity), max(cost, whole)
             values[line.id] = max(values.get(line.id, line.value), line.value)
             latest[line.id] = line
-        for key, cost in costs.charges.items():
+        for key, charge, cost in version.charges:
             charges[key] = max(charges.get(key, ZERO), cost)
+            named[key] = charge
+    now = {key for key, _, _ in content.charges}
     found = Costs(
         content,
         lines,
@@ -95,6 +100,9 @@ def costs_of(content: OrderContent, versions: Sequence[OrderContent]) -> Costs:
         values=values,
         removed=OrderContent(
             lines=tuple(line for id, line in latest.items() if content.line(id) is None)
+        ),
+        removed_charges=tuple(
+            (key, named[key], cost) for key, cost in charges.items() if key not in now
         ),
         lowered_at=_lowered_at(every),
     )

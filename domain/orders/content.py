@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct, structs
 
@@ -17,6 +17,9 @@ from domain.orders.fact_metadata import SignalsByType
 from domain.orders.order_versions import fold_versions, revision_key
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.signal_body import Promise, given
+
+StatedCharge: TypeAlias = tuple[str, purchase.Charge, Decimal]
+"""A charge beside the lines: its key, the charge, and what it costs."""
 
 
 class OrderLine(Struct, frozen=True, kw_only=True, dict=True):
@@ -99,9 +102,9 @@ class OrderContent(Struct, frozen=True, kw_only=True, dict=True):
         return total.currency if total is not None else None
 
     @cached_property
-    def charges(self) -> tuple[tuple[str, purchase.Charge, Decimal], ...]:
+    def charges(self) -> tuple[StatedCharge, ...]:
         """Each charge beside the lines: its key, and what it costs."""
-        found: list[tuple[str, purchase.Charge, Decimal]] = []
+        found: list[StatedCharge] = []
         for charge in given(self.current.charges) or () if self.current is not None else ():
             discount = charge.discount.value if charge.discount else ZERO
             tax = charge.tax.value if charge.tax and not self.prices_include_tax else ZERO

@@ -8,8 +8,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from msgspec import structs
+
 from domain.money import ZERO
 from domain.orders.authorizations import statements_by_time
+from domain.orders.exchange import in_order, in_payment
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.money_structs import DisputeMoney, PaymentMoney, RefundMoney, RefundState
 from domain.orders.payment_signals import (
@@ -29,11 +32,20 @@ def disputes_of(
     payments: Mapping[str, PaymentMoney],
     refunds: Sequence[RefundMoney],
     only_payment: str | None,
+    currency: str | None,
 ) -> list[DisputeMoney]:
-    """The disputes by their first statement."""
+    """The disputes by their first statement, their amounts also in the order's and the payment's currency."""
     found: list[DisputeMoney] = []
     for id, statements in group_by_dispute(signals, only_payment).items():
-        found.append(_dispute(id, statements, payments, refunds, only_payment, found))
+        one = _dispute(id, statements, payments, refunds, only_payment, found)
+        payment, own = payments.get(one.payment or ""), one.currency
+        found.append(
+            structs.replace(
+                one,
+                of_payment=in_payment(one.amount, own, None, payment, currency),
+                settled=in_order(one.amount, own or currency, None, payment, currency),
+            )
+        )
     return found
 
 
@@ -115,5 +127,5 @@ def _left(
         ),
         ZERO,
     )
-    disputed = sum((d.amount for d in earlier if d.payment == payment.id and d.counts), ZERO)
+    disputed = sum((d.of_payment for d in earlier if d.payment == payment.id and d.counts), ZERO)
     return max(captured - given_back - disputed, ZERO)

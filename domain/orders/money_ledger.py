@@ -14,7 +14,6 @@ from domain.orders.authorizations import PAYMENT_SIGNALS
 from domain.orders.charges import Costs, OrderCharge, costs_and_charge, owed_for
 from domain.orders.content import OrderContent
 from domain.orders.disputes import DISPUTE_SIGNALS, disputes_of
-from domain.orders.exchange import in_order, in_payment
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.goods import Goods
 from domain.orders.line_limits import gone_lines, line_limits, taken_for_gone
@@ -70,10 +69,7 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
     taken = taken_for_gone(goods, costs, charge.now, payments) if gone else None
     limits = line_limits(costs, gone, taken, payments, is_complete(signals, payments, content))
     refunds = refunds_of(signals, by_id, only, limits, currency, notices)
-    disputes = [
-        _in_currencies(one, by_id.get(one.payment or ""), currency)
-        for one in disputes_of(signals, by_id, refunds, only)
-    ]
+    disputes = disputes_of(signals, by_id, refunds, only, currency)
     captured_in_all = sum([one.settled for one in payments], ZERO)
     money = OrderMoney(
         currency=currency,
@@ -87,6 +83,7 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
         line_left=limits.ceilings,
         charge_left=costs.charge_ceilings,
         removed=costs.removed,
+        removed_charges=costs.removed_charges,
         gone=gone,
         taken_for_gone=taken,
         notices=tuple(dict.fromkeys(notices)),
@@ -175,14 +172,6 @@ def _assume_rate(payments: Sequence[PaymentMoney], charge: OrderCharge) -> list[
         else one
         for one in payments
     ]
-
-
-def _in_currencies(
-    dispute: DisputeMoney, payment: PaymentMoney | None, currency: str | None
-) -> DisputeMoney:
-    settled = in_order(dispute.amount, dispute.currency or currency, None, payment, currency)
-    of_payment = in_payment(dispute.amount, dispute.currency, None, payment, currency)
-    return structs.replace(dispute, of_payment=of_payment, settled=settled)
 
 
 def _with_given_back(

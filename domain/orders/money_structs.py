@@ -8,7 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from domain.money import ZERO
-from domain.orders.content import NO_CONTENT, OrderContent
+from domain.orders.content import NO_CONTENT, OrderContent, StatedCharge
 from domain.orders.notices import Notice
 
 
@@ -179,6 +179,8 @@ class OrderMoney(Struct, frozen=True, kw_only=True):
     exceeded_charges: frozenset[str] = frozenset()
     removed: OrderContent = NO_CONTENT
     """The lines that edits removed, each as it was last told."""
+    removed_charges: tuple[StatedCharge, ...] = ()
+    """The charges that edits removed, each at its highest cost."""
     gone: Mapping[str, GoneLine] = {}
     """By line: what of it was cancelled, edited out or is unavailable."""
     taken_for_gone: Decimal | None = None

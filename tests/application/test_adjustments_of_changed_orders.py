@@ -8,19 +8,20 @@ import pytest
 
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.commands import ProposeAdjustment
-from domain.adjustments.errors import MoreThanLine
-from domain.adjustments.events import AdjustedLine
+from domain.adjustments.errors import MoreThanCharge, MoreThanLine
+from domain.adjustments.events import AdjustedCharge, AdjustedLine
 from domain.adjustments.kinds import AdjustmentKind as Kind
 from domain.adjustments.kinds import AdjustmentReason
 from domain.cases.evidence import Evidence, EvidenceType
 from domain.cases.exception_case import CaseState
 from domain.cases.work_commands import OpenCase
 from domain.errors import Invalid
-from domain.orders.purchase_signals import Component, Line, OrderCancelled
+from domain.orders.payment_signals import RefundedCharge
+from domain.orders.purchase_signals import ChargeKind, Component, Line, OrderCancelled
 from domain.orders.signal_body import LinePieces
 from domain.orders.signals import Signal
 from tests.application.money_service import MoneyService, caller_with_roles
-from tests.domain.money import bought, capture, dropped, edited, eur, pieces, refund, said
+from tests.domain.money import bought, capture, dropped, edited, eur, pieces, refund, said, shipping
 from tests.domain.signals import ORDER, after
 
 
@@ -178,3 +179,43 @@ def test_a_component_is_given_by_its_share_of_the_bundle() -> None:
     assert desk.give(of("set", sku="saucer", quantity=2), at=102).amount == eur("20.00")
     with pytest.raises(MoreThanLine):
         desk.give(of("set", sku="cup", amount="10.01"), at=103)
+
+
+SHIPPED = bought("60", charges=(shipping("5"),))
+WITHOUT_SHIPPING = edited(24, charges=())
+
+
+def of_shipping(amount: str | None = None) -> dict[str, Any]:
+    more = {"amount": eur(amount)} if amount is not None else {}
+    return {"charges": (AdjustedCharge(kind=ChargeKind.SHIPPING, **more),)}
+
+
+def test_a_charge_that_an_edit_removed_is_given_back_once() -> None:
+    desk = Desk(SHIPPED, capture(1, "65", "cap"), WITHOUT_SHIPPING)
+    with pytest.raises(MoreThanCharge):
+        desk.give(**of_shipping("5.01"))
+    assert desk.give(**of_shipping()).amount == eur("5.00")
+    with pytest.raises(MoreThanCharge):
+        desk.give(at=102, **of_shipping("1.00"))
+
+
+def test_a_removed_charge_that_another_system_gave_back_is_not_given_again() -> None:
+    named = refund(30, "5", "re", charges=(RefundedCharge(kind=ChargeKind.SHIPPING),))
+    for told in (named, refund(30, "5", "re")):
+        desk = Desk(SHIPPED, capture(1, "65", "cap"), WITHOUT_SHIPPING, told)
+        with pytest.raises(MoreThanCharge, match="0 is left"):
+            desk.give(**of_shipping("5.00"))
+
+
+def test_a_charge_that_was_removed_before_the_capture_has_nothing_to_give() -> None:
+    desk = Desk(SHIPPED, edited(0.5, charges=()), capture(1, "60", "cap"))
+    with pytest.raises(MoreThanCharge, match="never paid"):
+        desk.give(**of_shipping("5.00"))
+
+
+def test_a_charge_that_the_order_never_had_is_refused_with_the_removed_ones() -> None:
+    desk = Desk(SHIPPED, capture(1, "65", "cap"), WITHOUT_SHIPPING)
+    tip = AdjustedCharge(kind=ChargeKind.TIP, amount=eur("1.00"))
+    with pytest.raises(Invalid) as refused:
+        desk.give(charges=(tip,))
+    assert "name one of: shipping" in refused.value.faults[0].detail

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from domain.orders import payment_signals as payments
 from domain.orders.payment_signals import DisputeOutcome, DisputeStage
-from tests.domain.money import bought, capture, dropped, eur, facts, money, payment, refund, said
+from tests.domain.money import (
+    bought,
+    capture,
+    dropped,
+    eur,
+    facts,
+    money,
+    payment,
+    refund,
+    said,
+    usd,
+)
 
 PAID = [bought("50", "50"), capture(1, "100", "cap")]
 
@@ -62,3 +73,14 @@ def test_a_dispute_without_an_id_is_the_one_of_its_payment() -> None:
         dispute(payments.DisputeOpened, 31, "shop", source="shop", dispute=None, amount=eur("100")),
     )
     assert (len(found.disputes), found.disputed) == (1, 100)
+
+
+def test_a_dispute_without_an_amount_leaves_out_earlier_ones_in_the_currency_of_the_payment() -> (
+    None
+):
+    paid = capture(1, "110", "cap", money=usd, settles=eur("100"))
+    first = dispute(payments.DisputeOpened, 30, "first", dispute="one", amount=eur("40"))
+    second = dispute(payments.DisputeOpened, 40, "second", dispute="two")
+    found = money(PAID[0], paid, first, second)
+    assert [(d.amount, d.currency) for d in found.disputes] == [(40, "EUR"), (66, "USD")]
+    assert (payment(found).disputed, payment(found).left, found.disputed) == (110, 0, 100)
