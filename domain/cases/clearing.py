@@ -31,8 +31,10 @@ def find_gone(
     if decision is not None or rule == MANUAL_RULE:
         return decision
     detectors = [one for one in rulebook.detectors if one.kind == case.kind]
+    if any(part in one.found(facts) for one in detectors):
+        return None
     if any(one.rule == rule for one in detectors):
-        if any(part in one.found(facts) for one in detectors):
+        if _is_missed(case.kind, part, facts, rulebook, now):
             return None
         return rulebook.no_longer(rule, facts, part)
     watch = rulebook.watch(rule)
@@ -42,6 +44,21 @@ def find_gone(
     if deadline is not None and deadline.missed_from <= now:
         return None
     return rulebook.no_longer(rule, facts, part)
+
+
+def _is_missed(kind: str, part: str, facts: OrderFacts, rulebook: Rulebook, now: datetime) -> bool:
+    """Whether the deadline of an expectation of this kind is over, and what it expects is not so."""
+    for watch in rulebook.watches:
+        if watch.kind == kind and watch.is_checked_when_due:
+            deadline = watch.deadline_of(facts, part)
+            if (
+                deadline is not None
+                and deadline.missed_from <= now
+                and not watch.settled(facts, deadline, part)
+                and not watch.met_when_due(facts, part)
+            ):
+                return True
+    return False
 
 
 def shows_news(signals: Sequence[Signal], before: OrderFacts, after: OrderFacts) -> bool:

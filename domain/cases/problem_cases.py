@@ -65,6 +65,20 @@ class ProblemCases:
             part != WHOLE_ORDER and known.is_cleared and self._gone(case, part) is None
         )
 
+    def _is_back(self, case: ExceptionCase, found: FoundPart) -> bool:
+        """Whether a missed deadline shows that a cleared part has the problem again, perhaps by another rule.
+
+        No signal shows it, so the part joins anew.
+        """
+        part, decision, deadline = found
+        known = case.parts.get(part)
+        return (
+            deadline is not None
+            and known is not None
+            and known.is_cleared
+            and self._rulebook.cleared(case.kind, decision.rule, self.order.facts, part) is None
+        )
+
     def _join_part(
         self,
         case: ExceptionCase,
@@ -85,7 +99,9 @@ class ProblemCases:
         (first, decision, deadline), *others = found
         if case is not None and not case.is_resolved:
             case_id, occurrence = case.id, case.occurrence
-            others = [one for one in found if self._is_new(case, one[0])]
+            others = [
+                one for one in found if self._is_new(case, one[0]) or self._is_back(case, one)
+            ]
         elif case is not None and self._can_reopen(case, deadline or self._now):
             case_id, occurrence = case.id, case.occurrence
             reopened = Reopened(
