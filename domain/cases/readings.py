@@ -98,7 +98,7 @@ READING_CHANGES: Final[Mapping[int, ReadingChange]] = {
                 *("claim.not_as_described_of_order", "stock.all_unavailable_at"),
                 *("dispute.open", "dispute.respond_by", "refund.due_since"),
                 *("disagreement.order_since", "disagreement.order_held"),
-                "order.wholly_unavailable",
+                *("order.wholly_unavailable", "payment.missing", "payment.missing_since"),
             )
         ),
     )

@@ -131,6 +131,8 @@ class OrderCharge(Struct, frozen=True, kw_only=True):
     before_cancellation: Decimal | None = None
     highest: Decimal | None = None
     """The most that any version of the order cost."""
+    earlier: tuple[tuple[datetime | None, Decimal], ...] = ()
+    """What earlier versions cost, each with the time of the edit that made it so; None for the first."""
     unexplained: Decimal | None = None
     is_cancelled: bool = False
     """Nothing of the order is left."""
@@ -167,6 +169,9 @@ def charge_of(
         now=now,
         before_cancellation=base if whole else now,
         highest=_highest(versions, content),
+        earlier=tuple(
+            (one.priced_at, cost) for one in versions if (cost := _cost(one)) is not None
+        ),
         unexplained=told - parts if told is not None and parts is not None else None,
         is_cancelled=is_cancelled,
     )

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 from msgspec import Struct, structs
 
 from domain.orders import money_facts
+from domain.orders.charge_facts import ChargeFacts, charge_facts
 from domain.orders.claim_facts import NO_CLAIM, ClaimFacts, claim_facts
 from domain.orders.contact_facts import ContactFacts, contact_facts
 from domain.orders.content import content_of
@@ -32,7 +33,6 @@ from domain.orders.promise_facts import PromiseFacts, promise_facts
 from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced, OrderRelated
 from domain.orders.return_facts import ReturnFacts, return_facts
 from domain.orders.return_parts import RETURN_SIGNALS, return_parts
-from domain.orders.return_signals import ReturnReceived
 from domain.orders.screening_facts import AddressFacts, FraudFacts, address_facts, fraud_facts
 from domain.orders.shipment_signals import CustomerClaimed, LabelCreated
 from domain.orders.signal_body import given
@@ -78,7 +78,7 @@ class OrderFacts(Struct, frozen=True, gc=False):
     customer: CustomerFacts
     promise: PromiseFacts
     milestones: Milestones
-    charge: money_facts.ChargeFacts
+    charge: ChargeFacts
     payment: money_facts.PaymentFacts
     refund: money_facts.RefundFacts
     stock: StockFacts
@@ -155,7 +155,7 @@ _GROUPS: Mapping[str, Callable[[_Basis], Any]] = {
     "customer": _customer,
     "promise": lambda basis: promise_facts(basis.signals, basis.goods),
     "milestones": lambda basis: milestones(basis.signals, basis.goods),
-    "charge": lambda basis: money_facts.charge_facts(basis.signals, basis.money),
+    "charge": lambda basis: charge_facts(basis.signals, basis.money),
     "payment": lambda basis: money_facts.payment_facts(basis.signals, basis.money, basis.goods),
     "refund": lambda basis: money_facts.refund_facts(basis.signals, basis.money, basis.goods),
     "stock": lambda basis: stock_facts(basis.signals, basis.goods),
@@ -196,7 +196,7 @@ _CONTENT: Final = frozenset(CONTENT_FEEDS)
 _GOODS: Final = frozenset(GOODS_FEEDS) | frozenset((CustomerClaimed,))
 _RETURNS: Final = frozenset((*RETURN_SIGNALS, LabelCreated))
 _PARCELS: Final = frozenset((*PARCEL_SIGNALS, CustomerClaimed))
-_MONEY: Final = frozenset((*CONTENT_FEEDS, ReturnReceived)) | MONEY_FEEDS
+_MONEY: Final = frozenset((*CONTENT_FEEDS, *RETURN_SIGNALS)) | MONEY_FEEDS
 """The signals that money is read from; others change it by the goods only."""
 _MONEY_GROUPS: Final = frozenset(("charge", "payment", "refund", "dispute"))
 
@@ -224,7 +224,9 @@ def facts_after(
     if earlier is None:
         return OrderFacts(**{name: group(basis) for name, group in _GROUPS.items()}, parts=parts)
     unchanged: frozenset[str] = frozenset()
-    if fresh <= _PARCELS and parts.money is earlier.parts.money:
+    # Since when a payment is missing may depend on the parcels.
+    is_missing = parts.money.captured and parts.money.underpaid
+    if fresh <= _PARCELS and parts.money is earlier.parts.money and not is_missing:
         unchanged = _MONEY_GROUPS
     changed: dict[str, Any] = {}
     for name in _affected_groups(fresh):

@@ -5,7 +5,7 @@ They read the ledger (`money_ledger.py`). Amounts are in the currency of the cha
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from typing import Annotated, Final
 
 from msgspec import Struct
@@ -13,9 +13,17 @@ from msgspec import Struct
 from domain.money import ZERO
 from domain.orders.authorizations import PAYMENT_SIGNALS, last_failure, statements_by_time
 from domain.orders.disputes import DISPUTE_SIGNALS
-from domain.orders.fact_metadata import SignalsByType, derived_from, first_event_time, growing
+from domain.orders.fact_metadata import SignalsByType, derived_from, first_event_time
 from domain.orders.goods import Goods
 from domain.orders.goods_parts import CONTENT_FEEDS, GOODS_FEEDS
+from domain.orders.missing_payments import (
+    CASH_ON_DELIVERY,
+    invoice_due_at,
+    is_above_all_charges,
+    may_come_later,
+    missing_amount,
+    missing_since,
+)
 from domain.orders.money_ledger import MONEY_FEEDS
 from domain.orders.money_structs import OrderMoney, PaymentMoney
 from domain.orders.payment_signals import (
@@ -28,42 +36,29 @@ from domain.orders.payment_signals import (
     RefundRequested,
 )
 from domain.orders.payments import is_complete, tenders_of
-from domain.orders.purchase_signals import OrderEdited, OrderPlaced, PriceFlagged
+from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.refund_statements import REFUND_SIGNALS
+from domain.orders.return_money import fees_lowered_at
+from domain.orders.return_parts import RETURN_SIGNALS
 from domain.orders.return_signals import ReturnReceived
-from domain.orders.signal_body import given
 from domain.orders.stock_signals import StockUnavailable
 
 CAPTURE_NOTICE: Final = timedelta(hours=24)
 """A capture is due this long before its authorization expires."""
-CASH_ON_DELIVERY: Final = "cash_on_delivery"
 ORDER_SIGNALS: Final = (OrderPlaced, OrderEdited)
 MONEY_SIGNALS: Final = (*GOODS_FEEDS, *MONEY_FEEDS)
 _PAID: Final = (*ORDER_SIGNALS, *PAYMENT_SIGNALS)
 _CURRENCY: Final = "charge.currency"
 _order = derived_from(*ORDER_SIGNALS)
-_charge = derived_from(*CONTENT_FEEDS, currency=_CURRENCY, through=(*GOODS_FEEDS, *PAYMENT_SIGNALS))
 _paid = derived_from(*_PAID)
 _paid_amount = derived_from(*_PAID, currency=_CURRENCY, through=(RefundIssued,))
 _refund = derived_from(*ORDER_SIGNALS, *REFUND_SIGNALS, currency=_CURRENCY, through=MONEY_SIGNALS)
 _dispute = derived_from(*DISPUTE_SIGNALS, currency=_CURRENCY, through=MONEY_SIGNALS)
 _left = derived_from(*MONEY_FEEDS, currency=_CURRENCY, through=MONEY_SIGNALS)
-_balance = derived_from(*CONTENT_FEEDS, *MONEY_FEEDS, currency=_CURRENCY, through=MONEY_SIGNALS)
+_balance = derived_from(
+    *CONTENT_FEEDS, *MONEY_FEEDS, currency=_CURRENCY, through=(*MONEY_SIGNALS, *RETURN_SIGNALS)
+)
 _cancelled = derived_from(*CONTENT_FEEDS, *PAYMENT_SIGNALS, through=GOODS_FEEDS)
-
-
-class ChargeFacts(Struct, frozen=True, gc=False):
-    total: Annotated[Decimal | None, _charge]
-    """What the order costs after edits and cancelled pieces; None while lines are missing.
-
-    Of an order that was cancelled as a whole, what it cost before.
-    """
-    currency: Annotated[str | None, derived_from(*_PAID, through=(RefundIssued,))]
-    """The currency of the order's amounts."""
-    below_usual_percent: Annotated[Decimal | None, growing(PriceFlagged)]
-    """The most that a price was reported below the usual one."""
-    unexplained: Annotated[Decimal | None, derived_from(*ORDER_SIGNALS, currency=_CURRENCY)] = None
-    """The source's total less lines, charges, discounts and taxes; None without a total."""
 
 
 class PaymentFacts(Struct, frozen=True, gc=False):
@@ -78,11 +73,14 @@ class PaymentFacts(Struct, frozen=True, gc=False):
     none_chosen: Annotated[bool, _cancelled]
     """The checkout reported that no payment was chosen, and the order is not free."""
     complete: Annotated[bool, _paid]
-    """All lines are known, and each tender has a payment that is fully captured."""
+    """All lines are known, and each tender has a payment that is fully captured; or more was captured than
+    it ever cost."""
     overpaid: Annotated[Decimal | None, _balance]
     """The amount captured above all that was ever charged, and not given back; once complete."""
     underpaid: Annotated[Decimal | None, _balance]
-    """The amount charged above the payments and what may still be captured, once complete."""
+    """The amount charged above the payments and what may still be captured, once complete. 0 on invoice and in
+    cash on delivery, while each parcel is captured by itself, and for what an edit added since the last
+    capture: `missing_since` says when that is due."""
     currency_conflict: Annotated[bool, _paid]
     """Charge and payments are in several currencies, and no payment says what it settles."""
     difference: Annotated[Decimal | None, _balance]
@@ -111,6 +109,15 @@ class PaymentFacts(Struct, frozen=True, gc=False):
     """Since when an authorization of a cancelled order is open: the later of both."""
     voids_open: Annotated[bool, _cancelled] = False
     """The order was cancelled, and an authorization of it is open."""
+    missing: Annotated[Decimal | None, _balance] = None
+    """Charged, and neither captured nor set off against what came back; None while the charge is not known."""
+    missing_since: Annotated[
+        datetime | None,
+        derived_from(*CONTENT_FEEDS, *MONEY_FEEDS, *RETURN_SIGNALS, through=GOODS_FEEDS),
+    ] = None
+    """Since when a further payment is missing: the purchase, or the last edit of what it costs; the delivery in
+    cash on delivery, or if an authorization for it ended; the last hand-over, if each parcel is captured by
+    itself. Unknown on invoice, and while nothing was captured."""
 
 
 class RefundFacts(Struct, frozen=True, gc=False):
@@ -126,7 +133,7 @@ class RefundFacts(Struct, frozen=True, gc=False):
             *CONTENT_FEEDS,
             *MONEY_FEEDS,
             StockUnavailable,
-            ReturnReceived,
+            *RETURN_SIGNALS,
             currency=_CURRENCY,
             through=GOODS_FEEDS,
         ),
@@ -134,10 +141,10 @@ class RefundFacts(Struct, frozen=True, gc=False):
     """Captured for what was cancelled, edited out, unavailable or returned, and not given back."""
     requested_open: Annotated[Decimal, _refund] = ZERO
     """The amount of refunds that were requested and not issued."""
-    due_since: Annotated[datetime | None, derived_from(*MONEY_SIGNALS)] = None
-    """When the last thing happened that made it due: an edit, a cancellation, missing stock, a return,
-    a parcel that came back, a failed refund, the end of a dispute or the capture itself. Unknown while
-    nothing is due."""
+    due_since: Annotated[datetime | None, derived_from(*MONEY_SIGNALS, *RETURN_SIGNALS)] = None
+    """When the last thing happened that made it due: an edit, a cancellation, missing stock, a return
+    or less fees for it, a parcel that came back, a failed refund, the end of a dispute or the capture
+    itself. Unknown while nothing is due."""
 
 
 class DisputeFacts(Struct, frozen=True, gc=False):
@@ -149,44 +156,30 @@ class DisputeFacts(Struct, frozen=True, gc=False):
     """The first time by which an open dispute must be answered."""
 
 
-def charge_facts(signals: SignalsByType, money: OrderMoney) -> ChargeFacts:
-    shares = (_below_usual(flag) for flag in signals.get(PriceFlagged, []))
-    return ChargeFacts(
-        total=money.charge_before_cancellation,
-        currency=money.currency if OrderPlaced in signals else None,
-        below_usual_percent=max((s for s in shares if s is not None), default=None),
-        unexplained=money.unexplained,
-    )
-
-
-def _below_usual(flag: PriceFlagged) -> Decimal | None:
-    """By how many whole percent the price is below the usual one; negative if above.
-
-    None if there is nothing to compare with: another currency, or a usual price of 0.
-    """
-    usual = flag.usual_price
-    if usual.currency != flag.price.currency or not usual.value:
-        return None
-    share = (usual.value - flag.price.value) * 100 / usual.value
-    return share.quantize(Decimal(1), rounding=ROUND_DOWN)
-
-
 def payment_facts(signals: SignalsByType, money: OrderMoney, goods: Goods) -> PaymentFacts:
-    current = goods.content.current
     tenders = tenders_of(signals, goods.content)
     failure = None
     if PaymentFailed in signals:
         failure = last_failure(statements_by_time(signals, PAYMENT_SIGNALS))
     open_ones = [one for one in money.payments if one.is_open]
-    complete = is_complete(signals, money.payments, goods.content)
-    terms = given(current.terms) if current is not None else None
+    complete = is_complete(signals, money.payments, goods.content) or (
+        tenders is not None and is_above_all_charges(money)
+    )
+    due_at = invoice_due_at(goods.content.current)
     to_void = _to_void_since(open_ones, money, goods)
     waiting = _sum(one.open_authorization * (one.rate or 1) for one in open_ones)
     known = money.charge is not None
     left = money.captured - money.given_back - money.disputed
-    # What may still be captured of an authorization of an unknown amount may be all of it.
+    # What may still be captured of an authorization of an unknown amount may be all of it. An invoice
+    # may be paid in parts: until it is due, nothing of it is missing, and then it is overdue.
     is_unknown = any(one.is_amount_unknown for one in open_ones)
-    underpaid = ZERO if is_unknown else max(money.underpaid - waiting, ZERO)
+    underpaid = ZERO if is_unknown or due_at else max(money.underpaid - waiting, ZERO)
+    since = None
+    if comes_later := may_come_later(money, goods, tenders or ()):
+        since = missing_since(money, goods, tenders or (), waiting)
+        underpaid = underpaid if since is not None else ZERO
+    elif tenders is not None and not complete:
+        since = missing_since(money, goods, tenders, waiting)
     expiries = [one.expires_at for one in open_ones if one.expires_at is not None]
     return PaymentFacts(
         captured=max([money.captured, *_unrated(money, lambda one: one.captured)]),
@@ -195,7 +188,9 @@ def payment_facts(signals: SignalsByType, money: OrderMoney, goods: Goods) -> Pa
         none_chosen=tenders == () and money.charge_before_cancellation != 0,
         complete=complete,
         overpaid=_overpaid(money) if complete and known else None,
-        underpaid=_underpaid(money, underpaid) if complete and known else None,
+        underpaid=_underpaid(money, ZERO if comes_later else underpaid)
+        if complete and known
+        else None,
         currency_conflict=_has_conflict(signals, money),
         difference=max(money.overpaid, underpaid) if known else None,
         capture_failed=any(f.stage is PaymentStage.CAPTURE for f in signals.get(PaymentFailed, [])),
@@ -204,12 +199,14 @@ def payment_facts(signals: SignalsByType, money: OrderMoney, goods: Goods) -> Pa
         capture_due_at=min(expiries) - CAPTURE_NOTICE if expiries else None,
         disputed=money.disputed,
         left=left - min(money.reserved, max(left, ZERO)),
-        invoice_due_at=terms.due_at if terms is not None else None,
+        invoice_due_at=due_at,
         open_authorization=waiting,
         on_delivery=bool(tenders) and all(one == CASH_ON_DELIVERY for one in tenders or ()),
         authorization_expires_at=min(expiries, default=None),
         to_void_since=to_void,
         voids_open=to_void is not None,
+        missing=missing_amount(money),
+        missing_since=since,
     )
 
 
@@ -281,6 +278,7 @@ def _due_since(signals: SignalsByType, money: OrderMoney, goods: Goods) -> datet
         return None
     kinds = (*(StockUnavailable, ReturnReceived), *(RefundFailed, PaymentCaptured, DisputeClosed))
     times = [s.event_time for kind in kinds for s in signals.get(kind, ())]
+    times += fees_lowered_at(signals)
     ends = [
         goods.content.priced_at,
         goods.cancelled_at,

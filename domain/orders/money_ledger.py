@@ -30,8 +30,7 @@ from domain.orders.payments import is_complete, payments_of, with_unknown_amount
 from domain.orders.refund_shares import Given, Shares
 from domain.orders.refund_statements import REFUND_SIGNALS
 from domain.orders.refunds import is_charge_exceeded, refunds_of
-from domain.orders.return_signals import ReturnReceived
-from domain.orders.signal_body import given
+from domain.orders.return_money import is_return_open, return_fees, value_sent_back
 
 __all__ = [
     "MONEY_FEEDS",
@@ -76,6 +75,7 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
         charge=charge.now,
         charge_before_cancellation=charge.before_cancellation,
         highest_charge=charge.highest,
+        earlier_charges=charge.earlier,
         unexplained=charge.unexplained,
         is_cancelled=charge.is_cancelled,
         captured=captured_in_all,
@@ -93,7 +93,9 @@ def money_of(signals: SignalsByType, goods: Goods) -> OrderMoney:
         if charge.now is None or not any(
             one.cancelled or one.unavailable or one.returned for one in goods.lines
         ):
-            return structs.replace(money, **_simple_balance(charge, captured_in_all, payments))
+            balance = _simple_balance(charge, captured_in_all, payments)
+            if not (balance.get("underpaid") and is_return_open(signals)):
+                return structs.replace(money, **balance)
         return _with_balance(money, signals, goods, costs, NOTHING_GIVEN)
     issued, requested = (
         _shares(refunds, RefundState.ISSUED),
@@ -230,17 +232,19 @@ def _with_balance(
             now = charges.get(key, ZERO)
             gifts += min(max(issued.charges.get(key, ZERO) - (ceiling - now), ZERO), max(now, ZERO))
     returned = sum(one.returned for one in goods.lines)
-    fees = _return_fees(signals) if returned else ZERO
+    fees = return_fees(signals, money.currency, money.payments) if returned else ZERO
     back = money.given_back + money.disputed
     highest = money.highest_charge
     overpaid = max(money.captured - highest - back, ZERO) if highest is not None else ZERO
     due = money.captured - back - max(owed - gifts, ZERO) - fees
     known = sum((one.settled for one in money.payments if not one.rate_assumed), ZERO)
+    underpaid = max(money.charge - known, ZERO)
+    if underpaid and (sent_back := value_sent_back(signals, goods, costs)):
+        # An exchange: what is owed back for these pieces, and is not given back, pays for the others.
+        rest = max(money.charge - sent_back - gifts, ZERO) + fees + back - known
+        underpaid = min(underpaid, max(rest, ZERO))
     return structs.replace(
-        money,
-        overpaid=overpaid,
-        refund_due=max(due - overpaid, ZERO),
-        underpaid=max(money.charge - known, ZERO),
+        money, overpaid=overpaid, refund_due=max(due - overpaid, ZERO), underpaid=underpaid
     )
 
 
@@ -257,13 +261,3 @@ def _simple_balance(
         "refund_due": max(captured - charge.now - overpaid, ZERO),
         "underpaid": max(charge.now - known, ZERO),
     }
-
-
-def _return_fees(signals: SignalsByType) -> Decimal:
-    """The fees of the returns that were received: of each return, as they were stated last."""
-    fees: dict[str, Decimal] = {}
-    for signal in signals.get(ReturnReceived, ()):
-        stated = given(signal.fees)
-        if stated is not None:
-            fees[signal.rma] = sum((fee.amount.value for fee in stated), ZERO)
-    return sum(fees.values(), ZERO)

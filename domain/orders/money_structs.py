@@ -151,6 +151,8 @@ class OrderMoney(Struct, frozen=True, kw_only=True):
     """What the order costs with the pieces that were cancelled since its lines were stated."""
     highest_charge: Decimal | None = None
     """The most that any version of the order cost; None if no version is known."""
+    earlier_charges: tuple[tuple[datetime | None, Decimal], ...] = ()
+    """What earlier versions cost, each with the time of the edit that made it so; None for the first."""
     is_cancelled: bool = False
     """Nothing of the order is left."""
     unexplained: Decimal | None = None

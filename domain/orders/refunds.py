@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import structs
 
-from domain.money import ZERO, Money, round_money
+from domain.money import ZERO, Money, round_money, smallest_unit
 from domain.orders.charges import Costs
 from domain.orders.exchange import in_order, in_payment
 from domain.orders.fact_metadata import SignalsByType
@@ -35,6 +35,7 @@ def refunds_of(
     stated.sort(key=lambda one: (_ORDER.index(one.state), one.at, one.id))
     so_far = Given({}, {}, {})
     rates = _rates_of(payments.values())
+    captured = _captured_in_all(payments.values())
     found: list[RefundMoney] = []
     for one in stated:
         payment = payments.get(one.payment or "")
@@ -44,7 +45,7 @@ def refunds_of(
         if refund.state is not RefundState.FAILED:
             so_far.add(shares)
         if refund.state is RefundState.ISSUED:
-            reason = _too_much(refund, found, payment, so_far, limits)
+            reason = _too_much(refund, found, payment, captured, so_far, limits)
             refund = structs.replace(refund, too_much=reason)
         found.append(refund)
     return found
@@ -58,6 +59,14 @@ def _rates_of(payments: Iterable[PaymentMoney]) -> dict[str, Decimal]:
             settled, captured = sums.get(one.currency, (ZERO, ZERO))
             sums[one.currency] = settled + one.settled, captured + one.captured
     return {currency: settled / captured for currency, (settled, captured) in sums.items()}
+
+
+def _captured_in_all(payments: Iterable[PaymentMoney]) -> Decimal | None:
+    """What was captured, for refunds that name none of several payments; None if it is not known."""
+    paid = [one for one in payments if one.captures]
+    if len(paid) < 2 or any(one.rate is None or one.rate_assumed for one in paid):
+        return None
+    return sum((one.settled for one in paid), ZERO)
 
 
 def _refund(
@@ -124,6 +133,7 @@ def _too_much(
     refund: RefundMoney,
     earlier: Iterable[RefundMoney],
     payment: PaymentMoney | None,
+    captured: Decimal | None,
     so_far: Given,
     limits: LineLimits,
 ) -> str | None:
@@ -134,6 +144,10 @@ def _too_much(
     if payment is not None:
         whole = refund.of_payment + sum((one.of_payment for one in of_payment), ZERO)
         reason = "more_than_captured" if whole > payment.captured else None
+    elif captured is not None and refund.payment is None:
+        whole = sum((one.settled or ZERO for one in (refund, *issued)), ZERO)
+        least = smallest_unit(limits.costs.content.currency)  # amounts are rounded
+        reason = "more_than_captured" if whole > captured + least else None
     if reason is None and not limits.exceeded(so_far).isdisjoint(refund.lines):
         reason = "more_than_line"
     costs = limits.costs

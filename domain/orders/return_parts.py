@@ -1,6 +1,6 @@
 """The facts of each return."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -49,20 +49,35 @@ class ReturnPart(Struct, frozen=True, gc=False):
 
 
 def return_parts(signals: SignalsByType) -> tuple[ReturnPart, ...]:
-    stated: dict[str, list[Any]] = {}
-    for kind in RETURN_SIGNALS:
-        for signal in signals.get(kind, ()):
-            stated.setdefault(signal.rma, []).append(signal)
+    stated = _by_rma(signals)
     for label in signals.get(LabelCreated, ()):
         # A label of the way back is the return's label; without an rma, that of the only return.
         if given(label.direction) is Direction.BACK:
             only = next(iter(stated)) if len(stated) == 1 else ""
             stated.setdefault(given(label.rma) or only, []).append(label)
-    if len(stated) == 2 and "" in stated:
-        # A statement that names no return is about the only one.
-        (only,) = (rma for rma in stated if rma)
-        stated = {only: [*stated[only], *stated[""]]}
+    stated = _with_unnamed(stated)
     return tuple(_return_part(rma, found) for rma, found in sorted(stated.items()))
+
+
+def statements_by_return(signals: SignalsByType) -> Mapping[str, Sequence[Any]]:
+    """The statements about each return, by its `rma`; parcels and their labels left out."""
+    return _with_unnamed(_by_rma(signals))
+
+
+def _by_rma(signals: SignalsByType) -> dict[str, list[Any]]:
+    stated: dict[str, list[Any]] = {}
+    for kind in RETURN_SIGNALS:
+        for signal in signals.get(kind, ()):
+            stated.setdefault(signal.rma, []).append(signal)
+    return stated
+
+
+def _with_unnamed(stated: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """A statement that names no return is about the only one."""
+    if len(stated) == 2 and "" in stated:
+        (only,) = (rma for rma in stated if rma)
+        return {only: [*stated[only], *stated[""]]}
+    return stated
 
 
 def _return_part(rma: str, stated: Sequence[Any]) -> ReturnPart:

@@ -18,7 +18,10 @@ class GoodsCondition(StrEnum):
 
 
 class ReturnFee(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
-    """A fee that is kept back from the refund, such as restocking."""
+    """A fee that is kept back from the refund, such as restocking.
+
+    Of each return, the last statement that tells `fees` counts; null or an empty list takes them back.
+    """
 
     kind: Annotated[str, one_line(64, least=1)]
     amount: PositiveMoney
@@ -41,7 +44,7 @@ class ReturnRequested(SignalBody, frozen=True, kw_only=True, tag="return.request
     reason: ReasonText = ""
     lines: ReturnedLines | UnsetType = UNSET
     condition: GoodsCondition | UnsetType = UNSET
-    fees: Fees | UnsetType = UNSET
+    fees: Fees | UnsetType | None = UNSET
 
 
 class ReturnAuthorized(SignalBody, frozen=True, kw_only=True, tag="return.authorized"):
@@ -50,7 +53,7 @@ class ReturnAuthorized(SignalBody, frozen=True, kw_only=True, tag="return.author
     rma: Text = ""
     lines: ReturnedLines | UnsetType = UNSET
     condition: GoodsCondition | UnsetType = UNSET
-    fees: Fees | UnsetType = UNSET
+    fees: Fees | UnsetType | None = UNSET
     reason: ReasonText | UnsetType = UNSET
 
 
@@ -61,7 +64,7 @@ class ReturnRefused(SignalBody, frozen=True, kw_only=True, tag="return.refused")
     reason: ReasonText = ""
     lines: ReturnedLines | UnsetType = UNSET
     condition: GoodsCondition | UnsetType = UNSET
-    fees: Fees | UnsetType = UNSET
+    fees: Fees | UnsetType | None = UNSET
 
 
 class ReturnLabelCreated(SignalBody, frozen=True, kw_only=True, tag="return.label_created"):
@@ -71,7 +74,8 @@ class ReturnLabelCreated(SignalBody, frozen=True, kw_only=True, tag="return.labe
     carrier: Text = ""
     tracking: Text = ""
     lines: ReturnedLines | UnsetType = UNSET
-    fees: Fees | UnsetType = UNSET
+    condition: GoodsCondition | UnsetType = UNSET
+    fees: Fees | UnsetType | None = UNSET
     reason: ReasonText | UnsetType = UNSET
 
 
@@ -81,6 +85,8 @@ class ReturnLabelFailed(SignalBody, frozen=True, kw_only=True, tag="return.label
     rma: Text = ""
     reason: Text = ""
     lines: ReturnedLines | UnsetType = UNSET
+    condition: GoodsCondition | UnsetType = UNSET
+    fees: Fees | UnsetType | None = UNSET
 
 
 class ReturnReceived(SignalBody, frozen=True, kw_only=True, tag="return.received"):
@@ -89,7 +95,7 @@ class ReturnReceived(SignalBody, frozen=True, kw_only=True, tag="return.received
     rma: Text = ""
     lines: ReturnedLines | UnsetType = UNSET
     condition: GoodsCondition | UnsetType = UNSET
-    fees: Fees | UnsetType = UNSET
+    fees: Fees | UnsetType | None = UNSET
     reason: ReasonText | UnsetType = UNSET
 
 
@@ -99,6 +105,8 @@ class ReturnCancelled(SignalBody, frozen=True, kw_only=True, tag="return.cancell
     rma: Text = ""
     reason: ReasonText = ""
     lines: ReturnedLines | UnsetType = UNSET
+    condition: GoodsCondition | UnsetType = UNSET
+    fees: Fees | UnsetType | None = UNSET
 
 
 class ReturnClosed(SignalBody, frozen=True, kw_only=True, tag="return.closed"):
@@ -108,4 +116,4 @@ class ReturnClosed(SignalBody, frozen=True, kw_only=True, tag="return.closed"):
     reason: ReasonText = ""
     lines: ReturnedLines | UnsetType = UNSET
     condition: GoodsCondition | UnsetType = UNSET
-    fees: Fees | UnsetType = UNSET
+    fees: Fees | UnsetType | None = UNSET

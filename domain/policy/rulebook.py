@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from domain.clock.terms import ServiceTerms
 from domain.errors import Fault, Invalid
+from domain.orders.charge_facts import ChargeFacts
 from domain.orders.facts import OrderFacts
-from domain.orders.money_facts import ChargeFacts
 from domain.orders.parts import split_part_key
 from domain.policy.affected_rules import AffectedRules
 from domain.policy.amounts import NO_RATES, Rates

@@ -9,7 +9,13 @@ import pytest
 from domain.money import UnitPrice
 from domain.orders.payment_signals import RefundedCharge
 from domain.orders.purchase_signals import ChargeKind, Line, OrderCancelled, OrderDiscount, Terms
-from domain.orders.return_signals import ReturnedPieces, ReturnFee, ReturnReceived
+from domain.orders.return_signals import (
+    ReturnAuthorized,
+    ReturnClosed,
+    ReturnedPieces,
+    ReturnFee,
+    ReturnReceived,
+)
 from domain.orders.shipment_signals import Delivered, HandedOver
 from domain.orders.signal_body import LinePieces
 from domain.orders.stock_signals import StockUnavailable
@@ -25,6 +31,7 @@ from tests.domain.money import (
     refund,
     said,
     shipping,
+    usd,
 )
 
 PAID = [bought("60", "40"), capture(1, "100", "cap")]
@@ -201,3 +208,60 @@ def test_an_invoice_says_when_it_is_due() -> None:
 
     due = PAID[0].event_time
     assert facts(bought("60", terms=Terms(due_at=due))).payment.invoice_due_at == due
+
+
+def agreed(hours: float = 60, **more):
+    of_a = (ReturnedPieces(line="a"),)
+    return said(ReturnAuthorized, hours, "agreed", "shop", **{"rma": "R", "lines": of_a, **more})
+
+
+def fee(amount: str):
+    return (ReturnFee(kind="restocking", amount=eur(amount)),)
+
+
+def test_the_last_statement_of_a_return_that_tells_fees_counts_once_it_came_back() -> None:
+    story = [*PAID, *arrived(), agreed(fees=fee("5"))]
+    assert money(*story).refund_due == 0
+    assert money(*story, back("a")).refund_due == 55
+    assert money(*story, back("a", fees=fee("7"))).refund_due == 53
+    for none in ((), None):
+        closed = said(ReturnClosed, 95, "closed", "shop", rma="R", fees=none)
+        assert money(*story, back("a"), closed).refund_due == 60
+        assert facts(*story, back("a"), closed).refund.due_since == closed.event_time
+
+
+def test_the_fees_of_a_return_that_did_not_come_do_not_count() -> None:
+    other = agreed(rma="S", fees=fee("5"))
+    assert money(*PAID, *arrived(), other, back("a")).refund_due == 60
+
+
+def test_a_fee_in_another_currency_counts_by_the_rate_of_the_payment() -> None:
+    paid = capture(1, "110", "cap", money=usd, settles=eur("100"))
+    in_dollars = (ReturnFee(kind="restocking", amount=usd("11")),)
+    assert money(PAID[0], paid, *arrived(), back("a", fees=in_dollars)).refund_due == 50
+
+
+def exchange(price: str):
+    lines = bought("60", "40", price).lines
+    return edited(70, lines=lines)
+
+
+def test_a_piece_that_came_back_pays_for_the_line_that_replaces_it() -> None:
+    assert balance(*PAID, *arrived(), exchange("60")) == (0, 0, 60)
+    assert balance(*PAID, *arrived(), exchange("60"), back("a")) == (0, 0, 0)
+    assert balance(*PAID, *arrived(), exchange("70"), back("a")) == (0, 0, 10)
+    assert balance(*PAID, *arrived(), exchange("50"), back("a")) == (10, 0, 0)
+    assert balance(*PAID, *arrived(), exchange("60"), back("a", fees=fee("5"))) == (0, 0, 5)
+
+
+def test_a_piece_that_was_given_back_pays_for_nothing() -> None:
+    story = [*PAID, *arrived(), exchange("60"), back("a")]
+    assert balance(*story, refund(95, "60", "re", lines=(pieces("a"),))) == (0, 0, 60)
+    assert balance(*story, refund(95, "20", "re", lines=(pieces("a", 0, "20"),))) == (0, 0, 20)
+
+
+def test_a_piece_whose_return_is_agreed_counts_until_the_return_ends() -> None:
+    story = [*PAID, *arrived(), agreed(), exchange("60")]
+    assert balance(*story) == (0, 0, 0)
+    closed = said(ReturnClosed, 200, "closed", "shop", rma="R")
+    assert balance(*story, closed) == (0, 0, 60)
