@@ -125,7 +125,13 @@ class Desks:
             self.privacy = PrivacyDesk(self.log, orders, cases, self.key_ring, files)
             ticks[streams.PRIVACY] = self.privacy.tick
         self.timekeeper = Timekeeper(
-            self.log, orders, cases, lambda: self.policy.current, staff, ticks
+            self.log,
+            orders,
+            cases,
+            lambda: self.policy.current,
+            staff,
+            ticks,
+            self.intake.held.complete,
         )
         has_file = vault.has_file if vault is not None else assume_stored
         authority = self.people.authority_of

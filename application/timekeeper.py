@@ -28,6 +28,8 @@ from domain.people import TIMEKEEPER_ACTOR
 from domain.policy.rulebook import Rulebook
 from domain.recorded_event import Event
 
+CompleteOrders = Callable[[Sequence[tuple[Order, datetime]]], bool]
+"""Records what these orders lack by these moments; says whether anything was recorded."""
 STORE_ERRORS = (OperationalError, InterfaceError)
 """The database does not answer, so no stream can be ticked."""
 LEASE = timedelta(seconds=15)
@@ -44,9 +46,12 @@ class Timekeeper:
         rulebook: Callable[[], Rulebook],
         staff: RoleMembers,
         also: Mapping[str, Callable[[UUID, datetime], None]] | None = None,
+        complete: CompleteOrders | None = None,
     ) -> None:
-        """`also` ticks streams of other kinds, by kind, one by one."""
+        """`also` ticks streams of other kinds, by kind, one by one. `complete` records what due orders lack,
+        since a process died before it could."""
         self._also = also or {}
+        self._complete = complete
         self._log = log
         self._orders = orders
         self._cases = cases
@@ -137,6 +142,10 @@ class Timekeeper:
         self, due: Sequence[DueStream], moments: dict[UUID, datetime], writes: list[Write]
     ) -> list[tuple[UUID, CaseDetection]]:
         orders = self._orders.cached([d.stream for d in due])
+        if self._complete is not None and self._complete(
+            [(orders[timer.stream], moments[timer.stream]) for timer in due]
+        ):
+            orders = self._orders.cached([d.stream for d in due])
         refs = [ref.case for order in orders.values() for ref in order.cases.values()]
         cases = self._cases.cached(refs) if refs else {}
         rulebook = self._rulebook()

@@ -39,6 +39,8 @@ class HeldRow(Struct, frozen=True):
 
 def fold(row: HeldRow | None, line: RecordedEvent) -> HeldRow | None:
     match line.event:
+        case SignalHeld(why=why, orders=orders) if row is not None:
+            return replace(row, why=why, orders=orders)
         case SignalHeld(signal=signal, why=why, orders=orders):
             return HeldRow(
                 held=line.stream,

@@ -12,6 +12,7 @@ from api.http.json_keys import find_repeated_keys, may_repeat_a_key
 from api.http.json_syntax import THE_BODY, UNREADABLE, Place, describe_malformed
 from domain.errors import CasetrailError, Fault, Invalid
 from domain.orders.reading import read_signal
+from domain.orders.signal_body import SignalRetracted
 from domain.orders.signals import Signal
 from domain.validation import SET_BY_SERVICE
 from infrastructure.encoded_text import UnreadableText, to_utf8
@@ -104,6 +105,8 @@ def _own_fields_refused(signal: Signal, raw: bytes | msgspec.Raw) -> Item:
     if signal.assumed_times is not UNSET and "assumed_times" in msgspec.json.decode(raw):
         fault = Fault("/assumed_times", SET_BY_SERVICE)
         return Invalid([fault], "signal")
+    if isinstance(signal, SignalRetracted) and signal.of_source is not UNSET:
+        return Invalid([Fault("/of_source", SET_BY_SERVICE)], "signal")
     return signal
 
 

@@ -149,8 +149,8 @@ class LogRecorder(ApplicationRecorder):
         """The orders and held signals of these references, given by kind and value."""
 
     @abstractmethod
-    def has_held_signals(self) -> bool:
-        """Whether a signal was ever held."""
+    def has_referring_signals(self) -> bool:
+        """Whether a signal ever named its order by references."""
 
     @abstractmethod
     def select_streams(self, streams: Sequence[UUID]) -> Iterable[tuple[int, bytes]]:

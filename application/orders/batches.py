@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from domain.errors import CasetrailError, Fault, Invalid, SignalIdReused, SourceReserved
+from domain.orders.events import FoundIn
 from domain.orders.order import Order
 from domain.orders.order_names import describe_order
 from domain.orders.references import is_same_statement
@@ -25,6 +26,8 @@ class Arrival(Struct, frozen=True):
     received_at: datetime
     is_own: bool = False
     """Whether the service states it itself, under its own source name."""
+    found_in: FoundIn | UnsetType = UNSET
+    """Set if it was sent without its order, and its references led to one."""
 
 
 class OrderBatch(Struct, frozen=True):

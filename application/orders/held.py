@@ -1,21 +1,22 @@
 """Holds signals whose references lead to no order, and records them when they do."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from application.log.caller import system_caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import ReferenceRow, VersionTaken
-from application.log.references import HELD as HELD_ROW
+from application.log.references import found_by
 from application.log.repository import Repository
 from application.log.streams import HELD, held_signal_of
 from application.orders.batches import Arrival, find_refusal
-from application.orders.order_finder import Assigned, OrderFinder, with_order
+from application.orders.order_finder import Assigned
+from application.orders.placements import Join, Placements, orders_by_reference
 from application.orders.unmatched import UnmatchedSignals
 from domain.errors import CasetrailError, SignalIdReused
 from domain.orders.held_signals import (
@@ -31,10 +32,11 @@ from domain.orders.held_signals import (
 from domain.orders.order import Order, order_stream
 from domain.orders.references import SIGNAL, Reference, is_same_statement, references_of
 from domain.orders.signals import Signal
-from domain.people import TIMEKEEPER_ACTOR, Actor
+from domain.orders.standing import named_statement
+from domain.people import POLICY_ACTOR, TIMEKEEPER_ACTOR, Actor
 
 ASK_AGAIN_SECONDS: Final = 1.0
-"""How long a process may believe that no signal was ever held."""
+"""How long a process may believe that no signal ever named its order by references."""
 ATTEMPTS: Final = 5
 
 
@@ -60,7 +62,6 @@ class HeldSignals:
         self,
         log: EventLog,
         orders: Repository[Order],
-        finder: OrderFinder,
         held_at_most: Callable[[], timedelta | None],
         record: RecordFound,
         unmatched: UnmatchedSignals,
@@ -68,7 +69,7 @@ class HeldSignals:
         """`held_at_most`: how long policy allows to hold a signal; None for ever."""
         self._log = log
         self._orders = orders
-        self._finder = finder
+        self._placements = Placements(log, orders, self.load)
         self._held_at_most = held_at_most
         self._record = record
         self._unmatched = unmatched
@@ -76,9 +77,10 @@ class HeldSignals:
         self._asked_at = 0.0
 
     def any(self) -> bool:
-        """Whether a signal was ever held. Another process may have held its first one a second ago."""
+        """Whether a signal ever named its order by references. Another process may have taken its first such
+        one a second ago."""
         if not self._any and time.monotonic() - self._asked_at > ASK_AGAIN_SECONDS:
-            self._any = self._log.recorder.has_held_signals()
+            self._any = self._log.recorder.has_referring_signals()
             self._asked_at = time.monotonic()
         return self._any
 
@@ -116,8 +118,7 @@ class HeldSignals:
                 )
                 by = system_caller(actor, at, f"signal:{signal.key}")
                 writes.append(by.write(held_stream(name), HELD, 0, [event], name, at + FIRST_LOOK))
-        if writes:
-            self._any = True
+        self._any = True
         return Holding(writes, held, refused)
 
     def load(self, names: Iterable[str]) -> dict[str, HeldSignal]:
@@ -127,79 +128,148 @@ class HeldSignals:
 
     # joining
 
-    def join_taught(self, signals: Iterable[Signal], now: datetime) -> None:
-        """Record each held signal that waits for something that these recorded signals tell."""
-        told = [*signals]
-        while told:
-            waiting = self._waiting_for(told)
-            told = [
-                signal
-                for held in self.load(waiting).values()
-                if not held.joined
-                for signal in self.join(held, now, waiting[held.name])
-            ]
+    def join_taught(self, arrivals: Iterable[Arrival], now: datetime) -> None:
+        """Record each signal where these recorded ones show that it belongs.
 
-    def _waiting_for(self, told: Sequence[Signal]) -> dict[str, tuple[str, ...]]:
-        """The held signals that may be about these orders. Those that came again with their order are
-        about that one."""
-        wanted: dict[Reference, None] = {}
-        for signal in told:
-            wanted[SIGNAL, signal.key] = None
-            wanted.update(dict.fromkeys(references_of(signal)))
-        rows = self._log.recorder.select_references([*wanted])
+        Held signals join their orders. Signals that were found in an order are recorded in further ones, or
+        are taken out of it again.
+        """
+        told = [*arrivals]
+        for _ in range(ATTEMPTS):
+            if not told:
+                return
+            references = dict.fromkeys(r for one in told for r in self._taught_by(one.signal))
+            asked = [*references, *map(found_by, references)]
+            asked += [(SIGNAL, one.signal.key) for one in told]
+            rows = self._log.recorder.select_references(asked)
+            again = self._sent_again(rows, told)
+            if not again and not self._may_concern_others(rows, told):
+                return
+            told = self._settle(references, now, again)
+
+    def look_again(self, signals: Iterable[Signal], now: datetime) -> None:
+        """Look for the orders of these signals that are held."""
+        references = dict.fromkeys(r for signal in signals for r in references_of(signal))
+        if references:
+            self.join_taught(self._settle(references, now, {}), now)
+
+    def complete(self, due: Sequence[tuple[Order, datetime]]) -> bool:
+        """Record the signals of these orders that a process left behind when it died, each at its moment.
+
+        Says whether anything was recorded.
+        """
+        if not due or not self.any():
+            return False
+        taught = {
+            order.id: dict.fromkeys(
+                r for signal in order.signals.values() for r in references_of(signal)
+            )
+            for order, _ in due
+        }
+        wanted = dict.fromkeys(r for references in taught.values() for r in references)
+        rows = self._log.recorder.select_references([*wanted, *map(found_by, wanted)])
+        named = orders_by_reference(rows)
+        changed = False
+        for order, now in due:
+            shared = [
+                reference
+                for reference in taught[order.id]
+                if (found := named.get(found_by(reference)))
+                and len(found | named.get(reference, set())) > 1
+            ]
+            if shared and (recorded := self._settle(shared, now, {})):
+                changed = True
+                self.join_taught(recorded, now)
+        return changed
+
+    def _taught_by(self, signal: Signal) -> Iterator[Reference]:
+        """The references that a recorded signal teaches, or takes back from its order."""
+        yield from references_of(signal)
+        seen = {signal.key}
+        target = named_statement(signal)
+        stream = order_stream(signal.order_key)
+        order = self._orders.cached([stream]).get(stream) if target is not None else None
+        while order is not None and target is not None and target not in seen:
+            seen.add(target)
+            named = order.recorded(target)
+            if named is None:
+                return
+            yield from references_of(named)
+            target = named_statement(named)
+
+    def _sent_again(
+        self, rows: Iterable[ReferenceRow], told: Sequence[Arrival]
+    ) -> dict[str, tuple[str, ...]]:
+        """The held signals that were sent again with their order, and so are about that one."""
         found: dict[str, tuple[str, ...]] = {}
         for row in rows:
-            if row.order.startswith(HELD_PREFIX) and row.kind != HELD_ROW:
-                found.setdefault(row.order, ())
-                if row.kind == SIGNAL:
-                    found[row.order] = tuple(
-                        signal.order_key for signal in told if _is_told_by_order(row, signal)
-                    )
+            if row.kind == SIGNAL:
+                keys = (
+                    one.signal.order_key
+                    for one in told
+                    if one.found_in is UNSET and _is_told_by_order(row, one.signal)
+                )
+                if orders := tuple(dict.fromkeys(keys)):
+                    found[row.order] = orders
         return found
 
-    def join(
-        self, held: HeldSignal, now: datetime, orders: tuple[str, ...] = ()
-    ) -> Sequence[Signal]:
-        """Record a held signal in its orders, if its references lead there by now; return what it is
-        then. `orders` are known to have it."""
-        for _ in range(ATTEMPTS):
-            orders = orders or self._finder.find(held.signal)
-            signals = [with_order(held.signal, key) for key in orders]
-            if not orders or held.joined or self._is_contradicted(signals):
-                return ()
-            by = system_caller(held.actor, now, f"signal:{held.signal.key}")
-            event = HeldSignalJoined(orders=orders, keys=self._log.keys_of(held.stream))
-            joined = by.write(held.stream, HELD, held.version, [event], held.name, None)
-            try:
-                cleared = self._unmatched.settle(held, now) if held.reported_at else ()
-                arrivals = [Arrival(s, now) for s in signals]
-                refused = self._record(arrivals, held.actor, [joined, *cleared])
-            except VersionTaken:
-                held = self.load([held.name])[held.name]
-                continue
-            return [s for s, refusal in zip(signals, refused, strict=True) if refusal is None]
-        return ()
+    def _may_concern_others(self, rows: Sequence[ReferenceRow], told: Sequence[Arrival]) -> bool:
+        """Whether signals without their order may belong elsewhere than before these were recorded."""
+        named = orders_by_reference(rows)
+        waiting = {row.order for row in rows if row.order.startswith(HELD_PREFIX)}
+        if any(not one.joined for one in self.load(waiting).values()):
+            return True
+        for one in told:
+            for reference in self._taught_by(one.signal):
+                found = named.get(found_by(reference), set())
+                orders = named.get(reference, set())
+                is_first_hand = one.found_in is UNSET or named_statement(one.signal) is not None
+                if found and (is_first_hand or len(orders | found) > 1):
+                    return True
+        return False
 
-    def _is_contradicted(self, signals: Sequence[Signal]) -> bool:
-        """Whether an order has another statement with the identity of one of these."""
-        states = self._orders.refreshed([order_stream(signal.order_key) for signal in signals])
-        known = {state.id: state for state in states.values()}
-        return any(
-            (order := known.get(signal.order_key)) is not None
-            and (other := order.recorded(signal.key)) is not None
-            and not is_same_statement(other, signal)
-            for signal in signals
-        )
+    def _settle(
+        self, references: Iterable[Reference], now: datetime, again: Mapping[str, tuple[str, ...]]
+    ) -> list[Arrival]:
+        """Record what the plan for these references says; return what is new in orders then."""
+        for _ in range(ATTEMPTS):
+            plan = self._placements.plan(references, now, again)
+            recorded: list[Arrival] = []
+            try:
+                if plan.moves or plan.writes:
+                    recorded += self._recorded(plan.moves, POLICY_ACTOR, plan.writes)
+                for join in plan.joins:
+                    recorded += self._join(join, now)
+            except VersionTaken:
+                continue
+            return recorded
+        return []
+
+    def _join(self, join: Join, now: datetime) -> list[Arrival]:
+        """Record a held signal in its orders."""
+        held = join.held
+        by = system_caller(held.actor, now, f"signal:{held.signal.key}")
+        event = HeldSignalJoined(orders=join.orders, keys=self._log.keys_of(held.stream))
+        joined = by.write(held.stream, HELD, held.version, [event], held.name, None)
+        cleared = self._unmatched.settle(held, now) if held.reported_at else ()
+        return self._recorded(join.arrivals, held.actor, [joined, *cleared])
+
+    def _recorded(
+        self, arrivals: Sequence[Arrival], actor: Actor, extra: Sequence[Write]
+    ) -> list[Arrival]:
+        refused = self._record(arrivals, actor, extra)
+        return [a for a, refusal in zip(arrivals, refused, strict=True) if refusal is None]
 
     # time
 
     def tick(self, stream: UUID, now: datetime) -> None:
         """Look again for the order of a held signal; report it if it is held for too long."""
         held = held_signal_of(self._log.trail(stream))
-        signals = self.join(held, now)
-        if signals:
-            self.join_taught(signals, now)
-            return
+        if not held.joined:
+            self.look_again([held.signal], now)
+            held = held_signal_of(self._log.trail(stream))
+            if held.joined:
+                return
         held_at_most = self._held_at_most()
         is_late = held_at_most is not None and now - held.held_at >= held_at_most
         by = system_caller(TIMEKEEPER_ACTOR, now, "due")

@@ -77,9 +77,7 @@ class Intake:
         self._locks = NamedLocks()
         self._finder = OrderFinder(log, orders)
         unmatched = UnmatchedSignals(cases, rulebook, staff)
-        self.held = HeldSignals(
-            log, orders, self._finder, self._held_at_most, self._record_found, unmatched
-        )
+        self.held = HeldSignals(log, orders, self._held_at_most, self._record_found, unmatched)
         self._waiting = WaitingBatches(self._record)
         self._contended = 0
         """How many more batches assume that other processes write to the same orders."""
@@ -129,14 +127,14 @@ class Intake:
                 continue
             self._join_taught(assigned.arrivals, result.receipts)
             now = max(arrival.received_at for arrival in arrivals)
-            for held in holding.held.values():
-                # Another process may have told its order since.
-                self.held.join_taught(self.held.join(held, now), now)
+            # Another process may have told their orders since.
+            waiting = [held.signal for held in holding.held.values() if not held.joined]
+            self.held.look_again(waiting, now)
             return IntakeResult(result.position, place(result.receipts))
         raise TooContended(f"{len(arrivals)} signals, {ATTEMPTS} attempts")
 
     def _join_taught(self, arrivals: Sequence[Arrival], receipts: Sequence[Receipt]) -> None:
-        """Record the held signals that these new ones lead to their orders."""
+        """Record signals without their order where these new ones show that they belong."""
         if self.held.any():
             recorded = [
                 arrival
@@ -145,7 +143,7 @@ class Intake:
             ]
             if recorded:
                 now = max(arrival.received_at for arrival in recorded)
-                self.held.join_taught([arrival.signal for arrival in recorded], now)
+                self.held.join_taught(recorded, now)
 
     def _record_found(
         self, arrivals: Sequence[Arrival], actor: Actor, extra: Sequence[Write]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 
 from application.log.event_log import Write
 from application.log.writes import known_timer_of, with_next_due, writes_of
@@ -52,7 +52,8 @@ def decide_order(
         derived = [arrival.signal for arrival in here if arrival.is_own]
         derived += looked_up.about(sent)
         fresh, refused = split_accepted(sent, derived, order, received_at)
-        recorded = {signal.key for signal in response.take(fresh)}
+        found_in = {a.signal.key: a.found_in for a in here if not isinstance(a.found_in, UnsetType)}
+        recorded = {signal.key for signal in response.take(fresh, found_in)}
         for n in places:
             signal = unit.arrivals[n].signal
             if problem := refused.get(id(signal)):

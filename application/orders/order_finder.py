@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from application.log.event_log import EventLog
 from application.log.repository import Repository
 from application.orders.batches import Arrival
+from domain.orders.events import FoundIn
 from domain.orders.held_signals import HELD_PREFIX
 from domain.orders.order import Order, order_stream
 from domain.orders.references import Match, find_orders, references_of
@@ -52,7 +53,7 @@ class OrderFinder:
                         known.setdefault(signal.order_key, []).append(signal)
                     progress = True
         placed = [
-            (n, structs.replace(arrival, signal=signal))
+            (n, structs.replace(arrival, signal=signal, found_in=found_in(arrival.signal)))
             for n, arrival in enumerate(arrivals)
             for signal in found.get(n, [arrival.signal] if arrival.signal.order else [])
         ]
@@ -72,10 +73,12 @@ class OrderFinder:
             state.id: [*state.signals.values(), *state.ahead.values()] for state in states.values()
         }
 
-    def find(self, signal: Signal) -> tuple[str, ...]:
-        """The orders that the signal is about; none while it leads nowhere, or is ambiguous."""
-        match = find_orders(signal, self._candidates([signal]))
-        return match.orders if match.why is None else ()
+
+def found_in(signal: Signal) -> FoundIn | UnsetType:
+    """Where the signal's references are looked up, if it was sent without its order."""
+    if signal.order:
+        return UNSET
+    return FoundIn.ANY_SHOP if signal.shop is UNSET else FoundIn.SHOP
 
 
 def with_order(signal: Signal, key: str) -> Signal:

@@ -45,6 +45,7 @@ class UnmatchedSignals:
         kind = rulebook.document.kinds.get(UNMATCHED_SIGNAL)
         if kind is None:
             return ()
+        occurrence = len(self._cases_of(held)) + 1
         references = dict(references_of(held.signal))
         packet = _packet_of(held)
         decision = Decision(
@@ -65,7 +66,7 @@ class UnmatchedSignals:
                 bucket=kind.bucket,
                 severity=kind.severity,
                 automation=kind.automation,
-                occurrence=1,
+                occurrence=occurrence,
                 detected_at=now,
                 decision=decision,
                 signals=(held.signal.key,),
@@ -77,15 +78,15 @@ class UnmatchedSignals:
                 kind, Steps(), routed.owner_team, routed.terms, rulebook.version, now
             ),
         ]
-        case = ExceptionCase(id=case_stream(held.name, UNMATCHED_SIGNAL, 1))
+        case = ExceptionCase(id=case_stream(held.name, UNMATCHED_SIGNAL, occurrence))
         return [self._write(case, events, held, now)]
 
     def settle(self, held: HeldSignal, now: datetime) -> Sequence[Write]:
         """The write that clears the case of a signal whose order was found; none without an open case."""
-        case_id = case_stream(held.name, UNMATCHED_SIGNAL, 1)
-        case = self._cases.refreshed([case_id]).get(case_id)
-        if case is None or case.is_resolved:
+        known = self._cases_of(held)
+        if not known or known[-1].is_resolved:
             return ()
+        case = known[-1]
         rulebook = self._rulebook()
         clearing = Decision(policy=rulebook.version, rule=FOUND_RULE, verdicts=())
         events: list[CaseEvent] = [create_signal_joined(held.signal, clearing, None)]
@@ -93,6 +94,16 @@ class UnmatchedSignals:
         if kind is not None and kind.automation is Automation.AUTOMATIC and not case.is_worked:
             events += resolve_cleared_case(case, held.signal, clearing)
         return [self._write(case, events, held, now)]
+
+    def _cases_of(self, held: HeldSignal) -> Sequence[ExceptionCase]:
+        """The cases that the signal had: one for each time that it was held for too long."""
+        found: list[ExceptionCase] = []
+        while True:
+            case_id = case_stream(held.name, UNMATCHED_SIGNAL, len(found) + 1)
+            case = self._cases.refreshed([case_id]).get(case_id)
+            if case is None:
+                return found
+            found.append(case)
 
     def _write(
         self, case: ExceptionCase, events: Sequence[CaseEvent], held: HeldSignal, now: datetime

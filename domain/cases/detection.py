@@ -9,13 +9,13 @@ case come out.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from domain.adjustments.bound_facts import find_outdated
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import READING
 from domain.cases.problem_cases import FoundPart, ProblemCases
-from domain.orders.events import ExpectationMet, PassedIntake, StagesNamed
+from domain.orders.events import ExpectationMet, FoundIn, PassedIntake, StagesNamed
 from domain.orders.named_parts import may_be_about
 from domain.orders.signals import Signal, event_time_key
 from domain.policy.decision import Decision
@@ -27,8 +27,13 @@ from domain.policy.rule_results import problems_of
 class CaseDetection(ProblemCases):
     """Decides which problems an order has, from new signals, a new policy and the time."""
 
-    def take(self, signals: Sequence[Signal]) -> list[Signal]:
-        """Record the signals and act on them. Returns the new ones, without repetitions."""
+    def take(
+        self, signals: Sequence[Signal], found_in: Mapping[str, FoundIn] | None = None
+    ) -> list[Signal]:
+        """Record the signals and act on them. Returns the new ones, without repetitions.
+
+        `found_in` has the keys of those whose references led to this order.
+        """
         # Overdue expectations are decided on the facts before these signals, so that a late
         # timekeeper changes nothing.
         self.tick()
@@ -37,6 +42,8 @@ class CaseDetection(ProblemCases):
         for signal in signals:
             recorded = self.order.record(signal, self._now)
             if recorded is not None:
+                if found_in and signal.key in found_in:
+                    recorded = structs.replace(recorded, found_in=found_in[signal.key])
                 self._add_order_event(recorded)
                 fresh.append(signal)
                 if recorded.ahead is UNSET:

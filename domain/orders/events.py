@@ -1,6 +1,7 @@
 """The events of an order. A tag is stored for ever: never rename or reuse one."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID
 
@@ -11,12 +12,23 @@ from domain.orders.stage import StageChanges
 from domain.policy.decision import Decision
 
 
+class FoundIn(StrEnum):
+    """Where the references of a signal were looked up."""
+
+    SHOP = "shop"
+    """In the shop that the signal names."""
+    ANY_SHOP = "any_shop"
+    """In all shops: the signal names none."""
+
+
 class SignalRecorded(Struct, frozen=True, kw_only=True, gc=False, tag="order.signal_recorded"):
     """A source sent a signal about the order."""
 
     signal: Signal
     ahead: bool | UnsetType = UNSET
     """True if its event time was still to come: it counts from then on (`order.signal_time_came`)."""
+    found_in: FoundIn | UnsetType = UNSET
+    """Set if the signal was sent without its order, and its references led here."""
     stages: StageChanges | UnsetType = UNSET
     """The stages that this signal, or its batch, begins, ends or corrects, with their team and due time."""
 

@@ -22,7 +22,10 @@ _NAMESPACE: Final = uuid5(NAMESPACE_URL, "casetrail:held")
 
 
 class SignalHeld(Struct, frozen=True, kw_only=True, gc=False, tag="held.signal_held"):
-    """A signal names its order by references that lead to no order, or to several."""
+    """A signal names its order by references that lead to no order, or to several.
+
+    A later one says that the reason has changed, or that the signal was found in a wrong order.
+    """
 
     signal: Signal
     why: HeldReason
@@ -81,8 +84,11 @@ class HeldSignal(Struct, frozen=True, kw_only=True):
                 return structs.replace(now, joined=orders)
             case HeldReported():
                 return structs.replace(now, reported_at=at)
-            case SignalHeld():
-                return now
+            case SignalHeld(why=why, orders=orders):
+                now = structs.replace(now, why=why, orders=orders)
+                if not self.joined:
+                    return now
+                return structs.replace(now, joined=(), held_at=at, reported_at=None)
             case _:
                 assert_never(event)
 

@@ -69,6 +69,8 @@ class Order(Struct, frozen=True, kw_only=True):
     cases: Mapping[str, CaseRef] = {}
     ahead: Mapping[str, Signal] = {}
     """Signals whose event time is still to come: they do not count yet."""
+    found: Mapping[str, events.FoundIn] = {}
+    """The signals that were sent without their order, and that references led here."""
     missed: _Concluded = {}
     """Rule of an expectation and part -> the deadline that was last missed."""
     met: _Concluded = {}
@@ -225,6 +227,8 @@ class Order(Struct, frozen=True, kw_only=True):
         match event:
             case events.SignalRecorded(signal=signal, stages=changes):
                 now = now._with_stages(changes)
+                if not isinstance(event.found_in, UnsetType):
+                    now = structs.replace(now, found={**self.found, signal.key: event.found_in})
                 if event.ahead is True:
                     return structs.replace(now, ahead={**self.ahead, signal.key: signal})
                 return self._with_signal(now, signal)

@@ -30,6 +30,8 @@ CODE_IS_NEW_FOR: Final = timedelta(days=90)
 """A carrier may use a tracking code again after this time."""
 ONE_PARCEL_WITHIN: Final = timedelta(days=1)
 """Labels of several orders with one code, at most so far apart, are of one parcel."""
+ONE_USE_WITHIN: Final = timedelta(days=1)
+"""An order that names a reference at most so long after a signal makes the signal ambiguous."""
 
 
 class HeldReason(StrEnum):
@@ -83,12 +85,17 @@ def parcel_value(code: str, carrier: str) -> str:
 
 def find_orders(signal: Signal, candidates: Mapping[str, Iterable[Signal]]) -> Match:
     """The orders that the signal's references lead to, among these orders and their signals."""
+    return match_orders(signal, {key: standing(told) for key, told in candidates.items()})
+
+
+def match_orders(signal: Signal, candidates: Mapping[str, Sequence[Signal]]) -> Match:
+    """The same, among these orders and those of their signals that count, by event time."""
     refs = given(signal.refs)
     if refs is None:
         return Match(why=HeldReason.UNKNOWN)
     shop = given(signal.shop)
     known = {
-        key: standing(signals)
+        key: signals
         for key, signals in candidates.items()
         if shop is None or split_order_key(key)[1] == shop
     }
@@ -99,7 +106,7 @@ def find_orders(signal: Signal, candidates: Mapping[str, Iterable[Signal]]) -> M
             assert refs.tracking is not None
             fit = _orders_with_parcel(refs.tracking, known, signal.event_time)
         else:
-            fit = {key for key, told in known.items() if _names(told, (kind, value))}
+            fit = _orders_that_name((kind, value), known, signal.event_time)
             only_tracking = only_tracking and not fit
         if fit:
             fits.append(fit)
@@ -111,8 +118,18 @@ def find_orders(signal: Signal, candidates: Mapping[str, Iterable[Signal]]) -> M
     return Match(tuple(sorted(set.union(*fits))), HeldReason.AMBIGUOUS)
 
 
-def _names(signals: Sequence[Signal], reference: Reference) -> bool:
-    return any(reference in references_of(signal) for signal in signals)
+def _orders_that_name(
+    reference: Reference, known: Mapping[str, Sequence[Signal]], at: datetime
+) -> set[str]:
+    """The orders with this reference. One that first names it long after the signal, and long after another
+    order did, uses it for something else."""
+    first = {
+        key: min(times)
+        for key, signals in known.items()
+        if (times := [s.event_time for s in signals if reference in references_of(s)])
+    }
+    until = max(at, min(first.values(), default=at)) + ONE_USE_WITHIN
+    return {key for key, named_at in first.items() if named_at <= until}
 
 
 def _orders_with_parcel(
@@ -133,14 +150,18 @@ def _orders_with_parcel(
 def _label_times(tracking: TrackingRef, signals: Sequence[Signal], at: datetime) -> datetime | None:
     """When the order's newest label with this code was made, if it is the code's use at that time.
 
-    Without a label, the first statement that names the code counts.
+    Without a label by then, the first statement that names the code counts.
     """
-    naming = [signal for signal in signals if _names_parcel(signal, tracking)]
+    naming = [
+        signal
+        for signal in signals
+        if signal.event_time - at <= ONE_PARCEL_WITHIN and _names_parcel(signal, tracking)
+    ]
     labels = [s for s in naming if isinstance(s, LabelCreated | ReturnLabelCreated)]
     times = [
         signal.event_time
         for signal in labels or naming[:1]
-        if -ONE_PARCEL_WITHIN <= at - signal.event_time <= CODE_IS_NEW_FOR
+        if at - signal.event_time <= CODE_IS_NEW_FOR
     ]
     return max(times, default=None)
 

@@ -33,6 +33,7 @@ SourceName = Annotated[
         "The system that sends the signal, e.g. psp.",
     ),
 ]
+OwnSourceName = Annotated[SourceName, Meta(extra={"own": True})]
 OWN_SOURCE: Final = "casetrail"
 """The source of signals that our own look-ups derive. No outside system may use it."""
 ReasonText = Annotated[str, one_line(500), PERSONAL]
@@ -209,4 +210,6 @@ class SignalRetracted(SignalBody, frozen=True, kw_only=True, tag="signal.retract
 
     of: SourceId
     """The id of that statement, of the same source."""
+    of_source: OwnSourceName | UnsetType = UNSET
+    """Set by the service: the source of a statement that the service itself takes out of an order."""
     reason: ReasonText = ""

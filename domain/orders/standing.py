@@ -9,17 +9,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import UnsetType
 
 from domain.orders.notices import Notice
-from domain.orders.signal_body import SignalRetracted
+from domain.orders.signal_body import OWN_SOURCE, SignalRetracted, given
 from domain.orders.signals import Signal, event_time_key
 
 
 def named_statement(signal: Signal) -> str | None:
     """The key of the statement that this one retracts or replaces; None if it names none."""
     if isinstance(signal, SignalRetracted):
-        return f"{signal.source}/{signal.of}"
+        return f"{_source_of_retracted(signal)}/{signal.of}"
     if isinstance(signal.replaces, UnsetType):
         return None
     return f"{signal.source}/{signal.replaces}"
+
+
+def _source_of_retracted(signal: SignalRetracted) -> str:
+    """Only the service takes back statements of other sources."""
+    other = given(signal.of_source) if signal.source == OWN_SOURCE else None
+    return other or signal.source
 
 
 def standing(signals: Iterable[Signal]) -> list[Signal]:

@@ -94,9 +94,9 @@ class InMemoryLogRecorder(POPOApplicationRecorder, recorder.LogRecorder):
         with self._database_lock:
             return [row for row in self.references if (row.kind, row.value) in asked]
 
-    def has_held_signals(self) -> bool:
+    def has_referring_signals(self) -> bool:
         with self._database_lock:
-            return any(row.kind == "signal" for row in self.references)
+            return any(row.kind in ("signal", "found") for row in self.references)
 
     def select_streams(self, streams: Sequence[UUID]) -> Iterable[tuple[int, bytes]]:
         with self._database_lock:

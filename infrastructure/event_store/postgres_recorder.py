@@ -88,8 +88,11 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
         )
         return [ReferenceRow(*row) for row in rows]
 
-    def has_held_signals(self) -> bool:
-        rows = self._rows("SELECT EXISTS (SELECT FROM order_references WHERE kind = 'signal')")
+    def has_referring_signals(self) -> bool:
+        rows = self._rows(
+            "SELECT EXISTS (SELECT FROM order_references WHERE kind = 'signal') "
+            "OR EXISTS (SELECT FROM order_references WHERE kind = 'found')"
+        )
         return bool(rows[0][0])
 
     def select_streams(self, streams: Sequence[UUID]) -> Iterable[tuple[int, bytes]]:

@@ -79,6 +79,7 @@ class InMemoryService:
             lambda: self.rulebook,
             staff,
             {streams.HELD: self.intake.held.tick},
+            self.intake.held.complete,
         )
         self.recovery = RecoveryDesk(
             self.log, streams.recoveries(self.log), lambda: self.rulebook, self.backlogs

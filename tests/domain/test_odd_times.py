@@ -122,6 +122,15 @@ def test_the_same_moment_with_an_offset_is_the_same_statement() -> None:
     assert is_same_statement(local, read(event_time="2026-03-29T01:30:00Z"))
 
 
+def test_a_sender_cannot_retract_a_statement_of_another_source() -> None:
+    fields = {"source": "dhl", "id": "r", "order": "A", "event_time": "2026-11-29T10:00:00Z"}
+    body = {"type": "signal.retracted", **fields, "of": "ch_1", "of_source": "psp"}
+    (error,), _ = parse_items(json.dumps(body).encode(), "application/json")
+    assert isinstance(error, Invalid)
+    (fault,) = error.faults
+    assert (fault.pointer, fault.detail) == ("/of_source", "is set by the service: leave it out")
+
+
 def test_a_sender_cannot_state_an_assumption() -> None:
     told = {"pointer": "/x", "local": "x", "read_as": "2026-03-29T01:30:00Z"}
     own = [{**told, "assumption": "earlier"}]

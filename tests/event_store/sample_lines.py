@@ -77,6 +77,7 @@ from domain.look_ups.events import CustomerOrdered, ProductPriced
 from domain.money import PositiveMoney
 from domain.orders.events import (
     ExpectationMet,
+    FoundIn,
     OrderDataErased,
     PassedIntake,
     ProblemDetected,
@@ -596,6 +597,7 @@ EVENTS: tuple[Event, ...] = (
     *HELD,
     *RECOVERY,
     *(SignalRecorded(signal=signal) for signal in SIGNALS),
+    *(SignalRecorded(signal=SIGNALS[0], found_in=where) for where in FoundIn),
     ProblemDetected(kind="refund_due", case=CASE, occurrence=1, rule="refund-due"),
     ProblemDetected(kind="delivery_late", case=CASE, occurrence=2, rule="late", deadline=NOON),
     ProblemDetected(kind="lost", case=CASE, occurrence=1, rule="by-hand", part="parcel:P1"),

@@ -76,6 +76,13 @@ def test_a_held_signal_has_rows_under_its_own_name(working, connection) -> None:
     }
 
 
+def test_a_found_signal_leads_from_its_references_to_its_order(working, connection) -> None:
+    take(working, approved(payment="pi_1"))
+    assert take(working, captured(3, order="", refs=Refs(payment="pi_1"))) == ["recorded"]
+    assert rows(connection) == {("payment", "pi_1", "o-1"), ("found", "payment pi_1", "o-1")}
+    assert working.log.recorder.has_referring_signals()
+
+
 def test_the_table_is_rebuilt_from_the_log(working, connection) -> None:
     take(working, MESSAGE, approved(payment="pi_2"))
     take(working, placed(shop="fr"), approved(payment="pi_1", shop="fr"), at=6)
