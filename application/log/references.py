@@ -8,7 +8,7 @@ from msgspec import UNSET
 from application.log.recorder import ReferenceRow
 from domain.orders.events import SignalRecorded
 from domain.orders.held_signals import HeldSignalJoined, SignalHeld
-from domain.orders.purchase_signals import OrderRelated
+from domain.orders.purchase_signals import DuplicateSuspected, OrderRelated
 from domain.orders.references import SIGNAL, Reference, parcels_of, references_of
 from domain.recorded_event import RecordedEvent
 
@@ -18,6 +18,8 @@ HELD: Final = "held"
 """The kind of the rows that lead from an order to the held signals that joined it."""
 RELATED: Final = "related"
 """The kind of the rows that lead from an order to those that were stated to be related to it."""
+SUSPECTED: Final = "suspected"
+"""The kind of the rows that lead from an order to those that are suspected to be duplicates of it."""
 TEACHING: Final = tuple(
     str(kind.__struct_config__.tag) for kind in (SignalRecorded, SignalHeld, HeldSignalJoined)
 )
@@ -42,6 +44,8 @@ def reference_rows(line: RecordedEvent) -> Iterator[ReferenceRow]:
             yield ReferenceRow(*found_by(reference), name)
     if isinstance(event, SignalRecorded) and isinstance(event.signal, OrderRelated):
         yield ReferenceRow(RELATED, event.signal.other_key, name)
+    if isinstance(event, SignalRecorded) and isinstance(event.signal, DuplicateSuspected):
+        yield ReferenceRow(SUSPECTED, event.signal.other_key, name)
     if isinstance(event, SignalHeld):
         yield ReferenceRow(SIGNAL, event.signal.key, name)
     elif isinstance(event, HeldSignalJoined):

@@ -12,15 +12,9 @@ from uuid import UUID
 from application.log.event_log import EventLog, Write
 from application.log.recorder import CommandRow, VersionTaken
 from application.log.repository import Repository
-from application.orders.batches import Arrival, OrderBatch, group_by_order, group_by_time
+from application.orders.batches import Arrival, OrderBatch, group_by_order
 from application.orders.held import HeldSignals
-from application.orders.look_ups import (
-    EMPTY_RESULT,
-    LookUp,
-    LookUpResult,
-    PlacedOrder,
-    without_cancelled_and_related,
-)
+from application.orders.look_ups import EMPTY_RESULT, LookUp, LookUpResult, find_new_orders
 from application.orders.order_decisions import OrderOutcome, decide_order
 from application.orders.order_finder import OrderFinder
 from application.orders.order_locks import NamedLocks
@@ -29,6 +23,7 @@ from application.orders.receipts import IntakeResult as IntakeResult
 from application.orders.receipts import Receipt as Receipt
 from application.orders.receipts import SignalOutcome as SignalOutcome
 from application.orders.receipts import place_receipts
+from application.orders.suspicions import Suspicions
 from application.orders.unmatched import UnmatchedSignals
 from application.orders.waiting_batches import WaitingBatches
 from domain.cases.exception_case import ExceptionCase
@@ -38,7 +33,6 @@ from domain.orders.held_signals import HELD_PREFIX
 from domain.orders.order import Order, order_stream
 from domain.orders.payment_signals import RefundIssued
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced
-from domain.orders.signal_body import OWN_SOURCE
 from domain.people import Actor
 from domain.policy.rulebook import Rulebook
 
@@ -79,6 +73,7 @@ class Intake:
         unmatched = UnmatchedSignals(cases, rulebook, staff)
         self.held = HeldSignals(log, orders, self._held_at_most, self._record_found, unmatched)
         self._waiting = WaitingBatches(self._record)
+        self._suspicions = Suspicions(log, orders, self._record_found)
         self._contended = 0
         """How many more batches assume that other processes write to the same orders."""
 
@@ -102,7 +97,7 @@ class Intake:
             result = self._waiting.record(arrivals, actor)
         else:
             result = self._record(arrivals, actor, command)
-        self._join_taught(arrivals, result.receipts)
+        self._look_again(arrivals, result.receipts)
         return result
 
     def _take_referring(
@@ -125,7 +120,7 @@ class Intake:
                 )
             except VersionTaken:
                 continue
-            self._join_taught(assigned.arrivals, result.receipts)
+            self._look_again(assigned.arrivals, result.receipts)
             now = max(arrival.received_at for arrival in arrivals)
             # Another process may have told their orders since.
             waiting = [held.signal for held in holding.held.values() if not held.joined]
@@ -133,16 +128,18 @@ class Intake:
             return IntakeResult(result.position, place(result.receipts))
         raise TooContended(f"{len(arrivals)} signals, {ATTEMPTS} attempts")
 
-    def _join_taught(self, arrivals: Sequence[Arrival], receipts: Sequence[Receipt]) -> None:
-        """Record signals without their order where these new ones show that they belong."""
-        if self.held.any():
-            recorded = [
-                arrival
-                for arrival, receipt in zip(arrivals, receipts, strict=True)
-                if receipt.outcome is SignalOutcome.RECORDED
-            ]
-            if recorded:
-                now = max(arrival.received_at for arrival in recorded)
+    def _look_again(self, arrivals: Sequence[Arrival], receipts: Sequence[Receipt]) -> None:
+        """Record what these new signals show about others: where those belong that came without their
+        order, and which orders are no duplicates."""
+        recorded = [
+            arrival
+            for arrival, receipt in zip(arrivals, receipts, strict=True)
+            if receipt.outcome is SignalOutcome.RECORDED
+        ]
+        if recorded:
+            now = max(arrival.received_at for arrival in recorded)
+            self._suspicions.look_again(recorded, now)
+            if self.held.any():
                 self.held.join_taught(recorded, now)
 
     def _record_found(
@@ -238,11 +235,12 @@ class Intake:
         load = self._orders.refreshed if self._contended else self._orders.cached
         orders = load([order_stream(unit.order) for unit in units])
         wanted = self._rulebook().document.look_ups
-        placed = _find_new_orders(units, orders) if wanted is not None else []
+        placed = find_new_orders(units, orders) if wanted is not None else []
         if wanted is None or not placed:
             return orders, EMPTY_RESULT
         found = self._look_up.of(placed, wanted, contended=self._contended > 0)
-        return orders, without_cancelled_and_related(found, self._orders)
+        arrivals = (arrival for unit in units for arrival in unit.arrivals)
+        return orders, self._suspicions.rule_out(found, placed, arrivals, orders.values())
 
     def _respond(
         self,
@@ -273,26 +271,3 @@ class Intake:
     def _forget(self, units: Sequence[OrderBatch], outcomes: Sequence[OrderOutcome]) -> None:
         self._orders.forget(order_stream(unit.order) for unit in units)
         self._cases.forget(case for outcome in outcomes for case in outcome.cases)
-
-
-def _find_new_orders(
-    units: Sequence[OrderBatch], orders: Mapping[UUID, Order]
-) -> list[PlacedOrder]:
-    """The new signals that an order was placed, by time of arrival: of two alike orders, the later one
-    is the duplicate, at any place in the batch."""
-    found: list[tuple[datetime, int, OrderPlaced]] = []
-    for unit in units:
-        if not any(isinstance(arrival.signal, OrderPlaced) for arrival in unit.arrivals):
-            continue
-        order = orders.get(order_stream(unit.order))
-        seen: set[str] = set()
-        for received_at, places in group_by_time(unit):
-            for n in places:
-                signal = unit.arrivals[n].signal
-                is_known = order is not None and order.recorded(signal.key) is not None
-                is_new = not is_known and signal.key not in seen and signal.source != OWN_SOURCE
-                seen.add(signal.key)
-                if is_new and isinstance(signal, OrderPlaced):
-                    found.append((received_at, unit.places[n], signal))
-    found.sort(key=lambda placed: placed[:2])
-    return [PlacedOrder(signal, received_at) for received_at, _, signal in found]

@@ -7,19 +7,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from application.log.event_log import Write
 from application.log.repository import Repository
 from application.log.streams import CUSTOMER, PRODUCT, History, history_after
+from application.orders.batches import OrderBatch, group_by_time
 from domain.errors import TrailHasGap
 from domain.look_ups.addresses import CheckAddress, create_address_checked
 from domain.look_ups.duplicates import CustomerOrders, create_customer_ordered, customer_stream
 from domain.look_ups.events import CustomerOrdered, LookUpEvent, ProductPriced
 from domain.look_ups.prices import ProductPrices, product_prices_shown, product_stream
 from domain.orders.order import Order, order_stream
-from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced
-from domain.orders.relations import relations_of
+from domain.orders.purchase_signals import OrderPlaced
+from domain.orders.signal_body import OWN_SOURCE
 from domain.orders.signals import Signal
 from domain.people import POLICY_ACTOR
 from domain.policy.document import LookUps
@@ -193,27 +194,22 @@ def _guard(stream: UUID, history: CustomerOrders, now: datetime) -> Write:
     return Write(stream=stream, kind=CUSTOMER, expected=history.version, events=[], recorded_at=now)
 
 
-def without_cancelled_and_related(found: LookUpResult, orders: Repository[Order]) -> LookUpResult:
-    """The findings without duplicates of orders that were cancelled, since the next order replaces such a
-    one, and of orders that were stated to be related to the new one."""
-    suspected = {
-        signal.other_key
-        for derived in found.signals.values()
-        for signal in derived
-        if isinstance(signal, DuplicateSuspected)
-    }
-    if not suspected:
-        return found
-    known = orders.refreshed([order_stream(name) for name in suspected])
-    cancelled = {order.id for order in known.values() if order.facts.order.cancelled}
-    related = {(order.id, one.other_key) for order in known.values() for one in relations_of(order)}
-    signals = {
-        key: [
-            s
-            for s in derived
-            if not isinstance(s, DuplicateSuspected)
-            or (s.other_key not in cancelled and (s.other_key, s.order_key) not in related)
-        ]
-        for key, derived in found.signals.items()
-    }
-    return structs.replace(found, signals=signals)
+def find_new_orders(units: Sequence[OrderBatch], orders: Mapping[UUID, Order]) -> list[PlacedOrder]:
+    """The new signals that an order was placed, by time of arrival: of two alike orders, the later one
+    is the duplicate, at any place in the batch."""
+    found: list[tuple[datetime, int, OrderPlaced]] = []
+    for unit in units:
+        if not any(isinstance(arrival.signal, OrderPlaced) for arrival in unit.arrivals):
+            continue
+        order = orders.get(order_stream(unit.order))
+        seen: set[str] = set()
+        for received_at, places in group_by_time(unit):
+            for n in places:
+                signal = unit.arrivals[n].signal
+                is_known = order is not None and order.recorded(signal.key) is not None
+                is_new = not is_known and signal.key not in seen and signal.source != OWN_SOURCE
+                seen.add(signal.key)
+                if is_new and isinstance(signal, OrderPlaced):
+                    found.append((received_at, unit.places[n], signal))
+    found.sort(key=lambda placed: placed[:2])
+    return [PlacedOrder(signal, received_at) for received_at, _, signal in found]
