@@ -27,7 +27,7 @@ from domain.orders.milestone_facts import Milestones, milestones
 from domain.orders.money_ledger import MONEY_FEEDS, OrderMoney, is_given_alike, money_of
 from domain.orders.money_parts import charge_parts, dispute_parts, payment_parts, refund_parts
 from domain.orders.parcel_facts import IncidentFacts, ParcelFacts, incident_facts, parcel_facts
-from domain.orders.parcels import PARCEL_SIGNALS
+from domain.orders.parcels import PARCEL_FEEDS
 from domain.orders.parts import OrderParts
 from domain.orders.promise_facts import PromiseFacts, promise_facts
 from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced, OrderRelated
@@ -50,7 +50,7 @@ class OrderFlags(Struct, frozen=True, gc=False):
     """It was cancelled as a whole, or piece by piece."""
     unavailable: Annotated[bool, lasting(StockUnavailable)]
     """A source reported that stock is not available."""
-    handed_over: Annotated[bool, derived_from(*PARCEL_SIGNALS)]
+    handed_over: Annotated[bool, derived_from(*PARCEL_FEEDS)]
     """A parcel was handed to its carrier."""
     duplicate_suspected: Annotated[bool, derived_from(DuplicateSuspected, OrderRelated)]
     """A system suspects that it duplicates another order, which it is not related to."""
@@ -195,7 +195,7 @@ _GROUP_FEEDS: Final = _find_group_feeds()
 _CONTENT: Final = frozenset(CONTENT_FEEDS)
 _GOODS: Final = frozenset(GOODS_FEEDS) | frozenset((CustomerClaimed,))
 _RETURNS: Final = frozenset((*RETURN_SIGNALS, LabelCreated))
-_PARCELS: Final = frozenset((*PARCEL_SIGNALS, CustomerClaimed))
+_PARCELS: Final = frozenset((*PARCEL_FEEDS, CustomerClaimed))
 _MONEY: Final = frozenset((*CONTENT_FEEDS, *RETURN_SIGNALS)) | MONEY_FEEDS
 """The signals that money is read from; others change it by the goods only."""
 _MONEY_GROUPS: Final = frozenset(("charge", "payment", "refund", "dispute"))

@@ -12,12 +12,12 @@ from msgspec import Struct
 from domain.orders.cancellations import Cancellations, cancellations_of
 from domain.orders.content import OrderContent, OrderLine
 from domain.orders.fact_metadata import SignalsByType
+from domain.orders.needless_parcels import needless_parcels
 from domain.orders.notices import Notice
 from domain.orders.packed_pieces import NOTHING_TOLD, Packed, PackedPieces, ToldPieces, told_pieces
 from domain.orders.parcels import Parcel, parcels_of
-from domain.orders.pieces import PieceCount, count_pieces, count_stated
-from domain.orders.return_signals import ReturnReceived
-from domain.orders.signal_body import given
+from domain.orders.pieces import PieceCount, count_stated
+from domain.orders.returned_pieces import received_pieces
 from domain.orders.stock_places import StockPlaces, stock_places
 
 
@@ -69,6 +69,8 @@ class Goods(Struct, frozen=True, kw_only=True, dict=True):
     """When the order as a whole was cancelled, or its last piece."""
     delivered_at: datetime | None = None
     """When all pieces that are to be delivered were."""
+    needless: frozenset[str] = frozenset()
+    """The parcels that nothing is expected of any more."""
     notices: tuple[Notice, ...] = ()
 
     @cached_property
@@ -94,12 +96,14 @@ def goods_of(
         parcels = parcels_of(signals)
     outbound = [parcel for parcel in parcels if parcel.goes_out]
     notices: list[Notice] = [Notice.other_currency(key, content) for key in content.other_currency]
-    told = {p.id: told_pieces(p, content, earlier) for p in outbound if p.told is not None}
+    told = told_pieces(outbound, content, earlier)
     parts = PackedPieces(outbound, told)
     cancelled = cancellations_of(signals, content, parts, notices)
-    received = _received(signals, content)
     stock = stock_places(signals, content)
     reached = _reached(parts)
+    received = received_pieces(
+        signals, content, lambda line: reached.arrived.count(line, line.quantity)
+    )
     lines = tuple(
         [_line(line, cancelled, reached, received.get(line.id, 0), stock) for line in content.lines]
     )
@@ -117,6 +121,7 @@ def goods_of(
         told=told,
         cancelled_at=cancelled.whole_at,
         delivered_at=_delivered_at(lines, parts),
+        needless=needless_parcels(parts, content, [(ln.line.id, ln.cancelled) for ln in lines]),
         notices=tuple(notices),
     )
 
@@ -183,17 +188,6 @@ def _line(
         if in_stock > unavailable
         else max([at for at in ends if at is not None], default=None),
     )
-
-
-def _received(signals: SignalsByType, content: OrderContent) -> dict[str, int]:
-    """The pieces that came back, by line."""
-    found: dict[str, int] = {}
-    for signal in signals.get(ReturnReceived, ()):
-        for piece in given(signal.lines) or ():
-            counts = count_pieces((piece,), content).whole_lines(content)
-            for id, quantity in counts.items():
-                found[id] = found.get(id, 0) + quantity
-    return found
 
 
 def _rest_of_unknown(

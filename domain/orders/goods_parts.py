@@ -8,7 +8,7 @@ from msgspec import Struct
 from domain.orders import return_signals as returns
 from domain.orders.fact_metadata import derived_from
 from domain.orders.goods import Goods
-from domain.orders.parcels import PARCEL_SIGNALS, Parcel
+from domain.orders.parcels import PARCEL_FEEDS, Parcel
 from domain.orders.promise_days import end_of_promise
 from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPlaced
 from domain.orders.shipment_signals import CustomerClaimed
@@ -25,10 +25,10 @@ CONTENT_FEEDS: Final = (OrderPlaced, OrderEdited, OrderCancelled)
 STOCK_FEEDS: Final = (
     *(StockAllocated, StockUnavailable, Backordered, AllocationFailed, FulfilmentRejected),
 )
-GOODS_FEEDS: Final = (*CONTENT_FEEDS, *PARCEL_SIGNALS, *STOCK_FEEDS, returns.ReturnReceived)
+GOODS_FEEDS: Final = (*CONTENT_FEEDS, *PARCEL_FEEDS, *STOCK_FEEDS, returns.ReturnReceived)
 _content = derived_from(*CONTENT_FEEDS)
 _goods = derived_from(*GOODS_FEEDS)
-_parcel_feeds = (*PARCEL_SIGNALS, *CONTENT_FEEDS)
+_parcel_feeds = (*PARCEL_FEEDS, *CONTENT_FEEDS)
 _parcel = derived_from(*_parcel_feeds)
 
 
@@ -43,10 +43,12 @@ class ParcelPart(Struct, frozen=True, gc=False):
     """Its tracking code."""
     pieces: Annotated[int | None, _goods] = None
     """How many pieces it holds, as far as that is known."""
-    promised_by: Annotated[datetime | None, _parcel] = None
-    """The first moment after the promised day: the parcel's, else its lines', else the order's."""
-    ship_by: Annotated[datetime | None, _parcel] = None
-    """When it is to be handed over: its own time, else its lines', else the order's."""
+    promised_by: Annotated[datetime | None, _goods] = None
+    """The first moment after the promised day: the parcel's, else its lines', else the order's.
+
+    Unknown if nothing is expected of it any more: other parcels brought its pieces, or these were cancelled."""
+    ship_by: Annotated[datetime | None, _goods] = None
+    """When it is to be handed over: its own time, else its lines', else the order's. Unknown as `promised_by`."""
     labelled_at: Annotated[datetime | None, _parcel] = None
     """When its label was created."""
     handed_over_at: Annotated[datetime | None, _parcel] = None
@@ -96,13 +98,16 @@ def _parcel_part(parcel: Parcel, goods: Goods) -> ParcelPart:
     order_ship_by = given(content.current.ship_by) if content.current is not None else None
     came = parcel.delivered_at
     is_moving = bool(parcel.heard_at) and not parcel.has_ended
+    is_expected = parcel.id not in goods.needless
+    promised_by = parcel.promised_by or min(days, default=end_of_promise(content.promise))
+    ship_by = parcel.ship_by or max(limits, default=order_ship_by)
     return ParcelPart(
         id=parcel.id,
         carrier=parcel.carrier,
         tracking=parcel.tracking,
         pieces=sum(held.values()) if held is not None else None,
-        promised_by=parcel.promised_by or min(days, default=end_of_promise(content.promise)),
-        ship_by=parcel.ship_by or max(limits, default=order_ship_by),
+        promised_by=promised_by if is_expected else None,
+        ship_by=ship_by if is_expected or parcel.is_handed_over else None,
         labelled_at=parcel.labelled_at,
         handed_over_at=parcel.handed_over_at,
         last_heard_at=parcel.heard_at[-1] if is_moving else None,

@@ -15,7 +15,7 @@ from domain.orders.fact_metadata import (
 )
 from domain.orders.goods import Goods
 from domain.orders.goods_parts import CONTENT_FEEDS, GOODS_FEEDS
-from domain.orders.parcels import PARCEL_SIGNALS
+from domain.orders.parcels import PARCEL_FEEDS
 from domain.orders.payment_signals import (
     PaymentAuthorized,
     PaymentCaptured,
@@ -45,7 +45,7 @@ class Milestones(Struct, frozen=True, gc=False):
     """When stock was first allocated."""
     released_at: Annotated[datetime | None, once_known(Released)] = None
     """When it was first released to a warehouse."""
-    handed_over_at: Annotated[datetime | None, derived_from(*PARCEL_SIGNALS)] = None
+    handed_over_at: Annotated[datetime | None, derived_from(*PARCEL_FEEDS)] = None
     """When the first parcel was handed over, or was first scanned on its way."""
     delivered_at: Annotated[datetime | None, derived_from(*GOODS_FEEDS)] = None
     """When the last piece that is to be delivered was."""

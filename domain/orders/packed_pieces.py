@@ -9,7 +9,14 @@ from msgspec import Struct
 
 from domain.orders.content import OrderContent, OrderLine
 from domain.orders.parcel import Parcel
-from domain.orders.pieces import PieceCount, count_pieces, count_stated
+from domain.orders.pieces import (
+    PieceCount,
+    count_each_piece,
+    count_pieces,
+    count_stated,
+    join_counts,
+    names_shared_product,
+)
 from domain.orders.signal_body import LinePieces
 
 
@@ -27,15 +34,46 @@ NOTHING_TOLD: Final[Mapping[str, ToldPieces]] = {}
 
 
 def told_pieces(
-    parcel: Parcel, content: OrderContent, earlier: Mapping[str, ToldPieces]
+    parcels: Sequence[Parcel], content: OrderContent, earlier: Mapping[str, ToldPieces]
+) -> dict[str, ToldPieces]:
+    """By parcel: its pieces by its last statement that names any.
+
+    Pieces of a product that several lines share fill these lines over all parcels: in the order of the
+    parcels, after the pieces that name their line. Pieces that were lost or came back can be sent again.
+    """
+    told: dict[str, ToldPieces] = {}
+    shared: list[Parcel] = []
+    for parcel in parcels:
+        if parcel.told is None:
+            continue
+        known = earlier.get(parcel.id)
+        if any(names_shared_product(piece, content) for piece in parcel.told):
+            shared.append(parcel)
+        elif known is not None and known.stated is parcel.told:
+            told[parcel.id] = known
+            continue
+        told[parcel.id] = _told(parcel, content)
+    if not shared or len(told) == 1:
+        return told
+    counts = {id: one.count for id, one in told.items()}
+    for parcel in shared:
+        named = [p for p in parcel.told or () if not names_shared_product(p, content)]
+        counts[parcel.id] = count_pieces(named, content)
+    gone = {p.id for p in parcels if p.delivered_at is None and (p.lost_at or p.back_at)}
+    for parcel in shared:
+        others = [count for id, count in counts.items() if id != parcel.id]
+        staying = [c for id, c in counts.items() if id != parcel.id and id not in gone]
+        told[parcel.id] = _told(parcel, content, [others, staying])
+        counts[parcel.id] = told[parcel.id].count
+    return told
+
+
+def _told(
+    parcel: Parcel, content: OrderContent, elsewhere: Sequence[Sequence[PieceCount]] = ()
 ) -> ToldPieces:
-    """The pieces of a parcel; those counted earlier, if it is by the same statement."""
     stated = parcel.told or ()
-    known = earlier.get(parcel.id)
-    if known is not None and known.stated is stated:
-        return known
-    count = count_pieces(stated, content)
-    one_by_one = [count_pieces((piece,), content) for piece in stated]
+    one_by_one = count_each_piece(stated, content, elsewhere)
+    count = join_counts(one_by_one)
     return ToldPieces(stated, count, count.whole_lines(content), one_by_one)
 
 

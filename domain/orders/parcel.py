@@ -118,6 +118,7 @@ class Parcel(Struct, frozen=True, kw_only=True):
             and self.delivered_at == other.delivered_at
             and self.lost_at == other.lost_at
             and self.back_at == other.back_at
+            and self.returning_since == other.returning_since
         )
 
     @property

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from domain.orders.fact_metadata import SignalsByType, derived_from, lasting
 from domain.orders.goods import Goods
-from domain.orders.parcels import PARCEL_SIGNALS
+from domain.orders.parcels import PARCEL_FEEDS
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.scan_status import FaultParty, IncidentReason, ScanStatus
 from domain.orders.shipment_signals import CustomerClaimed, DeliveryFailed, Scanned
@@ -20,29 +20,29 @@ from domain.orders.signals import event_time_key
 
 
 class ParcelFacts(Struct, frozen=True, gc=False):
-    known: Annotated[Decimal | None, derived_from(*PARCEL_SIGNALS)] = None
+    known: Annotated[Decimal | None, derived_from(*PARCEL_FEEDS)] = None
     """The number of parcels that labels and hand-overs name."""
     more_than_allowed: Annotated[
-        bool | None, derived_from(OrderPlaced, OrderEdited, *PARCEL_SIGNALS)
+        bool | None, derived_from(OrderPlaced, OrderEdited, *PARCEL_FEEDS)
     ] = None
     """There are more parcels than the customer allows."""
-    last_heard_at: Annotated[datetime | None, derived_from(*PARCEL_SIGNALS)] = None
+    last_heard_at: Annotated[datetime | None, derived_from(*PARCEL_FEEDS)] = None
     """The last hand-over or scan of the tracked parcel on its way without a scan for longest."""
-    on_the_way: Annotated[bool | None, derived_from(*PARCEL_SIGNALS)] = None
+    on_the_way: Annotated[bool | None, derived_from(*PARCEL_FEEDS)] = None
     """A tracked parcel was handed over, and has no final status and waits at no pickup point."""
-    all_arrived: Annotated[bool | None, derived_from(*PARCEL_SIGNALS)] = None
+    all_arrived: Annotated[bool | None, derived_from(*PARCEL_FEEDS)] = None
     """Every known parcel was delivered, or fetched from its pickup point."""
-    contradicted: Annotated[bool, lasting(*PARCEL_SIGNALS)] = False
+    contradicted: Annotated[bool, lasting(*PARCEL_FEEDS)] = False
     """A parcel was scanned on its way after its delivery."""
-    contradicted_now: Annotated[bool | None, derived_from(*PARCEL_SIGNALS)] = None
+    contradicted_now: Annotated[bool | None, derived_from(*PARCEL_FEEDS)] = None
     """It was scanned on its way after its last delivery."""
-    delivery_failed: Annotated[bool, derived_from(*PARCEL_SIGNALS)] = False
+    delivery_failed: Annotated[bool, derived_from(*PARCEL_FEEDS)] = False
     """A delivery of a parcel was tried and failed; it stays so after a later delivery."""
-    returning: Annotated[bool, derived_from(*PARCEL_SIGNALS)] = False
+    returning: Annotated[bool, derived_from(*PARCEL_FEEDS)] = False
     """The carrier returns a parcel to the sender."""
-    lost: Annotated[bool, derived_from(*PARCEL_SIGNALS)] = False
+    lost: Annotated[bool, derived_from(*PARCEL_FEEDS)] = False
     """The carrier lost a parcel."""
-    damaged: Annotated[bool, derived_from(*PARCEL_SIGNALS, CustomerClaimed)] = False
+    damaged: Annotated[bool, derived_from(*PARCEL_FEEDS, CustomerClaimed)] = False
     """The carrier or the customer reports damage."""
 
 
@@ -73,7 +73,7 @@ class IncidentFacts(Struct, frozen=True, gc=False):
 
 NO_PARCEL: Final = ParcelFacts()
 NO_INCIDENT: Final = IncidentFacts()
-_SOURCE_SIGNALS: Final = frozenset(PARCEL_SIGNALS)
+_SOURCE_SIGNALS: Final = frozenset(PARCEL_FEEDS)
 _BY_PARTIES: Final = tuple(party for party in FaultParty if party is not FaultParty.UNKNOWN)
 _LOST: Final = IncidentReason.CARRIER_PARCEL_LOST
 _DAMAGED: Final = IncidentReason.CARRIER_DAMAGED_PARCEL

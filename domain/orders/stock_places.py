@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from domain.orders.content import OrderContent
+from domain.orders.content import OrderContent, OrderLine
 from domain.orders.fact_metadata import SignalsByType
-from domain.orders.pieces import spread_piece
+from domain.orders.pieces import names_shared_product, spread_piece
 from domain.orders.signal_body import LinePieces, given
 from domain.orders.signals import event_time_key
 from domain.orders.stock_signals import (
@@ -61,12 +61,33 @@ def stock_places(signals: SignalsByType, content: OrderContent) -> StockPlaces:
     for signal in sorted(stated, key=event_time_key):
         place = _PLACES[type(signal)]
         for piece in _pieces_of(signal, content):
-            for line, quantity, _ in spread_piece(piece, content, {}):
+            for line, quantity in _spread(piece, place, found, content):
                 if line is not None:
                     _move(found[line.id], place, quantity, line.quantity)
                     if place == "unavailable":
                         unavailable_at[line.id] = signal.event_time
     return StockPlaces(found, unavailable_at)
+
+
+def _spread(
+    piece: LinePieces, place: str, found: Mapping[str, Mapping[str, int]], content: OrderContent
+) -> list[tuple[OrderLine | None, int]]:
+    """The lines that pieces are of. A product that lines share first fills what is in no place yet."""
+    if piece.quantity is None or not names_shared_product(piece, content):
+        return [(line, quantity) for line, quantity, _ in spread_piece(piece, content, {})]
+    placed = {line: sum(places.values()) for line, places in found.items()}
+    free = spread_piece(piece, content, placed)
+    rest = sum(excess for _, _, excess in free)
+    there = {line: found[line].get(place, 0) for line in found}
+    for line, quantity, _ in free:
+        if line is not None:
+            there[line.id] += quantity
+    again = (
+        spread_piece(LinePieces(sku=piece.sku or piece.line, quantity=rest), content, there)
+        if rest
+        else []
+    )
+    return [(line, quantity) for line, quantity, _ in (*free, *again)]
 
 
 def _pieces_of(signal: Any, content: OrderContent) -> list[LinePieces]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.orders.goods import Goods
-from domain.orders.purchase_signals import Line
+from domain.orders.purchase_signals import Component, Line
 from domain.orders.return_signals import ReturnedPieces, ReturnReceived
 from domain.orders.scan_status import ScanStatus
 from domain.orders.shipment_signals import (
@@ -233,3 +233,89 @@ def test_each_piece_is_in_one_place_in_any_order_of_arrival(story, chance) -> No
         counts = [getattr(one, name) for name in PLACES]
         assert min(counts) >= 0
         assert sum(counts) == one.kept == one.line.quantity - one.cancelled >= 0
+
+
+TWO_LINES_OF_ONE_PRODUCT = tuple(
+    Line(id=id, sku="cup", quantity=2, price=eur("10")) for id in ("a", "b")
+)
+
+
+def cups(quantity: int | None) -> tuple[LinePieces, ...]:
+    return (LinePieces(sku="cup", quantity=quantity),)
+
+
+def test_a_shared_product_fills_its_lines_over_all_parcels() -> None:
+    found = goods(
+        bought(lines=TWO_LINES_OF_ONE_PRODUCT),
+        said(Delivered, 10, "p1", shipment="P1", lines=cups(3)),
+        said(HandedOver, 11, "p2", shipment="P2", lines=cups(1)),
+    )
+    assert places(found, "a") == {"delivered": 2}
+    assert places(found, "b") == {"delivered": 1, "on_the_way": 1}
+
+
+def test_pieces_that_name_their_line_come_before_those_of_a_shared_product() -> None:
+    found = goods(
+        bought(lines=TWO_LINES_OF_ONE_PRODUCT),
+        said(HandedOver, 10, "p1", shipment="P1", lines=cups(3)),
+        said(HandedOver, 11, "p2", shipment="P2", lines=of(a=1)),
+    )
+    assert (places(found, "a"), places(found, "b")) == ({"on_the_way": 2}, {"on_the_way": 2})
+
+
+def test_lost_pieces_of_a_shared_product_can_be_sent_again() -> None:
+    again = cups(4), cups(None)
+    for pieces in again:
+        found = goods(
+            bought(lines=TWO_LINES_OF_ONE_PRODUCT),
+            said(HandedOver, 10, "p1", shipment="P1", lines=cups(4)),
+            said(ShipmentLost, 20, "lost", "carrier", shipment="P1"),
+            said(Delivered, 30, "p2", shipment="P2", lines=pieces),
+        )
+        assert (places(found, "a"), places(found, "b")) == ({"delivered": 2}, {"delivered": 2})
+
+
+def test_stock_of_a_shared_product_fills_its_lines_over_all_statements() -> None:
+    found = goods(
+        bought(lines=TWO_LINES_OF_ONE_PRODUCT),
+        said(StockAllocated, 1, "s1", lines=cups(3)),
+        said(Backordered, 2, "s2", lines=cups(1)),
+    )
+    assert places(found, "a") == {"allocated": 2}
+    assert places(found, "b") == {"allocated": 1, "backordered": 1}
+
+
+def received(hours: float, id: str, rma: str, source: str, *pieces: ReturnedPieces) -> Any:
+    return said(ReturnReceived, hours, id, source, rma=rma, lines=pieces)
+
+
+def test_a_bundle_is_returned_once_all_of_its_components_are() -> None:
+    bundle = Line(
+        id="a",
+        sku="set",
+        price=eur("10"),
+        components=(Component(sku="cup", quantity=2), Component(sku="pot")),
+    )
+    out = (bought(lines=(bundle,)), said(Delivered, 10, "p1", shipment="P1"))
+    back_cups = received(20, "r1", "R1", "wms", ReturnedPieces(sku="cup", quantity=2))
+    back_pot = received(21, "r2", "R2", "wms", ReturnedPieces(sku="pot", quantity=1))
+    assert places(goods(*out, back_cups)) == {"delivered": 1}
+    assert places(goods(*out, back_cups, back_pot)) == {"returned": 1}
+
+
+def test_two_systems_that_report_one_return_mean_the_same_pieces() -> None:
+    out = (bought(lines=lines(a=3)), said(Delivered, 10, "p1", shipment="P1"))
+    by_wms = received(20, "r1", "R1", "wms", ReturnedPieces(line="a", quantity=1))
+    by_shop = received(21, "r2", "R1", "shop", ReturnedPieces(line="a", quantity=1))
+    other = received(22, "r3", "R2", "shop", ReturnedPieces(line="a", quantity=1))
+    assert places(goods(*out, by_wms, by_shop)) == {"delivered": 2, "returned": 1}
+    assert places(goods(*out, by_wms, by_shop, other)) == {"delivered": 1, "returned": 2}
+
+
+def test_only_pieces_that_arrived_come_back() -> None:
+    found = goods(
+        bought(lines=TWO_LINES_OF_ONE_PRODUCT),
+        said(Delivered, 10, "p1", shipment="P1", lines=of(b=2)),
+        received(20, "r1", "R1", "wms", ReturnedPieces(sku="cup", quantity=1)),
+    )
+    assert places(found, "b") == {"delivered": 1, "returned": 1}
