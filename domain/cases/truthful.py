@@ -1,6 +1,7 @@
 """Resolutions that say something was done need a record of it: an executed adjustment, or a statement."""
 
 from collections.abc import Collection, Iterator
+from datetime import datetime
 from typing import Final
 
 from msgspec import UnsetType
@@ -12,9 +13,11 @@ from domain.cases.errors import NotDoneYet
 from domain.cases.events import Resolution
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.reasons import ResolutionReason as Reason
+from domain.orders.content import OrderContent
 from domain.orders.money_ledger import OrderMoney, RefundMoney, RefundState
 from domain.orders.order import Order
 from domain.orders.parts import PartKind, split_part_key
+from domain.orders.pieces import count_pieces
 from domain.orders.purchase_signals import OrderCancelled, OrderRelated
 from domain.orders.return_signals import ReturnReceived
 from domain.orders.shipment_signals import HandedOver, LabelCreated
@@ -91,8 +94,10 @@ def _shown(reason: Reason, case: ExceptionCase, order: Order | None, part: str) 
     for refund in money.refunds:
         if refund.state is RefundState.ISSUED and _shows_refund(reason, refund):
             yield _fits(set(refund.lines), lines)
+    since = _begins(case, order, part)
     for signal in standing(order.signals.values()) if order is not None else ():
-        yield _shows_act(reason, signal, case) and _fits(_lines_of_signal(signal), lines)
+        if order is not None and _shows_act(reason, signal, since, order, part):
+            yield _fits(_lines_of_signal(signal, order.facts.goods.content), lines)
 
 
 def _shows_refund(reason: Reason, refund: RefundMoney) -> bool:
@@ -101,7 +106,19 @@ def _shows_refund(reason: Reason, refund: RefundMoney) -> bool:
     return reason in _REFUND_SHOWS
 
 
-def _shows_act(reason: Reason, signal: Signal, case: ExceptionCase) -> bool:
+def _begins(case: ExceptionCase, order: Order | None, part: str) -> datetime | None:
+    """When the problem was there: the statement that showed it may have come late, after a new parcel."""
+    known = case.parts.get(part)
+    if known is None or order is None or case.opened_at is None:
+        return case.opened_at
+    shown = [signal for key in known.signals if (signal := order.signals.get(key)) is not None]
+    at = [s.event_time for s in shown if not isinstance(s, LabelCreated | HandedOver)]
+    return min(max(at, default=case.opened_at), case.opened_at)
+
+
+def _shows_act(
+    reason: Reason, signal: Signal, since: datetime | None, order: Order, part: str
+) -> bool:
     match reason:
         case Reason.CANCELLED:
             return isinstance(signal, OrderCancelled)
@@ -111,9 +128,12 @@ def _shows_act(reason: Reason, signal: Signal, case: ExceptionCase) -> bool:
             if isinstance(signal, OrderRelated):
                 is_new = signal.relation.value in ("replacement_of", "exchange_of")
                 return is_new and not signal.is_about_itself
-            since = case.opened_at
-            is_parcel = isinstance(signal, LabelCreated | HandedOver)
-            return is_parcel and since is not None and signal.event_time >= since
+            if not isinstance(signal, LabelCreated | HandedOver):
+                return False
+            sent = [parcel.id for parcel in order.facts.goods.outbound]
+            is_other = part != f"{PartKind.PARCEL}:{signal.parcel}"
+            is_sent = is_other and (signal.parcel is None or signal.parcel in sent)
+            return is_sent and since is not None and signal.event_time >= since
         case _:
             return False
 
@@ -135,9 +155,12 @@ def _lines_of_part(order: Order | None, part: str) -> set[str] | None:
     return set(held) if held else None
 
 
-def _lines_of_signal(signal: Signal) -> set[str]:
-    lines = getattr(signal, "lines", None)
-    return {one.line for one in lines if getattr(one, "line", None)} if lines else set()
+def _lines_of_signal(signal: Signal, content: OrderContent) -> set[str]:
+    """The lines that a statement names, also by their products; what the order lacks has its own name."""
+    pieces = given(getattr(signal, "lines", None)) or ()
+    counted = count_pieces(pieces, content)
+    strange = {piece.line or piece.sku or "" for piece in counted.unknown}
+    return {line for line, _ in counted.pieces} | strange
 
 
 def _fits(named: Collection[str], wanted: Collection[str] | None) -> bool:

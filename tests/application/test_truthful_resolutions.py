@@ -8,12 +8,16 @@ from msgspec import structs
 from domain.adjustments.events import AdjustedLine
 from domain.adjustments.kinds import AdjustmentKind as Kind
 from domain.cases.errors import NotDoneYet
+from domain.cases.exception_case import ExceptionCase
 from domain.cases.reasons import ResolutionReason as Reason
 from domain.cases.truthful import require_truthful
+from domain.orders.order import Order
 from domain.orders.payment_signals import RefundFailed
 from domain.orders.purchase_signals import OrderCancelled, OrderRelated, OrderRelation
 from domain.orders.return_signals import ReturnReceived
 from domain.orders.signals import Signal
+from tests.application.flows import BEGINS, read_line, span
+from tests.application.in_memory_service import InMemoryService
 from tests.application.money_service import MoneyService
 from tests.domain.signals import after, handed_over, money, refunded, signal_fields
 
@@ -99,3 +103,85 @@ def test_a_refund_that_names_a_line_or_part_counts_for_it_alone(service: MoneySe
 def test_a_refund_that_names_nothing_counts_for_every_part(service: MoneyService) -> None:
     service.take(refunded(6, "5.00", "EUR", order="o-1"), at=after(6))
     require(service, Reason.REFUNDED, "line:kettle", "line:cup")
+
+
+PARCELS: tuple[dict[str, dict[str, object]], ...] = (
+    {
+        "0m shop order.placed": {
+            "tenders": [],
+            "lines": [
+                {"id": "A", "sku": "POT", "price": "20.00"},
+                {"id": "B", "sku": "CUP", "price": "30.00"},
+            ],
+        }
+    },
+    {"1d wms shipment.handed_over": {"shipment": "P1", "lines": ["1 of A"]}},
+    {"1d wms shipment.handed_over": {"shipment": "P2", "lines": ["1 of B"]}},
+    {"2d dhl shipment.lost": {"shipment": "P1"}},
+)
+
+
+def lost_parcel(*later: dict[str, dict[str, object]]) -> tuple[ExceptionCase, Order]:
+    """The case of a lost parcel whose pieces are known, which reached us after the other signals."""
+    service = InMemoryService()
+    signals = [read_line(n, one) for n, one in enumerate((*PARCELS, *later), 1)]
+    service.take(*signals, at=BEGINS + span("9d"))
+    return service.only_case("lost"), service.order("O-1")
+
+
+@pytest.mark.parametrize(
+    ("reason", "later"),
+    [
+        (Reason.REFUNDED, {"3d psp refund.issued": {"amount": "20.00", "lines": ["1 of A"]}}),
+        (
+            Reason.RESHIPPED,
+            {"3d wms shipment.handed_over": {"shipment": "P3", "lines": ["1 of A"]}},
+        ),
+        (
+            Reason.RESHIPPED,
+            {"3d wms shipment.label_created": {"shipment": "P3", "lines": [{"sku": "POT"}]}},
+        ),
+        (Reason.CANCELLED, {"3d shop order.cancelled": {"lines": ["1 of A"]}}),
+    ],
+)
+def test_what_was_done_for_the_lines_of_a_lost_parcel_shows_it(
+    reason: Reason, later: dict[str, dict[str, object]]
+) -> None:
+    case, order = lost_parcel(later)
+    require_truthful(reason, case, order, ("parcel:P1",))
+
+
+@pytest.mark.parametrize(
+    ("reason", "later"),
+    [
+        (Reason.REFUNDED, {"3d psp refund.issued": {"amount": "30.00", "lines": ["1 of B"]}}),
+        (
+            Reason.RESHIPPED,
+            {"3d wms shipment.handed_over": {"shipment": "P3", "lines": ["1 of B"]}},
+        ),
+        (
+            Reason.RESHIPPED,
+            {"3d wms shipment.label_created": {"shipment": "P3", "lines": [{"sku": "CUP"}]}},
+        ),
+        (
+            Reason.RESHIPPED,
+            {"3d wms shipment.label_created": {"shipment": "P3", "direction": "back"}},
+        ),
+        (Reason.RESHIPPED, {"2d1h wms shipment.label_created": {"shipment": "P1"}}),
+        (Reason.CANCELLED, {"3d shop order.cancelled": {"lines": ["1 of B"]}}),
+    ],
+)
+def test_what_was_done_for_other_lines_does_not_show_it(
+    reason: Reason, later: dict[str, dict[str, object]]
+) -> None:
+    case, order = lost_parcel(later)
+    with pytest.raises(NotDoneYet, match="for parcel:P1"):
+        require_truthful(reason, case, order, ("parcel:P1",))
+
+
+def test_a_reshipment_whose_label_was_cancelled_is_none() -> None:
+    label = {"3d wms shipment.label_created": {"shipment": "P3", "lines": ["1 of A"]}}
+    dropped = {"3d1h wms shipment.cancelled": {"shipment": "P3"}}
+    case, order = lost_parcel(label, dropped)
+    with pytest.raises(NotDoneYet):
+        require_truthful(Reason.RESHIPPED, case, order, ("parcel:P1",))
