@@ -114,9 +114,11 @@ def _parcel_part(parcel: Parcel, goods: Goods) -> ParcelPart:
         delivered_at=came,
         arrived_at=min((at for at in (came, parcel.waiting_since) if at is not None), default=None),
         failed_at=parcel.failed_at,
-        failure_open=parcel.failed_at is not None and (came is None or came < parcel.failed_at),
+        failure_open=parcel.failed_at is not None
+        and not _is_delivered_since(parcel, parcel.failed_at),
         lost_at=parcel.lost_at,
-        lost_open=parcel.lost_at is not None and (came is None or came < parcel.lost_at),
+        lost_open=parcel.lost_last_at is not None
+        and not _is_delivered_since(parcel, parcel.lost_last_at),
         damaged_at=parcel.damaged_at,
         returning_since=parcel.returning_since,
         back_at=parcel.back_at,
@@ -126,3 +128,7 @@ def _parcel_part(parcel: Parcel, goods: Goods) -> ParcelPart:
         claimed_not_received_at=parcel.not_received_at,
         unread_code=parcel.unread_code,
     )
+
+
+def _is_delivered_since(parcel: Parcel, at: datetime) -> bool:
+    return parcel.delivered_last_at is not None and parcel.delivered_last_at >= at

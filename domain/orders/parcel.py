@@ -79,6 +79,8 @@ class Parcel(Struct, frozen=True, kw_only=True):
     heard_at: tuple[datetime, ...] = ()
     """The hand-over and scans, if it has a tracking code."""
     delivered_at: datetime | None = None
+    delivered_last_at: datetime | None = None
+    """When it was last reported as delivered."""
     returning_since: datetime | None = None
     back_at: datetime | None = None
     """When it was delivered back to us, after the carrier returned it."""
@@ -88,6 +90,7 @@ class Parcel(Struct, frozen=True, kw_only=True):
     failed_at: datetime | None = None
     """When the last attempt failed."""
     lost_at: datetime | None = None
+    lost_last_at: datetime | None = None
     damaged_at: datetime | None = None
     has_ended: bool = False
     """No further scan is expected."""
@@ -136,7 +139,7 @@ def read_parcel(
     """The parcel by its statements, sorted by time. Each is read once."""
     told: dict[str, Any] = {}
     labelled = labelled_last = stopped = moved = underway = None
-    returning = waits = failed = lost = None
+    returning = waits = failed = lost = lost_last = None
     heard: list[datetime] = []
     arrivals: list[datetime] = []
     damaged = [c.event_time for c in claims if c.kind is ClaimKind.DAMAGED and c.parcel]
@@ -183,12 +186,12 @@ def read_parcel(
         elif kind is ShipmentCancelled:
             stopped = at
         elif kind is ShipmentLost:
-            lost = lost or at
+            lost, lost_last = lost or at, at
         elif kind is DamageReported:
             damaged.append(at)
         if kind is Scanned or kind is DeliveryFailed:
             if s.incident is IncidentReason.CARRIER_PARCEL_LOST:
-                lost = lost or at
+                lost, lost_last = lost or at, at
             elif s.incident is IncidentReason.CARRIER_DAMAGED_PARCEL:
                 damaged.append(at)
     # What is delivered after its return to the sender is back with us.
@@ -206,11 +209,13 @@ def read_parcel(
         handed_over_at=moved,
         heard_at=tuple(heard) if tracked else (),
         delivered_at=came[0] if came else None,
+        delivered_last_at=came[-1] if came else None,
         returning_since=returning,
         back_at=back[0] if back else None,
         waiting_since=waits,
         failed_at=failed,
         lost_at=lost,
+        lost_last_at=lost_last,
         damaged_at=min(damaged, default=None),
         has_ended=bool(arrivals) or ended or lost is not None,
         contradicted=bool(came) and underway is not None and underway > came[0],
