@@ -6,6 +6,7 @@ from typing import Annotated, Final, TypeVar
 
 from msgspec import Struct
 
+from domain.orders.backorders import breaks_promise_now, ever_breaks_promise
 from domain.orders.content import OrderContent
 from domain.orders.fact_metadata import SignalsByType, derived_from, last_event_time, lasting
 from domain.orders.goods import Goods
@@ -36,9 +37,10 @@ class StockFacts(Struct, frozen=True, gc=False):
     backorder_breaks_promise: Annotated[bool | None, lasting(Backordered, OrderPlaced)] = None
     """Goods are expected after a promised day, or on an unknown day."""
     backorder_open: Annotated[
-        bool | None, derived_from(Backordered, OrderPlaced, OrderEdited, StockAllocated)
+        bool | None,
+        derived_from(Backordered, OrderPlaced, OrderEdited, StockAllocated, through=GOODS_FEEDS),
     ] = None
-    """The last backorder breaks the promise, and nothing was allocated since."""
+    """Pieces are backordered, by the last statements about them, to a day after their promise or to no day."""
     substitution_proposed: Annotated[bool, lasting(SubstitutionProposed)] = False
     """The warehouse proposed another product."""
     substitution_open: Annotated[
@@ -83,8 +85,8 @@ def stock_facts(signals: SignalsByType, goods: Goods) -> StockFacts:
         )
         if failures
         else None,
-        backorder_breaks_promise=_breaks_earliest_promise(signals),
-        backorder_open=_breaks_promise_now(signals, goods),
+        backorder_breaks_promise=ever_breaks_promise(signals),
+        backorder_open=breaks_promise_now(signals, goods),
         substitution_proposed=bool(proposals),
         substitution_open=any(not _is_decided(p, decisions) for p in proposals)
         if proposals
@@ -128,29 +130,6 @@ def _products_of(signal: AllocationFailed | StockAllocated, content: OrderConten
         sku = piece.sku or (line.line.sku if line is not None else None)
         names.add(sku or piece.line or "")
     return names
-
-
-def _breaks_earliest_promise(signals: SignalsByType) -> bool | None:
-    """By the earliest day that any order.placed promised."""
-    backorders: list[Backordered] = signals.get(Backordered, [])
-    if not backorders:
-        return None
-    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
-    days = [p.promise.delivery_date for p in placed if p.promise]
-    return bool(days) and any(
-        b.expected_on is None or b.expected_on > min(days) for b in backorders
-    )
-
-
-def _breaks_promise_now(signals: SignalsByType, goods: Goods) -> bool | None:
-    backorders: list[Backordered] = signals.get(Backordered, [])
-    if not backorders:
-        return None
-    promise = goods.content.promise
-    newest, allocated_at = backorders[-1], last_event_time(signals, StockAllocated)
-    if promise is None or (allocated_at is not None and allocated_at >= newest.event_time):
-        return False
-    return newest.expected_on is None or newest.expected_on > promise.delivery_date
 
 
 def _is_decided(proposal: SubstitutionProposed, decisions: Iterable[SubstitutionDecided]) -> bool:
