@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from domain.money import ZERO, Money
 from domain.orders.authorizations import MATCH_WINDOW
+from domain.orders.charges import Costs
 from domain.orders.exchange import in_order, in_payment
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.money_structs import PaymentMoney, RefundState
@@ -24,6 +25,8 @@ from domain.orders.payment_signals import (
     RefundIssued,
     RefundRequested,
 )
+from domain.orders.refund_shares import Given, share_refund
+from domain.orders.refund_shares import Statement as StatedParts
 from domain.orders.signal_body import given
 
 Statement: TypeAlias = RefundRequested | RefundIssued | RefundFailed
@@ -71,10 +74,21 @@ class StatedRefund(Struct, kw_only=True):
 
 
 class _Rates(Struct, frozen=True):
-    """The payment of a statement, and the currency of the order."""
+    """The payment of a statement, and the currency and the costs of the order."""
 
     payment: PaymentMoney | None
     currency: str | None
+    costs: Costs
+
+    def of_parts(self, statement: Statement) -> set[tuple[str | None, Decimal]]:
+        """The value of the lines and charges that a statement without an amount names."""
+        lines, charges = given(statement.lines) or (), given(statement.charges) or ()
+        if not lines and not charges:
+            return set()
+        parts = StatedParts(
+            key=statement.key, amount=None, lines=lines, charges=charges, rates={}, is_given=False
+        )
+        return {(self.currency, share_refund(parts, self.costs, Given({}, {}, {})).total)}
 
     def and_exchanged(self, amounts: set[tuple[str | None, Decimal]]) -> set[Any]:
         """The amounts, and each in the currency of the order and of the payment, if it has another one."""
@@ -108,10 +122,12 @@ def stated_refunds(
     only_payment: str | None,
     payments: Mapping[str, PaymentMoney],
     currency: str | None,
+    costs: Costs,
 ) -> list[StatedRefund]:
     """The refunds by their first statement. `only_payment` is meant where none is named.
 
-    Equal amounts are equal in the order's currency too, by the rate of the payment.
+    Equal amounts are equal in the order's currency too, by the rate of the payment. A statement without an
+    amount has the value of the parts that it names.
     """
     statements: list[Statement] = [s for kind in _STATES for s in signals.get(kind, ())]
     statements.sort(key=lambda s: (s.event_time, _RANKS[type(s)], s.key))
@@ -119,7 +135,7 @@ def stated_refunds(
     found: list[StatedRefund] = []
     for statement in statements:
         payment = statement.payment or only_payment
-        _add(found, statement, ids, payment, _Rates(payments.get(payment or ""), currency))
+        _add(found, statement, ids, payment, _Rates(payments.get(payment or ""), currency, costs))
     return found
 
 
@@ -210,15 +226,24 @@ def _find_match(
 
 def _is_same(one: StatedRefund, statement: Statement, value: Decimal | None, rates: _Rates) -> bool:
     """Equal amounts; a request or a failure without an amount fits any."""
-    if one.value is None or value is None:
-        return not isinstance(statement, RefundIssued) or one.state is RefundState.REQUESTED
+    is_bare = one.value is None or value is None
+    if is_bare and (not isinstance(statement, RefundIssued) or one.state is RefundState.REQUESTED):
+        return True
+    if one.value is None and value is None:
+        return _parts_of(statement) == _parts_of(one.statements[-1])
     amount = stated_amount(statement)
     currency = amount.currency if amount is not None else one.currency
-    settles = given(statement.settles)
-    mine = {(currency, value), *_pairs(settles)}
-    theirs = {(one.currency, one.value)}
+    mine = {(currency, value)} if value is not None else rates.of_parts(statement)
+    mine.update(_pairs(given(statement.settles)))
+    theirs = (
+        {(one.currency, one.value)} if one.value is not None else rates.of_parts(one.statements[-1])
+    )
     theirs |= {pair for s in one.statements for pair in _pairs(given(s.settles))}
     return not rates.and_exchanged(mine).isdisjoint(rates.and_exchanged(theirs))
+
+
+def _parts_of(statement: Statement) -> tuple[Sequence[RefundedPieces], Sequence[RefundedCharge]]:
+    return given(statement.lines) or (), given(statement.charges) or ()
 
 
 def _pairs(money: Money | None) -> list[tuple[str | None, Decimal]]:

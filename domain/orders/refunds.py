@@ -29,7 +29,7 @@ def refunds_of(
     notices: list[Notice],
 ) -> list[RefundMoney]:
     """The refunds: issued, requested, failed, each by the time at which they became so."""
-    stated = stated_refunds(signals, only_payment, payments, currency)
+    stated = stated_refunds(signals, only_payment, payments, currency, limits.costs)
     if not stated:
         return []
     stated.sort(key=lambda one: (_ORDER.index(one.state), one.at, one.id))
