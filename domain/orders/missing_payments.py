@@ -54,12 +54,13 @@ def _is_raised_since_paid(money: OrderMoney, goods: Goods) -> bool:
 
 
 def _is_captured_by_parcel(money: OrderMoney, goods: Goods) -> bool:
-    """Nothing was captured before a parcel was handed over, and there is more than one."""
+    """Nothing was captured before a parcel was packed, and there is more than one."""
     paid_at = min((c.at for one in money.payments for c in one.captures), default=None)
-    sent = _handed_over_at(goods)
-    if paid_at is None or not sent or paid_at < min(sent):
+    times = [at for p in goods.outbound for at in (p.labelled_at, p.handed_over_at)]
+    packed_at = min((at for at in times if at is not None), default=None)
+    if paid_at is None or packed_at is None or paid_at < packed_at:
         return False
-    return len(sent) > 1 or _is_left_to_send(goods)
+    return len(goods.outbound) > 1 or any(one.unshipped for one in goods.lines)
 
 
 def _handed_over_at(goods: Goods) -> Sequence[datetime]:

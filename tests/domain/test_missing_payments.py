@@ -8,7 +8,7 @@ import pytest
 
 from domain.orders.payment_signals import PaymentExpired
 from domain.orders.purchase_signals import Terms
-from domain.orders.shipment_signals import Delivered, HandedOver
+from domain.orders.shipment_signals import Delivered, HandedOver, LabelCreated
 from domain.orders.signal_body import LinePieces
 from domain.orders.signals import Signal
 from tests.domain.money import authorize, bought, capture, edited, facts, said, shipping
@@ -67,6 +67,8 @@ def test_where_parcels_are_captured_one_by_one_the_rest_is_due_after_the_last() 
     found = facts(*story).payment
     assert (found.missing_since, found.underpaid, found.difference) == (None, 0, 0)
     assert since(*story, *parcel(60, "b")) == after(60)
+    labelled = said(LabelCreated, 20, "label", "wms", shipment="a", lines=(LinePieces(line="a"),))
+    assert facts(story[0], labelled, capture(21, "50", "cap")).payment.underpaid == 0
     early = [bought("50", "30"), capture(1, "50", "cap"), *parcel(24, "a")]
     assert facts(*early).payment.underpaid == 30
 

@@ -62,7 +62,7 @@ REREAD = {
     "0": {
         "case.enriched": {
             *("customer.id", "customer.tier", "charge.total", "milestones.out_of_order"),
-            *("payment.difference", "payment.overpaid", "payment.underpaid"),
+            *("payment.complete", "payment.difference", "payment.overpaid", "payment.underpaid"),
             *("promise.delivery_date", "promise.delivery_day_ends", "promise.half_over_at"),
             *("parcel.more_than_allowed", "refund.outstanding"),
         },
