@@ -9,7 +9,7 @@ from domain.orders.content import OrderContent
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.notices import Notice
 from domain.orders.packed_pieces import PackedPieces
-from domain.orders.pieces import spread_piece
+from domain.orders.pieces import PieceCount, spread_piece
 from domain.orders.purchase_signals import OrderCancelled
 from domain.orders.signal_body import LinePieces, given
 
@@ -22,6 +22,16 @@ class Cancellations(Struct, frozen=True, kw_only=True):
     """When pieces of a line were last cancelled."""
     whole_at: datetime | None = None
     """When the order as a whole was cancelled, or its last piece."""
+
+
+def cancelled_by_name(signals: SignalsByType, content: OrderContent) -> PieceCount:
+    """The pieces that cancellations name, since the lines were stated."""
+    found: dict[str, int] = {line.id: 0 for line in content.lines}
+    for signal in signals.get(OrderCancelled, ()):
+        if content.lines_at is None or signal.event_time > content.lines_at:
+            for piece in given(signal.lines) or ():
+                _cancel(found, content, piece, signal.key, "", [])
+    return PieceCount({(id, None): pieces for id, pieces in found.items()})
 
 
 def cancellations_of(

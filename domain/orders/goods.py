@@ -9,7 +9,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from domain.orders.cancellations import Cancellations, cancellations_of
+from domain.orders.cancellations import Cancellations, cancellations_of, cancelled_by_name
 from domain.orders.content import OrderContent, OrderLine
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.needless_parcels import needless_parcels
@@ -96,7 +96,7 @@ def goods_of(
         parcels = parcels_of(signals)
     outbound = [parcel for parcel in parcels if parcel.goes_out]
     notices: list[Notice] = [Notice.other_currency(key, content) for key in content.other_currency]
-    told = told_pieces(outbound, content, earlier)
+    told = told_pieces(outbound, content, earlier, lambda: cancelled_by_name(signals, content))
     parts = PackedPieces(outbound, told)
     cancelled = cancellations_of(signals, content, parts, notices)
     stock = stock_places(signals, content)

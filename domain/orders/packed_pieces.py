@@ -34,12 +34,16 @@ NOTHING_TOLD: Final[Mapping[str, ToldPieces]] = {}
 
 
 def told_pieces(
-    parcels: Sequence[Parcel], content: OrderContent, earlier: Mapping[str, ToldPieces]
+    parcels: Sequence[Parcel],
+    content: OrderContent,
+    earlier: Mapping[str, ToldPieces],
+    cancelled: Callable[[], PieceCount],
 ) -> dict[str, ToldPieces]:
     """By parcel: its pieces by its last statement that names any.
 
     Pieces of a product that several lines share fill these lines over all parcels: in the order of the
-    parcels, after the pieces that name their line. Pieces that were lost or came back can be sent again.
+    parcels, after the pieces that name their line. `cancelled` pieces come last, and pieces that were
+    lost or came back can be sent again.
     """
     told: dict[str, ToldPieces] = {}
     shared: list[Parcel] = []
@@ -53,8 +57,9 @@ def told_pieces(
             told[parcel.id] = known
             continue
         told[parcel.id] = _told(parcel, content)
-    if not shared or len(told) == 1:
+    if not shared:
         return told
+    unwanted = cancelled()
     counts = {id: one.count for id, one in told.items()}
     for parcel in shared:
         named = [p for p in parcel.told or () if not names_shared_product(p, content)]
@@ -63,7 +68,9 @@ def told_pieces(
     for parcel in shared:
         others = [count for id, count in counts.items() if id != parcel.id]
         staying = [c for id, c in counts.items() if id != parcel.id and id not in gone]
-        told[parcel.id] = _told(parcel, content, [others, staying])
+        told[parcel.id] = _told(
+            parcel, content, [[*others, unwanted], [*staying, unwanted], staying]
+        )
         counts[parcel.id] = told[parcel.id].count
     return told
 

@@ -319,3 +319,13 @@ def test_only_pieces_that_arrived_come_back() -> None:
         received(20, "r1", "R1", "wms", ReturnedPieces(sku="cup", quantity=1)),
     )
     assert places(found, "b") == {"delivered": 1, "returned": 1}
+
+
+def test_pieces_of_a_shared_product_are_those_that_were_not_cancelled() -> None:
+    cancelled = dropped(9, id="c1", lines=of(a=2))
+    sent = said(Delivered, 10, "p1", shipment="P1", lines=cups(2))
+    found = goods(bought(lines=TWO_LINES_OF_ONE_PRODUCT), cancelled, sent)
+    assert (places(found, "a"), places(found, "b")) == ({}, {"delivered": 2})
+    more = said(Delivered, 10, "p1", shipment="P1", lines=cups(4))
+    found = goods(bought(lines=TWO_LINES_OF_ONE_PRODUCT), cancelled, more)
+    assert places(found, "b") == {"delivered": 2}
