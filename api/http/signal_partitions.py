@@ -147,12 +147,10 @@ class SignalPartitioning(ASGIMiddleware):
     async def _ask(
         self, number: int, scope: Scope, receive: Receive, body: bytes, next_app: ASGIApp
     ) -> _Answer:
-        """The answer of one process. If it cannot be reached, this process takes its place."""
+        """The answer of one process. One that is being restarted answers once it is there: its socket stays."""
         if number != self._partitions.own:
             try:
                 return await self._ask_other(number, scope, body)
-            except httpx2.ConnectError:
-                pass  # It is being restarted.
             except httpx2.TransportError as error:
                 # An answer and no error: this process may have answered its own part already.
                 return _refusal(

@@ -25,7 +25,8 @@ CONTENT_FEEDS: Final = (OrderPlaced, OrderEdited, OrderCancelled)
 STOCK_FEEDS: Final = (
     *(StockAllocated, StockUnavailable, Backordered, AllocationFailed, FulfilmentRejected),
 )
-GOODS_FEEDS: Final = (*CONTENT_FEEDS, *PARCEL_FEEDS, *STOCK_FEEDS, returns.ReturnReceived)
+_RETURN_FEEDS: Final = (returns.ReturnRequested, returns.ReturnAuthorized, returns.ReturnReceived)
+GOODS_FEEDS: Final = (*CONTENT_FEEDS, *PARCEL_FEEDS, *STOCK_FEEDS, *_RETURN_FEEDS)
 _content = derived_from(*CONTENT_FEEDS)
 _goods = derived_from(*GOODS_FEEDS)
 _parcel_feeds = (*PARCEL_FEEDS, *CONTENT_FEEDS)
