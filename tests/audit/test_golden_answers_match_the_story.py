@@ -147,7 +147,7 @@ def test_24_earlier_questions_are_listed_with_person_and_account() -> None:
 
 def test_19_readers_are_named_and_the_person_who_asks_is_not() -> None:
     told = golden("19")
-    assert told["orders"] == ["o-7"]
+    assert told["orders"] == [{"order": "o-7", "shop": "default"}]
     assert told["readers"] == {"bo": 1, "fay": 2}
     assert [(read["who"], read["what"].rpartition("/")[2]) for read in told["reads"]] == [
         ("fay", "o-7"),
@@ -158,7 +158,7 @@ def test_19_readers_are_named_and_the_person_who_asks_is_not() -> None:
 
 def test_20_erased_and_held_data_are_counted_without_any_text() -> None:
     gone, held = golden("20_all"), golden("20_what")
-    assert gone["orders"] == ["o-8", "o-9"]
+    assert [one["order"] for one in gone["orders"]] == ["o-8", "o-9"]
     assert [(one["held"], one["erased"]) for one in gone["texts"]] == [(0, 4)]
     assert (gone["keys_held"], gone["keys_destroyed"]) == (0, 2)
     (hold,), (erasure,) = gone["holds"], gone["erasures"]
