@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import errno
-import gc
 import logging
 import os
 import select
@@ -22,6 +21,7 @@ from api.composition import checkpoints_of, continuity, follow_policy
 from api.http.service import service
 from api.http.signal_partitions import Partitions
 from api.http.single_write import SingleWriteProtocol
+from infrastructure.garbage_collection import tune_garbage_collection
 from infrastructure.identity.local_issuer import LocalIssuer
 from infrastructure.identity.trusted_issuers import Issuer
 from infrastructure.payments import provider_of
@@ -29,7 +29,6 @@ from infrastructure.personal.vault import vault_of
 from infrastructure.settings import Settings
 
 RESTART_SECONDS = 1.0
-GC_THRESHOLDS = (50_000, 500, 50)
 BACKLOG = 512
 _PR_SET_PDEATHSIG = 1
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -42,17 +41,6 @@ class AddressUnusable(Exception):
 
 class PortTaken(AddressUnusable):
     """The address is in use."""
-
-
-def tune_garbage_collection() -> None:
-    """Scan young objects a hundred times less often than by default, and older ones hardly ever.
-
-    Nearly all objects are freed by reference counting. With the default thresholds, a third of the CPU
-    time of signal intake went to scans over cached aggregates.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def listen(host: str, port: int) -> socket.socket:

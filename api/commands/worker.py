@@ -11,12 +11,13 @@ from eventsourcing.persistence import PersistenceError
 from psycopg_pool import PoolTimeout
 
 from api import composition
-from api.serving import tune_garbage_collection, wait_for_parent_to_end
+from api.serving import wait_for_parent_to_end
 from application.money.provider import PaymentProvider
 from domain.orders.order_names import describe_order
 from domain.personal_data_errors import KeyStoreUnavailable
 from domain.policy.holidays import holiday_notices
 from infrastructure.doctor import require_safe
+from infrastructure.garbage_collection import tune_garbage_collection
 from infrastructure.payments import provider_of
 from infrastructure.personal.vault import Vault, vault_of
 from infrastructure.postgres.databases import open_database

@@ -3,7 +3,6 @@ priority than the service."""
 
 import copyreg
 import ctypes
-import gc
 import multiprocessing
 import os
 import signal
@@ -27,6 +26,7 @@ from domain.policy.document import PolicyDocument, canonical_json
 from domain.policy.rulebook import Rulebook
 from domain.policy.simulation_counts import SimulationCounter
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.garbage_collection import tune_garbage_collection
 from infrastructure.personal.key_ring import KeyRing
 from infrastructure.personal.key_store import open_key_store
 from infrastructure.postgres.datastore import Datastore
@@ -37,8 +37,6 @@ MAX_ORDERS_IN_PROCESS = 400
 QUEUED_BATCHES_PER_PROCESS = 4
 """Batches that wait, for each process."""
 _NICENESS = 10
-_GC_THRESHOLDS = (50_000, 20, 50)
-"""Reference counting frees nearly everything, so the collector runs rarely."""
 _PR_SET_PDEATHSIG = 1
 Batch = tuple[int, Sequence[UUID]]
 """A position, and the orders up to it that no earlier batch has."""
@@ -132,8 +130,7 @@ def _initialize_worker(dsn: str, keys: str | None, scope: SimulationScope, paren
     """Set up a process of the pool."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     os.nice(_NICENESS)
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
+    tune_garbage_collection()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:

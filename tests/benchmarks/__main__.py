@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from api.serving import tune_garbage_collection
+from infrastructure.garbage_collection import tune_garbage_collection
 from tests.benchmarks import (
     append,
     authorize,

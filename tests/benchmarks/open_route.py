@@ -21,10 +21,11 @@ from api.http.concurrency import get
 from api.http.service import service
 from api.http.single_write import SingleWriteProtocol
 from api.routes.me import Me, get_me
-from api.serving import listen, tune_garbage_collection
+from api.serving import listen
 from domain.authority import authority_of
 from domain.orders.signal_times import EARLIEST
 from domain.people import OPERATOR_ACTOR, Actor, Grant, Role
+from infrastructure.garbage_collection import tune_garbage_collection
 from infrastructure.identity.local_issuer import LocalIssuer
 from infrastructure.identity.trusted_issuers import Issuer
 from infrastructure.personal.vault import open_vault

@@ -15,7 +15,7 @@ from api.commands.options import AS_JSON, FILE
 from api.commands.output import print_table
 from api.commands.replay.progress import KEEP, MAX_SHOWN, print_skipped_rows, progress_bar
 from api.composition import Desks, desks, prepare_database
-from api.serving import tune_garbage_collection
+from infrastructure.garbage_collection import tune_garbage_collection
 from infrastructure.postgres.databases import open_database, scratch_database
 from infrastructure.settings import Settings
 from infrastructure.sources.case_logs import bpi2013, servicenow

@@ -19,13 +19,13 @@ from api.commands.options import AS_JSON, NEW_FILE, report_write_errors
 from api.commands.output import print_table
 from api.commands.replay.progress import KEEP, print_skipped_rows, progress_bar
 from api.composition import Desks, desks, prepare_database
-from api.serving import tune_garbage_collection
 from application.orders.batches import Arrival
 from application.orders.replay import replay as replay_arrivals
 from domain.people import Actor
 from domain.policy.rulebook import Rulebook
 from domain.policy.service_levels import without_clocks_and_look_ups
 from infrastructure.csv_cells import write_rows
+from infrastructure.garbage_collection import tune_garbage_collection
 from infrastructure.policies.files import load_policy
 from infrastructure.postgres.databases import open_database, scratch_database
 from infrastructure.projections.runner import ProjectionRunner
