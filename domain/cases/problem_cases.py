@@ -68,7 +68,7 @@ class ProblemCases:
     def _is_back(self, case: ExceptionCase, found: FoundPart) -> bool:
         """Whether a missed deadline shows that a cleared part has the problem again, perhaps by another rule.
 
-        No signal shows it, so the part joins anew.
+        No signal shows it, so the part joins again.
         """
         part, decision, deadline = found
         known = case.parts.get(part)

@@ -1,7 +1,7 @@
-"""Which orders signals belong to that were sent without their order, whatever arrived first.
+"""Finds the orders of signals that were sent without one. The order of arrival is irrelevant.
 
 A signal teaches the references that it names only in the orders that it belongs to. So signals are placed
-in rounds: first by what was told with its order, then also by what the round before has placed.
+in rounds: first by the statements that name their order, then also by the signals that the round before placed.
 """
 
 import hashlib

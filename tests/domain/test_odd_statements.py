@@ -1,4 +1,4 @@
-"""A statement that fits nothing that was told is kept, and a notice says what is odd until it fits."""
+"""A statement that does not fit the others is kept, and has a notice until it fits."""
 
 from __future__ import annotations
 

@@ -45,6 +45,11 @@ class Serving:
         (pid,) = eventually("it has a worker", found, within=15)
         return pid
 
+    def two_others(self) -> list[int]:
+        """The ids of the other processes of three; none unless both run."""
+        found = children_of(self.program.pid, " --beside ")
+        return found if len(found) == 2 else []
+
     def open_and_show_a_case(self, token: str, order: str) -> None:
         """Send a signal, and read the case from the report that the worker keeps."""
         unpaid = OrderPlaced(
@@ -117,15 +122,13 @@ def test_a_killed_process_of_several_is_replaced(
 ) -> None:
     serving = Serving(programs, home, "--processes", 3)
 
-    def others() -> list[int]:
-        found = children_of(serving.program.pid, " --beside ")
-        return found if len(found) == 2 else []
-
-    first = eventually("two more processes run", others, within=20)
+    first = eventually("two more processes run", serving.two_others, within=20)
     serving.open_and_show_a_case(token, "order-1")
     os.kill(first[0], signal.SIGKILL)
     second = eventually(
-        "another has taken its place", lambda: others() if others() != first else [], within=10
+        "another has taken its place",
+        lambda: now if (now := serving.two_others()) != first else [],
+        within=10,
     )
     assert first[1] in second
 
@@ -192,11 +195,7 @@ def test_every_process_gives_the_same_answers_to_signals(
     programs: Programs, home: Path, token: str
 ) -> None:
     serving = Serving(programs, home, "--processes", 3)
-    eventually(
-        "two more processes run",
-        lambda: len(children_of(serving.program.pid, " --beside ")) == 2,
-        within=20,
-    )
+    eventually("two more processes run", serving.two_others, within=20)
     headers = {"Authorization": f"Bearer {token}"}
 
     def send(body: bytes, **more: str) -> httpx2.Response:
@@ -233,11 +232,7 @@ def test_a_batch_is_processed_by_the_processes_of_its_orders(
 ) -> None:
     serving = Serving(programs, home, "--processes", 3)
 
-    def others() -> list[int]:
-        found = children_of(serving.program.pid, " --beside ")
-        return found if len(found) == 2 else []
-
-    processes = eventually("two more processes run", others, within=20)
+    processes = eventually("two more processes run", serving.two_others, within=20)
     headers = {"Authorization": f"Bearer {token}"}
 
     def send(signals: Sequence[object], *, lines: bool = False) -> httpx2.Response:
