@@ -12,7 +12,7 @@ from application.log.sealing import without_read_tracking
 from domain.errors import OrderNotFound
 from domain.orders.order import Order, order_stream
 from domain.orders.order_names import order_name
-from domain.orders.purchase_signals import OrderRelated, OrderRelation
+from domain.orders.relation_signals import OrderRelated, OrderRelation
 from domain.orders.relations import relations_of
 
 

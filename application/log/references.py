@@ -8,8 +8,8 @@ from msgspec import UNSET
 from application.log.recorder import ReferenceRow
 from domain.orders.events import SignalRecorded
 from domain.orders.held_signals import HeldSignalJoined, SignalHeld
-from domain.orders.purchase_signals import DuplicateSuspected, OrderRelated
 from domain.orders.references import SIGNAL, Reference, parcels_of, references_of
+from domain.orders.relation_signals import DuplicateSuspected, OrderRelated
 from domain.recorded_event import RecordedEvent
 
 FOUND: Final = "found"

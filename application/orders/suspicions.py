@@ -14,7 +14,7 @@ from application.orders.look_ups import LookUpResult, PlacedOrder
 from domain.orders.order import Order, order_stream
 from domain.orders.order_names import describe_order
 from domain.orders.placement import turn, withdrawals_of
-from domain.orders.purchase_signals import DuplicateSuspected, OrderRelated
+from domain.orders.relation_signals import DuplicateSuspected, OrderRelated
 from domain.orders.relations import are_related, relations_of
 from domain.orders.standing import named_statement
 from domain.people import POLICY_ACTOR

@@ -18,7 +18,8 @@ from domain.orders.money_ledger import OrderMoney, RefundMoney, RefundState
 from domain.orders.order import Order
 from domain.orders.parts import PartKind, split_part_key
 from domain.orders.pieces import count_pieces
-from domain.orders.purchase_signals import OrderCancelled, OrderRelated
+from domain.orders.purchase_signals import OrderCancelled
+from domain.orders.relation_signals import OrderRelated
 from domain.orders.return_signals import ReturnReceived
 from domain.orders.shipment_signals import HandedOver, LabelCreated
 from domain.orders.signal_body import given

@@ -15,7 +15,8 @@ from msgspec import UNSET, Struct, structs
 
 from domain.look_ups.derived_signals import derived_signal_fields
 from domain.look_ups.events import CustomerOrdered
-from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced
+from domain.orders.purchase_signals import OrderPlaced
+from domain.orders.relation_signals import DuplicateSuspected
 from domain.orders.signal_body import DEFAULT_SHOP, given, split_order_key
 
 CUSTOMERS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:customers")

@@ -18,6 +18,7 @@ from domain.orders.claim_facts import NO_CLAIM, ClaimFacts, claim_facts
 from domain.orders.contact_facts import ContactFacts, contact_facts
 from domain.orders.content import content_of
 from domain.orders.disagreement_facts import DisagreementFacts, disagreement_facts
+from domain.orders.dispute_parts import dispute_parts
 from domain.orders.fact_metadata import SignalsByType, derived_from, lasting
 from domain.orders.goods import Goods, goods_of
 from domain.orders.goods_changes import goods_after, is_charged_alike
@@ -25,12 +26,13 @@ from domain.orders.goods_parts import CONTENT_FEEDS, GOODS_FEEDS, parcel_parts
 from domain.orders.line_parts import line_parts
 from domain.orders.milestone_facts import Milestones, milestones
 from domain.orders.money_ledger import MONEY_FEEDS, OrderMoney, is_given_alike, money_of
-from domain.orders.money_parts import charge_parts, dispute_parts, payment_parts, refund_parts
+from domain.orders.money_parts import charge_parts, payment_parts, refund_parts
 from domain.orders.parcel_facts import IncidentFacts, ParcelFacts, incident_facts, parcel_facts
 from domain.orders.parcels import PARCEL_FEEDS
 from domain.orders.parts import OrderParts
 from domain.orders.promise_facts import PromiseFacts, promise_facts
-from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced, OrderRelated
+from domain.orders.purchase_signals import OrderPlaced
+from domain.orders.relation_signals import DuplicateSuspected, OrderRelated
 from domain.orders.return_facts import ReturnFacts, return_facts
 from domain.orders.return_parts import RETURN_SIGNALS, return_parts
 from domain.orders.screening_facts import AddressFacts, FraudFacts, address_facts, fraud_facts

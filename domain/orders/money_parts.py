@@ -1,4 +1,4 @@
-"""The facts of each payment, refund, dispute and charge."""
+"""The facts of each payment, refund and charge."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -13,19 +13,13 @@ from domain.orders.disputes import DISPUTE_SIGNALS
 from domain.orders.fact_metadata import derived_from
 from domain.orders.goods import Goods
 from domain.orders.goods_parts import GOODS_FEEDS
-from domain.orders.money_structs import (
-    DisputeMoney,
-    OrderMoney,
-    PaymentMoney,
-    RefundMoney,
-    RefundState,
-)
+from domain.orders.money_structs import OrderMoney, PaymentMoney, RefundMoney, RefundState
 from domain.orders.purchase_signals import OrderCancelled, OrderEdited, OrderPlaced
 from domain.orders.refund_statements import REFUND_SIGNALS
 
 _CURRENCY: Final = "part.currency"
 _ORDER: Final = (OrderPlaced, OrderEdited, OrderCancelled)
-_ALL: Final = (*_ORDER, *PAYMENT_SIGNALS, *REFUND_SIGNALS, *DISPUTE_SIGNALS)
+ALL_FEEDS: Final = (*_ORDER, *PAYMENT_SIGNALS, *REFUND_SIGNALS, *DISPUTE_SIGNALS)
 _REFUNDS: Final = (*_ORDER, *PAYMENT_SIGNALS, *REFUND_SIGNALS)
 _charge = derived_from(*_REFUNDS)
 _charge_amount = derived_from(*_REFUNDS, currency=_CURRENCY)
@@ -34,8 +28,8 @@ _payment_amount = derived_from(*_ORDER, *PAYMENT_SIGNALS, currency=_CURRENCY)
 _refund = derived_from(*_REFUNDS)
 _refund_amount = derived_from(*_REFUNDS, currency=_CURRENCY)
 _void = derived_from(*GOODS_FEEDS, *PAYMENT_SIGNALS)
-_all = derived_from(*_ALL)
-_all_amount = derived_from(*_ALL, currency=_CURRENCY)
+_all = derived_from(*ALL_FEEDS)
+_all_amount = derived_from(*ALL_FEEDS, currency=_CURRENCY)
 
 
 class ChargePart(Struct, frozen=True, gc=False):
@@ -133,35 +127,6 @@ class RefundPart(Struct, frozen=True, gc=False):
     """`twice`, `more_than_captured`, `more_than_line` or `more_than_charge`."""
     assumed: Annotated[bool | None, _refund] = None
     """Two sources stated it without a common id: that they mean one refund is assumed."""
-
-
-class DisputePart(Struct, frozen=True, gc=False):
-    """A dispute, by every statement about it."""
-
-    id: Annotated[str, _all]
-    """The provider's id."""
-    payment: Annotated[str | None, _all] = None
-    """The disputed payment."""
-    stage: Annotated[str | None, _all] = None
-    """`inquiry`, `chargeback` or `second_chargeback`."""
-    currency: Annotated[str | None, _all] = None
-    """The currency of its amount."""
-    amount: Annotated[Decimal | None, _all_amount] = None
-    """How much is disputed."""
-    is_open: Annotated[bool | None, _all] = None
-    """It was opened, and not closed since."""
-    outcome: Annotated[str | None, _all] = None
-    """`won`, `lost`, `withdrawn` or `prevented`; unknown while it is open."""
-    opened_at: Annotated[datetime | None, _all] = None
-    """When it was opened."""
-    respond_by: Annotated[datetime | None, _all] = None
-    """By when evidence is to be sent."""
-    sent_at: Annotated[datetime | None, _all] = None
-    """When evidence was last sent, since it was opened."""
-    closed_at: Annotated[datetime | None, _all] = None
-    """When it was closed."""
-    counts: Annotated[bool | None, _all] = None
-    """It counts as given back: open or lost, and no inquiry."""
 
 
 def charge_parts(goods: Goods, money: OrderMoney) -> tuple[ChargePart, ...]:
@@ -285,25 +250,4 @@ def _refund_part(one: RefundMoney, unanswered: bool, made_up: bool) -> RefundPar
         too_much=one.too_much is not None,
         too_much_reason=one.too_much,
         assumed=one.assumed,
-    )
-
-
-def dispute_parts(money: OrderMoney) -> tuple[DisputePart, ...]:
-    return tuple(_dispute_part(one) for one in money.disputes)
-
-
-def _dispute_part(one: DisputeMoney) -> DisputePart:
-    return DisputePart(
-        id=one.id,
-        payment=one.payment,
-        stage=one.stage,
-        currency=one.currency,
-        amount=one.amount,
-        is_open=one.is_open,
-        outcome=one.outcome,
-        opened_at=one.opened_at,
-        respond_by=one.respond_by,
-        sent_at=one.evidence_sent_at,
-        closed_at=one.closed_at,
-        counts=one.counts,
     )

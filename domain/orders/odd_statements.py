@@ -1,4 +1,4 @@
-"""Finds what is odd about a statement beside the others of its order: it fits nothing that was told yet.
+"""Finds statements that do not fit the others of their order, such as the end of an unknown payment.
 
 Each statement is looked at with the whole order, so a notice goes away once what is missing arrives.
 """
@@ -22,6 +22,7 @@ from domain.orders.goods import Goods
 from domain.orders.money_structs import OrderMoney
 from domain.orders.notices import Notice
 from domain.orders.parcels import PARCEL_SIGNALS
+from domain.orders.relation_signals import DuplicateSuspected, OrderRelated
 from domain.orders.return_parts import RETURN_SIGNALS
 from domain.orders.shipment_signals import CustomerClaimed, Direction
 from domain.orders.signal_body import LinePieces, given
@@ -229,12 +230,24 @@ def _is_on_its_way_back(signal: Any) -> bool:
     return given(signal.direction) is Direction.BACK
 
 
+def _about_itself(_: StatementsOfOrder, signal: Any) -> Iterator[Notice]:
+    """A relation of the order to itself."""
+    if signal.is_about_itself:
+        yield Notice(
+            signal=signal.key,
+            pointer="/other",
+            detail="the order is not related to itself, so this is ignored. Name the other order, and "
+            "replace the statement",
+        )
+
+
 _Check = Callable[[StatementsOfOrder, Any], Iterator[Notice]]
 _PIECES: Final = StatementsOfOrder._odd_pieces
 _CHECKS: Final[Mapping[type[Any], _Check]] = {
     **dict.fromkeys((*RETURN_SIGNALS, CustomerClaimed, *PARCEL_SIGNALS), _PIECES),
     **dict.fromkeys((*_STOCK_SIGNALS, *_PRODUCT_SIGNALS), _PIECES),
     **dict.fromkeys(_ENDS, StatementsOfOrder._end_without_payment),
+    **dict.fromkeys((OrderRelated, DuplicateSuspected), _about_itself),
     payments.RefundFailed: StatementsOfOrder._refund_not_told,
     payments.DisputeOpened: StatementsOfOrder._unknown_payment,
     payments.FraudWarned: StatementsOfOrder._unknown_payment,

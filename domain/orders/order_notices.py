@@ -8,7 +8,6 @@ from domain.orders.fact_metadata import SignalsByType
 from domain.orders.facts import OrderFacts
 from domain.orders.notices import Notice
 from domain.orders.odd_statements import StatementsOfOrder
-from domain.orders.purchase_signals import DuplicateSuspected, OrderRelated
 from domain.orders.signal_body import LinePieces, given
 from domain.orders.signals import Signal
 from domain.orders.standing import find_correction_notices
@@ -26,7 +25,6 @@ def find_notices(
     return (
         *facts.goods.notices,
         *facts.money.notices,
-        *_relation_notices(by_type),
         *(find_correction_notices(signals.values()) if is_corrected else ()),
         *_sku_notices(looked_at.values(), facts.goods.content),
         *StatementsOfOrder(by_type, facts.goods, facts.money).find_notices(looked_at.values()),
@@ -56,21 +54,6 @@ def _sku_notices(signals: Iterable[Signal], content: OrderContent) -> Iterator[N
                         detail=f"line {piece.line} is {known}, not {piece.sku}; the pieces count for the "
                         "line. If another line is meant, replace the statement",
                     )
-
-
-def _relation_notices(signals: SignalsByType) -> list[Notice]:
-    """What is odd about relations to other orders: they name the order itself."""
-    return [
-        Notice(
-            signal=signal.key,
-            pointer="/other",
-            detail="the order is not related to itself, so this is ignored. Name the other order, and "
-            "replace the statement",
-        )
-        for kind in (OrderRelated, DuplicateSuspected)
-        for signal in signals.get(kind, ())
-        if signal.is_about_itself
-    ]
 
 
 @cache

@@ -7,11 +7,12 @@ from typing import Any, Final
 from msgspec import Struct
 
 from domain.orders.content import NO_CONTENT
+from domain.orders.dispute_parts import DisputePart
 from domain.orders.goods import Goods
 from domain.orders.goods_parts import ParcelPart
 from domain.orders.line_parts import LinePart
 from domain.orders.money_ledger import OrderMoney
-from domain.orders.money_parts import ChargePart, DisputePart, PaymentPart, RefundPart
+from domain.orders.money_parts import ChargePart, PaymentPart, RefundPart
 from domain.orders.return_parts import ReturnPart
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from domain.orders.order import Order
-from domain.orders.purchase_signals import OrderRelated, OrderRelation
+from domain.orders.relation_signals import OrderRelated, OrderRelation
 from domain.orders.standing import standing
 
 OF_ONE: Final = frozenset(

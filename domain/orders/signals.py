@@ -9,6 +9,7 @@ from typing import TypeAlias
 from domain.orders import message_signals as messages
 from domain.orders import payment_signals as payments
 from domain.orders import purchase_signals as purchase
+from domain.orders import relation_signals as relations
 from domain.orders import return_signals as returns
 from domain.orders import screening_signals as screening
 from domain.orders import shipment_signals as shipments
@@ -34,7 +35,7 @@ Signal: TypeAlias = (
     | returns.ReturnRequested
     | returns.ReturnReceived
     | payments.RefundIssued
-    | purchase.DuplicateSuspected
+    | relations.DuplicateSuspected
     | purchase.PriceFlagged
     | screening.FraudDecided
     | stock.AllocationFailed
@@ -55,7 +56,7 @@ Signal: TypeAlias = (
     | messages.MessageReceived
     | messages.WarehouseNoted
     | purchase.OrderEdited
-    | purchase.OrderRelated
+    | relations.OrderRelated
     | payments.PaymentPending
     | payments.PaymentVoided
     | payments.PaymentExpired

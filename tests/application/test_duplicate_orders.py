@@ -7,7 +7,8 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from domain.look_ups.duplicates import MAX_DUPLICATE_WINDOW
-from domain.orders.purchase_signals import Line, OrderRelated, OrderRelation
+from domain.orders.purchase_signals import Line
+from domain.orders.relation_signals import OrderRelated, OrderRelation
 from tests.application.in_memory_service import InMemoryService, kinds
 from tests.application.look_ups import (
     DUPLICATES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from domain.orders.purchase_signals import DuplicateSuspected, OrderRelated, OrderRelation
+from domain.orders.relation_signals import DuplicateSuspected, OrderRelated, OrderRelation
 from domain.orders.signal_body import SignalRetracted
 from tests.application.in_memory_service import InMemoryService
 from tests.application.look_ups import (

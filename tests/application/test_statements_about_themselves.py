@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from domain.orders.purchase_signals import DuplicateSuspected, OrderRelated, OrderRelation
+from domain.orders.relation_signals import DuplicateSuspected, OrderRelated, OrderRelation
 from domain.orders.signal_body import SignalRetracted
 from domain.orders.signals import Signal
 from tests.application.in_memory_service import InMemoryService

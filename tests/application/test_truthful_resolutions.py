@@ -13,7 +13,8 @@ from domain.cases.reasons import ResolutionReason as Reason
 from domain.cases.truthful import require_truthful
 from domain.orders.order import Order
 from domain.orders.payment_signals import RefundFailed
-from domain.orders.purchase_signals import OrderCancelled, OrderRelated, OrderRelation
+from domain.orders.purchase_signals import OrderCancelled
+from domain.orders.relation_signals import OrderRelated, OrderRelation
 from domain.orders.return_signals import ReturnReceived
 from domain.orders.signals import Signal
 from tests.application.flows import BEGINS, read_line, span

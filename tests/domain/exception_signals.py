@@ -6,7 +6,8 @@ from datetime import date
 from typing import Any
 
 from domain.orders.payment_signals import PaymentFailed, PaymentStage, RefundRequested
-from domain.orders.purchase_signals import DuplicateSuspected, PriceFlagged
+from domain.orders.purchase_signals import PriceFlagged
+from domain.orders.relation_signals import DuplicateSuspected
 from domain.orders.return_signals import (
     ReturnAuthorized,
     ReturnLabelCreated,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from domain.money import PositiveMoney
 from domain.orders.message_signals import Channel, MessageReceived, MessageSent, WarehouseNoted
 from domain.orders.payment_signals import RefundRequested
-from domain.orders.purchase_signals import DuplicateSuspected, PriceFlagged
+from domain.orders.purchase_signals import PriceFlagged
+from domain.orders.relation_signals import DuplicateSuspected
 from domain.orders.return_signals import (
     ReturnAuthorized,
     ReturnLabelCreated,

@@ -7,6 +7,7 @@ from itertools import count
 from domain.money import Money, PositiveMoney
 from domain.orders import payment_signals as payments
 from domain.orders import purchase_signals as purchase
+from domain.orders import relation_signals as relations
 from domain.orders import return_signals as returns
 from domain.orders import shipment_signals as shipments
 from domain.orders import stock_signals as stock
@@ -51,7 +52,9 @@ PART_SIGNALS: tuple[Signal, ...] = (
         ship_by=_NOON,
         promise=None,
     ),
-    purchase.OrderRelated(**next(_bodies), other="O-2", relation=purchase.OrderRelation.SPLIT_FROM),
+    relations.OrderRelated(
+        **next(_bodies), other="O-2", relation=relations.OrderRelation.SPLIT_FROM
+    ),
     payments.PaymentPending(**next(_bodies)),
     payments.PaymentPending(
         **next(_bodies), payment="pi_1", amount=_TEN, tender="boleto", expires_at=_NOON

@@ -98,13 +98,13 @@ from domain.orders.payment_signals import (
 from domain.orders.purchase_signals import (
     Address,
     Customer,
-    DuplicateSuspected,
     Line,
     OrderCancelled,
     OrderPlaced,
     PriceFlagged,
 )
 from domain.orders.references import HeldReason
+from domain.orders.relation_signals import DuplicateSuspected
 from domain.orders.return_signals import (
     ReturnAuthorized,
     ReturnLabelCreated,
