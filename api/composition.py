@@ -34,7 +34,6 @@ from application.policy.policy_desk import PolicyDesk
 from application.policy.recheck import RecheckDesk
 from application.privacy.privacy_desk import PrivacyDesk
 from application.timekeeper import Timekeeper
-from domain.errors import OrderNotFound
 from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
 from infrastructure.address_check import check_address
@@ -181,13 +180,6 @@ class Desks:
         """The order by what had happened at `as_of` and was recorded at `known_at` (None: now), and the
         record time of each of its signals. Raises OrderNotFound."""
         return order_of(self.log.trail(order_stream(order_id)), as_of, known_at)
-
-    def order_with_times(self, order_id: str) -> tuple[Order, Mapping[str, datetime]]:
-        """The order now, and the record time of each of its signals; empty if it is unknown."""
-        try:
-            return self.order_at(order_id, None, None)
-        except OrderNotFound:
-            return Order(id=order_id), {}
 
     def record_build(self) -> None:
         """Record the build of this process, before it writes, if the log does not have it."""
