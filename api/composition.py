@@ -48,7 +48,7 @@ from infrastructure.policies.files import load_policy
 from infrastructure.postgres.databases import open_database
 from infrastructure.postgres.datastore import Datastore, LogHalted, connect, require_safe_switches
 from infrastructure.postgres.roles import PROJECTOR, WRITER, dsn_for_role
-from infrastructure.projections.generations import prepare_generations
+from infrastructure.projections.generations import PREPARE_SECONDS, prepare_when_free
 from infrastructure.reports.backlogs import backlogs
 from infrastructure.reports.money import MoneyReports
 from infrastructure.reports.people_directory import PeopleDirectory
@@ -241,13 +241,13 @@ def follow_policy(working: Desks) -> Iterator[None]:
         follower.join(timeout=2 * FOLLOW_SECONDS)
 
 
-def prepare_database(dsn: str) -> None:
-    """Migrate the schema, and create the tables of new reports."""
+def prepare_database(dsn: str, wait: float = PREPARE_SECONDS) -> None:
+    """Migrate the schema, and create the tables of new reports: wait so many seconds for locks."""
     migrate(dsn)
     with connect(dsn_for_role(dsn, PROJECTOR)) as connection:
         # Many tables on a busy machine take time; the transaction blocks nobody.
         connection.execute("SET idle_in_transaction_session_timeout = '60s'")
-        prepare_generations(connection, PROJECTIONS)
+        prepare_when_free(connection, PROJECTIONS, wait)
 
 
 def checkpoints_of(settings: Settings) -> Checkpoints:

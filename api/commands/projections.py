@@ -100,7 +100,7 @@ def rebuild(settings: Settings, name: str, wait: float, as_json: bool) -> None:
             bounded(dsn, wait, say) as (address, watch),
             _progress(errors) as bar,
         ):
-            patiently(wait, watch, lambda: prepare_database(address))
+            patiently(wait, watch, lambda: prepare_database(address, wait=0))
             task = bar.add_task(name, total=None)
             printed_at = time.monotonic()
 

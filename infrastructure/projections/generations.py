@@ -14,8 +14,10 @@ from infrastructure.postgres.roles import PROJECTOR
 from infrastructure.projections.tables import Table, row_digest
 from projections.projection import AnyProjection
 
-_CREATE_TABLES_LOCK = 0x0CA5E7A3
-
+CREATE_TABLES_LOCK = 0x0CA5E7A3
+PREPARE_SECONDS = 30.0
+"""How long a start waits for another process that prepares the reports. One that is frozen meanwhile
+is ended by the server sooner."""
 
 MAX_FOLD_SECONDS = 0.25
 """A batch is cut short after this time, so that no report delays the others."""
@@ -149,7 +151,7 @@ def prepare_generations(
     with connection.transaction():
         _act_as_projector(connection)
         # Two processes that start together must not both create the first tables.
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATE_TABLES_LOCK,))
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (CREATE_TABLES_LOCK,))
         for projection in projections:
             digest = row_digest(projection)
             rows = connection.execute(
@@ -170,11 +172,29 @@ def prepare_generations(
     return targets
 
 
+def prepare_when_free(
+    connection: psycopg.Connection[Any],
+    projections: Sequence[AnyProjection],
+    wait: float = PREPARE_SECONDS,
+) -> None:
+    """`prepare_generations`, tried again for `wait` seconds while a lock is held. Each attempt is short,
+    so that readers of a table do not queue behind it. Raises psycopg's LockNotAvailable."""
+    ends_at = time.monotonic() + wait
+    while True:
+        try:
+            prepare_generations(connection, projections)
+        except psycopg.errors.LockNotAvailable:
+            if time.monotonic() > ends_at:
+                raise
+        else:
+            return
+
+
 def begin_rebuild(connection: psycopg.Connection[Any], projection: AnyProjection) -> int:
     """Create a new generation beside the live one and return its number; the runner picks it up."""
     with connection.transaction():
         _act_as_projector(connection)
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATE_TABLES_LOCK,))
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (CREATE_TABLES_LOCK,))
         return _create_generation(connection, projection, live=False)
 
 

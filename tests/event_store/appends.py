@@ -84,13 +84,15 @@ def start_calls(calls: Sequence[Callable[[], T]]) -> Callable[[float], list[T | 
 def call_as_one_group(
     dsn: str, calls: Sequence[Callable[[], T]], seconds: float = 8
 ) -> list[T | Exception]:
-    """Results of appends that wait together for the head lock, so that one transaction stores them."""
+    """Results of appends. The first waits for the head lock; one transaction stores the others, which
+    queue up behind it."""
     with hold_head_lock(dsn):
-        finish = start_calls([lambda: None, *calls])
+        first = start_calls(calls[:1])
         waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         wait_until(lambda: read(dsn, waiting))
+        others = start_calls(calls[1:])
         time.sleep(0.1)
-    return finish(seconds)[1:]  # type: ignore[return-value]
+    return [*first(seconds), *others(seconds)]
 
 
 @contextmanager
