@@ -23,8 +23,9 @@ from api.http.service import Service
 from api.routes.policies import SimulationView, simulation_view
 from application.log.caller import Caller
 from application.money.proposal_history import load_proposal_history
+from application.policy.decided_history import decided_after
+from application.policy.order_pasts import SimulationScope
 from application.policy.policy_desk import PolicyResult
-from application.policy.simulation import SimulationScope
 from domain.errors import CasetrailError, Fault, Invalid
 from domain.permissions import Permission
 from domain.policy.commands import SimulatePolicy
@@ -134,6 +135,7 @@ def simulation_scope_of(
         since=since,
         until=until,
         position=service.desks.log.head(),
+        decided_after=decided_after(service.desks.log, desk, now),
     )
 
 

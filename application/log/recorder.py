@@ -174,6 +174,10 @@ class LogRecorder(ApplicationRecorder):
         """The position of the newest event; 0 for an empty log."""
 
     @abstractmethod
+    def select_timers(self, streams: Sequence[UUID]) -> dict[UUID, datetime]:
+        """When each of these streams is due next; streams that are not due are left out."""
+
+    @abstractmethod
     def take_due(self, now: datetime, limit: int, lease: timedelta) -> Sequence[DueStream]:
         """Due streams, earliest first, reserved for the caller for the length of the lease.
 

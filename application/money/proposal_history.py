@@ -6,7 +6,7 @@ from uuid import UUID
 
 from application.cases.history import facts_before
 from application.log.event_log import EventLog
-from application.policy.simulation import SimulationScope
+from application.policy.order_pasts import SimulationScope
 from domain.adjustments.events import (
     AdjustmentEvent,
     AdjustmentLapsed,

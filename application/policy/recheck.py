@@ -60,7 +60,7 @@ class RecheckDesk:
         """The newest recheck under this policy, if there is one."""
         changes = self._policy.governance.policy_changes()
         for change in reversed([change for change in changes if change.digest == digest]):
-            recheck = self._load_recheck(recheck_stream(digest, change.at))
+            recheck = load_recheck(self._log, recheck_stream(digest, change.at))
             if recheck is not None:
                 return recheck
         return None
@@ -76,7 +76,7 @@ class RecheckDesk:
 
     def _tick(self, stream: UUID, now: datetime, most: int) -> None:
         governance = self._policy.refresh()
-        recheck = self._load_recheck(stream)
+        recheck = load_recheck(self._log, stream)
         changes = governance.policy_changes()
         change = next((c for c in changes if recheck_stream(c.digest, c.at) == stream), None)
         if recheck is None:
@@ -146,12 +146,6 @@ class RecheckDesk:
             if is_open(order, own, before):
                 yield stream, order, own
 
-    def _load_recheck(self, stream: UUID) -> Recheck | None:
-        recheck = None
-        for line in self._log.trail(stream):
-            recheck = streams.recheck_after(recheck, line)
-        return recheck
-
     def _keep(
         self,
         stream: UUID,
@@ -164,6 +158,14 @@ class RecheckDesk:
         by = system_caller(TIMEKEEPER_ACTOR, now, "policy")
         own = by.write(stream, RECHECK, recheck.version, events, next_due=next_due)
         self._log.append([own, *writes])
+
+
+def load_recheck(log: EventLog, stream: UUID) -> Recheck | None:
+    """The state of a recheck; None if it has not begun."""
+    recheck = None
+    for line in log.trail(stream):
+        recheck = streams.recheck_after(recheck, line)
+    return recheck
 
 
 def is_open(order: Order, cases: dict[UUID, ExceptionCase], before: Rulebook) -> bool:

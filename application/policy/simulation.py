@@ -2,59 +2,29 @@
 
 Orders do not affect each other: look-ups between them were recorded as signals. So each order is replayed by itself
 in simulated time: signals come when they came, and what falls due is decided at its moment. Acts of people do not
-count, except when they resolved a case.
+count, except when they resolved a case. What the rules of the active policy decided already is taken from the log
+(ADR 21).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from itertools import groupby
 from uuid import UUID
 
 from msgspec import Struct, field, structs
 
-from application.log.event_codec import from_state
 from application.log.event_log import EventLog
+from application.policy.decided_history import reads_alike
+from application.policy.order_pasts import OrderPast, SignalGroup, SimulationScope, load_order_pasts
 from domain.cases.detection import CaseDetection
 from domain.cases.events import CaseEvent, Detected, Reopened, Resolved, Routed
 from domain.cases.exception_case import ExceptionCase
 from domain.clock.terms import Measure
-from domain.orders.events import PassedIntake, ProblemDetected, SignalRecorded
+from domain.orders.events import PassedIntake
 from domain.orders.facts import OrderFacts
 from domain.orders.order import Order
-from domain.orders.signals import Signal
-from domain.policy.document import PolicyDocument
 from domain.policy.rulebook import Rulebook
 from domain.policy.simulation_counts import CaseKey, CaseOpening, SimulationCounter
-from domain.recorded_event import RecordedEvent
-
-_SIGNAL_MARK = b'"event":{"type":"order.signal_recorded"'
-_RESOLVED_MARK = b'"event":{"type":"case.resolved"'
-
-
-class SimulationScope(Struct, frozen=True, kw_only=True):
-    """The history and the policies of a simulation; with the same scope it gives the same figures."""
-
-    active: Rulebook
-    proposed: Rulebook
-    since: datetime
-    until: datetime
-    position: int
-
-
-class SignalGroup(Struct, frozen=True):
-    """Signals that were recorded together."""
-
-    at: datetime
-    signals: Sequence[Signal]
-
-
-class OrderPast(Struct, frozen=True):
-    """The recorded signals of an order, and when people resolved its cases."""
-
-    order: str
-    arrivals: Sequence[SignalGroup]
-    resolved: Mapping[UUID, datetime]
 
 
 class SimulatedOrder(Struct, frozen=True):
@@ -68,8 +38,8 @@ def simulate(log: EventLog, streams: Sequence[UUID], scope: SimulationScope) -> 
     """Replay these orders under both policies, and count the outcomes."""
     tally = SimulationCounter()
     compared = compare_policies(scope.active, scope.proposed)
-    for past in load_order_pasts(log, streams, scope):
-        counted = sum(len(x.signals) for x in past.arrivals if _is_in_period(x.at, scope))
+    for past in load_order_pasts(log, streams, scope, all_arrivals=compared.may_find_more):
+        counted = sum(_is_in_period(at, scope) for at in past.recorded_at)
         active, proposed = simulate_order_under_both(past, compared, scope.until)
         tally.signals += counted
         tally.orders += counted > 0
@@ -84,40 +54,6 @@ def simulate(log: EventLog, streams: Sequence[UUID], scope: SimulationScope) -> 
             proposed=_is_in_period(proposed.passed_at, scope),
         )
     return tally
-
-
-def load_order_pasts(
-    log: EventLog, streams: Sequence[UUID], scope: SimulationScope
-) -> Iterator[OrderPast]:
-    """The orders of these streams, by what was recorded before the end of the period."""
-    found: dict[UUID, list[RecordedEvent]] = {}
-    cases: dict[UUID, UUID] = {}
-    for position, state in log.recorder.select_streams(streams):
-        if position > scope.position:
-            continue
-        if _SIGNAL_MARK in state:
-            (line,) = log.opened([(position, state)])
-            if line.recorded_at < scope.until:
-                found.setdefault(line.stream, []).append(line)
-        elif b'"type":"order.problem_detected"' in state:
-            line = from_state(position, state)
-            if isinstance(line.event, ProblemDetected):
-                cases[line.event.case] = line.stream
-    resolved: dict[UUID, dict[UUID, datetime]] = {}
-    for position, state in log.recorder.select_streams([*cases]) if cases else ():
-        if position <= scope.position and _RESOLVED_MARK in state:
-            line = from_state(position, state)
-            resolved.setdefault(cases[line.stream], {})[line.stream] = line.recorded_at
-    for stream, lines in found.items():
-        yield OrderPast(lines[0].order or "", [*_group_signals(lines)], resolved.get(stream, {}))
-
-
-def _group_signals(lines: Sequence[RecordedEvent]) -> Iterator[SignalGroup]:
-    for (at, _), group in groupby(lines, key=lambda line: (line.recorded_at, line.cause)):
-        events = [line.event for line in group]
-        yield SignalGroup(
-            at, [event.signal for event in events if isinstance(event, SignalRecorded)]
-        )
 
 
 class _MemoizedOrder(Order, frozen=True, kw_only=True):
@@ -149,13 +85,18 @@ class ComparedPolicies(Struct, frozen=True):
     """The proposed policy with only the rules that the active one does not have; None if it may pass
     other orders through intake, or reads amounts by other rates."""
 
+    @property
+    def may_find_more(self) -> bool:
+        """Whether the proposed policy may find a problem where the active one finds none."""
+        return self.added is None or bool(self.added.detectors or self.added.watches)
+
 
 @lru_cache(maxsize=4)
 def compare_policies(active: Rulebook, proposed: Rulebook) -> ComparedPolicies:
     """The policies without standard work, which a simulation does not count."""
     old, new = (structs.replace(one.document, stages=None) for one in (active, proposed))
     added = None
-    if old.standard_flow_when == new.standard_flow_when and _rates_of(old) == _rates_of(new):
+    if reads_alike(old, new):
         added = Rulebook(
             structs.replace(
                 new,
@@ -171,11 +112,6 @@ def compare_policies(active: Rulebook, proposed: Rulebook) -> ComparedPolicies:
     return ComparedPolicies(Rulebook(old), Rulebook(new), added)
 
 
-def _rates_of(document: PolicyDocument) -> object:
-    approvals = document.approvals
-    return (approvals.currency, approvals.rates) if approvals is not None else None
-
-
 def simulate_order_under_both(
     past: OrderPast, policies: ComparedPolicies, until: datetime
 ) -> tuple[SimulatedOrder, SimulatedOrder]:
@@ -185,20 +121,35 @@ def simulate_order_under_both(
     the added rules finds something. Most orders have none, so they are replayed under these rules only.
     """
     order = _MemoizedOrder(id=past.order)
-    active = simulate_order(past, policies.active, until, order)
-    added = policies.added
-    if added is not None and not active.openings:
-        has_rules = bool(added.detectors or added.watches)
-        if not has_rules or not simulate_order(past, added, until, order).openings:
-            return active, active
-    return active, simulate_order(past, policies.proposed, until, order)
+    if past.is_quiet:
+        active = SimulatedOrder({}, past.passed_at)
+    else:
+        active = simulate_order(past, policies.active, until, order, go_on=True)
+    added, go_on = policies.added, not policies.may_find_more
+    if (
+        added is not None
+        and not active.openings
+        and (go_on or not simulate_order(past, added, until, order).openings)
+    ):
+        return active, active
+    return active, simulate_order(past, policies.proposed, until, order, go_on=go_on)
 
 
 def simulate_order(
-    past: OrderPast, rulebook: Rulebook, until: datetime, order: Order | None = None
+    past: OrderPast,
+    rulebook: Rulebook,
+    until: datetime,
+    order: Order | None = None,
+    *,
+    go_on: bool = False,
 ) -> SimulatedOrder:
+    """Replay an order. `go_on`: from its first problem on, if the log has what was decided until then."""
     run = _OrderRun(order or Order(id=past.order), rulebook)
-    for arrival in past.arrivals:
+    arrivals = past.arrivals
+    if go_on:
+        run.go_on(past)
+        arrivals = arrivals[past.decided_arrivals :]
+    for arrival in arrivals:
         run.tick_until(arrival.at)
         run.take(arrival)
     run.tick_until(until)
@@ -212,6 +163,12 @@ class _OrderRun:
         self._rulebook = rulebook
         self._openings: dict[CaseKey, CaseOpening] = {}
         self.passed_at: datetime | None = None
+
+    def go_on(self, past: OrderPast) -> None:
+        """Continue from what was decided."""
+        for event in past.decided:
+            self._order = self._order.after(event)
+        self.passed_at = past.passed_at
 
     def tick_until(self, now: datetime) -> None:
         """Decide all that falls due before this time, each at its moment."""

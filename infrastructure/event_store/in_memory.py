@@ -131,6 +131,11 @@ class InMemoryLogRecorder(POPOApplicationRecorder, recorder.LogRecorder):
     def head(self) -> int:
         return self.max_notification_id() or 0
 
+    def select_timers(self, streams: Sequence[UUID]) -> dict[UUID, datetime]:
+        with self._database_lock:
+            timers = [self._timers[stream] for stream in streams if stream in self._timers]
+            return {one.stream: one.due_at for one in timers if one.due_at is not None}
+
     def take_due(self, now: datetime, limit: int, lease: timedelta) -> Sequence[recorder.DueStream]:
         """Streams that are due. No lease: one process alone uses this log."""
         with self._database_lock:

@@ -138,6 +138,10 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
     def head(self) -> int:
         return int(self._rows("SELECT position FROM log_head")[0][0])
 
+    def select_timers(self, streams: Sequence[UUID]) -> dict[UUID, datetime]:
+        rows = self._rows("SELECT stream, due_at FROM timers WHERE stream = ANY(%s)", [*streams])
+        return dict(rows)
+
     def take_due(self, now: datetime, limit: int, lease: timedelta) -> Sequence[DueStream]:
         newest = newest_share(limit)
         rows = self._rows(_TAKE_DUE, lease, now, limit - newest, now, newest)

@@ -20,8 +20,9 @@ from msgspec import Struct
 from application.log.event_log import EventLog
 from application.log.recorder import LogRecorder
 from application.log.sealing import Seals
+from application.policy.order_pasts import SimulationScope
 from application.policy.recheck import FIRST_EVENT_TYPE
-from application.policy.simulation import SimulationScope, simulate
+from application.policy.simulation import simulate
 from domain.policy.document import PolicyDocument, canonical_json
 from domain.policy.rulebook import Rulebook
 from domain.policy.simulation_counts import SimulationCounter

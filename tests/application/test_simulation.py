@@ -13,11 +13,10 @@ from msgspec import structs
 from application.log.recorder import LogRecorder
 from application.orders.batches import Arrival
 from application.orders.replay import replay
+from application.policy.order_pasts import SimulationScope, load_order_pasts
 from application.policy.recheck import FIRST_EVENT_TYPE
 from application.policy.simulation import (
-    SimulationScope,
     compare_policies,
-    load_order_pasts,
     simulate,
     simulate_order,
     simulate_order_under_both,

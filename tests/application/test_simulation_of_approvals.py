@@ -8,7 +8,7 @@ from decimal import Decimal
 from msgspec import structs
 
 from application.money.proposal_history import load_proposal_history
-from application.policy.simulation import SimulationScope
+from application.policy.order_pasts import SimulationScope
 from domain.adjustments.kinds import AdjustmentReason
 from domain.policy.document import PolicyDocument
 from domain.policy.money_figures import AmountPair, MoneyFigures, compute_money_figures

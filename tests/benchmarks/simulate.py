@@ -1,21 +1,26 @@
-"""simulate: recorded signals replayed in a second under two policies at once.
+"""simulate: recorded signals of a second under two policies at once.
 
-Each order is read from the log, and its timers are decided at the time when they are due, twice.
-Compared with only decoding the same lines of the log, in one process.
+The active policy decided on all orders, so its decisions are taken from the log. Beside it: a proposed policy
+with a rule of its own, and a history that other rules decided on, where each order is read from the log and its
+timers are decided at the time when they are due. Compared with only decoding the same lines of the log, in one
+process.
 """
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from msgspec import structs
 
 from api.composition import Desks, desks, prepare_database
 from application.log.event_codec import from_state
 from application.orders.batches import Arrival
-from application.policy.simulation import SimulationScope
+from application.policy.decided_history import decided_after
+from application.policy.order_pasts import SimulationScope
 from domain.policy.document import Severity
+from domain.policy.document_types import Condition
 from domain.policy.rulebook import Rulebook
 from infrastructure.policies.simulation_runs import run_simulation
 from infrastructure.sources.demonstration.orders import OrderGenerator
@@ -49,22 +54,30 @@ def run(bench: Bench) -> list[Figure]:
                 from_state(1, state)
             return len(lines) / (time.monotonic() - started)
 
-        def simulated() -> float:
+        def simulated(scope: SimulationScope) -> float:
             started = time.monotonic()
-            *_, last = run_simulation(dsn, working.log, _asked(working))
+            *_, last = run_simulation(dsn, working.log, scope)
             # The results of look-ups for these orders are signals too.
             assert last.tally.signals >= signals, (last.tally.signals, signals)
             return last.tally.signals / (time.monotonic() - started)
 
-        found = measure_in_turn(bench, {"simulate": simulated, "decode": decoded}, rounds=3)
+        scope = _asked(working)
+        scopes = {
+            "simulate": scope,
+            "simulate-new-rule": structs.replace(scope, proposed=_with_a_rule(scope.proposed)),
+            "simulate-whole": structs.replace(scope, decided_after=None),
+        }
+        pieces = {name: partial(simulated, one) for name, one in scopes.items()}
+        found = measure_in_turn(bench, {**pieces, "decode": decoded}, rounds=3)
     return [
         Figure(
-            name="simulate",
-            value=found.value("simulate"),
+            name=name,
+            value=found.value(name),
             unit="signals/s, two policies",
-            ratio=found.ratio("simulate", "decode"),
+            ratio=found.ratio(name, "decode"),
             against=found.against("decoding the same lines, 1 process", "decode", "signals/s"),
         )
+        for name in scopes
     ]
 
 
@@ -91,4 +104,17 @@ def _asked(working: Desks) -> SimulationScope:
         since=now - timedelta(days=90),
         until=now,
         position=working.log.head(),
+        decided_after=decided_after(working.log, working.policy, now),
     )
+
+
+def _with_a_rule(rulebook: Rulebook) -> Rulebook:
+    """The policy with a rule that finds nothing in this shop."""
+    document = rulebook.document
+    rule = structs.replace(
+        document.detect[0],
+        rule="of-nobody",
+        when=Condition(fact="customer.id", is_="nobody"),
+        each=None,
+    )
+    return Rulebook(structs.replace(document, version="more", detect=(rule, *document.detect)))

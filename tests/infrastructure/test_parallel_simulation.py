@@ -9,7 +9,7 @@ from msgspec import structs
 
 from api.composition import Desks, desks, prepare_database
 from application.orders.batches import Arrival
-from application.policy.simulation import SimulationScope
+from application.policy.order_pasts import SimulationScope
 from domain.policy.document import Severity
 from domain.policy.rulebook import Rulebook
 from domain.policy.simulation_figures import SimulationFigures
