@@ -13,16 +13,16 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 from zlib import crc32
 
-import httpx2
 import msgspec
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from api.http.body_encoding import read_body, replay_message
 from api.http.errors import Unavailable
 from api.http.problems import respond
+from api.http.process_client import Answer, Headers, NoAnswer, ProcessClient
 from api.http.responses import POSITION_HEADER
 from api.http.signal_bodies import MAX_SIGNALS, NDJSON
 from domain.errors import CasetrailError
@@ -30,7 +30,6 @@ from domain.orders.signal_body import DEFAULT_SHOP, order_key
 
 SIGNALS_PATH: Final = "/v1/signals"
 PATIENCE_SECONDS: Final = 120.0
-_TIMEOUT: Final = httpx2.Timeout(PATIENCE_SECONDS).as_dict()
 _IDEMPOTENCY_KEY: Final = b"idempotency-key"
 _CONTENT_LENGTH: Final = b"content-length"
 _HOP_BY_HOP_HEADERS: Final = frozenset(
@@ -42,9 +41,9 @@ _HOP_BY_HOP_HEADERS: Final = frozenset(
         b"host",
         b"te",
         b"upgrade",
+        b"expect",  # the whole body is there
     ]
 )
-Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Partitions(Struct, frozen=True):
@@ -65,12 +64,6 @@ class Partitions(Struct, frozen=True):
 class _NamedOrder(Struct):
     order: Any = None
     shop: Any = None
-
-
-class _Answer(Struct, frozen=True):
-    status: int
-    headers: Headers
-    body: bytes
 
 
 class _Results(Struct):
@@ -103,8 +96,7 @@ class SignalPartitioning(ASGIMiddleware):
 
     def __init__(self, partitions: Partitions, largest_bytes: int) -> None:
         self._partitions = partitions
-        # Without a client around it: cookies, redirects and proxies would cost a third of the request.
-        self._transport = httpx2.AsyncHTTPTransport()
+        self._others = [ProcessClient(one, PATIENCE_SECONDS) for one in partitions.addresses]
         self._largest_bytes = largest_bytes
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
@@ -145,16 +137,16 @@ class SignalPartitioning(ASGIMiddleware):
 
     async def _ask(
         self, number: int, scope: Scope, receive: Receive, body: bytes, next_app: ASGIApp
-    ) -> _Answer:
+    ) -> Answer:
         """The answer of one process. One that is being restarted answers once it is there: its socket stays."""
         if number != self._partitions.own:
             try:
                 return await self._ask_other(number, scope, body)
-            except httpx2.TransportError as error:
+            except NoAnswer as error:
                 # An answer and no error: this process may have answered its own part already.
                 return _refusal(
                     Unavailable(
-                        f"the process that records these signals does not answer: {error!r}. Send "
+                        f"the process that records these signals does not answer: {error}. Send "
                         "them again: what was recorded is not recorded twice"
                     )
                 )
@@ -165,18 +157,15 @@ class SignalPartitioning(ASGIMiddleware):
         await next_app(cast(Scope, own), replay_message(message, receive), cast(Send, capture))
         return capture.answer
 
-    async def _ask_other(self, number: int, scope: Scope, body: bytes) -> _Answer:
-        query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
-        request = httpx2.Request(
+    async def _ask_other(self, number: int, scope: Scope, body: bytes) -> Answer:
+        query = b"?" + scope["query_string"] if scope["query_string"] else b""
+        answer = await self._others[number].ask(
             str(scope.get("method")),
-            f"{self._partitions.addresses[number]}{scope['path']}{query}",
-            headers=[*_end_to_end_headers(scope["headers"])],
-            content=body,
-            extensions={"timeout": _TIMEOUT},
+            SIGNALS_PATH.encode() + query,
+            _end_to_end_headers(scope["headers"]),
+            body,
         )
-        answer = await self._transport.handle_async_request(request)
-        await answer.aread()
-        return _Answer(answer.status_code, _end_to_end_headers(answer.headers.raw), answer.content)
+        return structs.replace(answer, headers=_end_to_end_headers(answer.headers))
 
 
 class _Capture:
@@ -194,9 +183,9 @@ class _Capture:
             self._parts.append(message.get("body", b""))
 
     @property
-    def answer(self) -> _Answer:
+    def answer(self) -> Answer:
         headers = _end_to_end_headers(self._headers)
-        return _Answer(self._status, headers, b"".join(self._parts))
+        return Answer(self._status, headers, b"".join(self._parts))
 
 
 def _items_of(body: bytes, *, is_lines: bool) -> Sequence[bytes | msgspec.Raw]:
@@ -218,16 +207,16 @@ def _joined(items: Iterable[bytes | msgspec.Raw], is_lines: bool) -> bytes:
     return b"\n".join(parts) if is_lines else b"[" + b",".join(parts) + b"]"
 
 
-async def _all(asked: Iterable[Awaitable[_Answer]]) -> list[_Answer]:
+async def _all(asked: Iterable[Awaitable[Answer]]) -> list[Answer]:
     """All answers; an error is raised when every process has answered."""
     found = await asyncio.gather(*asked, return_exceptions=True)
     for one in found:
         if isinstance(one, BaseException):
             raise one
-    return cast("list[_Answer]", found)
+    return cast("list[Answer]", found)
 
 
-def _merged(answers: Sequence[_Answer], places: Sequence[Sequence[int]]) -> _Answer:
+def _merged(answers: Sequence[Answer], places: Sequence[Sequence[int]]) -> Answer:
     """One answer to the whole batch; the first that is an error, if one is."""
     for answer in answers:
         if answer.status != 200:
@@ -248,20 +237,20 @@ def _merged(answers: Sequence[_Answer], places: Sequence[Sequence[int]]) -> _Ans
     position = max(int(value) for a in answers for key, value in a.headers if key.lower() == name)
     kept = [(key, value) for key, value in answers[0].headers if key.lower() != name]
     headers = [*kept, (name, str(position).encode())]
-    return _Answer(200, headers, msgspec.json.encode(whole))
+    return Answer(200, headers, msgspec.json.encode(whole))
 
 
-def _refusal(error: CasetrailError) -> _Answer:
+def _refusal(error: CasetrailError) -> Answer:
     response = respond(error)
     headers = [
         (name.lower().encode("latin-1"), value.encode("latin-1"))
         for name, value in response.headers.items()
     ]
     kind = (b"content-type", str(response.media_type).encode())
-    return _Answer(response.status_code or 503, [kind, *headers], response.content)
+    return Answer(response.status_code or 503, [kind, *headers], response.content)
 
 
-async def _send(answer: _Answer, send: Send) -> None:
+async def _send(answer: Answer, send: Send) -> None:
     length = (_CONTENT_LENGTH, str(len(answer.body)).encode())
     await send(
         {

@@ -225,6 +225,10 @@ def test_every_process_gives_the_same_answers_to_signals(
     large = [send(b'"' + b"x" * (1 << 20) + b'"') for _ in range(12)]
     assert {answer.status_code for answer in large} == {413}
     assert {answer.json()["type"] for answer in large} == {"/problems/too-large"}
+    # As curl sends a large body: it may wait until the service asks for it.
+    asked = [send(cancellation(40), Expect="100-continue") for _ in range(12)]
+    assert {answer.status_code for answer in asked} == {200}
+    assert sum(answer.json()["outcome"] == "recorded" for answer in asked) == 1
 
 
 def test_a_batch_is_processed_by_the_processes_of_its_orders(

@@ -1,0 +1,177 @@
+"""A server process gets the whole answer of another one, or an error that says why there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from api.http.process_client import Answer, NoAnswer, ProcessClient
+
+TARGET = b"/v1/signals?shop=a"
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def read_request(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """The head and the body of a request."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(
+        int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"content-len")
+    )
+    return head, await reader.readexactly(length)
+
+
+def answering(*parts: bytes, requests: list[tuple[bytes, bytes]] | None = None) -> Serve:
+    """A process that answers every request on a connection with these parts, one after the other."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            request = await read_request(reader)
+            if requests is not None:
+                requests.append(request)
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(0.01)
+
+    return serve
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Position: 7\r\n\r\nok"
+
+
+@asynccontextmanager
+async def process(serve: Serve) -> AsyncIterator[tuple[ProcessClient, list[int]]]:
+    """A client of a process, and the connections to it, each as its port."""
+    connections: list[int] = []
+    writers: list[asyncio.StreamWriter] = []
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer.get_extra_info("peername")[1])
+        writers.append(writer)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await serve(reader, writer)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        yield ProcessClient(f"http://127.0.0.1:{port}", 2), connections
+    finally:
+        server.close()
+        for writer in writers:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+        await asyncio.sleep(0.05)  # the client's ends close, too
+
+
+def ask_all(serve: Serve, bodies: Sequence[bytes]) -> tuple[list[Answer], int]:
+    """The answers to these bodies, one after the other, and how many connections they took."""
+
+    async def run() -> tuple[list[Answer], int]:
+        async with process(serve) as (client, connections):
+            answers = [await client.ask("POST", TARGET, [(b"a", b"b")], body) for body in bodies]
+            return answers, len(connections)
+
+    return asyncio.run(run())
+
+
+def test_a_request_arrives_whole_and_the_connection_is_kept() -> None:
+    requests: list[tuple[bytes, bytes]] = []
+    answers, connections = ask_all(
+        answering(OK, requests=requests), [b"one", b"", b"x" * 3_000_000]
+    )
+    assert connections == 1
+    assert answers == [
+        Answer(200, [(b"content-length", b"2"), (b"x-position", b"7")], b"ok") for _ in range(3)
+    ]
+    assert [body for _, body in requests] == [b"one", b"", b"x" * 3_000_000]
+    assert requests[0][0].startswith(b"POST /v1/signals?shop=a HTTP/1.1\r\nhost: 127.0.0.1:")
+    assert b"\r\na: b\r\n" in requests[0][0]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [OK[:5], OK[5:30], OK[30:]],
+        [
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-position: 7\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n"
+        ],
+    ],
+    ids=["in pieces", "chunked"],
+)
+def test_an_answer_is_read_to_its_end(parts: list[bytes]) -> None:
+    answers, connections = ask_all(answering(*parts), [b"one", b"two"])
+    assert [answer.body for answer in answers] == [b"ok", b"ok"]
+    assert all((b"x-position", b"7") in answer.headers for answer in answers)
+    assert connections == 1
+
+
+def test_a_connection_that_its_process_ends_is_not_kept() -> None:
+    ending = OK.replace(b"X-Position: 7", b"Connection: close")
+    assert ask_all(answering(ending), [b"one", b"two"])[1] == 2
+
+
+def test_a_kept_connection_that_was_closed_meanwhile_is_replaced() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(OK)
+        await read_request(reader)
+        writer.close()  # it ends while the second request is on its way
+
+    answers, connections = ask_all(serve, [b"one", b"two", b"three"])
+    assert [answer.body for answer in answers] == [b"ok"] * 3
+    assert connections == 3
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        ([b"nonsense\r\n\r\n"], "what came is no answer"),
+        ([OK[:-1]], "no answer within 2 s"),
+        ([], "no answer within 2 s"),
+    ],
+    ids=["no HTTP", "cut short", "silent"],
+)
+def test_without_a_whole_answer_there_is_an_error(parts: list[bytes], reason: str) -> None:
+    with pytest.raises(NoAnswer, match=reason):
+        ask_all(answering(*parts), [b"one"])
+
+
+def test_a_process_that_closes_without_an_answer_gives_an_error() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(OK[:20])
+        writer.close()
+
+    with pytest.raises(NoAnswer, match="the connection was closed"):
+        ask_all(serve, [b"one"])
+
+
+def test_a_process_that_is_not_there_gives_an_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    client = ProcessClient(f"http://127.0.0.1:{port}", 2)
+    with pytest.raises(NoAnswer, match="Connect"):
+        asyncio.run(client.ask("POST", TARGET, [], b""))
+
+
+def test_the_answer_to_a_cancelled_request_is_given_to_nobody_else() -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            _, body = await read_request(reader)
+            await asyncio.sleep(0.2)
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n" + body)
+
+    async def run() -> list[bytes]:
+        async with process(echo) as (client, _):
+            first = asyncio.create_task(client.ask("POST", TARGET, [], b"one"))
+            await asyncio.sleep(0.1)
+            first.cancel()
+            asked = [client.ask("POST", TARGET, [], body) for body in (b"two", b"six", b"ten")]
+            return [answer.body for answer in await asyncio.gather(*asked)]
+
+    assert asyncio.run(run()) == [b"two", b"six", b"ten"]
