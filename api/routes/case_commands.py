@@ -20,7 +20,7 @@ from api.routes.cases import CaseView, run_case_command
 from application.cases.case_commands import CommandResult
 from application.cases.case_desk import CaseDesk
 from application.log.caller import Caller
-from domain.cases.errors import EvidenceErased, EvidenceNotFound
+from domain.cases.errors import EvidenceErased
 from domain.cases.events import Resolution
 from domain.cases.evidence import FILE_PREFIX, Evidence, require_file_names
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
@@ -79,16 +79,19 @@ def _command(
     return _route(name, summary, doc, handler, kind)
 
 
-def _require_stored_file(service: Service, evidence: Evidence) -> Evidence:
-    """The evidence with the type and size of its file. Raises EvidenceNotFound, EvidenceErased."""
+def _describe_file(service: Service, evidence: Evidence) -> Evidence:
+    """The evidence with the type and size of its file; with neither if there is no such file.
+
+    Raises EvidenceErased.
+    """
     if not evidence.ref.startswith(FILE_PREFIX):
         return evidence
     require_file_names([evidence.ref], "/ref")
     if service.evidence.is_erased(evidence.ref):
         raise EvidenceErased(f"file {evidence.ref}")
     file = service.evidence.about(evidence.ref)
-    if file is None:
-        raise EvidenceNotFound(f"no file {evidence.ref}")
+    if file is None:  # it is flagged as evidence that is not known
+        return structs.replace(evidence, media_type="", size=0)
     return structs.replace(evidence, media_type=file.media_type, size=file.size)
 
 
@@ -157,10 +160,11 @@ CASE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
     _command(
         "evidence",
         "Attach evidence",
-        "A signal, a record of another system, or an uploaded file.",
+        "A signal, a record of another system, or an uploaded file. What is not known is flagged in "
+        "`unknown_evidence`.",
         Evidence,
         CaseDesk.attach,
-        _require_stored_file,
+        _describe_file,
     ),
     _command("tasks", "Add a task", "With an owner and a due time.", AddTask, CaseDesk.add_task),
     _command(

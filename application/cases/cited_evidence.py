@@ -7,7 +7,7 @@ from msgspec import structs
 from application.log.repository import Repository
 from domain.adjustments.events import AdjustmentProposed
 from domain.cases.events import CaseEvent, Resolved
-from domain.cases.evidence import find_unknown_evidence, require_file_names
+from domain.cases.evidence import FILE_PREFIX, find_unknown_evidence, require_file_names
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.work_events import EvidenceAttached, HandedOff
 from domain.orders.order import Order, order_stream
@@ -40,7 +40,8 @@ class CitedEvidence:
             case HandedOff(evidence=refs) | AdjustmentProposed(evidence=refs):
                 pass
             case EvidenceAttached(evidence=piece):
-                case = structs.replace(case, evidence=(*case.evidence, piece))
+                if not piece.ref.startswith(FILE_PREFIX):  # a file must be in the store
+                    case = structs.replace(case, evidence=(*case.evidence, piece))
                 refs = (piece.ref,)
             case _:
                 return event
@@ -49,17 +50,16 @@ class CitedEvidence:
         return structs.replace(event, unknown_evidence=unknown) if unknown else event
 
     def _unknown(self, case: ExceptionCase, refs: Sequence[str]) -> tuple[str, ...]:
-        """Without an order there is nothing to compare with."""
+        """Without an order, only files can be looked up."""
         stream = order_stream(case.order)
         unknown: tuple[str, ...] = ()
         # The state in memory may be behind: look into the log before calling anything unknown.
         for load in (self._orders.cached, self._orders.refreshed):
             order = load([stream]).get(stream) if refs else None
             if order is None:
-                return ()
-            unknown = find_unknown_evidence(
-                refs, order.signals, case.evidence, self._is_file_stored
-            )
+                refs = [ref for ref in refs if ref.startswith(FILE_PREFIX)]
+            signals = order.signals if order is not None else ()
+            unknown = find_unknown_evidence(refs, signals, case.held_evidence, self._is_file_stored)
             if not unknown:
                 return ()
         return unknown

@@ -269,15 +269,16 @@ def require_evidence(
 ) -> None:
     """Raises EvidenceMissing if a required type is not attached (and named, where `named` is given).
 
-    A signal of the order that is named is evidence of its own types: nobody attaches it again.
+    A signal of the order that is named is evidence of its own types: nobody attaches it again. A file that
+    was never uploaded is none.
     """
-    attached = {one.type for one in case.evidence if named is None or one.ref in named}
+    attached = {one.type for one in case.held_evidence if named is None or one.ref in named}
     for ref in named or ():
         if order is not None and (signal := order.signals.get(ref)) is not None:
             attached.update(evidence_types_of(signal.type))
     if missing := [str(kind) for kind in required if kind not in attached]:
         detail = f"{what}, attach: {', '.join(missing)}"
-        idle = {str(one.type): one.ref for one in case.evidence if str(one.type) in missing}
+        idle = {str(one.type): one.ref for one in case.held_evidence if str(one.type) in missing}
         if idle:  # it is attached, and not named
             detail = f"{what}, name in `evidence`: {', '.join(idle.values())}"
         raise errors.EvidenceMissing(detail, missing=missing)

@@ -20,7 +20,7 @@ from domain.cases import events
 from domain.cases import work_events as work
 from domain.cases.case_parts import CaseParts, parts_after
 from domain.cases.duties import Duties, duties_after
-from domain.cases.evidence import Evidence
+from domain.cases.evidence import Evidence, is_file_ref
 from domain.cases.ownership import Ownership, OwnershipEvent
 from domain.cases.part_events import PartCleared, PartJoined
 from domain.cases.step_events import StepEvent
@@ -95,6 +95,15 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
     @property
     def is_resolved(self) -> bool:
         return self.resolved_at is not None
+
+    @property
+    def held_evidence(self) -> tuple[Evidence, ...]:
+        """What is attached, without the files that the evidence store did not have."""
+        return tuple(
+            one
+            for one in self.evidence
+            if one.size or one.ref not in self.unknown_evidence or not is_file_ref(one.ref)
+        )
 
     @property
     def cleared(self) -> bool:

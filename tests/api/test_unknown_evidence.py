@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -37,6 +39,11 @@ def question_7(auditor: httpx2.Client, case: str) -> JsonObject:
     assert answer.status_code == 200, answer.text
     found: JsonObject = answer.json()["answer"]
     return found
+
+
+def piece_of(auditor: httpx2.Client, case: str, ref: str) -> JsonObject:
+    (piece,) = [one for one in question_7(auditor, case)["pieces"] if one["ref"] == ref]
+    return piece
 
 
 def trail_of(client: httpx2.Client, case: str) -> list[str]:
@@ -111,6 +118,36 @@ def test_a_record_of_another_system_is_attached_and_cited_and_cannot_be_checked(
         assert flagged["unknown_evidence"] == ["dhl/pod-9"]
         said = trail_of(ana, case["id"])[-1]
         assert said.endswith("dhl/pod-9. It cites evidence that is not known: dhl/pod-9.")
+
+
+def test_a_file_that_was_never_uploaded_is_flagged_when_it_is_attached_and_when_it_is_cited(
+    server: RunningService, auditor: httpx2.Client
+) -> None:
+    content = f"Signed by {uuid4()}.".encode()
+    ref = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    with server.client_as("ana") as ana:
+        case = open_paid_case(server)
+        attached = post(ana, case, "evidence", {"ref": ref, "type": "photo", "size": 9})
+        assert attached.status_code == 200, attached.text
+        case = attached.json()
+        assert case["unknown_evidence"] == [ref]
+        assert case["evidence"][-1].get("size", 0) == 0  # nobody has seen the file
+        assert trail_of(ana, case["id"])[-1].endswith(f"that is not known: {ref}.")
+        piece = piece_of(auditor, case["id"], ref)
+        assert (piece["standing"], piece["unknown_when_cited"]) == ("missing", [case["version"]])
+        # That it is attached does not make it known.
+        note = {"note": "See it.", "to_queue": case["queue"], "to_person": "bo", "evidence": [ref]}
+        case = post(ana, case, "hand-off", note).json()
+        piece = piece_of(auditor, case["id"], ref)
+        assert piece["unknown_when_cited"] == [case["version"] - 1, case["version"]]
+
+        headers = {"Content-Type": "text/plain"}
+        assert ana.post("/v1/evidence", content=content, headers=headers).status_code == 200
+        again = post(ana, case, "evidence", {"ref": ref, "type": "photo"}).json()
+        assert again["evidence"][-1]["size"] == len(content)
+        piece = piece_of(auditor, case["id"], ref)
+        assert piece["standing"] == "arrived_later"
+        assert again["version"] not in piece["unknown_when_cited"]
 
 
 @pytest.mark.parametrize("ref", ["sha256:", "sha256:ABC", f"sha256:{'A' * 64}"])

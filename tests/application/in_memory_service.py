@@ -84,7 +84,16 @@ class InMemoryService:
         self.recovery = RecoveryDesk(
             self.log, streams.recoveries(self.log), lambda: self.rulebook, self.backlogs
         )
-        self.desk = CaseDesk(self.log, self.orders, self.cases, lambda: self.rulebook, staff)
+        self.stored_files: set[str] | None = None
+        """The refs in the evidence store; None if every file is in it."""
+        self.desk = CaseDesk(
+            self.log,
+            self.orders,
+            self.cases,
+            lambda: self.rulebook,
+            staff,
+            is_file_stored=lambda ref: self.stored_files is None or ref in self.stored_files,
+        )
 
     def another_process(self) -> InMemoryService:
         """Another process over the same log."""

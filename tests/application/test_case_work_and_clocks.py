@@ -195,6 +195,29 @@ def test_a_resolution_needs_the_evidence_that_policy_requires() -> None:
     assert case.is_resolved
 
 
+def test_a_file_that_was_never_uploaded_is_not_the_evidence_that_policy_requires() -> None:
+    required = {ResolutionReason.RESHIPPED: (EvidenceType.SHIPPING_DOCUMENTATION,)}
+    service, case = open_case(changed(resolving_requires=required))
+    service.stored_files = set()
+    service.take(handed_over(3.5), at=after(4))
+    case = service.only_case("stock_unavailable")
+    case = service.desk.claim(case.id, case.version, caller("ana", after(4))).case
+    ref = f"sha256:{'a' * 64}"
+    label = Evidence(ref=ref, type=EvidenceType.SHIPPING_DOCUMENTATION)
+    case = service.desk.attach(case.id, case.version, label, caller("ana", after(5))).case
+    assert case.unknown_evidence == (ref,)
+    reshipped = Resolution(
+        reason=ResolutionReason.RESHIPPED, root_cause=RootCause.UPSTREAM_DATA, evidence=(ref,)
+    )
+    with pytest.raises(EvidenceMissing, match="attach: shipping_documentation"):
+        service.desk.resolve(case.id, case.version, reshipped, caller("ana", after(5)))
+    service.stored_files.add(ref)
+    uploaded = msgspec.structs.replace(label, size=9)
+    case = service.desk.attach(case.id, case.version, uploaded, caller("ana", after(6))).case
+    case = service.desk.resolve(case.id, case.version, reshipped, caller("ana", after(6))).case
+    assert case.is_resolved
+
+
 def test_a_person_opens_one_case_of_a_kind_after_another() -> None:
     service, _ = open_case()
     ask = OpenCase(order="o-1", kind="refund_due", note="The customer called.")
