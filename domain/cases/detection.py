@@ -14,9 +14,11 @@ from msgspec import UNSET, structs
 from domain.adjustments.bound_facts import find_outdated
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import READING
-from domain.cases.problem_cases import FoundPart, ProblemCases
+from domain.cases.problem_cases import FoundPart, ProblemCases, ShownBy
+from domain.cases.signals import find_showing_signals
 from domain.orders.events import ExpectationMet, FoundIn, PassedIntake, StagesNamed
 from domain.orders.named_parts import may_be_about
+from domain.orders.order import Order
 from domain.orders.signals import Signal, event_time_key
 from domain.policy.decision import Decision
 from domain.policy.detector import Detector
@@ -79,7 +81,8 @@ class CaseDetection(ProblemCases):
         known = {*self.order.cases}
         for kind, parts in self._found().items():
             if kind not in known:
-                shown_by = sorted(_signals_that_show(parts, signals), key=event_time_key)
+                may_show = self._may_show(parts, sorted(signals, key=event_time_key))
+                shown_by = _shown_by(parts, may_show, Order(id=self.order.id), signals)
                 self._record_problem(kind, self._decisions(parts), shown_by)
         for kind in known & self._rulebook.document.kinds.keys():
             case = self._newest_case(kind)
@@ -141,7 +144,7 @@ class CaseDetection(ProblemCases):
             key = deadline.at, watch.kind
             missed.setdefault(key, []).append((part, decision, deadline.at))
         for (_, kind), found in missed.items():
-            self._record_problem(kind, found, ())
+            self._record_problem(kind, found, {})
         return [*dict.fromkeys(kind for _, kind in missed)]
 
     def _miss_again(self) -> None:
@@ -158,7 +161,7 @@ class CaseDetection(ProblemCases):
                 continue
             if not watch.is_checked_when_due or not watch.met_when_due(facts, part):
                 found = part, watch.decide(facts, deadline, part), at
-                self._record_problem(watch.kind, [found], ())
+                self._record_problem(watch.kind, [found], {})
 
     def _lapse_outdated_adjustments(self) -> None:
         """Let adjustments lapse that rest on facts or a policy that have changed."""
@@ -194,9 +197,10 @@ class CaseDetection(ProblemCases):
         """Handle rules that hold: a new problem, one of an open case, or one that returned."""
         case = self._newest_case(kind)
         about, aside = self._about(fresh, kind), self._aside(fresh, kind)
-        shown_by = _signals_that_show(parts, about or aside)
+        may_show = self._may_show(parts, about or aside)
         if case is not None and not case.is_resolved:
             new = {p: d for p, d in parts.items() if self._is_new(case, p)}
+            shown_by = _shown_by(new, may_show, self._before, fresh)
             for part, decision, _ in self._decisions(new):
                 self._join_part(case, part, decision, None, shown_by)
             part, detector = next(iter(parts.items()))
@@ -204,8 +208,9 @@ class CaseDetection(ProblemCases):
             return
         found = self._decisions(parts)
         if case is not None:
-            found = [one for one in found if self._has_returned(case, one[0], one[1], shown_by)]
+            found = [one for one in found if self._has_returned(case, *one[:2], may_show[one[0]])]
         if found:
+            shown_by = _shown_by(parts, may_show, self._before, fresh)
             self._record_problem(kind, found, shown_by)
             self._join(kind, [], None, also=[*about, *aside])
 
@@ -228,10 +233,31 @@ class CaseDetection(ProblemCases):
         )
         return new and self._gone(case, part) is None
 
+    def _may_show(self, found: Mapping[str, Detector], signals: Sequence[Signal]) -> ShownBy:
+        """For each part, the signals that the facts of its rule come from; without one, those that can
+        change them. A signal that names other parts shows nothing about this one, if others do."""
+        parts = self.order.facts.parts
+        shown_by: dict[str, Sequence[Signal]] = {}
+        for part, detector in found.items():
+            about = [one for one in signals if may_be_about(one, part, parts)]
+            shown_by[part] = (
+                _of_types(about, detector.sources)
+                or _of_types(about, detector.feeds)
+                or _of_types(signals, detector.sources)
+                or _of_types(signals, detector.feeds)
+            )
+        return shown_by
 
-def _signals_that_show(parts: Mapping[str, Detector], signals: Sequence[Signal]) -> list[Signal]:
-    """The signals that the facts of the rules come from; without one, those that can change them."""
-    sources = frozenset().union(*(detector.sources for detector in parts.values()))
-    feeds = frozenset().union(*(detector.feeds for detector in parts.values()))
-    shown_by = [signal for signal in signals if signal.type in sources]
-    return shown_by or [signal for signal in signals if signal.type in feeds]
+
+def _shown_by(
+    found: Mapping[str, Detector], may_show: ShownBy, before: Order, signals: Sequence[Signal]
+) -> ShownBy:
+    """Of the signals that may show the problem of a part, the one that does, if that can be told."""
+    if all(len(may_show[part]) <= 1 for part in found):
+        return may_show
+    showing = find_showing_signals(found, before, signals)
+    return {part: (showing[part],) if part in showing else may_show[part] for part in found}
+
+
+def _of_types(signals: Sequence[Signal], types: frozenset[str]) -> list[Signal]:
+    return [signal for signal in signals if signal.type in types]

@@ -31,6 +31,8 @@ from domain.policy.rulebook import Rulebook
 
 FoundPart = tuple[str, Decision, datetime | None]
 """A part with a problem, the decision that found it, and the missed deadline if there is one."""
+ShownBy = Mapping[str, Sequence[Signal]]
+"""Part -> the signals that show that it has the problem; a missed deadline has none."""
 
 
 class ProblemCases:
@@ -85,15 +87,13 @@ class ProblemCases:
         part: str,
         decision: Decision,
         deadline: datetime | None,
-        shown_by: Sequence[Signal],
+        shown_by: ShownBy,
     ) -> None:
-        signals = tuple(signal.key for signal in shown_by)
+        signals = tuple(signal.key for signal in shown_by.get(part, ()))
         joined = PartJoined(part=part, decision=decision, deadline=deadline, signals=signals)
         self._add_case_event(case.id, joined)
 
-    def _record_problem(
-        self, kind: str, found: Sequence[FoundPart], shown_by: Sequence[Signal]
-    ) -> None:
+    def _record_problem(self, kind: str, found: Sequence[FoundPart], shown_by: ShownBy) -> None:
         """Open a case or reopen the newest one, and record the problem of each part on the order."""
         case = self._newest_case(kind)
         (first, decision, deadline), *others = found
@@ -105,7 +105,7 @@ class ProblemCases:
         elif case is not None and self._can_reopen(case, deadline or self._now):
             case_id, occurrence = case.id, case.occurrence
             reopened = Reopened(
-                signals=tuple(signal.key for signal in shown_by),
+                signals=tuple(signal.key for signal in shown_by.get(first, ())),
                 deadline=deadline,
                 decision=decision,
                 part=first or UNSET,
@@ -119,7 +119,7 @@ class ProblemCases:
                 kind,
                 decision,
                 deadline,
-                shown_by,
+                shown_by.get(first, ()),
                 self.order,
                 self._rulebook,
                 self._now,

@@ -1,6 +1,6 @@
 """Signals of an open case: how one joins it, which one clears it, and the resolution that follows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec import UNSET
@@ -12,8 +12,9 @@ from domain.cases.reasons import ResolutionReason, RootCause
 from domain.cases.steps import close_open_steps
 from domain.orders.events import SignalRecorded
 from domain.orders.order import Order
-from domain.orders.signals import Signal
+from domain.orders.signals import Signal, event_time_key
 from domain.policy.decision import Decision
+from domain.policy.detector import Detector
 from domain.policy.rulebook import Rulebook
 
 
@@ -67,6 +68,24 @@ def find_clearing_evidence(
         order = order.after(SignalRecorded(signal=signal))
         evidence = (evidence or signal) if is_gone(order) else None
     return evidence or candidates[-1]
+
+
+def find_showing_signals(
+    found: Mapping[str, Detector], before: Order, signals: Sequence[Signal]
+) -> dict[str, Signal]:
+    """For each part, the signal since which it has the problem, if the signals had come one by one.
+
+    A part is left out if it had the problem before, or has it only by the order in which they came.
+    """
+    order, shown_by = before, dict[str, Signal]()
+    had = {part for part, rule in found.items() if part in rule.found(before.facts)}
+    for signal in sorted(signals, key=event_time_key):
+        order = order.after(SignalRecorded(signal=signal))
+        has = {part for part, rule in found.items() if part in rule.found(order.facts)}
+        shown_by = {part: one for part, one in shown_by.items() if part in has}
+        shown_by |= dict.fromkeys(has - had, signal)
+        had = has
+    return shown_by
 
 
 def resolve_cleared_case(

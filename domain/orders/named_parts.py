@@ -1,12 +1,15 @@
 """Which part of an order a signal names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from msgspec import UNSET
 
+from domain.orders.goods_parts import ParcelPart
+from domain.orders.parcel_names import tracking_of, tracking_value
 from domain.orders.parts import OrderParts, PartKind, split_part_key
 from domain.orders.purchase_signals import Line
+from domain.orders.shipment_signals import ParcelSignal
 from domain.orders.signal_body import LinePieces, given
 from domain.orders.signals import Signal
 
@@ -28,7 +31,18 @@ def may_be_about(signal: Signal, key: str, parts: OrderParts) -> bool:
     found = parts.of(named[0])
     part = next((one for one in found if one.id == named[1]), None)
     known = frozenset(one.id for one in found)
-    return part is None or not names_another(named[0], part, signal, known)
+    if part is None or names_another(named[0], part, signal, known):
+        return part is None
+    return named[0] is not PartKind.PARCEL or not _tracks_another(part, signal, found)
+
+
+def _tracks_another(part: ParcelPart, signal: Signal, parcels: Sequence[ParcelPart]) -> bool:
+    """Whether a signal without a shipment names the tracking code of another parcel."""
+    if not isinstance(signal, ParcelSignal) or signal.shipment is not None:
+        return False
+    code = tracking_value(tracking_of(signal) or "")
+    codes = {one.id: tracking_value(one.tracking or "") for one in parcels}
+    return bool(code) and code != codes.pop(part.id) and code in codes.values()
 
 
 def names_another(kind: PartKind, part: Any, signal: Any, known: frozenset[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain.cases.exception_case import ExceptionCase
 from domain.orders.shipment_signals import (
     ClaimKind,
     CustomerClaimed,
@@ -13,7 +14,7 @@ from domain.orders.shipment_signals import (
 )
 from domain.orders.signal_body import LinePieces, Promise
 from domain.orders.signals import Signal
-from tests.application.in_memory_service import InMemoryService
+from tests.application.in_memory_service import SHIPPED_RULEBOOK, InMemoryService
 from tests.application.orders_with_parts import rules_over_parts
 from tests.domain.signals import (
     LAST_DAY,
@@ -61,6 +62,58 @@ def test_a_case_opens_with_every_part_that_has_the_problem() -> None:
     assert parts_of(service, "lost") == {"parcel:P1": False, "parcel:P2": False}
     detected = [line.event for line in service.lines() if line.type == "order.problem_detected"]
     assert [event.part for event in detected if event.kind == "lost"] == ["parcel:P1", "parcel:P2"]
+
+
+def signals_of(case: ExceptionCase) -> dict[str, tuple[str, ...]]:
+    return {key: part.signals for key, part in case.parts.items()}
+
+
+def test_each_part_names_the_signals_that_show_its_own_problem() -> None:
+    service = service_with(lost("P1"), lost("P2", 31), labelled("P3"))
+    case = service.only_case("lost")
+    assert signals_of(case) == {"parcel:P1": ("test/lost-P1",), "parcel:P2": ("test/lost-P2",)}
+    service.take(lost("P4", 41), lost("P5", 42), lost("P1", 43, "again"), at=after(44))
+    joined = service.events(case.id, "case.part_joined")[1:]
+    assert [event.signals for event in joined] == [("test/lost-P4",), ("test/lost-P5",)]
+
+
+def test_parts_that_are_named_by_tracking_codes_have_signals_of_their_own() -> None:
+    def tracked(code: str) -> ShipmentLost:
+        return ShipmentLost(tracking=code, **signal_fields(30, f"lost-{code}"))
+
+    service = service_with(
+        labelled("P1", carrier="dhl", tracking="JJD-1"),
+        labelled("P2", carrier="dhl", tracking="JJD-2"),
+        tracked("jjd 1"),
+        tracked("jjd 2"),
+    )
+    case = service.only_case("lost")
+    own = {"parcel:P1": ("test/lost-jjd 1",), "parcel:P2": ("test/lost-jjd 2",)}
+    assert signals_of(case) == own
+
+
+def test_lines_have_signals_of_their_own() -> None:
+    service = InMemoryService(SHIPPED_RULEBOOK)
+    lines = (line("1.00", id="A"), line("2.00", id="B"))
+    claims = [
+        CustomerClaimed(
+            kind=ClaimKind.WRONG_ITEM,
+            lines=(LinePieces(line=id),),
+            **signal_fields(50, f"wrong-{id}"),
+        )
+        for id in ("A", "B")
+    ]
+    service.take(placed(lines=lines), approved(), *claims, at=after(51))
+    own = {"line:A": ("test/wrong-A",), "line:B": ("test/wrong-B",)}
+    assert signals_of(service.only_case("wrong_item")) == own
+
+
+def test_a_part_that_no_signal_names_is_shown_by_what_changed_its_facts() -> None:
+    service = service_with(labelled("P1"), labelled("P2"))
+    everywhere = ShipmentLost(**signal_fields(41, "all"))
+    service.take(everywhere, at=after(42))
+    own = {"parcel:P1": ("test/all",), "parcel:P2": ("test/all",)}
+    assert signals_of(service.only_case("lost")) == own
 
 
 def test_a_second_lost_parcel_joins_the_open_case_as_a_part() -> None:
