@@ -5,6 +5,7 @@ has no words for.
 """
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -110,17 +111,39 @@ def _list_differences(
     *outer, singular = where
     old = {str(part[name_field]): part for part in before}
     new = {str(part[name_field]): part for part in after}
-    yield from _part_differences(tuple(outer), singular, old, new)
-    kept_before = [name for name in old if name in new]
-    kept_after = [name for name in new if name in old]
-    if kept_before != kept_after or not _is_appended(old, new):
-        yield _create_difference(where, f"in the order {', '.join(old)} → {', '.join(new)}")
+    yield from _part_differences(
+        tuple(outer), singular, old, {name: part for name, part in new.items() if name in old}
+    )
+    names = [*new]
+    for n, name in enumerate(names):
+        if name not in old:
+            place = next((f" before {other}" for other in names[n + 1 :] if other in old), "")
+            added = f"was added{place}: {describe_value(new[name])}"
+            yield _create_difference((*outer, f"{singular} {name}"), added)
+    for name in _find_moved([*old], names):
+        after_old, after_new = _part_before(name, [*old]), _part_before(name, names)
+        moved = f"was moved: {after_old} → {after_new}"
+        if after_old == after_new:  # others moved with it
+            moved = f"was moved, and is still {after_new}"
+        yield _create_difference((*outer, f"{singular} {name}"), moved)
 
 
-def _is_appended(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether the new parts come after all old ones, so that they change no order."""
-    added = [name not in old for name in new]
-    return added == sorted(added)
+def _find_moved(before: Sequence[str], after: Sequence[str]) -> list[str]:
+    """The fewest parts whose moves give the new order of the parts that are in both lists."""
+    place = {name: n for n, name in enumerate(before)}
+    kept = [name for name in after if name in place]
+    # For each length, the sequence in the old order whose end comes first; the longest one stays.
+    ordered: list[list[str]] = [[]]
+    for name in kept:
+        length = bisect_left([place[one[-1]] for one in ordered[1:]], place[name])
+        ordered[length + 1 : length + 2] = [[*ordered[length], name]]
+    stay = {*ordered[-1]}
+    return [name for name in kept if name not in stay]
+
+
+def _part_before(name: str, names: Sequence[str]) -> str:
+    place = names.index(name)
+    return f"after {names[place - 1]}" if place else "first"
 
 
 def _find_name_field(before: Sequence[Any], after: Sequence[Any]) -> str | None:

@@ -63,11 +63,44 @@ def test_conditions_are_written_as_sentences() -> None:
 
 def test_the_order_of_routes_counts() -> None:
     new = shipped()
-    new["route"][0], new["route"][1] = new["route"][1], new["route"][0]
-    (one,) = sentences(shipped(), new)
     names = [route["rule"] for route in new["route"]]
-    assert one.startswith("route: in the order ")
-    assert one.endswith(", ".join(names))
+    new["route"].append(new["route"].pop(0))
+    (one,) = sentences(shipped(), new)
+    assert one == f"route {names[0]}: was moved: first → after {names[-1]}"
+    new = shipped()
+    new["route"] = [*new["route"][2:], *new["route"][:2]]
+    assert sentences(shipped(), new) == [
+        f"route {names[0]}: was moved: first → after {names[-1]}",
+        f"route {names[1]}: was moved, and is still after {names[0]}",
+    ]
+
+
+def test_rules_that_are_added_or_removed_move_no_others() -> None:
+    old, new = shipped(), shipped()
+    names = [rule["rule"] for rule in old["detect"]]
+    added = [{**old["detect"][0], "rule": f"own-{n}"} for n in (1, 2, 3)]
+    new["detect"] = [added[0], added[1], *new["detect"][:1], *new["detect"][2:], added[2]]
+    found = sentences(old, new)
+    assert [one.partition(": ")[0] for one in found] == [
+        f"rule {names[1]}",
+        "rule own-1",
+        "rule own-2",
+        "rule own-3",
+    ]
+    assert found[0].startswith(f"rule {names[1]}: was removed (")
+    assert found[1].startswith(f"rule own-1: was added before {names[0]}: ")
+    assert found[2].startswith(f"rule own-2: was added before {names[0]}: ")
+    assert found[3].startswith("rule own-3: was added: ")
+
+
+def test_a_rule_that_is_moved_and_changed_has_a_sentence_for_each() -> None:
+    old, new = shipped(), shipped()
+    rule = new["detect"].pop(4)
+    new["detect"].insert(1, {**rule, "when": {"fact": "order.cancelled", "is": True}})
+    name, first, before = (old["detect"][n]["rule"] for n in (4, 0, 3))
+    changed, moved = sentences(old, new)
+    assert changed.startswith(f"rule {name}, when: ")
+    assert moved == f"rule {name}: was moved: after {before} → after {first}"
 
 
 def test_true_and_one_are_different() -> None:
