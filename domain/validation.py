@@ -56,6 +56,34 @@ def escape_pointer_token(token: str) -> str:
     return token.replace("~", "~0").replace("/", "~1")
 
 
+def parts_to_leave_out(raw: object, kind: Any, pointer: str) -> list[tuple[str, str]]:
+    """What to leave out so that a document can be read without a fault, each with the pointer of what holds
+    it: the unknown field, else each list item or entry of a mapping on the way, the innermost first."""
+    here, found = "", list[tuple[str, str]]()
+    for token in pointer.split("/")[1:]:
+        name, kind = unescape_pointer_token(token), _unwrap_type(kind)
+        struct = _matching_struct(raw, kind)
+        if struct is not None and isinstance(raw, dict):
+            fields = {field.encode_name: field.name for field in msgspec.structs.fields(struct)}
+            if name not in fields:
+                return [(here, name)]
+            kind = typing.get_type_hints(struct, include_extras=True)[fields[name]]
+            raw = raw.get(name)
+        elif isinstance(raw, dict) and (types_of_items := _mapping_types(kind)):
+            found, kind = [(here, name), *found], types_of_items[1]
+            raw = next((one for key, one in raw.items() if str(key) == name), None)
+        elif isinstance(raw, list) and name.isdigit() and int(name) < len(raw):
+            found, kind, raw = [(here, name), *found], _item_type(kind), raw[int(name)]
+        else:
+            break
+        here = f"{here}/{token}"
+    return found
+
+
+def unescape_pointer_token(token: str) -> str:
+    return token.replace("~1", "/").replace("~0", "~")
+
+
 def _extra_check(kind: Any) -> Callable[[Any], object] | None:
     """The check that a type carries in `Meta(extra={"check": …})`, for rules that a type cannot express.
 

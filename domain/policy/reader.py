@@ -14,6 +14,7 @@ from domain.policy.document_types import Condition
 from domain.policy.expectations import MAX_DURATION, check_time_fact
 from domain.policy.facts import ORDER_FACTS
 from domain.policy.look_ups import find_look_up_faults
+from domain.policy.readable_parts import read_parts
 from domain.policy.rulebook import Rulebook
 from domain.validation import escape_pointer_token, faults_of
 
@@ -33,15 +34,22 @@ def read_policy(raw: object) -> Rulebook:
     """
     if fault := find_size_fault(raw):
         raise Invalid([fault], "policy")
-    faults = faults_of(raw, PolicyDocument)
-    if faults:
+    if faults := faults_of(raw, PolicyDocument):
+        if (rest := read_parts(raw, faults)) is not None:
+            try:
+                _compile(rest.document)
+            except Invalid as invalid:
+                faults += rest.about_these(invalid.faults)
         raise Invalid(faults, "policy")
-    document = msgspec.convert(raw, PolicyDocument)
+    return _compile(msgspec.convert(raw, PolicyDocument))
+
+
+def _compile(document: PolicyDocument) -> Rulebook:
     faults = _find_consistency_faults(document)
     try:
         rulebook = Rulebook(document)
     except Invalid as invalid:
-        raise Invalid([*faults, *invalid.faults], f"policy {document.version}") from None
+        faults += invalid.faults
     if faults:
         raise Invalid(faults, f"policy {document.version}")
     return rulebook

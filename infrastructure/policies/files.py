@@ -7,6 +7,7 @@ import yaml
 from domain.errors import Fault, Invalid
 from domain.policy.reader import find_size_fault, read_policy
 from domain.policy.rulebook import Rulebook
+from domain.validation import unescape_pointer_token
 from infrastructure.encoded_text import TextTooLong, UnreadableText, read_text
 from infrastructure.policies.public_holidays import expand_holidays
 
@@ -49,12 +50,40 @@ def load_policy(file: Path = DEFAULT_POLICY_FILE) -> Rulebook:
         raise Invalid([Fault("", f"larger than {LARGEST_BYTES} bytes")], str(file))
     try:
         # _StrictLoader is a SafeLoader: it makes plain data only.
-        raw = yaml.load(read_text(file, LARGEST_BYTES), Loader=_StrictLoader)
+        text = read_text(file, LARGEST_BYTES)
+        raw = yaml.load(text, Loader=_StrictLoader)
     except (UnreadableText, TextTooLong) as error:
         raise Invalid([Fault("", str(error))], str(file)) from None
     except (yaml.YAMLError, *_PARSER_ERRORS) as error:
         raise Invalid([Fault("", f"not readable as YAML: {error}")], str(file)) from None
-    return parse_rulebook(raw)
+    try:
+        return parse_rulebook(raw)
+    except Invalid as refused:
+        lines = _LineNumbers(text)
+        faults = [
+            Fault(f.pointer, f"line {lines.of(f.pointer)}: {f.detail}") for f in refused.faults
+        ]
+        raise Invalid(faults, str(file)) from None
+
+
+class _LineNumbers:
+    def __init__(self, text: str) -> None:
+        self._root = yaml.compose(text, Loader=yaml.SafeLoader)
+
+    def of(self, pointer: str) -> int:
+        """The line of the part that a pointer names; of what should hold it, if it is missing."""
+        node, line = self._root, 1
+        for step in map(unescape_pointer_token, pointer.split("/")[1:]):
+            if isinstance(node, yaml.MappingNode):
+                pairs = ((key, value) for key, value in node.value if key.value == step)
+                key, node = next(pairs, (None, None))
+                line = key.start_mark.line + 1 if key is not None else line
+            elif isinstance(node, yaml.SequenceNode) and step.isdigit():
+                node = node.value[int(step)] if int(step) < len(node.value) else None
+                line = node.start_mark.line + 1 if node is not None else line
+            else:
+                break
+        return line
 
 
 def parse_rulebook(raw: object) -> Rulebook:

@@ -103,6 +103,25 @@ def test_an_amount_without_quotes_is_a_fault_at_its_place(tmp_path) -> None:
     assert fault.pointer == "/detect/0/when/all/1/any/0/above"
 
 
+def test_every_fault_of_a_file_has_its_line(tmp_path) -> None:
+    text = TEXT.replace("is: true", "is: true, ist: false", 1)
+    text = text.replace("fact: payment.overpaid", "fact: payment.overpad")
+    text = text.replace("    severity: high\n", "", 1)
+    lines = text.splitlines()
+    missing = refused(tmp_path, text).faults
+    for fault in missing:
+        line = int(fault.detail.removeprefix("line ").partition(":")[0])
+        last = fault.pointer.rpartition("/")[2]
+        if fault.detail.endswith(": missing"):
+            assert lines[line - 1].strip() == f"{fault.pointer.split('/')[2]}:"
+        else:
+            assert f"{last}:" in lines[line - 1]
+    said = " ".join(fault.detail for fault in missing)
+    assert "unknown field; did you mean is?" in said
+    assert ": missing" in said
+    assert "payment.overpad" in said
+
+
 def test_a_missing_file_is_a_file_system_error(tmp_path) -> None:
     with pytest.raises(OSError, match="missing"):
         load_policy(tmp_path / "missing.yaml")

@@ -282,6 +282,57 @@ def test_all_faults_are_listed_at_once() -> None:
     }
 
 
+MISSPELT = {"fact": "order.unavailble", "is": True}
+
+
+@pytest.mark.parametrize(
+    ("form", "pointers"),
+    [
+        ({"version": 1}, {"/version"}),
+        ({"more": 1}, {"/more"}),
+        ({"detect/2/more": 1}, {"/detect/2/more"}),
+        ({"detect/1/kind": 5, "detect/0/more": 1}, {"/detect/1/kind", "/detect/0/more"}),
+        ({"detect/1": "x", "route/0/priority": "high"}, {"/detect/1", "/route/0/priority"}),
+        ({"kinds/refund_due/bucket": "x"}, {"/kinds/refund_due/bucket"}),
+        ({"queues/refund_validation/title": GONE}, {"/queues/refund_validation/title"}),
+        ({"approvals/bands/0/rule": 1}, {"/approvals/bands/0/rule"}),
+        ({"services/0/rule": GONE}, {"/services/0/rule"}),
+    ],
+)
+def test_faults_of_form_hide_no_others_and_cause_none(form, pointers) -> None:
+    meaning = {DETECT: MISSPELT, "expect/6/due/within": "PT0S", LAST_ROUTE: MISSPELT}
+    found = {f.pointer for f in faults_with({**meaning, **form})}
+    others = {"/detect/2/when/fact", "/expect/6/due/within", f"/{LAST_ROUTE}/fact"}
+    assert found - {"/route"} == pointers | others
+    assert {f.pointer for f in faults_with(form)} == pointers
+
+
+def test_a_misspelt_field_and_a_misspelt_fact_in_one_condition_are_both_listed() -> None:
+    wrong = {"all": [{**MISSPELT, "abov": 3}, {"fact": "payment.overpad", "above": "1.00"}]}
+    assert [f.pointer for f in faults_with({DETECT: wrong})] == [
+        "/detect/2/when/all/0/abov",
+        "/detect/2/when/all/0/fact",
+        "/detect/2/when/all/1/fact",
+    ]
+
+
+def test_what_an_unreadable_part_is_needed_for_is_no_fault() -> None:
+    document = shipped()
+    kind = document["detect"][0]["kind"]
+    assert [f.pointer for f in faults_with({f"kinds/{kind}/severity": "hihg"})] == [
+        f"/kinds/{kind}/severity"
+    ]
+    only = next(
+        n
+        for n, rule in enumerate(document["detect"])
+        if [one["kind"] for one in (*document["detect"], *document["expect"])].count(rule["kind"])
+        == 1
+    )
+    assert [f.pointer for f in faults_with({f"detect/{only}/each": "parcle"})] == [
+        f"/detect/{only}/each"
+    ]
+
+
 @pytest.mark.parametrize(
     "raw", [None, [], "policy", 1, True, {}, {1: 2}, {None: {}}, {("a", 1): 2}]
 )
