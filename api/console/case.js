@@ -42,6 +42,7 @@ function standing(found) {
     queue: words(found.queue),
     detected: local(found.detected_at),
     "waits for": waiting && `${words(waiting.dependency)}: ${waiting.party}`,
+    problem: found.left_to_person,
     "signals joined": found.signals_joined,
     reopened: found.reopened || null,
     resolved: found.resolved_at && local(found.resolved_at),

@@ -24,6 +24,7 @@ from domain.cases.duties import DutyHeld
 from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import CaseState, ExceptionCase
+from domain.cases.left_to_person import why_left_to_person
 from domain.cases.reasons import ResolutionReason
 from domain.cases.steps import Hold, Task
 from domain.cases.work_events import Link, WaitStarted
@@ -92,6 +93,9 @@ class CaseView(Struct, frozen=True):
     recurrence_of: UUID | None
     signals_joined: int
     cleared: bool
+    """The problem of every part is gone."""
+    left_to_person: str | None
+    """Why the case is open although its problem is gone: a person must resolve it."""
     reopened: int
     resolved_at: datetime | None
     resolution: Resolution | None
@@ -130,6 +134,7 @@ def view_of(case: ExceptionCase) -> CaseView:
         bucket=routed.bucket if routed else None,
         severity=routed.severity if routed else None,
         owned_since=case.owned_since or case.opened_at,
+        left_to_person=why_left_to_person(case),
         queue=case.queue or None,
         work_type=routed.work_type if routed else None,
         skill=routed.skill if routed else None,

@@ -28,6 +28,7 @@ from domain.cases.steps import Steps
 from domain.cases.timing import Timing
 from domain.people import POLICY_ACTOR, Actor
 from domain.personal_data import erase_personal
+from domain.policy.decision import Decision
 from domain.policy.document import Automation
 
 CASES_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:cases")
@@ -63,6 +64,8 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
     ownership: Ownership = Ownership()
     """The queue, team and person that own the case."""
     signals_joined: int = 0
+    paused_by: str = ""
+    """The rule that paused automation when the problem was last found to be gone."""
     escalations: int = 0
     evidence: tuple[Evidence, ...] = ()
     unknown_evidence: tuple[str, ...] = ()
@@ -209,8 +212,10 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
                 return structs.replace(now, packet=digest)
             case events.Routed():
                 return structs.replace(now, routed=event)
-            case events.SignalJoined():
-                return structs.replace(now, signals_joined=self.signals_joined + 1)
+            case events.SignalJoined(paused=paused):
+                by_rule = paused.rule if isinstance(paused, Decision) else ""
+                joined = self.signals_joined + 1
+                return structs.replace(now, signals_joined=joined, paused_by=by_rule)
             case events.Resolved(resolution=resolution):
                 return structs.replace(now, resolved_at=recorded_at, resolution=resolution)
             case events.Reopened(decision=decision):

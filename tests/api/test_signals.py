@@ -130,6 +130,7 @@ def test_late_evidence_of_a_deadline_met_in_time_resolves_the_case(shop: httpx2.
     assert cleared == {**opened, "event": "case.resolved"}
     view = shop.get(f"/v1/cases/{opened['case']}").json()
     assert (view["state"], view["cleared"]) == ("resolved", True)
+    assert view["left_to_person"] is None
     assert view["resolution"]["reason"] == "source_cleared"
     assert view["resolution"]["evidence"] == [f"psp/{late['id']}"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
+from domain.cases.left_to_person import why_left_to_person
 from domain.orders.payment_signals import PaymentFailed
 from domain.orders.screening_signals import (
     AddressChecked,
@@ -103,6 +104,10 @@ def test_a_risk_leaves_the_case_to_a_person_and_the_trail_names_it(risk) -> None
         "automation_pauses_when",
     )
     assert [v.fact for v in joined.paused.verdicts if v.passed] == [fact]
+    assert why_left_to_person(case) == (
+        "The problem is gone. A person must resolve the case: `automation_pauses_when` of the policy "
+        "paused automation for this order."
+    )
     assert service.resolve(case, after(430)).is_resolved
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain.cases.exception_case import ExceptionCase
+from domain.cases.left_to_person import why_left_to_person
 from domain.orders.shipment_signals import (
     ClaimKind,
     CustomerClaimed,
@@ -154,6 +155,7 @@ def test_each_part_is_cleared_by_its_own_evidence_and_the_case_by_the_last() -> 
     service.take(arrived("P2", 62), at=after(63))
     case = service.only_case("lost")
     assert (case.state, case.cleared) == ("open", True)
+    assert "the automation of this kind is `review`" in (why_left_to_person(case) or "")
     assert case.parts["parcel:P2"].cleared_by == "test/came-P2"
     cleared = service.events(case.id, "case.part_cleared")
     assert [event.part for event in cleared] == ["parcel:P1", "parcel:P2"]

@@ -12,6 +12,7 @@ from msgspec import structs
 from application.policy import recheck
 from application.policy.policy_desk import RECHECK_DELAY, PolicyDesk
 from application.policy.recheck import PAUSE, RecheckDesk
+from domain.cases.left_to_person import why_left_to_person
 from domain.orders.order import order_stream
 from domain.policy.events import POLICY_STREAM, recheck_stream
 from domain.policy.rulebook import Rulebook
@@ -105,6 +106,24 @@ def test_a_case_that_is_no_problem_under_the_new_policy_is_cleared() -> None:
     (resolved,) = setup.service.events(case.id, "case.resolved")
     assert resolved.clearing.policy == "lenient"
     assert setup.ended(lenient).cleared == 1
+
+
+def test_a_cleared_case_of_a_reviewed_kind_stays_open_and_says_why() -> None:
+    document = shipped()
+    document["kinds"]["stock_unavailable"]["cleared_when"] = {"fact": "order.cancelled", "is": True}
+    lenient = with_version("lenient", kinds=document["kinds"])
+    setup = PolicyChange(SHIPPED_RULEBOOK)
+    setup.service.take(promising(), unavailable(3), cancelled(4), at=after(4))
+    case = setup.service.only_case("stock_unavailable")
+    assert why_left_to_person(case) is None  # the problem is still there
+    setup.change(lenient, 5)
+    case = setup.service.only_case("stock_unavailable")
+    assert (case.state, case.cleared) == ("open", True)
+    assert why_left_to_person(case) == (
+        "The problem is gone. A person must resolve the case: the automation of this kind is `blocked`."
+    )
+    case = setup.service.resolve(case, after(6))
+    assert why_left_to_person(case) is None
 
 
 def test_running_clocks_do_not_change() -> None:

@@ -115,7 +115,7 @@ def _describe_recheck(recheck: Recheck) -> str:
     )
     return (
         f"open orders checked again: {recheck.orders} ({how}), {recheck.opened} cases opened, "
-        f"{recheck.cleared} cleared"
+        f"{recheck.cleared} cleared (resolved if their kind is automatic, else left to a person)"
     )
 
 
