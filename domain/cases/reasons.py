@@ -27,7 +27,23 @@ class ResolutionReason(StrEnum):
 
 
 class RootCause(StrEnum):
+    """What caused the problem."""
+
     AGENT_ERROR = "agent_error"
+    """A person of the desks made a mistake."""
     UNCLEAR_POLICY = "unclear_policy"
     SYSTEM_DEFECT = "system_defect"
     UPSTREAM_DATA = "upstream_data"
+    """A system sent wrong data, or sent it late."""
+    CARRIER = "carrier"
+    """Lost, damaged, delayed or wrongly delivered on the way."""
+    WAREHOUSE = "warehouse"
+    """Picked, packed, counted or shipped wrongly, or late."""
+    SUPPLIER = "supplier"
+    """Not supplied, supplied late, or defective."""
+    PAYMENT_PROVIDER = "payment_provider"
+    CUSTOMER = "customer"
+    """For example a wrong address, or a parcel that was not collected."""
+    FRAUD = "fraud"
+    EXTERNAL_EVENT = "external_event"
+    """Such as weather, a strike or customs."""

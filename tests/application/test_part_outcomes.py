@@ -9,6 +9,7 @@ from domain.cases.event_descriptions import describe_event
 from domain.cases.events import PartOutcome
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.reasons import ResolutionReason as Reason
+from domain.cases.reasons import RootCause
 from domain.errors import Invalid
 from tests.application.in_memory_service import RESOLUTION, InMemoryService, caller
 from tests.application.test_cases_by_hand import lost, two_parcels
@@ -41,6 +42,15 @@ def test_a_part_gets_its_own_outcome_else_that_of_the_case() -> None:
     }
     (event,) = service.events(case.id, "case.resolved")
     assert " parcel:P2: false positive: It is there." in describe_event(event)
+
+
+def test_a_carriers_loss_has_the_carrier_as_its_root_cause() -> None:
+    service, case = held_case()
+    by_carrier = structs.replace(RESOLUTION, root_cause=RootCause.CARRIER)
+    service.desk.resolve(case.id, case.version, by_carrier, caller("ana", after(80)))
+    (event,) = service.events(case.id, "case.resolved")
+    assert event.resolution.root_cause is RootCause.CARRIER
+    assert describe_event(event).startswith("Resolved: resolved as expected, caused by carrier.")
 
 
 def test_a_cleared_part_beside_others_was_cleared_by_its_source() -> None:
