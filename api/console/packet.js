@@ -27,7 +27,7 @@ function factsOf({ decided_on, now }) {
   const decided = new Map(decided_on.map((fact) => [fact.fact, fact.value]));
   const known = new Set(now.map((fact) => fact.fact));
   const gone = decided_on.filter((fact) => !known.has(fact.fact)).map((fact) =>
-    ({ ...fact, value: "not known", change: `changed: was ${worded(fact.value)}` }));
+    ({ ...fact, value: goneIs(fact), change: `changed: was ${worded(fact.value)}` }));
   const facts = [...gone, ...now.map((fact) => ({ ...fact, change: changed(decided, fact) }))];
   return [...facts.filter((fact) => fact.change), ...facts.filter((fact) => !fact.change)];
 }
@@ -35,7 +35,22 @@ function factsOf({ decided_on, now }) {
 function changed(decided, fact) {
   if (!decided.has(fact.fact)) return "new since the decision";
   const was = decided.get(fact.fact);
-  return was === fact.value ? null : `changed: was ${worded(was)}`;
+  return isSame(was, fact.value) ? null : `changed: was ${worded(was)}`;
+}
+
+const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?$/;
+
+// A packet leaves out flags of parts that are not set, and counts and amounts of 0.
+function goneIs({ fact, value }) {
+  if (fact.includes(":") && value === true) return "no longer so";
+  return fact.includes(":") && NUMBER.test(value) ? "0, or not known any more" : "not known any more";
+}
+
+// Amounts are texts: 0 and 0.00 are one amount.
+function isSame(one, other) {
+  if (one === other || typeof one !== "string" || typeof other !== "string") return one === other;
+  const [mine, its] = [one, other].map((text) => NUMBER.test(text) && (text.includes(".") ? text.replace(/\.?0+$/, "") : text));
+  return mine !== false && mine === its;
 }
 
 function factRow(fact) {

@@ -20,6 +20,7 @@ from api.routes.cases import CaseView, view_of
 from application.cases import history
 from application.policy.reperformance import Reperformance, ReperformedDecision
 from domain.cases.events import Enriched
+from domain.cases.packet import PacketFact
 from domain.permissions import Permission
 from domain.recorded_event import RecordedEvent
 
@@ -127,7 +128,7 @@ def case_diff_of(before: Sequence[RecordedEvent], after: Sequence[RecordedEvent]
         before=ComparedPoint(len(before), before[-1].recorded_at),
         after=ComparedPoint(len(after), after[-1].recorded_at),
         case=[*history.find_changes(_case_json(before), _case_json(after))],
-        packet=[*history.find_changes(_packet_json(before), _packet_json(after))],
+        packet=[*history.find_packet_changes(_packet_of(before), _packet_of(after))],
     )
 
 
@@ -174,10 +175,10 @@ def _case_json(lines: Sequence[RecordedEvent]) -> object:
     return _as_json(view_of(history.case_of(lines)))
 
 
-def _packet_json(lines: Sequence[RecordedEvent]) -> object:
+def _packet_of(lines: Sequence[RecordedEvent]) -> Sequence[PacketFact]:
     found = (line.event for line in reversed(lines) if isinstance(line.event, Enriched))
     enriched = next(found, None)
-    return _as_json(enriched.packet if enriched is not None else ())
+    return enriched.packet if enriched is not None else ()
 
 
 def _as_json(value: object) -> object:

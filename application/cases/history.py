@@ -10,15 +10,18 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any, Final
 
-from msgspec import Struct
+import msgspec
+from msgspec import Struct, structs
 
 from application.log.streams import case_after
 from domain.cases.errors import CaseNotFound, NoSuchVersion
 from domain.cases.exception_case import ExceptionCase
+from domain.cases.packet import PacketFact
 from domain.errors import OrderNotFound
 from domain.orders.events import SignalRecorded
 from domain.orders.facts import OrderFacts, facts_of
 from domain.orders.order import Order
+from domain.policy.decision import is_number, is_same_value
 from domain.policy.differences import describe_value
 from domain.recorded_event import RecordedEvent
 
@@ -129,6 +132,43 @@ def find_changes(before: Any, after: Any, place: str = "") -> Iterator[Change]:
         if isinstance(before, list) and orders[0] != orders[1]:
             order = " → ".join(", ".join(names) for names in orders)
             yield Change(place, f"{_describe_place(place)}: in the order {order}", *orders)
+
+
+def find_packet_changes(
+    before: Sequence[PacketFact], after: Sequence[PacketFact]
+) -> Iterator[Change]:
+    """Every difference between two packets, by fact. Amounts are compared by value."""
+    old, new = ({one.fact: one for one in packet} for packet in (before, after))
+    same = {fact: one for fact, one in old.items() if _has_same_value(one, new.get(fact))}
+    aligned = [
+        structs.replace(one, value=same[one.fact].value) if one.fact in same else one
+        for one in after
+    ]
+    plain = (msgspec.json.decode(msgspec.json.encode(packet)) for packet in (before, aligned))
+    for change in find_changes(*plain):
+        how = change.how
+        if not change.place:
+            continue  # the order of the facts means nothing
+        if change.place.count("/") == 1:
+            fact = (change.before or change.after)["fact"]
+            how = f"{fact}: {_describe_coming_or_going(old.get(fact), new.get(fact))}"
+        yield structs.replace(change, how=how)
+
+
+def _has_same_value(one: PacketFact, other: PacketFact | None) -> bool:
+    return other is not None and is_same_value(one.value, other.value)
+
+
+def _describe_coming_or_going(before: PacketFact | None, after: PacketFact | None) -> str:
+    if before is None:
+        return f"new, {describe_value(after.value)}" if after is not None else ""
+    value = describe_value(before.value)
+    # A packet leaves out flags of parts that are not set, and counts and amounts of 0.
+    if ":" in before.fact and before.value is True:
+        return f"was {value}, is no longer so"
+    if ":" in before.fact and is_number(before.value):
+        return f"was {value}, is 0 or not known any more"
+    return f"was {value}, is not known any more"
 
 
 def _parts(before: Any, after: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:

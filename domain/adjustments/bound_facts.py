@@ -17,7 +17,7 @@ from domain.orders.facts import OrderFacts, facts_of
 from domain.orders.order import Order
 from domain.orders.parts import PartKind
 from domain.personal_data import ERASED, PERSONAL_FACTS
-from domain.policy.decision import to_fact_value
+from domain.policy.decision import is_same_value, to_fact_value
 from domain.policy.facts import ORDER_FACTS, OWN_FACTS, context_of, contexts_of
 from domain.policy.rulebook import Rulebook
 
@@ -48,7 +48,9 @@ def find_changed_facts(
     return [
         (was, now[was.fact])
         for was in adjustment.facts
-        if was.fact in now and was != now[was.fact] and was.value != ERASED
+        if was.fact in now
+        and not is_same_value(was.value, now[was.fact].value)
+        and was.value != ERASED
     ]
 
 

@@ -225,7 +225,7 @@ class CaseDetection(ProblemCases):
         if known.is_cleared:
             return self._gone(case, part) is None
         resolved_at = case.resolved_at
-        new = decision.readings != known.readings or any(
+        new = not decision.reads_as(known.readings) or any(
             resolved_at is not None
             and signal.event_time > resolved_at
             and may_be_about(signal, part, self.order.facts.parts)

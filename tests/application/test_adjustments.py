@@ -6,6 +6,7 @@ import pytest
 from msgspec import structs
 
 from domain.adjustments.adjustment import AdjustmentState as State
+from domain.adjustments.bound_facts import find_changed_facts
 from domain.adjustments.errors import (
     AdjustmentDrifted,
     AdjustmentNotPending,
@@ -244,6 +245,18 @@ def test_a_signal_that_changes_no_fact_of_the_proposal_lapses_nothing(
     one = service.approve(service.propose(), "tia")
     service.take(structs.replace(scanned(), order="o-1"), at=after(7))
     assert service.execute(one, "fay", 8).state is State.EXECUTING
+
+
+def test_an_amount_that_is_only_written_differently_lapses_nothing(service: MoneyService) -> None:
+    one = service.propose()
+    assert isinstance(one.facts, tuple)
+    (issued,) = [fact for fact in one.facts if fact.fact == "refund.issued"]
+    assert issued.value == "0"
+    for value, changed in (("0", 0), ("0.00", 0), ("0.01", 1), (False, 1), (None, 1)):
+        bound = structs.replace(one, facts=(structs.replace(issued, value=value),))
+        found = find_changed_facts(bound, service.order("o-1"))
+        assert found is not None
+        assert len(found) == changed, value
 
 
 def test_a_new_policy_lapses_the_adjustment(service: MoneyService) -> None:

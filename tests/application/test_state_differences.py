@@ -13,10 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.routes.cases import view_of
-from application.cases.history import case_of, find_changes, lines_until, order_of
+from application.cases.history import (
+    case_of,
+    find_changes,
+    find_packet_changes,
+    lines_until,
+    order_of,
+)
 from domain.cases.errors import CaseNotFound, NoSuchVersion
+from domain.cases.packet import PacketFact
 from domain.errors import OrderNotFound
 from domain.orders.order import order_stream
+from domain.policy.decision import FactValue, is_same_value
 from tests.application.in_memory_service import InMemoryService, caller
 from tests.application.money_service import MoneyService
 from tests.domain.signals import BOUNDED_SETTINGS, ORDER, after, captured, promising, unavailable
@@ -67,6 +75,62 @@ def test_list_items_are_compared_by_name() -> None:
     assert (changes["/x/b~1c/n"].before, changes["/x/b~1c/n"].after) == (2, True)
     assert changes["/x/b~1c/n"].how == "x, b/c, n: 2 → yes"
     assert changes["/x"].how == "x: in the order a, b/c → b/c, a"
+
+
+def known(fact: str, value: FactValue, *sources: str) -> PacketFact:
+    return PacketFact(fact, value, sources or ("shop/1",), after(1))
+
+
+def test_facts_of_packets_are_compared_by_value_and_told_in_words() -> None:
+    before = [
+        known("charge.total", "0"),
+        known("order.cancelled", True),
+        known("customer.tier", "gold"),
+        known("parcel:P1.lost_open", True),
+        known("parcel:P1.pieces", 2),
+        known("payment:p.left", "12.30"),
+        known("payment.captured", "10.00"),
+    ]
+    now = [
+        known("payment.captured", "10.01", "psp/2"),
+        known("charge.total", "0.00"),
+        known("parcel:P2.lost_open", True),
+    ]
+    found = [change.how for change in find_packet_changes(before, now)]
+    assert found == [
+        "order.cancelled: was yes, is not known any more",
+        "customer.tier: was gold, is not known any more",
+        "parcel:P1.lost_open: was yes, is no longer so",
+        "parcel:P1.pieces: was 2, is 0 or not known any more",
+        "payment:p.left: was 12.30, is 0 or not known any more",
+        "payment.captured, value: 10.00 → 10.01",
+        "payment.captured, sources: shop/1 → psp/2",
+        "parcel:P2.lost_open: new, yes",
+    ]
+    assert [*find_packet_changes(before, before)] == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("0", "0.00", True),
+        ("-1.5", "-1.50", True),
+        ("100", "100.0", True),
+        ("100", "1000", False),
+        ("0.1", "0.01", False),
+        ("a", "a", True),
+        ("007", "7", False),
+        ("1e2", "100", False),
+        (1, True, False),
+        (0, "0", False),
+        (None, "0", False),
+        (None, None, True),
+    ],
+)
+def test_amounts_are_compared_by_value_and_texts_as_they_are(
+    one: FactValue | None, other: FactValue | None, same: bool
+) -> None:
+    assert is_same_value(one, other) is is_same_value(other, one) is same
 
 
 def test_reported_differences_are_the_fields_that_changed() -> None:

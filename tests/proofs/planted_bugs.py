@@ -250,7 +250,7 @@ BUGS = (
     Bug(
         "the facts of the order may have changed",
         BOUND_FACTS,
-        "        if was.fact in now and was != now[was.fact] and was.value != ERASED\n",
+        "        if was.fact in now\n        and not is_same_value(was.value, now[was.fact].value)\n        and was.value != ERASED\n",
         "        if False\n",
         RULES,
     ),
