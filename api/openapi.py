@@ -142,7 +142,8 @@ def _describe_operation(
         parameter["required"] = parameter.get("required", False) or parameter["name"] == "If-Match"
     if (body := _body_type(handler)) is not None:
         content = {"application/json": {"schema": of[repr(body)]}}
-        operation["requestBody"] = {"required": True, "content": content}
+        is_required = not handler.parsed_data_field.has_default  # type: ignore[union-attr]
+        operation["requestBody"] = {"required": is_required, "content": content}
     answer: dict[str, Any] = of[repr(_response_type(handler))]
     if handler is send_signals:
         one, many = of[repr(Signal)], of[repr(SignalBatch)]

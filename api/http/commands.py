@@ -6,6 +6,7 @@ A command route takes `command: CommandRequest`, which holds the parameters that
 from collections.abc import Callable
 from typing import Annotated, Any, Protocol, TypeVar, get_args
 
+import msgspec
 from litestar import Response
 from litestar.params import JSONBody, RawBody
 
@@ -95,11 +96,25 @@ def caller_of(
     )
 
 
+def empty_body(kind: Any) -> Any | None:
+    """The value of an empty body; None if the type has required fields."""
+    try:
+        return msgspec.convert({}, kind)
+    except msgspec.ValidationError:
+        return None
+
+
 def configure_command_handler(
     handler: Handler, name: str, doc: str, kind: Any | None = None
 ) -> Handler:
-    """Give a generated handler its name, its docstring and the type of its body (None: no body)."""
+    """Give a generated handler its name, its docstring and the type of its body (None: no body).
+
+    The body may be empty if none of its fields is required.
+    """
     if kind is not None:
+        if (empty := empty_body(kind)) is not None:
+            # `data` comes right before the parameters with defaults.
+            handler.__defaults__ = (empty, *(handler.__defaults__ or ()))
         # `JSONBody[kind]` cannot be written in the source: the type is only known here.
         handler.__annotations__["data"] = Annotated[kind, *get_args(JSONBody)[1:]]
     handler.__name__ = handler.__qualname__ = name.replace("-", "_")

@@ -19,7 +19,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
 from api.http.body_encoding import replay_message
-from api.http.commands import CommandRequest
+from api.http.commands import CommandRequest, empty_body
 from api.http.query import KEY_PATTERN
 from api.http.responses import JSON_MEDIA_TYPE
 from infrastructure.event_loops import run_in_greenlet
@@ -45,6 +45,7 @@ class FastPath(ASGIMiddleware):
     def __init__(self, handler: Callable[..., Response[Any]], kind: Any | None) -> None:
         self._handler = handler
         self._decode = msgspec.json.Decoder(kind).decode if kind is not None else None
+        self._instead_of_nothing = b"{}" if empty_body(kind) is not None else b""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         message = await receive()
@@ -59,7 +60,7 @@ class FastPath(ASGIMiddleware):
         data: dict[str, Any] = {}
         if self._decode is not None:
             try:
-                data["data"] = self._decode(plain.body)
+                data["data"] = self._decode(plain.body or self._instead_of_nothing)
             except (msgspec.MsgspecError, ValueError):
                 return None
         return partial(

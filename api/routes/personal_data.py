@@ -64,6 +64,9 @@ class SubjectQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return DataSubject(order=order_key(self.order, self.shop or DEFAULT_SHOP))
 
 
+_NOBODY = SubjectQuery()
+
+
 class CustomerQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     customer: CustomerId
     """The shop's id of the customer."""
@@ -115,7 +118,9 @@ class ReadsPage(Struct, frozen=True):
     summary="Find the personal data of a customer or of an order",
 )
 def find_personal_data(
-    request: AuthenticatedRequest, service: ServiceDependency, data: JSONBody[SubjectQuery]
+    request: AuthenticatedRequest,
+    service: ServiceDependency,
+    data: JSONBody[SubjectQuery] = _NOBODY,
 ) -> HeldData:
     """Every log line with personal data, its texts, files, holds and erasures. `note` says how many texts
     arrived after an erasure. This read is recorded."""

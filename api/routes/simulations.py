@@ -37,6 +37,7 @@ from infrastructure.policies.simulation_runs import RunProgress, SimulationStopp
 DEFAULT_PERIOD = timedelta(days=30)
 _logger = logging.getLogger("casetrail")
 NDJSON = "application/x-ndjson"
+_LAST_DAYS = SimulatePolicy()
 
 
 class SimulationProgress(Struct, frozen=True):
@@ -53,7 +54,7 @@ class SimulationProgress(Struct, frozen=True):
     summary="Simulate a policy on recorded history",
 )
 def simulate_policy(
-    command: CommandRequest, version: FromPath[str], data: JSONBody[SimulatePolicy]
+    command: CommandRequest, version: FromPath[str], data: JSONBody[SimulatePolicy] = _LAST_DAYS
 ) -> Response[SimulationView]:
     """Replays the signals of the period under the active policy and under this one, and compares the
     results. They are stored with the log position: the same period up to that position gives the same
