@@ -17,6 +17,7 @@ from msgspec import Meta, Struct, structs
 
 from domain.access_errors import AnotherPersonNeeded, BreakGlassMoved, BreakGlassReviewDue
 from domain.errors import Fault, Invalid
+from domain.fault_texts import no_such
 from domain.people import Actor, Person, Reason, Role
 from domain.policy.document_types import Name
 from domain.struct_fields import fill
@@ -186,7 +187,7 @@ def request_break_glass(
     if (request.queue is None) == (request.case is None):
         raise Invalid([Fault("/queue", "name one queue or one case, not both")], "the break-glass")
     if request.queue is not None and request.queue not in queues:
-        detail = f"no queue {request.queue}; known are: {', '.join(sorted(queues))}"
+        detail = no_such("queue", request.queue, queues)
         raise Invalid([Fault("/queue", detail)], "the break-glass")
     return fill(BreakGlassAsked, request, lapses_at=now + LAPSES_AFTER)
 

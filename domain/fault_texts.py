@@ -49,6 +49,13 @@ def not_one_of(value: object, allowed: Iterable[str]) -> str:
     return f"{shown(value)} is not one of: {', '.join(known)}{guess}"
 
 
+def no_such(what: str, name: object, known: Iterable[str]) -> str:
+    """That there is no thing of this name, with the names that there are."""
+    names = sorted(known)
+    guess = did_you_mean(name, names) if len(names) > 2 else ""
+    return f"no {what} {name}{guess or ';'} known are: {', '.join(names) or 'none'}"
+
+
 def did_you_mean(value: object, known: Iterable[str]) -> str:
     """A question that names the known words that are close to a value; empty if none is."""
     text = value.strip().lower() if isinstance(value, str) else ""

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from domain import access_errors as errors
 from domain import people
 from domain.errors import Fault, Invalid
+from domain.fault_texts import no_such
 from domain.people import Grant, Person, PersonName, Reason, Role
 from domain.policy.document_types import Name
 from domain.regions import Region
@@ -77,8 +78,7 @@ def grant_role(
 def _grant_faults(request: GrantRole, queues: Collection[str], now: datetime) -> Iterator[Fault]:
     for n, queue in enumerate(request.queues):
         if queue not in queues:
-            known = ", ".join(sorted(queues))
-            yield Fault(f"/queues/{n}", f"no queue {queue}; known are: {known}")
+            yield Fault(f"/queues/{n}", no_such("queue", queue, queues))
     if request.until is not None and request.until.tzinfo is None:
         yield Fault("/until", "the time has no offset; write it as in 2026-11-21T12:00:00Z")
     elif request.until is not None and request.until <= now:
@@ -94,7 +94,8 @@ def require_active_grant(person: Person, grant: str, now: datetime) -> Grant:
     """Raises GrantNotFound, GrantOver."""
     found = person.grant(grant)
     if found is None:
-        raise errors.GrantNotFound(f"{person.name} has no grant {grant}")
+        known = ", ".join(one.grant for one in person.grants) or "none"
+        raise errors.GrantNotFound(f"{person.name} has no grant {grant}; known are: {known}")
     if not found.lives(now):
         raise errors.GrantOver(f"grant {grant} of {person.name} has ended")
     return found

@@ -17,6 +17,7 @@ from api.http.service import Service, ServiceDependency
 from api.routes.cases import CaseView, case_response
 from domain.authority import Authority
 from domain.cases.errors import QueueNotFound
+from domain.fault_texts import no_such
 from domain.permissions import Permission
 from domain.struct_fields import fill
 from infrastructure.reports.queries import QueueCounts, QueueLine
@@ -137,4 +138,5 @@ def require_queue(
     may_read = authority.has_whole_queue if whole else authority.has_queue
     queues = service.desks.policy.current.document.queues
     if queue not in queues or not may_read(Permission.READ_CASES, queue):
-        raise QueueNotFound(f"no queue {queue}")
+        readable = [name for name in queues if may_read(Permission.READ_CASES, name)]
+        raise QueueNotFound(no_such("queue", queue, readable))

@@ -21,6 +21,7 @@ from application.log.caller import Caller
 from domain.backlog import recovery as plans
 from domain.backlog.events import BacklogCause, BacklogMeasurement
 from domain.errors import Fault, Invalid
+from domain.fault_texts import did_you_mean
 from domain.permissions import Permission
 from domain.policy.document import Backlog
 from domain.struct_fields import fill
@@ -122,8 +123,12 @@ def _require_known_owner(service: Service, data: plans.AssignPlanOwner) -> None:
     """Raises Invalid unless the owner is a team of the policy or a person."""
     teams = {queue.owner_team for queue in service.desks.policy.current.document.queues.values()}
     if data.owner not in teams and service.desks.people.known(data.owner) is None:
-        known = ", ".join(sorted(teams))
-        fault = Fault("/owner", f"no person or team {data.owner}; teams are: {known}")
+        people = [person.name for person in service.desks.people.everybody()]
+        guess = did_you_mean(data.owner, [*teams, *people])
+        detail = (
+            f"no person or team {data.owner}{guess or ';'} teams are: {', '.join(sorted(teams))}"
+        )
+        fault = Fault("/owner", detail)
         raise Invalid([fault], "the plan's owner")
 
 

@@ -20,6 +20,7 @@ from api.http.query import ListQuery, Page, ReadQuery, Sort, given_filters, none
 from api.http.service import Service, ServiceDependency
 from domain.clock.measure_runs import MissedMeasure, TimeAttribution
 from domain.clock.terms import Measure, ServiceTerms
+from domain.fault_texts import no_such
 from domain.permissions import Permission
 from domain.struct_fields import fill
 from infrastructure.reports.queries import OrderFlow
@@ -145,8 +146,9 @@ def get_flow(read: ReadQuery, service: ServiceDependency) -> OrderFlow:
 def stream_view(view: FromPath[str], service: ServiceDependency) -> ServerSentEvent:
     """Server-sent events: `position` with the report's new position after each update. Read the
     report again with it as Casetrail-Min-Position."""
-    if view not in {projection.name for projection in PROJECTIONS}:
-        raise RouteNotFound(f"no view {view}")
+    names = [projection.name for projection in PROJECTIONS]
+    if view not in names:
+        raise RouteNotFound(no_such("view", view, names))
     return ServerSentEvent(_positions(service, view))
 
 

@@ -53,7 +53,7 @@ def explain_why_not(
     """Explain it by what was recorded until then. Raises PersonNotFound if nobody has this name."""
     names = who_could.people.names_of(person)
     if who_could.people.known(person) is None:
-        raise PersonNotFound(f"no person {person}")
+        raise PersonNotFound(f"no person {person}{who_could.people.similar_to(person)}")
     candidates = who_could.look(lines, adjustment, duty, at)
     found = next((candidate for candidate in candidates if candidate.person == person), None)
     return WhyNotReport(

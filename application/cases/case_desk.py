@@ -23,7 +23,9 @@ from domain.cases.timing import RoleMembers
 from domain.cases.work_commands import DeclareError, HandOff, LinkCase, OpenCase, StartWait
 from domain.cases.work_events import EvidenceAttached, NoteAdded
 from domain.errors import Fault, Invalid
+from domain.fault_texts import did_you_mean
 from domain.orders.order import Order, order_stream
+from domain.people import Role
 from domain.permissions import Permission
 from domain.policy.rulebook import Rulebook
 from domain.texts import Note, RequiredNote
@@ -177,7 +179,9 @@ class CaseDesk:
         """Raises Invalid if the new owner does not exist, or may not work on the case."""
         authority = self._authority_of(person, now)
         if authority is None:
-            raise Invalid([Fault("/to_person", f"no person {person}")], "the hand-off")
+            names = {name for role in Role for name in self._staff(role)}
+            detail = f"no person {person}{did_you_mean(person, names)}"
+            raise Invalid([Fault("/to_person", detail)], "the hand-off")
         if not authority.covers(Permission.WORK_CASES, queue, case.region, case.id):
             detail = f"{person} may not work on this case in queue {queue}"
             raise Invalid([Fault("/to_person", detail)], "the hand-off")

@@ -20,6 +20,7 @@ from domain.access_errors import PersonExists, PersonNotFound
 from domain.authority import Authority, authority_of
 from domain.eligibility import EligiblePerson, find_eligible
 from domain.errors import Fault, Invalid, TooContended
+from domain.fault_texts import did_you_mean
 from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName, SetSkills
 from domain.permissions import Permission
 from domain.policy.document_types import Name
@@ -68,8 +69,13 @@ class PeopleDesk:
         """The person now, or at a time. Raises PersonNotFound."""
         found = self.known(name) if at is None else self._as_of([name], at).get(name)
         if found is None:
-            raise PersonNotFound(f"no person {name}" + (f" at {at.isoformat()}" if at else ""))
+            when = f" at {at.isoformat()}" if at else ""
+            raise PersonNotFound(f"no person {name}{when}{self.similar_to(name)}")
         return found
+
+    def similar_to(self, name: str) -> str:
+        """A question that names people with similar names; empty if there are none."""
+        return did_you_mean(name, self._roster())
 
     def names_of(self, person: str) -> frozenset[str]:
         """All names of this person; the name alone if it was never added."""
@@ -207,8 +213,7 @@ class PeopleDesk:
         by: model.Actor = model.OPERATOR_ACTOR,
     ) -> str:
         """Issue a token and return it; it is never shown again. Raises PersonNotFound."""
-        if self.known(name) is None:
-            raise PersonNotFound(f"no person {name}")
+        self.person(name)
         token = TOKEN_PREFIX + secrets.token_urlsafe(32)
         digest = token_digest(token)
         issued = model.TokenIssued(

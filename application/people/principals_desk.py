@@ -14,7 +14,7 @@ from application.log.streams import PRINCIPAL
 from application.people.people_desk import PeopleDesk
 from application.people.principals import Principals
 from domain import principals as model
-from domain.access_errors import PersonNotFound, PrincipalNotFound, PrincipalTaken
+from domain.access_errors import PrincipalNotFound, PrincipalTaken
 from domain.errors import Fault, Invalid
 from domain.people import OPERATOR_ACTOR, Actor, PersonName, Reason
 from domain.permissions import Permission
@@ -165,8 +165,7 @@ class PrincipalsDesk:
         self._append(model.delegation_stream(person, delegate), found.version, event, now, by)
 
     def _require_person(self, name: str) -> None:
-        if self._people.known(name) is None:
-            raise PersonNotFound(f"no person {name}")
+        self._people.person(name)
 
     def _require_agent(self, agent: str | None, person: str) -> None:
         if agent is not None and self._principals.agent(agent).person != person:

@@ -87,8 +87,9 @@ class NoPaymentToRefund(CasetrailError):
     """The payment to refund is not clear."""
 
     explanation = (
-        "Give the provider's payment id in `payment`; `payments` lists the captured payments that the "
-        "order's signals name."
+        "Give the provider's payment id in `payment`: `payments` lists the captured payments that the "
+        "order's signals name, and `left` what is left of each. If it lists none, no `payment.captured` was "
+        "recorded: send it first if the customer has paid."
     )
 
 

@@ -81,10 +81,25 @@ def _find_payment(request: ProposeAdjustment, order: str, left: MoneyLeft) -> Pa
         if len(found) == 1:
             return found[0]
     raise NoPaymentToRefund(
-        f"order {describe_order(order)} has {len(captured)} captured payments, {len(with_money)} with money left",
+        f"{_describe_payments(captured, with_money, left)} (order {describe_order(order)})",
         payments=[payment.id for payment in captured],
         left={payment.id: f"{left.payment(payment).left:f}" for payment in captured},
     )
+
+
+def _describe_payments(
+    captured: Sequence[PaymentMoney], with_money: Sequence[PaymentMoney], left: MoneyLeft
+) -> str:
+    """Why none of several payments, or no payment, can be refunded, and what to do."""
+    if not captured:
+        return (
+            "no payment was captured. If the customer has paid, send the signal payment.captured first; "
+            "else there is nothing to give back"
+        )
+    if not with_money:
+        return f"nothing is left of its {len(captured)} captured payments"
+    names = ", ".join(f"{one.id} ({left.payment(one).left:f} left)" for one in with_money)
+    return f"it has {len(with_money)} captured payments with money left. Name one in `payment`: {names}"
 
 
 class _Filled(Struct):

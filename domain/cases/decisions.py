@@ -20,6 +20,7 @@ from domain.cases.work_commands import DeclareError, HandOff, LinkCase, StartWai
 from domain.clock.clock import Clock, ClockChange, ClockChangeKind
 from domain.clock.terms import Measure
 from domain.errors import Fault, Invalid
+from domain.fault_texts import no_such
 from domain.orders.order import Order
 from domain.policy.decision import Decision
 from domain.policy.document import Ladder
@@ -50,7 +51,7 @@ def next_owner(case: ExceptionCase, request: HandOff, rulebook: Rulebook) -> Nex
     name = request.to_queue or case.queue
     queue = rulebook.document.queues.get(name)
     if queue is None:
-        raise errors.QueueNotFound(f"no queue {name}")
+        raise errors.QueueNotFound(no_such("queue", name, rulebook.document.queues))
     if name == case.queue and request.to_person == case.person:
         raise errors.NoNextOwner(f"{case.owner} of queue {name} already owns case {case.id}")
     return NextOwner(

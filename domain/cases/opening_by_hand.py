@@ -15,6 +15,7 @@ from domain.cases.steps import Steps, create_policy_steps
 from domain.cases.work_commands import OpenCase
 from domain.cases.work_events import NoteAdded, Opened
 from domain.errors import Fault, Invalid, OrderNotFound
+from domain.fault_texts import no_such
 from domain.orders.events import ProblemDetected
 from domain.orders.order import Order
 from domain.orders.order_names import describe_order
@@ -77,10 +78,9 @@ def require_valid_opening(request: OpenCase, order: Order | None, rulebook: Rule
     name, queue = request.kind, request.queue
     faults = []
     if name not in kinds:
-        faults.append(Fault("/kind", f"no kind {name}; known are: {', '.join(sorted(kinds))}"))
+        faults.append(Fault("/kind", no_such("kind", name, kinds)))
     if queue is not None and queue not in queues:
-        known = ", ".join(sorted(queues))
-        faults.append(Fault("/queue", f"no queue {queue}; known are: {known}"))
+        faults.append(Fault("/queue", no_such("queue", queue, queues)))
     parts = order.facts.parts.keys() if order is not None else []
     faults += find_part_faults(request.parts, parts, "/parts/{}", "the order")
     if faults:

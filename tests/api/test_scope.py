@@ -312,6 +312,14 @@ def test_a_queue_plan_needs_access_to_the_whole_queue(
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/queue-not-found")
 
 
+def test_an_unknown_queue_is_answered_with_those_in_scope_only(
+    scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject]
+) -> None:
+    for queue in ("nowhere", OTHER_QUEUE):
+        told = scoped[Role.TEAM_LEAD].get(f"/v1/queues/{queue}").json()
+        assert told["detail"] == f"no queue {queue}; known are: {OWN_QUEUE}"
+
+
 def test_an_order_of_another_region_gets_404(
     scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject]
 ) -> None:
