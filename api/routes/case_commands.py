@@ -17,6 +17,7 @@ from api.http.parameter_objects import with_parameter_objects
 from api.http.query import IfMatch, expected_version
 from api.http.service import Service
 from api.routes.cases import CaseView, run_case_command
+from api.routes.other_shops import naming_other_shops
 from application.cases.case_commands import CommandResult
 from application.cases.case_desk import CaseDesk
 from application.log.caller import Caller
@@ -45,7 +46,9 @@ class RequiredNoteBody(Struct, frozen=True, forbid_unknown_fields=True):
 def open_case(command: CommandRequest, data: JSONBody[OpenCase]) -> Response[CaseView]:
     """By hand, for a problem of an order that no rule detected. Policy routes it unless you send a
     queue."""
-    return run_case_command(command, lambda by: command.service.desks.cases.open(data, by))
+    service, authority = command.service, command.request.user.authority
+    with naming_other_shops(service, data.order_key, authority):
+        return run_case_command(command, lambda by: service.desks.cases.open(data, by))
 
 
 def _claim(

@@ -19,6 +19,7 @@ from api.http.order_names import SHOP_PATTERN, Shop, key_of
 from api.http.query import ListQuery, Page, Sort, given_filters, require_known_parameters
 from api.http.service import Service, ServiceDependency
 from api.routes.case import AsOf, KnownAt, require_time_limits
+from api.routes.other_shops import naming_other_shops
 from api.routes.standard_work import OrderOwner, owner_of
 from application.cases.related_orders import RelatedOrder, related_orders
 from application.people.scope import can_read_order
@@ -27,10 +28,11 @@ from domain.cases.packet import PacketFact, packet_of
 from domain.errors import OrderNotFound
 from domain.orders.events import ProblemDetected
 from domain.orders.order import Order, order_stream
+from domain.orders.order_names import describe_missing
 from domain.orders.parcel_names import tracking_value
 from domain.orders.parts import OrderParts, PartKind, part_key
 from domain.orders.references import TRACKING, parcel_value
-from domain.orders.signal_body import DEFAULT_SHOP, split_order_key
+from domain.orders.signal_body import DEFAULT_SHOP
 from domain.orders.signals import Signal, event_time_key
 from domain.orders.stage import Stage
 from domain.permissions import Permission
@@ -275,10 +277,10 @@ def _part_view(kind: PartKind, part: Struct) -> PartView:
 def _order(service: Service, key: str, authority: Authority) -> Order:
     stream = order_stream(key)
     order = service.desks.orders.current([stream]).get(stream)
-    if order is None or not can_read_order(authority, order):
-        named, shop = split_order_key(key)
-        raise OrderNotFound(f"no order {named} in the shop {shop}")
-    return order
+    with naming_other_shops(service, key, authority):
+        if order is None or not can_read_order(authority, order):
+            raise OrderNotFound(describe_missing(key))
+        return order
 
 
 def _cases_in_scope(

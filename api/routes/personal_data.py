@@ -21,13 +21,14 @@ from api.http.order_names import SHOP, Shop
 from api.http.query import DEFAULT_LIMIT, Limit, require_known_parameters
 from api.http.responses import CommandResponse
 from api.http.service import Service, ServiceDependency
+from api.routes.other_shops import naming_other_shops
 from application.log.caller import Caller
 from application.privacy.customer_data import HeldAfterErasure, HeldData
 from application.privacy.privacy_desk import PrivacyDesk, PrivacyResult
 from application.privacy.views import ErasureView, erasure_views
 from domain.errors import Fault, Invalid
 from domain.orders.order import order_stream
-from domain.orders.order_names import describe_order
+from domain.orders.order_names import describe_missing
 from domain.orders.purchase_signals import CustomerId
 from domain.orders.signal_body import DEFAULT_SHOP, OrderId, ShopName, order_key
 from domain.permissions import Permission
@@ -125,7 +126,8 @@ def find_personal_data(
     """Every log line with personal data, its texts, files, holds and erasures. `note` says how many texts
     arrived after an erasure. This read is recorded."""
     whose = data.whose
-    return run_and_record_reads(lambda: _privacy_desk(service).held(whose), request, service)
+    with naming_other_shops(service, whose.order or "", request.user.authority):
+        return run_and_record_reads(lambda: _privacy_desk(service).held(whose), request, service)
 
 
 @get(
@@ -207,7 +209,7 @@ def explain_no_reads(desks: Desks, orders: Sequence[str] | None, person: str | N
     for order in orders or ():
         # Without decrypting: that would be a read, and recorded.
         if not any(True for _ in desks.recorder.select_streams([order_stream(order)])):
-            return f"No order {describe_order(order)}."
+            return f"There is {describe_missing(order)}."
     if person is not None and desks.people.known(person) is None:
         return f"No person named {person}."
     return "Nobody has read any of it."
@@ -234,11 +236,13 @@ def _command(
     """The route of a command on a customer's record; `kind` is the type of its body."""
 
     def handler(command: CommandRequest, data: Any) -> Response[PrivacyView]:
-        return command.run(
-            lambda by: act(_privacy_desk(command.service), data, by),
-            lambda result: result.record,
-            lambda record: CommandResponse(_view(record)),
-        )
+        service, authority = command.service, command.request.user.authority
+        with naming_other_shops(service, data.whose.order or "", authority):
+            return command.run(
+                lambda by: act(_privacy_desk(service), data, by),
+                lambda result: result.record,
+                lambda record: CommandResponse(_view(record)),
+            )
 
     path = f"/personal-data/{path}"
     return post(path, needs=Permission.MANAGE_PERSONAL_DATA, summary=summary)(

@@ -11,7 +11,7 @@ from domain.cases.exception_case import ExceptionCase
 from domain.cases.work_commands import OpenCase
 from domain.errors import Fault, Invalid, OrderNotFound
 from domain.orders.order import Order
-from domain.orders.order_names import describe_name
+from domain.orders.order_names import describe_missing
 from domain.permissions import Permission
 
 
@@ -42,6 +42,6 @@ def require_may_open(
     if reached is not None:
         return reached
     if order is None and by.authority.has_queue(Permission.WORK_CASES, routed.queue):
-        raise OrderNotFound(f"no order {describe_name(ask.order, ask.shop)}")
+        raise OrderNotFound(describe_missing(ask.order_key))
     detail = f"{routed.queue} is outside your scope: name one of your queues"
     raise Invalid([Fault("/queue", detail)], "the case")

@@ -33,7 +33,7 @@ from domain.cases.exception_case import ExceptionCase
 from domain.errors import OrderNotFound, TooContended
 from domain.orders.events import OrderDataErased
 from domain.orders.order import Order, order_stream
-from domain.orders.order_names import describe_order, order_names
+from domain.orders.order_names import describe_missing, describe_order, order_names
 from domain.orders.signal_body import split_order_key
 from domain.people import ERASER_ACTOR
 from domain.personal_data_errors import CustomerUnknown, KeyStoreUnavailable, NothingToErase
@@ -233,7 +233,7 @@ class PrivacyDesk:
         with without_read_tracking():
             lines = self._log.trail(order_stream(order))
         if not lines:
-            raise OrderNotFound(f"no order {describe_order(order)}")
+            raise OrderNotFound(describe_missing(order))
         erased = [line.event.record for line in lines if isinstance(line.event, OrderDataErased)]
         own = erased[-1] if erased else record_of_order(order)
         return self._keys.subject_of_order(order) or own

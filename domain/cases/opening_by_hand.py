@@ -18,7 +18,7 @@ from domain.errors import Fault, Invalid, OrderNotFound
 from domain.fault_texts import no_such
 from domain.orders.events import ProblemDetected
 from domain.orders.order import Order
-from domain.orders.order_names import describe_order
+from domain.orders.order_names import describe_missing, describe_order
 from domain.policy.decision import Decision
 from domain.policy.facts import CaseFacts
 from domain.policy.rulebook import Rulebook
@@ -87,7 +87,7 @@ def require_valid_opening(request: OpenCase, order: Order | None, rulebook: Rule
         raise Invalid(faults, "the case")
     if order is None and queue is None:
         raise OrderNotFound(
-            f"no order {describe_order(request.order_key)}: correct `order` or `shop`, or name a `queue` to "
+            f"{describe_missing(request.order_key)}: correct `order` or `shop`, or name a `queue` to "
             "open a case without an order"
         )
 

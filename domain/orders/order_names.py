@@ -36,5 +36,11 @@ def describe_order(key: str) -> str:
     return describe_name(*split_order_key(key))
 
 
+def describe_missing(key: str) -> str:
+    """That there is no such order. The shop is named too: the order may be one of another shop."""
+    order, shop = split_order_key(key)
+    return f"no order {order} in the shop {shop}"
+
+
 def describe_name(order: str, shop: str) -> str:
     return order if shop == DEFAULT_SHOP else f"{order} in the shop {shop}"

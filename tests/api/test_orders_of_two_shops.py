@@ -65,6 +65,43 @@ def test_an_erasure_looks_for_the_cases_of_its_own_shop(server, tmp_path) -> Non
         datastore.close()
 
 
+def test_an_unknown_order_is_answered_with_the_other_shops_that_have_it(server) -> None:
+    people, now = server.service.desks.people, datetime.now(UTC)
+    people.add("petra", [Role.PRIVACY_OFFICER, Role.AUDITOR], now)
+    people.add("oli", [Role.PRIVACY_OFFICER], now)
+    server.tokens |= {name: people.issue_token(name, now) for name in ("petra", "oli")}
+    order = order_id()
+    with server.client_as("ana") as ana, server.client_as("petra") as petra:
+        for shop in ("uk", "fr"):
+            headers = take_claimed(ana, order, shop)
+        assert ana.get("/v1/orders", headers=headers).is_success
+        opening = {"order": order, "kind": "damaged", "note": "They called."}
+        hold = {"order": order, "reason": "A lawsuit."}
+        for answer in (
+            ana.get(f"/v1/orders/{order}"),
+            ana.get(f"/v1/orders/{order}/timeline"),
+            ana.post("/v1/cases", json=opening),
+            petra.post("/v1/personal-data/find", json={"order": order}),
+            petra.post("/v1/personal-data/holds", json=hold),
+        ):
+            assert answer.status_code == 404, answer.text
+            told = answer.json()
+            assert f"no order {order} in the shop default" in told["detail"]
+            assert told["detail"].endswith(
+                "There is one in the shop fr and in uk: name the shop in `shop`"
+            )
+            assert told["shops"] == ["fr", "uk"]
+        told = ana.get(f"/v1/orders/{order}?shop=de").json()
+        assert told["detail"].startswith(f"no order {order} in the shop de. There is one")
+        told = ana.get("/v1/orders/nobodys").json()
+        assert told["detail"] == "no order nobodys in the shop default"
+        assert "shops" not in told
+        assert ana.get(f"/v1/orders/{order}?shop=fr").is_success
+    with server.client_as("oli") as oli:  # may not read orders
+        told = oli.post("/v1/personal-data/find", json={"order": order}).json()
+        assert told["detail"] == f"no order {order} in the shop default"
+
+
 def test_standard_work_counts_the_orders_of_every_shop(server) -> None:
     with server.client_as("ana") as ana:
 

@@ -24,7 +24,7 @@ def test_asking_who_read_personal_data_is_not_itself_a_read(server: RunningServi
         assert [one["person"] for one in told["items"]] == ["audra"]
         assert told.get("nothing") is None
         told = auditor.get("/v1/audit/reads", params={"order": "o-none"}).json()
-        assert told["nothing"] == "No order o-none."
+        assert told["nothing"] == "There is no order o-none in the shop default."
 
 
 def test_personal_data_is_found_by_customer_or_by_order_and_not_by_both(

@@ -397,7 +397,7 @@ def test_a_person_cannot_open_a_case_that_they_cannot_read(
     for order in (cases["other region"]["order"], "nowhere"):
         unseen = client.post("/v1/cases", json={**ask, "order": order, "queue": OWN_QUEUE})
         assert unseen.status_code == 404
-        assert unseen.json()["detail"].replace(order, "O") == "no order O"
+        assert unseen.json()["detail"].replace(order, "O") == "no order O in the shop default"
 
 
 def test_a_file_needs_access_to_a_case_that_has_it(

@@ -202,7 +202,7 @@ def test_an_empty_list_of_reads_is_explained(
     with server.client_as("petra") as petra:
         by_api = petra.post("/v1/personal-data/reads", json={"customer": f"C-{order}"}).json()
     assert (by_api["items"], by_api["nothing"]) == ([], gone.replace("--order", "order"))
-    assert told("--order", "o-mistyped") == "No order o-mistyped."
+    assert told("--order", "o-mistyped") == "There is no order o-mistyped in the shop default."
     assert told("--person", "carlo") == "No person named carlo."
 
 
