@@ -6,13 +6,13 @@ import msgspec
 from api.commands.options import AS_JSON
 from api.commands.output import print_table
 from api.composition import prepare_database
-from domain.orders.signal_body import split_order_key
+from api.routes.held import signal_view
+from domain.orders.order_names import describe_name
 from infrastructure.postgres.databases import open_database
 from infrastructure.postgres.datastore import Datastore
 from infrastructure.postgres.roles import READER, dsn_for_role
 from infrastructure.reports.queries import Reports
 from infrastructure.settings import Settings
-from projections.held import HeldReference
 
 MOST_ROWS = 200
 
@@ -30,26 +30,23 @@ def held(settings: Settings, as_json: bool, limit: int) -> None:
         prepare_database(dsn)
         datastore = Datastore(dsn_for_role(dsn, READER))
         try:
-            rows = Reports(datastore).held(None, limit)
+            views = [signal_view(row) for row in Reports(datastore).held(None, limit)]
         finally:
             datastore.close()
     if as_json:
-        click.echo(msgspec.json.encode(rows))
+        click.echo(msgspec.json.encode(views))
         return
     print_table(
         ("held since", "signal", "type", "why", "references", "orders"),
         (
             (
-                f"{row.held_at:%Y-%m-%d %H:%M:%S}Z",
-                row.signal,
-                row.type,
-                row.why,
-                ", ".join(
-                    f"{one.kind} {one.value}"
-                    for one in msgspec.convert(row.references, list[HeldReference])
-                ),
-                ", ".join("/".join(split_order_key(key)[::-1]) for key in row.orders),
+                f"{view.held_at:%Y-%m-%d %H:%M:%S}Z",
+                view.signal,
+                view.type,
+                view.why,
+                ", ".join(f"{one.kind} {one.value}" for one in view.references),
+                ", ".join(describe_name(one.order, one.shop) for one in view.orders),
             )
-            for row in rows
+            for view in views
         ),
     )

@@ -58,11 +58,12 @@ def list_held(listing: ListQuery, service: ServiceDependency) -> Response[Page[H
     everywhere = Permission.READ_ORDERS in listing.authority.everywhere
     reach = ALL_ROWS if everywhere else NO_ROWS
     return listing.page(
-        BY_HELD, lambda after, limit: service.reports.held(after, limit, reach), _view
+        BY_HELD, lambda after, limit: service.reports.held(after, limit, reach), signal_view
     )
 
 
-def _view(row: HeldRow) -> HeldSignalView:
+def signal_view(row: HeldRow) -> HeldSignalView:
+    """A row of the report, with the orders by id and shop."""
     return HeldSignalView(
         why=row.why,
         # The report reads them as plain JSON.
