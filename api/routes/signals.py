@@ -6,7 +6,7 @@ from uuid import UUID
 
 from litestar import Response
 from litestar.params import RawBody
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import post
@@ -32,6 +32,14 @@ class AffectedCaseView(Struct, frozen=True):
     event: str
 
 
+class JoinedSignal(Struct, frozen=True):
+    """A signal that was held and has joined its orders."""
+
+    signal: str
+    """Its source and id."""
+    orders: Sequence[OrderName]
+
+
 class SignalResult(Struct, frozen=True):
     """The result for one signal; `problem` (RFC 9457) says why it was refused."""
 
@@ -45,6 +53,9 @@ class SignalResult(Struct, frozen=True):
     cases: Sequence[AffectedCaseView] | UnsetType = UNSET
     notices: Sequence[SignalNotice] | UnsetType = UNSET
     """What is odd about the signal; it was recorded nevertheless."""
+    joined: Sequence[JoinedSignal] | UnsetType = UNSET
+    """The held signals that joined their orders because of this one. Left out with an `Idempotency-Key`:
+    that answer is stored before they join."""
     problem: dict[str, Any] | UnsetType = UNSET
 
 
@@ -93,7 +104,10 @@ def send_signals(
         # A batch of duplicates appends nothing: its signals are in the log. Still append: that checks
         # the log, so that a restored database does not confirm signals that it has lost.
         position = batch.position or service.desks.log.append([]).position
-        return _command_response(items, batch.receipts, single).response(position)
+        receipts = batch.receipts
+        if key is not None:  # as it is stored
+            receipts = [structs.replace(receipt, joins=()) for receipt in receipts]
+        return _command_response(items, receipts, single).response(position)
 
     return service.answers.run_once(keyed, work)
 
@@ -141,6 +155,8 @@ def _signal_result(signal: Item, receipt: Receipt) -> SignalResult:
         held=held_view(held) if held is not None else UNSET,
         cases=[AffectedCaseView(case.case, case.kind, case.event) for case in receipt.cases],
         notices=receipt.notices or UNSET,
+        joined=[JoinedSignal(one.held.signal.key, order_names(one.orders)) for one in receipt.joins]
+        or UNSET,
     )
 
 

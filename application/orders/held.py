@@ -28,6 +28,7 @@ from domain.orders.held_signals import (
     SignalHeld,
     held_name,
     held_stream,
+    is_told_by_order,
 )
 from domain.orders.order import Order, order_stream
 from domain.orders.references import SIGNAL, Reference, is_same_statement, references_of
@@ -38,6 +39,7 @@ from domain.people import POLICY_ACTOR, TIMEKEEPER_ACTOR, Actor
 ASK_AGAIN_SECONDS: Final = 1.0
 """How long a process may believe that no signal ever named its order by references."""
 ATTEMPTS: Final = 5
+_SentAgain = Mapping[str, tuple[str, ...]]
 
 
 class RecordFound(Protocol):
@@ -128,30 +130,31 @@ class HeldSignals:
 
     # joining
 
-    def join_taught(self, arrivals: Iterable[Arrival], now: datetime) -> None:
+    def join_taught(self, arrivals: Iterable[Arrival], now: datetime) -> list[Join]:
         """Record each signal where these recorded ones show that it belongs.
 
-        Held signals join their orders. Signals that were found in an order are recorded in further ones, or
-        are taken out of it again.
+        Held signals join their orders, and are returned. Signals that were found in an order are recorded in
+        further ones, or are taken out of it again.
         """
-        told = [*arrivals]
+        told, joins = [*arrivals], list[Join]()
         for _ in range(ATTEMPTS):
             if not told:
-                return
+                break
             references = dict.fromkeys(r for one in told for r in self._taught_by(one.signal))
             asked = [*references, *map(found_by, references)]
             asked += [(SIGNAL, one.signal.key) for one in told]
             rows = self._log.recorder.select_references(asked)
             again = self._sent_again(rows, told)
             if not again and not self._may_concern_others(rows, told):
-                return
-            told = self._settle(references, now, again)
+                break
+            told = self._settle(references, now, again, joins)
+        return joins
 
     def look_again(self, signals: Iterable[Signal], now: datetime) -> None:
         """Look for the orders of these signals that are held."""
         references = dict.fromkeys(r for signal in signals for r in references_of(signal))
         if references:
-            self.join_taught(self._settle(references, now, {}), now)
+            self.join_taught(self._settle(references, now, {}, []), now)
 
     def complete(self, due: Sequence[tuple[Order, datetime]]) -> bool:
         """Record the signals of these orders that a process left behind when it died, each at its moment.
@@ -177,7 +180,7 @@ class HeldSignals:
                 if (found := named.get(found_by(reference)))
                 and len(found | named.get(reference, set())) > 1
             ]
-            if shared and (recorded := self._settle(shared, now, {})):
+            if shared and (recorded := self._settle(shared, now, {}, [])):
                 changed = True
                 self.join_taught(recorded, now)
         return changed
@@ -197,9 +200,7 @@ class HeldSignals:
             yield from references_of(named)
             target = named_statement(named)
 
-    def _sent_again(
-        self, rows: Iterable[ReferenceRow], told: Sequence[Arrival]
-    ) -> dict[str, tuple[str, ...]]:
+    def _sent_again(self, rows: Iterable[ReferenceRow], told: Sequence[Arrival]) -> _SentAgain:
         """The held signals that were sent again with their order, and so are about that one."""
         found: dict[str, tuple[str, ...]] = {}
         for row in rows:
@@ -207,7 +208,7 @@ class HeldSignals:
                 keys = (
                     one.signal.order_key
                     for one in told
-                    if one.found_in is UNSET and _is_told_by_order(row, one.signal)
+                    if one.found_in is UNSET and is_told_by_order(row.order, row.value, one.signal)
                 )
                 if orders := tuple(dict.fromkeys(keys)):
                     found[row.order] = orders
@@ -229,9 +230,10 @@ class HeldSignals:
         return False
 
     def _settle(
-        self, references: Iterable[Reference], now: datetime, again: Mapping[str, tuple[str, ...]]
+        self, references: Iterable[Reference], now: datetime, again: _SentAgain, joins: list[Join]
     ) -> list[Arrival]:
-        """Record what the plan for these references says; return what is new in orders then."""
+        """Record what the plan for these references says, and note in `joins` what joins; return what is new
+        in orders then."""
         for _ in range(ATTEMPTS):
             plan = self._placements.plan(references, now, again)
             recorded: list[Arrival] = []
@@ -240,6 +242,7 @@ class HeldSignals:
                     recorded += self._recorded(plan.moves, POLICY_ACTOR, plan.writes)
                 for join in plan.joins:
                     recorded += self._join(join, now)
+                    joins.append(join)
             except VersionTaken:
                 continue
             return recorded
@@ -290,9 +293,3 @@ class HeldSignals:
         by = system_caller(TIMEKEEPER_ACTOR, now, f"due:{now.isoformat()}")
         event = HeldReported(held_at=held.held_at)
         return by.write(held.stream, HELD, held.version, [event], held.name, due)
-
-
-def _is_told_by_order(row: ReferenceRow, signal: Signal) -> bool:
-    """Whether this signal is the held one of the row, told with its order."""
-    shop = row.order[len(HELD_PREFIX) :].partition(HELD_PREFIX)[0]
-    return signal.key == row.value and shop in ("", signal.shop_name)

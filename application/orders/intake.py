@@ -22,7 +22,7 @@ from application.orders.receipts import AffectedCase as AffectedCase
 from application.orders.receipts import IntakeResult as IntakeResult
 from application.orders.receipts import Receipt as Receipt
 from application.orders.receipts import SignalOutcome as SignalOutcome
-from application.orders.receipts import place_receipts
+from application.orders.receipts import place_receipts, with_joins
 from application.orders.suspicions import Suspicions
 from application.orders.unmatched import UnmatchedSignals
 from application.orders.waiting_batches import WaitingBatches
@@ -97,8 +97,7 @@ class Intake:
             result = self._waiting.record(arrivals, actor)
         else:
             result = self._record(arrivals, actor, command)
-        self._look_again(arrivals, result.receipts)
-        return result
+        return IntakeResult(result.position, self._look_again(arrivals, result.receipts))
 
     def _take_referring(
         self,
@@ -120,17 +119,19 @@ class Intake:
                 )
             except VersionTaken:
                 continue
-            self._look_again(assigned.arrivals, result.receipts)
+            receipts = self._look_again(assigned.arrivals, result.receipts)
             now = max(arrival.received_at for arrival in arrivals)
             # Another process may have told their orders since.
             waiting = [held.signal for held in holding.held.values() if not held.joined]
             self.held.look_again(waiting, now)
-            return IntakeResult(result.position, place(result.receipts))
+            return IntakeResult(result.position, place(receipts))
         raise TooContended(f"{len(arrivals)} signals, {ATTEMPTS} attempts")
 
-    def _look_again(self, arrivals: Sequence[Arrival], receipts: Sequence[Receipt]) -> None:
+    def _look_again(
+        self, arrivals: Sequence[Arrival], receipts: Sequence[Receipt]
+    ) -> Sequence[Receipt]:
         """Record what these new signals show about others: where those belong that came without their
-        order, and which orders are no duplicates."""
+        order, and which orders are no duplicates. Returns the receipts with what joined because of each."""
         recorded = [
             arrival
             for arrival, receipt in zip(arrivals, receipts, strict=True)
@@ -139,8 +140,9 @@ class Intake:
         if recorded:
             now = max(arrival.received_at for arrival in recorded)
             self._suspicions.look_again(recorded, now)
-            if self.held.any():
-                self.held.join_taught(recorded, now)
+            if self.held.any() and (joins := self.held.join_taught(recorded, now)):
+                return with_joins(arrivals, receipts, joins)
+        return receipts
 
     def _record_found(
         self, arrivals: Sequence[Arrival], actor: Actor, extra: Sequence[Write]

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from enum import StrEnum
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from application.orders.batches import Arrival
 from application.orders.held import Holding
 from application.orders.order_finder import Assigned
+from application.orders.placements import Join
 from domain.errors import CasetrailError
 from domain.orders.held_signals import HeldSignal
 from domain.orders.order import Order
+from domain.orders.references import references_of
 
 
 class SignalOutcome(StrEnum):
@@ -46,6 +48,8 @@ class Receipt(Struct, frozen=True):
     """The orders of a signal that named them by references only."""
     held: HeldSignal | None = None
     notices: Sequence[SignalNotice] = ()
+    joins: Sequence[Join] = ()
+    """The held signals that joined their orders since this one was recorded."""
 
 
 class IntakeResult(Struct, frozen=True):
@@ -95,4 +99,21 @@ def _merged(receipts: Sequence[Receipt], orders: tuple[str, ...]) -> Receipt:
         orders,
         None,
         tuple(notice for receipt in receipts for notice in receipt.notices),
+        tuple(join for receipt in receipts for join in receipt.joins),
     )
+
+
+def with_joins(
+    arrivals: Sequence[Arrival], receipts: Sequence[Receipt], joins: Sequence[Join]
+) -> list[Receipt]:
+    """The receipts, each with the held signals that joined because of its signal: one that names the same
+    reference, else the first one of the order."""
+    found = [*receipts]
+    recorded = [n for n, one in enumerate(receipts) if one.outcome is SignalOutcome.RECORDED]
+    for join in joins:
+        references = {*references_of(join.held.signal)}
+        of_order = [n for n in recorded if arrivals[n].signal.order_key in join.orders]
+        naming = [n for n in of_order if references.intersection(references_of(arrivals[n].signal))]
+        place = [*naming, *of_order, *recorded][0]
+        found[place] = structs.replace(found[place], joins=(*found[place].joins, join))
+    return found

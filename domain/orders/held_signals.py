@@ -55,6 +55,12 @@ def held_name(signal: Signal) -> str:
     return f"{HELD_PREFIX}{given(signal.shop) or ''}{HELD_PREFIX}{signal.key}"
 
 
+def is_told_by_order(name: str, key: str, signal: Signal) -> bool:
+    """Whether this signal is the held one with this name and key, told with its order."""
+    shop = name[len(HELD_PREFIX) :].partition(HELD_PREFIX)[0]
+    return signal.key == key and shop in ("", signal.shop_name)
+
+
 def held_stream(name: str) -> UUID:
     return uuid5(_NAMESPACE, name)
 

@@ -194,6 +194,12 @@ def test_a_held_signal_is_listed_and_joins(shop, ana) -> None:
         signal("payment.authorized", order, payment=payment),
     )
     assert [one["outcome"] for one in items] == ["recorded"] * 2
+    # The answer says what joined, at the statement that names the reference.
+    names = [{"order": order, "shop": "default"}]
+    assert [one.get("joined") for one in items] == [
+        None,
+        [{"signal": f"oms/{captured['id']}", "orders": names}],
+    ]
     signals = ana.get(f"/v1/orders/{order}").json()["signals"]
     assert captured["id"] in [one["id"] for one in signals]
     again, position = send(shop, captured, {**captured, "order": order})
@@ -202,6 +208,45 @@ def test_a_held_signal_is_listed_and_joins(shop, ana) -> None:
         "/v1/held", params={"limit": 200}, headers={"Casetrail-Min-Position": position}
     ).json()["items"]
     assert mine not in left
+
+
+def test_what_joins_is_told_for_each_statement_and_never_twice(shop) -> None:
+    first, second, payment = fresh("o"), fresh("o"), fresh("pi")
+    money = {"amount": {"amount": "5.00", "currency": "EUR"}}
+    told: dict[str, list[str]] = {}
+    for order, ref in ((first, payment), (second, f"{payment}-2")):
+        held = [
+            signal("payment.captured", None, refs={"payment": ref}, **money),
+            signal("refund.requested", None, refs={"payment": ref}, **money),
+        ]
+        items, _ = send(shop, *held)
+        assert [one["outcome"] for one in items] == ["held"] * 2
+        told[order] = sorted(f"oms/{one['id']}" for one in held)
+    statements = [
+        signal("payment.authorized", first, payment=payment),
+        signal("order.cancelled", second),
+        signal("payment.authorized", second, payment=f"{payment}-2"),
+    ]
+    items, _ = send(shop, *statements)
+    joined = [sorted(one["signal"] for one in item.get("joined", ())) for item in items]
+    assert joined == [told[first], [], told[second]]
+    items, _ = send(shop, *statements)
+    assert [one["outcome"] for one in items] == ["duplicate"] * 3
+    assert all("joined" not in one for one in items)
+
+
+def test_with_an_idempotency_key_the_stored_answer_tells_nothing_that_came_after_it(shop) -> None:
+    order, payment = fresh("o"), fresh("pi")
+    refund = signal("order.cancelled", None, refs={"payment": payment})
+    assert shop.post("/v1/signals", json=refund).json()["outcome"] == "held"
+    headers = {"Idempotency-Key": fresh("key")}
+    statement = signal("payment.authorized", order, payment=payment)
+    first = shop.post("/v1/signals", json=statement, headers=headers)
+    again = shop.post("/v1/signals", json=statement, headers=headers)
+    assert (first.json()["outcome"], again.content) == ("recorded", first.content)
+    assert "joined" not in first.json()
+    late = signal("order.cancelled", None, refs={"payment": payment})
+    assert shop.post("/v1/signals", json=late).json()["outcome"] == "recorded"
 
 
 def test_a_held_command_is_answered_again_with_the_same_bytes(shop) -> None:

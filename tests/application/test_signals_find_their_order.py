@@ -274,7 +274,7 @@ def test_the_timekeeper_joins_what_a_race_left_behind() -> None:
     service = InMemoryService()
     other = service.another_process()
     service.take(referring(captured(3), payment="pi_1"), at=after(4))
-    other.intake.held.join_taught = lambda *_: None  # type: ignore[method-assign]
+    other.intake.held.join_taught = lambda *_: []  # type: ignore[method-assign]
     other.take(placed(), approved(payment="pi_1"), at=after(4))
     assert "test/captured" not in recorded(service)
     service.tick(after(4, seconds=6))

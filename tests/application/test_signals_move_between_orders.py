@@ -204,7 +204,7 @@ def test_the_timekeeper_tells_an_order_what_a_process_left_behind() -> None:
     service.take(label("o-1", "J1", 20), at=after(21))
     service.take(referring(delivered(60), tracking=parcel("J1")), at=after(61))
     dying = service.another_process()
-    dying.intake.held.join_taught = lambda *_: None  # type: ignore[method-assign]
+    dying.intake.held.join_taught = lambda *_: []  # type: ignore[method-assign]
     dying.take(label("o-2", "J1", 21), at=after(62))
     assert "test/delivered" not in counting(service, "o-2")
     service.tick(after(400))
