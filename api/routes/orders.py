@@ -216,8 +216,11 @@ def get_order(
     require_known_parameters(request)
     key = key_of(order_id, shop)
     order = _order(service, key, request.user.authority)
+    may_read = partial(can_read_order, request.user.authority)
+    notices = [*order.notices, *service.desks.intake.foreign.of_order(order, may_read)]
     if as_of is not None or known_at is not None:
         order, _ = service.desks.order_at(key, *require_time_limits(as_of, known_at))
+        notices = [*order.notices]
     at = min((t for t in (as_of, known_at) if t is not None), default=service.desks.clock())
     readable = _cases_in_scope(
         service, [ref.case for ref in order.cases.values()], request.user.authority
@@ -229,15 +232,9 @@ def get_order(
         owner=owner_of(order, service.desks.policy.current, at),
         facts=packet_of(order),
         parts=_parts_of(order.facts.parts),
-        notices=[fill(OrderNotice, notice) for notice in order.notices],
+        notices=[fill(OrderNotice, notice) for notice in notices],
         signals=sorted(order.signals.values(), key=event_time_key),
-        related=related_orders(
-            service.desks.log,
-            order,
-            partial(can_read_order, request.user.authority),
-            as_of,
-            known_at,
-        ),
+        related=related_orders(service.desks.log, order, may_read, as_of, known_at),
         cases={kind: ref.case for kind, ref in order.cases.items() if ref.case in readable},
     )
 

@@ -13,6 +13,7 @@ from application.log.event_log import EventLog, Write
 from application.log.recorder import CommandRow, VersionTaken
 from application.log.repository import Repository
 from application.orders.batches import Arrival, OrderBatch, group_by_order
+from application.orders.foreign_references import ForeignReferences
 from application.orders.held import HeldSignals
 from application.orders.look_ups import EMPTY_RESULT, LookUp, LookUpResult, find_new_orders
 from application.orders.order_decisions import OrderOutcome, decide_order
@@ -22,7 +23,7 @@ from application.orders.receipts import AffectedCase as AffectedCase
 from application.orders.receipts import IntakeResult as IntakeResult
 from application.orders.receipts import Receipt as Receipt
 from application.orders.receipts import SignalOutcome as SignalOutcome
-from application.orders.receipts import place_receipts, with_joins
+from application.orders.receipts import add_notices, place_receipts, with_joins
 from application.orders.suspicions import Suspicions
 from application.orders.unmatched import UnmatchedSignals
 from application.orders.waiting_batches import WaitingBatches
@@ -70,6 +71,7 @@ class Intake:
         self._look_up = look_up
         self._locks = NamedLocks()
         self._finder = OrderFinder(log, orders)
+        self.foreign = ForeignReferences(log, orders)
         unmatched = UnmatchedSignals(cases, rulebook, staff)
         self.held = HeldSignals(log, orders, self._held_at_most, self._record_found, unmatched)
         self._waiting = WaitingBatches(self._record)
@@ -162,6 +164,7 @@ class Intake:
     ) -> IntakeResult:
         """Record signals that name their orders. Raises VersionTaken only if an `extra` write conflicts."""
         units = group_by_order(arrivals)
+        foreign = self.foreign.of_arrivals(arrivals)
         self._contended = max(self._contended - 1, 0)
         # Without locks, of several batches about one order or customer only the first append succeeds,
         # and the others are computed again.
@@ -172,6 +175,7 @@ class Intake:
                 receipts: list[Receipt] = [Receipt(SignalOutcome.DUPLICATE)] * len(arrivals)
                 orders, looked_up = self._look_up_new(units)
                 responses = self._respond(units, orders, looked_up, receipts, actor)
+                add_notices(receipts, foreign)
                 writes = [write for r in responses for write in r.writes]
                 writes += [
                     *looked_up.writes,

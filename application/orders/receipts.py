@@ -1,6 +1,6 @@
 """The outcomes of signals: what intake answers for each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from application.orders.order_finder import Assigned
 from application.orders.placements import Join
 from domain.errors import CasetrailError
 from domain.orders.held_signals import HeldSignal
+from domain.orders.notices import Notice
 from domain.orders.order import Order
 from domain.orders.references import references_of
 
@@ -60,6 +61,14 @@ class IntakeResult(Struct, frozen=True):
 def notices_of(order: Order, key: str) -> Sequence[SignalNotice]:
     """What is odd about a recorded signal of the order: it is kept, and the sender should look at it."""
     return [SignalNotice(one.pointer, one.detail) for one in order.notices_about(key)]
+
+
+def add_notices(receipts: list[Receipt], notices: Mapping[int, Sequence[Notice]]) -> None:
+    """Add these notices to the receipts of recorded signals, by their places."""
+    for n, found in notices.items():
+        if found and receipts[n].outcome is SignalOutcome.RECORDED:
+            added = [SignalNotice(one.pointer, one.detail) for one in found]
+            receipts[n] = structs.replace(receipts[n], notices=[*receipts[n].notices, *added])
 
 
 def place_receipts(

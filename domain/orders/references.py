@@ -13,8 +13,9 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from domain.orders.order import is_same_signal
 from domain.orders.parcel_names import tracking_value
+from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.return_signals import ReturnLabelCreated
-from domain.orders.shipment_signals import LabelCreated
+from domain.orders.shipment_signals import HandedOver, LabelCreated
 from domain.orders.signal_body import Refs, TrackingRef, given, split_order_key
 from domain.orders.signals import Signal
 from domain.orders.signals_by_type import fields_of_refs, with_ids_of_refs
@@ -93,20 +94,10 @@ def match_orders(signal: Signal, candidates: Mapping[str, Sequence[Signal]]) -> 
     refs = given(signal.refs)
     if refs is None:
         return Match(why=HeldReason.UNKNOWN)
-    shop = given(signal.shop)
-    known = {
-        key: signals
-        for key, signals in candidates.items()
-        if shop is None or split_order_key(key)[1] == shop
-    }
     fits: list[set[str]] = []
     only_tracking = True
-    for kind, value in references_in(refs):
-        if kind == TRACKING:
-            assert refs.tracking is not None
-            fit = _orders_with_parcel(refs.tracking, known, signal.event_time)
-        else:
-            fit = _orders_that_name((kind, value), known, signal.event_time)
+    for (kind, _), fit in orders_by_reference(refs, signal, candidates):
+        if kind != TRACKING:
             only_tracking = only_tracking and not fit
         if fit:
             fits.append(fit)
@@ -118,45 +109,108 @@ def match_orders(signal: Signal, candidates: Mapping[str, Sequence[Signal]]) -> 
     return Match(tuple(sorted(set.union(*fits))), HeldReason.AMBIGUOUS)
 
 
+def orders_by_reference(
+    refs: Refs, signal: Signal, candidates: Mapping[str, Sequence[Signal]]
+) -> Iterator[tuple[Reference, set[str]]]:
+    """Each reference of the signal, and its orders: those of the signal's shop, if it names one."""
+    shop = given(signal.shop)
+    known = {
+        key: signals
+        for key, signals in candidates.items()
+        if shop is None or split_order_key(key)[1] == shop
+    }
+    for kind, value in references_in(refs):
+        if kind == TRACKING:
+            assert refs.tracking is not None
+            fit = _orders_with_parcel(refs.tracking, known, signal.event_time)
+        else:
+            fit = _orders_that_name((kind, value), known, signal.event_time)
+        yield (kind, value), fit
+
+
 def _orders_that_name(
     reference: Reference, known: Mapping[str, Sequence[Signal]], at: datetime
 ) -> set[str]:
     """The orders with this reference. One that first names it long after the signal, and long after another
     order did, uses it for something else."""
-    first = {
-        key: min(times)
+    naming = {
+        key: told
         for key, signals in known.items()
-        if (times := [s.event_time for s in signals if reference in references_of(s)])
+        if (told := [s for s in signals if reference in references_of(s)])
+    }
+    first = {
+        key: min(s.event_time for s in told)
+        for key, told in naming.items()
+        if not _is_of_another(reference, key, naming)
     }
     until = max(at, min(first.values(), default=at)) + ONE_USE_WITHIN
     return {key for key, named_at in first.items() if named_at <= until}
 
 
+def _is_of_another(reference: Reference, key: str, naming: Mapping[str, Sequence[Signal]]) -> bool:
+    """Whether the order only mentions a reference that another order has.
+
+    The other one stated it when it was placed or edited, or named it before.
+    """
+    if len(naming) == 1 or not all(_is_mention(s, reference) for s in naming[key]):
+        return False
+    first = min(s.event_time for s in naming[key])
+    return any(
+        isinstance(s, OrderPlaced | OrderEdited)
+        or s.event_time < first
+        or (s.event_time == first and not _is_mention(s, reference))
+        for other, told in naming.items()
+        if other != key
+        for s in told
+    )
+
+
+def _is_mention(signal: Signal, reference: Reference) -> bool:
+    """Whether the signal names the reference in its `refs` alone, and does not say whose it is.
+
+    An order states its own references, and who packs a parcel states its tracking code.
+    """
+    if isinstance(signal, OrderPlaced | OrderEdited):
+        return False
+    kind, value = reference
+    if kind == TRACKING and isinstance(signal, LabelCreated | ReturnLabelCreated | HandedOver):
+        return False
+    own = getattr(signal, kind, None) if kind in fields_of_refs(type(signal)) else None
+    return not own or (tracking_value(own) if kind == TRACKING else own) != value
+
+
 def _orders_with_parcel(
     tracking: TrackingRef, known: Mapping[str, Sequence[Signal]], at: datetime
 ) -> set[str]:
-    """The orders with this parcel: of a code that was used again, those of the newest label by then."""
-    labelled = {
-        key: times
+    """The orders with this parcel: of a code that was used again, those of the newest label by then.
+
+    An order that only mentions the code has the parcel if no other order says that it has.
+    """
+    naming = {
+        key: [
+            one
+            for one in signals
+            if one.event_time - at <= ONE_PARCEL_WITHIN and _names_parcel(one, tracking)
+        ]
         for key, signals in known.items()
-        if (times := _label_times(tracking, signals, at)) is not None
     }
+    labelled = {
+        key: times for key, told in naming.items() if (times := _label_time(told, at)) is not None
+    }
+    code = TRACKING, tracking_value(tracking.code)
+    stated = {key for key in labelled if not all(_is_mention(s, code) for s in naming[key])}
+    labelled = {key: labelled[key] for key in stated or labelled}
     if not labelled:
         return set()
     newest = max(labelled.values())
     return {key for key, moment in labelled.items() if newest - moment <= ONE_PARCEL_WITHIN}
 
 
-def _label_times(tracking: TrackingRef, signals: Sequence[Signal], at: datetime) -> datetime | None:
-    """When the order's newest label with this code was made, if it is the code's use at that time.
+def _label_time(naming: Sequence[Signal], at: datetime) -> datetime | None:
+    """When the newest label of these was made, if it is the code's use at that time.
 
     Without a label by then, the first statement that names the code counts.
     """
-    naming = [
-        signal
-        for signal in signals
-        if signal.event_time - at <= ONE_PARCEL_WITHIN and _names_parcel(signal, tracking)
-    ]
     labels = [s for s in naming if isinstance(s, LabelCreated | ReturnLabelCreated)]
     times = [
         signal.event_time

@@ -276,3 +276,21 @@ def test_times_with_an_offset_of_four_digits_are_read(shop, ana) -> None:
     assert items[0]["outcome"] == "recorded"
     (told,) = ana.get(f"/v1/orders/{order}").json()["signals"]
     assert told["event_time"] == AT
+
+
+def test_a_reference_of_another_order_is_noticed_in_the_answer_and_the_order(shop, ana) -> None:
+    payment, owner, other = fresh("pi"), fresh("O"), fresh("O")
+    amount = {"amount": "5.00", "currency": "EUR"}
+    send(shop, signal("payment.authorized", owner, payment=payment, amount=amount))
+    wrong = signal("payment.captured", other, amount=amount, refs={"payment": payment})
+    (item,), _ = send(shop, wrong)
+    (notice,) = item["notices"]
+    assert notice["pointer"] == "/refs/payment"
+    assert f"payment {payment} is of order {owner}." in notice["detail"]
+    shown = ana.get(f"/v1/orders/{other}").json()["notices"]
+    assert {"signal": f"oms/{wrong['id']}", **notice} in shown
+    assert ana.get(f"/v1/orders/{owner}").json()["notices"] == []
+    (found,), _ = send(
+        shop, signal("payment.captured", None, amount=amount, refs={"payment": payment})
+    )
+    assert (found["outcome"], found["order"]) == ("recorded", owner)
