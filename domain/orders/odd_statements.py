@@ -53,13 +53,9 @@ class StatementsOfOrder:
         self._money = money
 
     def find_notices(self, asked: Iterable[Any]) -> Iterator[Notice]:
-        """What is odd about each of these statements, if it counts."""
+        """What is odd about each of these statements, which count."""
         for signal in asked:
             check = _CHECKS.get(type(signal))
-            if check is None and signal.assumed_times is UNSET:
-                continue
-            if signal not in self._by_type.get(type(signal), ()):
-                continue
             if signal.assumed_times is not UNSET:
                 yield from _assumed_times(signal)
             if check is not None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
+from msgspec import structs
+
 from domain.orders.content import OrderContent
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.facts import OrderFacts
@@ -10,7 +12,9 @@ from domain.orders.notices import Notice
 from domain.orders.odd_statements import StatementsOfOrder
 from domain.orders.signal_body import LinePieces, given
 from domain.orders.signals import Signal
+from domain.orders.signals_by_type import fields_of_refs
 from domain.orders.standing import find_correction_notices
+from domain.orders.unknown_parts import find_unknown_parts
 
 
 def find_notices(
@@ -22,13 +26,38 @@ def find_notices(
 ) -> tuple[Notice, ...]:
     """The notices of an order. `asked` are the signals that are looked at, if not all."""
     looked_at = signals if asked is None else asked
-    return (
-        *facts.goods.notices,
-        *facts.money.notices,
+    counting = [*_counting(looked_at.values(), by_type)]
+    goods, money = facts.goods, facts.money
+    found = (
+        *goods.notices,
+        *money.notices,
         *(find_correction_notices(signals.values()) if is_corrected else ()),
-        *_sku_notices(looked_at.values(), facts.goods.content),
-        *StatementsOfOrder(by_type, facts.goods, facts.money).find_notices(looked_at.values()),
+        *_sku_notices(looked_at.values(), goods.content),
+        *StatementsOfOrder(by_type, goods, money).find_notices(counting),
+        *find_unknown_parts(by_type, goods, money, counting),
     )
+    return tuple(_in_refs(notice, signals[notice.signal]) for notice in found)
+
+
+def _counting(signals: Iterable[Signal], by_type: SignalsByType) -> Iterator[Signal]:
+    """Those of the signals that count, with the ids of their `refs` in their own fields."""
+    known: dict[type, dict[str, Signal]] = {}
+    for signal in signals:
+        kind = type(signal)
+        if kind not in known:
+            known[kind] = {one.key: one for one in by_type.get(kind, ())}
+        if (counts := known[kind].get(signal.key)) is not None:
+            yield counts
+
+
+def _in_refs(notice: Notice, signal: Signal) -> Notice:
+    """The notice with the pointer of the field as it was sent: an id may be in `refs` alone."""
+    field, refs = notice.pointer[1:], given(signal.refs)
+    if refs is None or field not in fields_of_refs(type(signal)):
+        return notice
+    if given(getattr(signal, field)) or not getattr(refs, field):
+        return notice
+    return structs.replace(notice, pointer=f"/refs/{field}")
 
 
 def _sku_notices(signals: Iterable[Signal], content: OrderContent) -> Iterator[Notice]:
