@@ -12,7 +12,7 @@ from domain.money import ZERO, round_money
 from domain.orders.content import NO_CONTENT, OrderContent, OrderLine, StatedCharge, content_of
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.goods import Goods
-from domain.orders.order_versions import revision_key
+from domain.orders.order_versions import sort_versions
 from domain.orders.purchase_signals import Charge, OrderCancelled, OrderEdited, OrderPlaced
 from domain.orders.signal_body import LinePieces, given
 
@@ -213,7 +213,7 @@ def versions_before(signals: SignalsByType, content: OrderContent) -> list[Order
         return []
     every: list[OrderPlaced | OrderEdited] = [s for s in placed if s.source == first.source]
     every += [s for s in edits if s.source == first.source]
-    every.sort(key=revision_key)
+    every = sort_versions(every)
     found = []
     for n in range(1, len(every)):
         stated = [s for s in every[:n] if isinstance(s, OrderPlaced)]

@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 from domain.money import ZERO, round_money
 from domain.orders import purchase_signals as purchase
 from domain.orders.fact_metadata import SignalsByType
-from domain.orders.order_versions import fold_versions, revision_key
+from domain.orders.order_versions import fold_versions, sort_versions
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.signal_body import Promise, given
 
@@ -191,7 +191,7 @@ def content_of(signals: SignalsByType) -> OrderContent:
     versions: list[OrderPlaced | OrderEdited] = [s for s in placed if s.source == first.source]
     versions += [s for s in signals.get(OrderEdited, []) if s.source == first.source]
     if len(versions) > 1:
-        versions.sort(key=revision_key)
+        versions = sort_versions(versions)
     current, by_lines, priced_at, other_currency = fold_versions(first, versions)
     lines = _priced_lines(current)
     total = given(current.total)

@@ -41,7 +41,7 @@ from domain.orders.signal_body import given
 from domain.orders.signals import Signal
 from domain.orders.signals_by_type import group_by_type
 from domain.orders.stock_facts import StockFacts, stock_facts
-from domain.orders.stock_signals import StockUnavailable
+from domain.orders.stock_signals import StockUnavailable, is_about_nothing
 from domain.personal_data import ERASED
 
 
@@ -125,7 +125,7 @@ def _flags(basis: _Basis) -> OrderFlags:
     return OrderFlags(
         placed=OrderPlaced in signals,
         cancelled=goods.cancelled_at is not None,
-        unavailable=StockUnavailable in signals,
+        unavailable=any(not is_about_nothing(s) for s in signals.get(StockUnavailable, ())),
         wholly_unavailable=any(
             not s.skus and not given(s.lines) for s in signals.get(StockUnavailable, ())
         ),

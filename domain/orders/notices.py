@@ -74,3 +74,12 @@ class Notice(Struct, frozen=True, kw_only=True):
             detail=f"{excess} more pieces of line {line} than the order has; they count for nothing. "
             "Replace the statement, or send an order.edited with more pieces",
         )
+
+    @staticmethod
+    def no_pieces(signal: str, pointer: str, line: str) -> Notice:
+        return Notice(
+            signal=signal,
+            pointer=f"{pointer}/quantity",
+            detail=f"0 pieces of line {line} count for nothing. Give their number, or leave `quantity` out to "
+            "mean all of them",
+        )

@@ -10,6 +10,8 @@ from domain.orders.fact_metadata import SignalsByType
 from domain.orders.facts import OrderFacts
 from domain.orders.notices import Notice
 from domain.orders.odd_statements import StatementsOfOrder
+from domain.orders.order_versions import find_revision_notices
+from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.signal_body import LinePieces, given
 from domain.orders.signals import Signal
 from domain.orders.signals_by_type import fields_of_refs
@@ -33,6 +35,8 @@ def find_notices(
         *money.notices,
         *(find_correction_notices(signals.values()) if is_corrected else ()),
         *_sku_notices(looked_at.values(), goods.content),
+        *_zero_notices(counting),
+        *_revision_notices(by_type, counting),
         *StatementsOfOrder(by_type, goods, money).find_notices(counting),
         *find_unknown_parts(by_type, goods, money, counting),
     )
@@ -58,6 +62,29 @@ def _in_refs(notice: Notice, signal: Signal) -> Notice:
     if given(getattr(signal, field)) or not getattr(refs, field):
         return notice
     return structs.replace(notice, pointer=f"/refs/{field}")
+
+
+def _zero_notices(signals: Iterable[Signal]) -> Iterator[Notice]:
+    """A notice for each statement of no pieces. Only money may be given for a line without its pieces."""
+    for signal in signals:
+        if not _may_name_pieces(type(signal)):
+            continue
+        for n, piece in enumerate(given(getattr(signal, "lines")) or ()):  # noqa: B009
+            if not isinstance(piece, LinePieces) or piece.quantity != 0:
+                continue
+            if not getattr(piece, "amount", None):
+                name = piece.line or piece.sku or ""
+                yield Notice.no_pieces(signal.key, f"/lines/{n}", name)
+
+
+def _revision_notices(by_type: SignalsByType, signals: Iterable[Signal]) -> Iterator[Notice]:
+    asked = {s.key for s in signals if isinstance(s, OrderPlaced | OrderEdited)}
+    stated: list[OrderPlaced] = by_type.get(OrderPlaced, []) if asked else []
+    if stated:
+        edits: list[OrderEdited] = by_type.get(OrderEdited, [])
+        versions: list[OrderPlaced | OrderEdited] = [*stated, *edits]
+        versions = [s for s in versions if s.source == stated[0].source]
+        yield from find_revision_notices(versions, asked)
 
 
 def _sku_notices(signals: Iterable[Signal], content: OrderContent) -> Iterator[Notice]:

@@ -1,12 +1,13 @@
 """The versions of an order, in the order of their revisions, and what an edit changes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from msgspec import UNSET, structs
+from msgspec import UNSET, UnsetType, structs
 
 from domain.orders import purchase_signals as purchase
+from domain.orders.notices import Notice
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.signal_body import SignalBody, given
 
@@ -63,11 +64,80 @@ def _is_in_other_currency(order: OrderPlaced, changes: Mapping[str, Any]) -> boo
     return len(purchase.currencies_of(parts, total, now["tax"])) > 1
 
 
-def revision_key(version: OrderPlaced | OrderEdited) -> tuple[int, Any, datetime, str]:
-    """Counters come before times, since a source that counts does so from its first version."""
-    revision = version.revision
-    if isinstance(revision, int):
-        return 0, revision, version.event_time, version.key
-    if isinstance(revision, datetime):
-        return 1, revision, version.event_time, version.key
-    return 1, version.event_time, version.event_time, version.key
+def sort_versions(versions: Iterable[OrderPlaced | OrderEdited]) -> list[OrderPlaced | OrderEdited]:
+    """The versions by their revision: a counter or a time; without one, the event time.
+
+    Counters and times cannot be compared: where a source mixes them, the event time counts. Before the
+    edits that a source counts comes the order as it was placed, if that has no revision.
+    """
+    stated = [*versions]
+    counted = {isinstance(one.revision, int) for one in stated if not _is_first(one)}
+    if counted == {True}:
+        return sorted(stated, key=lambda one: (_counter(one), one.event_time, one.key))
+    is_mixed = len({isinstance(one.revision, int) for one in stated}) > 1
+    if is_mixed:
+        return sorted(stated, key=lambda one: (one.event_time, _counter(one), one.key))
+    return sorted(stated, key=lambda one: (_revised_at(one), one.event_time, one.key))
+
+
+def _is_first(version: OrderPlaced | OrderEdited) -> bool:
+    """Whether the order was placed without a revision."""
+    return isinstance(version, OrderPlaced) and version.revision is UNSET
+
+
+def _counter(version: OrderPlaced | OrderEdited) -> int:
+    return version.revision if isinstance(version.revision, int) else -1
+
+
+def _revised_at(version: OrderPlaced | OrderEdited) -> datetime:
+    return version.revision if isinstance(version.revision, datetime) else version.event_time
+
+
+def find_revision_notices(
+    versions: Sequence[OrderPlaced | OrderEdited], asked: Collection[str]
+) -> Iterator[Notice]:
+    """What is odd about the revisions of an order by one source. `asked` are keys of statements."""
+    ranked = sort_versions(versions)
+    others = sorted(
+        (one for one in ranked if not _is_first(one)), key=lambda one: (one.event_time, one.key)
+    )
+    for one in others:
+        begins, is_counted = others[0], isinstance(one.revision, int)
+        if one.key in asked and is_counted != isinstance(begins.revision, int):
+            what = "a counter" if is_counted else "no counter"
+            yield Notice(
+                signal=one.key,
+                pointer="" if one.revision is UNSET else "/revision",
+                detail=f"the revision is {what}, unlike that of {begins.key}: they cannot be compared, so the "
+                "event time of each version of the order counts. Send the same kind of revision with all",
+            )
+    for n, one in enumerate(ranked):
+        for other in ranked[:n]:
+            if one.revision is UNSET or one.revision != other.revision:
+                continue
+            if not (field := _differing_field(one, other)):
+                continue
+            for this, that in ((one, other), (other, one)):
+                if this.key in asked:
+                    yield Notice(
+                        signal=this.key,
+                        pointer="/revision",
+                        detail=f"revision {_text(one.revision)} was also told by {that.key}, with another "
+                        f"value of `{field}`; that of {one.key} counts. Send each state under a revision of "
+                        "its own, or replace the wrong one",
+                    )
+
+
+def _differing_field(
+    one: OrderPlaced | OrderEdited, other: OrderPlaced | OrderEdited
+) -> str | None:
+    """A field that both tell, with other values."""
+    for name in _EDITED:
+        mine, theirs = given(getattr(one, name)), given(getattr(other, name))
+        if mine not in (None, ()) and theirs not in (None, ()) and mine != theirs:
+            return name
+    return None
+
+
+def _text(revision: int | datetime | UnsetType) -> str:
+    return revision.isoformat() if isinstance(revision, datetime) else str(revision)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from domain.orders.backorders import breaks_promise_now, ever_breaks_promise
 from domain.orders.content import OrderContent
-from domain.orders.fact_metadata import SignalsByType, derived_from, last_event_time, lasting
+from domain.orders.fact_metadata import SignalsByType, derived_from, lasting
 from domain.orders.goods import Goods
 from domain.orders.goods_parts import GOODS_FEEDS
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced
@@ -22,6 +22,7 @@ from domain.orders.stock_signals import (
     StockUnavailable,
     SubstitutionDecided,
     SubstitutionProposed,
+    is_about_nothing,
 )
 
 
@@ -71,7 +72,7 @@ _SOURCE_SIGNALS: Final = frozenset(
 def stock_facts(signals: SignalsByType, goods: Goods) -> StockFacts:
     if _SOURCE_SIGNALS.isdisjoint(signals):
         return NO_STOCK_FACTS
-    failures: list[AllocationFailed] = signals.get(AllocationFailed, [])
+    failures = [s for s in signals.get(AllocationFailed, ()) if not is_about_nothing(s)]
     levels: list[StockLevelTold] = signals.get(StockLevelTold, [])
     counts: list[StockCounted] = signals.get(StockCounted, [])
     proposals: list[SubstitutionProposed] = signals.get(SubstitutionProposed, [])
@@ -105,7 +106,8 @@ def stock_facts(signals: SignalsByType, goods: Goods) -> StockFacts:
 def _all_unavailable_at(signals: SignalsByType, goods: Goods) -> datetime | None:
     if any(line.unavailable < line.kept for line in goods.lines):
         return None
-    return last_event_time(signals, StockUnavailable)
+    times = [s.event_time for s in signals.get(StockUnavailable, ()) if not is_about_nothing(s)]
+    return max(times, default=None)
 
 
 def _is_reallocated(

@@ -64,7 +64,7 @@ def stock_places(signals: SignalsByType, content: OrderContent) -> StockPlaces:
             for line, quantity in _spread(piece, place, found, content):
                 if line is not None:
                     _move(found[line.id], place, quantity, line.quantity)
-                    if place == "unavailable":
+                    if place == "unavailable" and quantity:
                         unavailable_at[line.id] = signal.event_time
     return StockPlaces(found, unavailable_at)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from domain.money import PositiveMoney
-from domain.orders.signal_body import PiecesOfLines, ReasonText, SignalBody, Sku, Skus
+from domain.orders.signal_body import PiecesOfLines, ReasonText, SignalBody, Sku, Skus, given
 from domain.orders.signal_times import check_day
 from domain.texts import Text
 
@@ -35,6 +35,12 @@ class AllocationFailed(SignalBody, frozen=True, kw_only=True, tag="stock.allocat
     skus: Skus = ()
     reason: Text = ""
     lines: PiecesOfLines | UnsetType = UNSET
+
+
+def is_about_nothing(signal: StockUnavailable | AllocationFailed) -> bool:
+    """Whether it names lines, and 0 pieces of each."""
+    pieces = given(signal.lines)
+    return bool(pieces) and not signal.skus and all(one.quantity == 0 for one in pieces or ())
 
 
 class StockLevelTold(SignalBody, frozen=True, kw_only=True, tag="stock.level_told"):

@@ -120,6 +120,37 @@ def test_before_the_order_was_placed_the_notice_says_so(
     assert notices(early, PLACED) == []
 
 
+@pytest.mark.parametrize(("kind", "more"), NAMES_PIECES)
+def test_zero_pieces_are_noticed(kind: type[Any], more: dict[str, Any]) -> None:
+    ((pointer, detail),) = notices(PLACED, pieces_told(kind, more, "b", 0))
+    assert pointer == "/lines/0/quantity"
+    assert detail.startswith("0 pieces of line b count for nothing")
+
+
+def test_zero_pieces_are_no_problem_of_stock() -> None:
+    none = pieces("a", 0)
+    said_so = (
+        said(stock.StockUnavailable, 2, "u", "wms", **none),
+        said(stock.AllocationFailed, 2, "f", "wms", **none),
+    )
+    facts = order_of([PLACED, *said_so]).facts
+    assert not facts.order.unavailable
+    assert not facts.stock.allocation_failed
+    assert not facts.stock.allocation_open
+    assert facts.stock.all_unavailable_at is None
+    assert facts.goods.lines[0].waiting == 1
+
+
+def test_money_may_be_given_back_for_a_line_without_its_pieces() -> None:
+    def given_back(amount: PositiveMoney | None) -> Any:
+        part = payments.RefundedPieces(line="a", quantity=0, amount=amount)
+        return said(payments.RefundIssued, 50, "r", amount=eur("3.00"), lines=(part,))
+
+    assert notices(PLACED, PAID, given_back(eur("3.00"))) == []
+    ((pointer, _),) = notices(PLACED, PAID, given_back(None))
+    assert pointer == "/lines/0/quantity"
+
+
 @pytest.mark.parametrize(("kind", "more"), NAMES_PRODUCTS)
 def test_a_product_that_the_order_does_not_have_is_noticed(
     kind: type[Any], more: dict[str, Any]
