@@ -14,6 +14,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from domain.orders.facts import OrderFacts
+from domain.orders.lost_pieces import find_loss
 from domain.orders.milestone_facts import Milestones
 
 
@@ -31,7 +32,7 @@ class Stage(StrEnum):
     SHIPMENT = "shipment"
     """Until the carrier has it."""
     DELIVERY = "delivery"
-    """Until it is delivered."""
+    """Until it is delivered; what the carrier lost, until it is sent again or given back."""
     RETURN = "return"
     """Until goods and money that go back are back: a return, a requested refund, or the payment of a
     cancelled order."""
@@ -106,6 +107,13 @@ def _forward_ends(facts: OrderFacts) -> Iterator[tuple[Stage, datetime | None]]:
     m = facts.milestones
     # What is sent back was delivered, also if no carrier said so.
     arrived = _earlier(m.delivered_at, _sent_back_at(m))
+    delivered = arrived
+    if (loss := find_loss(facts.goods, facts.money)) is not None:
+        # What is lost is to be sent again or given back, also after all else was delivered.
+        delivered = loss.settled_at
+        if delivered is not None and not loss.is_all:
+            delivered = max(delivered, arrived) if arrived is not None else None
+        arrived = _earlier(arrived, loss.settled_at)
     handed_over = _earlier(m.handed_over_at, arrived)
     released = _earlier(m.released_at, handed_over)
     screened = None if facts.fraud.open else m.placed_at
@@ -117,7 +125,7 @@ def _forward_ends(facts: OrderFacts) -> Iterator[tuple[Stage, datetime | None]]:
     yield Stage.ALLOCATION, _earlier(m.allocated_at, released)
     yield Stage.RELEASE, released
     yield Stage.SHIPMENT, handed_over
-    yield Stage.DELIVERY, None if facts.parcel.on_the_way else arrived
+    yield Stage.DELIVERY, None if facts.parcel.on_the_way else delivered
 
 
 def _sent_back_at(m: Milestones) -> datetime | None:

@@ -9,6 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.orders.facts import facts_of
+from domain.orders.payment_signals import DisputeOpened
+from domain.orders.shipment_signals import ShipmentLost
+from domain.orders.signal_body import LinePieces
 from domain.orders.stage import Stage, find_spans
 from tests.domain.exception_signals import (
     decided,
@@ -18,6 +21,7 @@ from tests.domain.exception_signals import (
     return_refused,
     screened,
 )
+from tests.domain.money import bought, capture, dropped, eur, failure, pieces, refund, said
 from tests.domain.signals import (
     BOUNDED_SETTINGS,
     after,
@@ -104,6 +108,68 @@ def test_an_order_is_in_delivery_while_one_of_its_parcels_is_on_the_way() -> Non
     assert spans_of(*PAID, *parcels, *sent, first)[-1] == ("delivery", 20, None)
     second = delivered(70, "second", shipment="b")
     assert spans_of(*PAID, *parcels, *sent, first, second)[-1][2] is not None
+
+
+def two_parcels(*more):
+    """Line a arrives in parcel a, and line b is lost in parcel b."""
+    sent = [
+        handed_over(20, id=f"sent-{n}", shipment=n, lines=(LinePieces(line=n, quantity=1),))
+        for n in ("a", "b")
+    ]
+    lost = said(ShipmentLost, 50, "lost", shipment="b")
+    paid = capture(2, "30.00", "ch_1")
+    return (bought("10.00", "20.00"), paid, *sent, delivered(60, shipment="a"), lost, *more)
+
+
+def lost_line(quantity=1, amount=None):
+    return {"lines": (pieces("b", quantity, amount),)}
+
+
+@pytest.mark.parametrize(
+    ("more", "until"),
+    [
+        ((), None),
+        ((refund(70, "20.00", "r", **lost_line()),), 70),
+        ((refund(70, "20.00", "r"),), 70),
+        ((refund(55, "20.00", "r"),), 60),
+        ((refund(70, "5.00", "r"),), None),
+        ((refund(70, "5.00", "r"), refund(80, "15.00", "r2")), 80),
+        ((refund(70, "10.00", "r", lines=(pieces("a", 1),)),), None),
+        ((refund(70, "20.00", "r", **lost_line()), failure(75, "20.00", "f")), None),
+        ((said(DisputeOpened, 90, "d", payment="pay", amount=eur("30.00")),), 90),
+        ((delivered(80, "found", shipment="b"),), 80),
+        ((handed_over(70, id="again", shipment="c", lines=(LinePieces(line="b"),)),), None),
+        (
+            (
+                handed_over(70, id="again", shipment="c", lines=(LinePieces(line="b"),)),
+                delivered(95, "found", shipment="c"),
+            ),
+            95,
+        ),
+        ((handed_over(70, id="again", shipment="c"), delivered(95, "found", shipment="c")), 95),
+        ((dropped(75, "b"),), 60),
+    ],
+)
+def test_what_is_lost_has_an_owner_until_it_is_sent_again_or_given_back(more, until) -> None:
+    stage, _, ended = spans_of(*two_parcels(*more))[-1]
+    assert (stage, ended) == ("delivery", until)
+
+
+def test_an_order_that_is_lost_as_a_whole_is_closed_with_its_money() -> None:
+    lost = said(ShipmentLost, 50, "lost", shipment="b")
+    sent = (bought("10.00"), capture(2, "10.00", "ch_1"), handed_over(20, shipment="b"), lost)
+    assert spans_of(*sent)[-1] == ("delivery", 20, None)
+    assert spans_of(*sent, refund(70, "10.00", "r"))[-1] == ("delivery", 20, 70)
+
+
+def test_a_loss_of_unknown_pieces_has_an_owner_until_money_is_given_back() -> None:
+    sent = [handed_over(20, id=f"sent-{n}", shipment=n) for n in ("a", "b")]
+    lost = said(ShipmentLost, 50, "lost", shipment="b")
+    for order in (bought("10.00", "20.00"), placed(lines=(), lines_complete=False)):
+        story = (order, capture(2, "30.00", "c"), *sent, delivered(60, shipment="a"), lost)
+        assert spans_of(*story)[-1] == ("delivery", 20, None)
+        assert spans_of(*story, refund(70, "9.00", "r"))[-1] == ("delivery", 20, 70)
+        assert spans_of(*story, refund(10, "9.00", "r"))[-1] == ("delivery", 20, None)
 
 
 def test_the_time_of_a_stage_that_policy_does_not_name_counts_for_the_next_one() -> None:
