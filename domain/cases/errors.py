@@ -152,6 +152,6 @@ class NotDoneYet(CasetrailError):
     explanation = (
         "`refunded`, `partially_refunded`, `appeased`, `reshipped` and `store_credit` need an executed "
         "adjustment of the case, of a kind in `adjustments`, or a statement of another system about it; "
-        "`cancelled` needs `order.cancelled`, `returned` needs `return.received`. Execute the adjustment, "
+        "`cancelled` needs `order.cancelled`, `returned` needs `return.received`. `refunded` means all that the pieces cost. Execute the adjustment, "
         "send the missing statement as a signal, or choose the reason for what happened."
     )

@@ -13,6 +13,7 @@ from domain.cases.errors import NotDoneYet
 from domain.cases.events import Resolution
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.reasons import ResolutionReason as Reason
+from domain.cases.refund_cover import find_shortfall
 from domain.orders.content import OrderContent
 from domain.orders.money_ledger import OrderMoney, RefundMoney, RefundState
 from domain.orders.order import Order
@@ -71,13 +72,23 @@ def require_truthful(
     if reason not in _MISSING:
         return
     for part in parts or ("",):
+        about = f" for {part}" if part else ""
         if not any(_shown(reason, case, order, part)):
-            about = f" for {part}" if part else ""
             raise NotDoneYet(
                 f"case {case.id} cannot be resolved as {reason}{about}: {_MISSING[reason]}",
                 reason=reason.value,
                 part=part or None,
                 adjustments=sorted(kind.value for kind in ADJUSTMENTS.get(reason, ())),
+            )
+        short = find_shortfall(case, order, part) if order and reason is Reason.REFUNDED else None
+        if short is not None:
+            raise NotDoneYet(
+                f"case {case.id} cannot be resolved as {reason}{about}: {short.given} {short.currency} were "
+                f"given back, and its pieces cost {short.cost}. Resolve it as "
+                f"{Reason.PARTIALLY_REFUNDED}, or give the rest back",
+                reason=reason.value,
+                part=part or None,
+                adjustments=sorted(kind.value for kind in ADJUSTMENTS[reason]),
             )
 
 

@@ -12,7 +12,7 @@ from domain.cases.exception_case import ExceptionCase
 from domain.cases.reasons import ResolutionReason as Reason
 from domain.cases.truthful import require_truthful
 from domain.orders.order import Order
-from domain.orders.payment_signals import RefundFailed
+from domain.orders.payment_signals import RefundedPieces, RefundFailed
 from domain.orders.purchase_signals import OrderCancelled
 from domain.orders.relation_signals import OrderRelated, OrderRelation
 from domain.orders.return_signals import ReturnReceived
@@ -20,6 +20,7 @@ from domain.orders.signals import Signal
 from tests.application.flows import BEGINS, read_line, span
 from tests.application.in_memory_service import InMemoryService
 from tests.application.money_service import MoneyService
+from tests.domain.money import eur
 from tests.domain.signals import after, handed_over, money, refunded, signal_fields
 
 NEEDING = (
@@ -103,7 +104,61 @@ def test_a_refund_that_names_a_line_or_part_counts_for_it_alone(service: MoneySe
 
 def test_a_refund_that_names_nothing_counts_for_every_part(service: MoneyService) -> None:
     service.take(refunded(6, "5.00", "EUR", order="o-1"), at=after(6))
+    require(service, Reason.PARTIALLY_REFUNDED, "line:kettle", "line:cup")
+    rest = refunded(7, "895.00", "EUR", order="o-1", id="rest")
+    service.take(rest, at=after(8))
     require(service, Reason.REFUNDED, "line:kettle", "line:cup")
+
+
+def test_a_part_of_what_a_line_cost_is_a_partial_refund(service: MoneyService) -> None:
+    given = refunded(6, "5.00", "EUR", order="o-1")
+    for n, named in enumerate(({}, {"lines": (RefundedPieces(line="kettle", quantity=1),)})):
+        story = MoneyService("900.00")
+        story.take(structs.replace(given, id=str(n), **named), at=after(6))
+        require(story, Reason.PARTIALLY_REFUNDED, "line:kettle")
+        require(story, Reason.REFUNDED)
+        with pytest.raises(
+            NotDoneYet, match=r"5.00 EUR were given back, and its pieces cost 900.00"
+        ):
+            require(story, Reason.REFUNDED, "line:kettle")
+
+
+def test_a_partial_refund_of_ours_is_no_refund_of_the_line(service: MoneyService) -> None:
+    lines = (AdjustedLine(line="kettle", amount=eur("40.00")),)
+    one = service.approve(service.propose("40.00", Kind.PARTIAL_REFUND, lines=lines), "tia")
+    service.paid(service.execute(one, "fay"), "re_1")
+    require(service, Reason.PARTIALLY_REFUNDED, "line:kettle")
+    with pytest.raises(NotDoneYet, match="Resolve it as partially_refunded"):
+        require(service, Reason.REFUNDED, "line:kettle")
+
+
+def test_a_part_of_what_a_lost_parcel_held_is_a_partial_refund() -> None:
+    some = {"3d psp refund.issued": {"amount": "5.00", "lines": ["1 of A"]}}
+    case, order = lost_parcel(some)
+    require_truthful(Reason.PARTIALLY_REFUNDED, case, order, ("parcel:P1",))
+    with pytest.raises(NotDoneYet, match="for parcel:P1"):
+        require_truthful(Reason.REFUNDED, case, order, ("parcel:P1",))
+    rest = {"4d psp refund.issued": {"amount": "15.00"}}
+    case, order = lost_parcel(some, rest)
+    require_truthful(Reason.REFUNDED, case, order, ("parcel:P1",))
+
+
+def test_a_return_that_was_given_back_less_its_fees_is_refunded() -> None:
+    paid = {"1m psp payment.captured": {"amount": "50.00"}}
+    came = {"3d dhl shipment.delivered": {"shipment": "P2"}}
+    back = {
+        "5d wms return.received": {
+            "lines": ["1 of B"],
+            "fees": [{"kind": "restocking", "amount": "5.00"}],
+        }
+    }
+    given = {"6d psp refund.issued": {"amount": "25.00", "lines": ["1 of B"]}}
+    case, order = lost_parcel(paid, came, back, given)
+    require_truthful(Reason.REFUNDED, case, order, ("line:B",))
+    less = {"6d psp refund.issued": {"amount": "15.00", "lines": ["1 of B"]}}
+    case, order = lost_parcel(paid, came, back, less)
+    with pytest.raises(NotDoneYet):
+        require_truthful(Reason.REFUNDED, case, order, ("line:B",))
 
 
 PARCELS: tuple[dict[str, dict[str, object]], ...] = (
