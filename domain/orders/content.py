@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 from domain.money import ZERO, round_money
 from domain.orders import purchase_signals as purchase
 from domain.orders.fact_metadata import SignalsByType
-from domain.orders.order_versions import fold_versions, sort_versions
+from domain.orders.order_versions import StatedLines, fold_versions, sort_versions
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.signal_body import Promise, given
 
@@ -84,6 +84,8 @@ class OrderContent(Struct, frozen=True, kw_only=True, dict=True):
     """The keys of edits whose amounts are in another currency than the order: the amounts do not count."""
     total_told: Decimal | None = None
     """The total by the source, with the lines, charges and discounts of now."""
+    stated_lines: StatedLines = ()
+    """The lines as each version told them, by revision."""
 
     @property
     def lines_known(self) -> bool:
@@ -139,6 +141,18 @@ class OrderContent(Struct, frozen=True, kw_only=True, dict=True):
         """The line with this identity, by any name that only one line has."""
         return self._by_name.get(name or "")
 
+    def pieces_at(self, line: OrderLine, at: datetime) -> int | None:
+        """How many pieces of a line the order had at a time; None if nobody had told that by then."""
+        told = [lines for moment, lines in self.stated_lines if moment <= at]
+        if not told or not told[-1]:
+            return None
+        then = dict(zip(line_names(told[-1]), told[-1], strict=True))
+        if line.id in then:
+            return then[line.id].quantity
+        # Without an id, another line of the product changes the name.
+        is_renamed = any(one.sku == line.line.sku for one in told[-1] if given(one.id) is None)
+        return None if is_renamed else 0
+
     def lines_of_sku(self, sku: str) -> Sequence[OrderLine]:
         """The lines with this product, or with it as a component, in their order."""
         return [
@@ -192,7 +206,7 @@ def content_of(signals: SignalsByType) -> OrderContent:
     versions += [s for s in signals.get(OrderEdited, []) if s.source == first.source]
     if len(versions) > 1:
         versions = sort_versions(versions)
-    current, by_lines, priced_at, other_currency = fold_versions(first, versions)
+    current, by_lines, priced_at, other_currency, stated = fold_versions(first, versions)
     lines = _priced_lines(current)
     total = given(current.total)
     return OrderContent(
@@ -203,18 +217,27 @@ def content_of(signals: SignalsByType) -> OrderContent:
         priced_at=priced_at,
         other_currency=tuple(other_currency),
         total_told=total.value if total is not None else None,
+        stated_lines=tuple(stated),
     )
+
+
+def line_names(lines: Sequence[purchase.Line]) -> list[str]:
+    """The identity of each line: its id, else its product where no other line has it."""
+    skus = [line.sku for line in lines]
+    return [
+        given(line.id)
+        or (line.sku if line.sku and skus.count(line.sku) == 1 else f"{line.sku or ''}#{n}")
+        for n, line in enumerate(lines, start=1)
+    ]
 
 
 def _priced_lines(order: OrderPlaced) -> tuple[OrderLine, ...]:
     """The lines with their identities, and the order's discounts and tax spread over them by value."""
-    skus = [line.sku for line in order.lines]
-    lines = []
-    for n, line in enumerate(order.lines, start=1):
-        name = given(line.id)
-        if name is None:
-            name = line.sku if line.sku and skus.count(line.sku) == 1 else f"{line.sku or ''}#{n}"
-        lines.append(OrderLine(id=name, line=line, gross=_gross(line)))
+    names = line_names(order.lines)
+    lines = [
+        OrderLine(id=name, line=line, gross=_gross(line))
+        for name, line in zip(names, order.lines, strict=True)
+    ]
     if not lines:
         return ()
     if discounts := sum((d.amount.value for d in given(order.discounts) or ()), ZERO):

@@ -28,7 +28,7 @@ from domain.orders.milestone_facts import Milestones, milestones
 from domain.orders.money_ledger import MONEY_FEEDS, OrderMoney, is_given_alike, money_of
 from domain.orders.money_parts import charge_parts, payment_parts, refund_parts
 from domain.orders.parcel_facts import IncidentFacts, ParcelFacts, incident_facts, parcel_facts
-from domain.orders.parcels import PARCEL_FEEDS
+from domain.orders.parcels import PARCEL_FEEDS, PARCEL_SIGNALS
 from domain.orders.parts import OrderParts
 from domain.orders.promise_facts import PromiseFacts, promise_facts
 from domain.orders.purchase_signals import OrderPlaced
@@ -197,7 +197,7 @@ _GROUP_FEEDS: Final = _find_group_feeds()
 _CONTENT: Final = frozenset(CONTENT_FEEDS)
 _GOODS: Final = frozenset(GOODS_FEEDS) | frozenset((CustomerClaimed,))
 _RETURNS: Final = frozenset((*RETURN_SIGNALS, LabelCreated))
-_PARCELS: Final = frozenset((*PARCEL_FEEDS, CustomerClaimed))
+_PARCELS: Final = frozenset((*PARCEL_SIGNALS, CustomerClaimed))
 _MONEY: Final = frozenset((*CONTENT_FEEDS, *RETURN_SIGNALS)) | MONEY_FEEDS
 """The signals that money is read from; others change it by the goods only."""
 _MONEY_GROUPS: Final = frozenset(("charge", "payment", "refund", "dispute"))

@@ -97,7 +97,7 @@ def goods_of(
     outbound = [parcel for parcel in parcels if parcel.goes_out]
     notices: list[Notice] = [Notice.other_currency(key, content) for key in content.other_currency]
     told = told_pieces(outbound, content, earlier, lambda: cancelled_by_name(signals, content))
-    parts = PackedPieces(outbound, told)
+    parts = PackedPieces(outbound, told, content)
     cancelled = cancellations_of(signals, content, parts, notices)
     stock = stock_places(signals, content)
     reached = _reached(parts)
@@ -198,8 +198,7 @@ def _rest_of_unknown(
         return {}
     rest = {}
     for one in lines:
-        left = one.kept - min(count_stated(one.line, parts.counts), one.kept)
-        if left and one.line.is_shipped:
+        if left := parts.rest(one.line, one.kept):
             rest[one.line.id] = left
     return {parts.unknown[0].id: rest}
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from msgspec import UNSET, UnsetType, structs
 
@@ -17,20 +17,24 @@ _EDITED: Final = tuple(
 _PRICING: Final = ("lines", "charges", "discounts", "tax")
 _COSTS: Final = (*_PRICING, "total")
 _MONEY: Final = (*_COSTS, "lines_complete")
+StatedLines: TypeAlias = Sequence[tuple[datetime, purchase.Lines]]
+"""The lines as they were told, each with the time; no lines where some are missing."""
 
 
 def fold_versions(
     first: OrderPlaced, versions: Sequence[OrderPlaced | OrderEdited]
-) -> tuple[OrderPlaced, OrderPlaced | OrderEdited, datetime | None, list[str]]:
-    """The order after its edits, the version that has its lines, when the price last changed, and the
-    edits in another currency."""
+) -> tuple[OrderPlaced, OrderPlaced | OrderEdited, datetime | None, list[str], StatedLines]:
+    """The order after its edits, the version that has its lines, when the price last changed, the edits in
+    another currency, and the lines by each version that tells them."""
     other_currency: list[str] = []
+    stated: list[tuple[datetime, purchase.Lines]] = []
     priced_at: datetime | None = None
     current = first
     by_lines: OrderPlaced | OrderEdited = first
     for version in versions:
         if isinstance(version, OrderPlaced):
             current, by_lines = version, version
+            stated.append(_complete_lines(current))
             continue
         told = ((name, getattr(version, name)) for name in _EDITED)
         changes = {name: value for name, value in told if value is not UNSET}
@@ -49,7 +53,14 @@ def fold_versions(
         if "total" not in changes and any(name in changes for name in _PRICING):
             changes["total"] = UNSET
         current = structs.replace(current, **changes)
-    return current, by_lines, priced_at, other_currency
+        if "lines" in changes or "lines_complete" in changes:
+            stated.append((version.event_time, _complete_lines(current)[1]))
+    return current, by_lines, priced_at, other_currency, stated
+
+
+def _complete_lines(order: OrderPlaced) -> tuple[datetime, purchase.Lines]:
+    """The lines of the order and when they were told; none while lines are missing."""
+    return order.event_time, order.lines if order.lines_complete else ()
 
 
 def _is_in_other_currency(order: OrderPlaced, changes: Mapping[str, Any]) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
 from typing import Final
 
 from msgspec import Struct
@@ -89,27 +91,58 @@ class Packed(Struct, frozen=True, gc=False):
 
     counts: Sequence[PieceCount]
     """Of those that are known to hold pieces."""
-    of_all: Sequence[PieceCount]
-    """Of all outbound parcels that are known to hold pieces."""
-    has_rest: bool
-    """All parcels without lines are among them: they hold what is in no other parcel."""
+    rest: Callable[[OrderLine, int], int] | None
+    """How many of the kept pieces of a line the parcels without lines hold, if all of them are among these."""
 
     def count(self, line: OrderLine, kept: int) -> int:
         """How many of the kept pieces of a line are in these parcels."""
         found = count_stated(line, self.counts)
-        if self.has_rest and line.is_shipped:
-            found += max(kept - count_stated(line, self.of_all), 0)
+        if self.rest is not None:
+            found += self.rest(line, kept)
         return min(found, kept)
 
 
 class PackedPieces:
     """The outbound parcels, with the pieces that each is known to hold."""
 
-    def __init__(self, parcels: Sequence[Parcel], told: Mapping[str, ToldPieces]) -> None:
+    def __init__(
+        self, parcels: Sequence[Parcel], told: Mapping[str, ToldPieces], content: OrderContent
+    ) -> None:
         self.parcels = parcels
         self.told = told
+        self._content = content
         self.unknown = [parcel for parcel in parcels if parcel.told is None]
         self.counts = [one.count for one in told.values()]
+
+    def rest(self, line: OrderLine, kept: int) -> int:
+        """How many of the kept pieces of a line are in the parcels without lines: those in no other parcel.
+
+        Pieces that the order had not when they left are in none of them.
+        """
+        if not line.is_shipped:
+            return 0
+        rest = kept - count_stated(line, self.counts)
+        if rest > 0 and self._left_at is not None:
+            then = self._content.pieces_at(line, self._left_at)
+            if then is not None:
+                rest = min(rest, then - count_stated(line, self._counts_by(self._left_at)))
+        return max(rest, 0)
+
+    @cached_property
+    def _left_at(self) -> datetime | None:
+        """When the last parcel without lines was handed over, if all were and the lines changed."""
+        if len(self._content.stated_lines) < 2:
+            return None
+        times = [parcel.handed_over_at for parcel in self.unknown]
+        return max((at for at in times if at is not None), default=None) if all(times) else None
+
+    def _counts_by(self, at: datetime) -> list[PieceCount]:
+        """The pieces of the parcels with lines that were handed over by then."""
+        return [
+            self.told[p.id].count
+            for p in self.parcels
+            if p.id in self.told and p.handed_over_at is not None and p.handed_over_at <= at
+        ]
 
     def where(self, holds: Callable[[Parcel], bool]) -> Packed:
         """The parcels for which `holds`. Parcels without lines count only when it holds for all of them."""
@@ -120,4 +153,4 @@ class PackedPieces:
                 has_rest = has_rest and parcel.told is not None
             elif parcel.told is not None:
                 counts.append(self.told[parcel.id].count)
-        return Packed(counts, self.counts, has_rest)
+        return Packed(counts, self.rest if has_rest else None)

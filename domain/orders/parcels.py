@@ -1,10 +1,11 @@
 """The parcels of an order, each by all statements about it.
 
 A statement names its parcel by the shipment, by carrier and tracking code, or by the fulfilment; one
-that names none is about every parcel on its way to the customer.
+that names none is about every parcel that was told of by then.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from msgspec import structs
@@ -55,8 +56,12 @@ def parcels_of(signals: SignalsByType) -> tuple[Parcel, ...]:
     about: dict[str, list[Any]] = {name: [] for name in names if name is not None}
     if not about:
         return (read_parcel("", stated, claims, is_named=False),)
+    begins: dict[str, datetime] = {}
     for statement, name in zip(stated, names, strict=True):
-        for one in about if name is None else (name,):
+        if name is not None:
+            begins.setdefault(name, statement.event_time)
+    for statement, name in zip(stated, names, strict=True):
+        for one in (name,) if name is not None else _begun(begins, statement.event_time):
             about[one].append(statement)
     parcels = [
         read_parcel(name, own, [c for c in claims if c.parcel in (name, None)])
@@ -67,6 +72,11 @@ def parcels_of(signals: SignalsByType) -> tuple[Parcel, ...]:
     }:
         parcels = [_directed(parcel, labels) for parcel in parcels]
     return tuple(parcels)
+
+
+def _begun(begins: Mapping[str, datetime], at: datetime) -> Iterable[str]:
+    """The parcels of which somebody had told by then; all of them if none was."""
+    return [name for name, begin in begins.items() if begin <= at] or begins
 
 
 def _directed(parcel: Parcel, labels: Mapping[str, ReturnLabelCreated]) -> Parcel:

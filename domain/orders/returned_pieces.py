@@ -5,7 +5,12 @@ from collections.abc import Callable, Sequence
 from domain.orders.content import OrderContent, OrderLine
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.pieces import PieceCount, count_pieces, count_stated
-from domain.orders.return_signals import ReturnAuthorized, ReturnReceived, ReturnRequested
+from domain.orders.return_signals import (
+    ReturnAuthorized,
+    ReturnLabelCreated,
+    ReturnReceived,
+    ReturnRequested,
+)
 from domain.orders.signal_body import LinePieces, given
 
 
@@ -15,11 +20,12 @@ def received_pieces(
     """The pieces that came back, by line. `arrived` are the pieces of a line that can come back.
 
     Two systems that state one return, by its `rma`, mean the same pieces: the larger number counts.
-    A return that is received without pieces has those for which it was authorized, else requested.
+    A return that is received without pieces has those for which it was authorized, else requested, else
+    labelled. Where nobody tells any, only a single piece that can come back is known to be the one.
     """
     by_return: dict[str, dict[str, list[LinePieces]]] = {}
     for n, signal in enumerate(signals.get(ReturnReceived, ())):
-        if pieces := given(signal.lines) or _announced(signal.rma, signals):
+        if pieces := told_pieces_of(signal, signals) or _single(content, arrived):
             rma, source = (signal.rma, signal.source) if signal.rma else (f"#{n}", "")
             by_return.setdefault(rma, {}).setdefault(source, []).extend(pieces)
     if not by_return:
@@ -32,16 +38,24 @@ def received_pieces(
     return {line.id: count_stated(line, counts) for line in content.lines}
 
 
-def _announced(rma: str, signals: SignalsByType) -> Sequence[LinePieces]:
-    """The pieces of a return by its last authorization that names any, else by its last request."""
-    authorized: list[ReturnAuthorized] = signals.get(ReturnAuthorized, [])
-    requested: list[ReturnRequested] = signals.get(ReturnRequested, [])
-    newest_first: list[ReturnAuthorized | ReturnRequested] = [*reversed(authorized)]
-    newest_first += reversed(requested)
-    for signal in newest_first:
-        if signal.rma == rma and (pieces := given(signal.lines)):
-            return [*pieces]
+def told_pieces_of(received: ReturnReceived, signals: SignalsByType) -> Sequence[LinePieces]:
+    """The pieces of a return that was received, or those by its last authorization that names any, else by its
+    last request, else by its last label."""
+    if pieces := given(received.lines):
+        return pieces
+    for kind in (ReturnAuthorized, ReturnRequested, ReturnLabelCreated):
+        for signal in reversed(signals.get(kind, [])):
+            if signal.rma == received.rma and (pieces := given(signal.lines)):
+                return [*pieces]
     return ()
+
+
+def _single(content: OrderContent, arrived: Callable[[OrderLine], int]) -> Sequence[LinePieces]:
+    """The piece that can come back, if there is only one."""
+    found = {line.id: pieces for line in content.lines if (pieces := arrived(line))}
+    if not content.lines_known or sum(found.values()) != 1:
+        return ()
+    return [LinePieces(line=id, quantity=1) for id in found]
 
 
 def _largest(counts: Sequence[PieceCount]) -> PieceCount:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from msgspec import UNSET, UnsetType, structs
+from msgspec import UNSET, Meta, UnsetType, structs
 
 from domain.orders.carrier_codes import find_mapping, read_code
 from domain.orders.scan_status import IncidentReason, ScanStatus
@@ -29,6 +29,15 @@ Estimate = Annotated[
         r"\d{4}-\d\d-\d\d([Tt ][0-9:.,+\-Zz]{1,30})?",
         "a day such as 2026-12-24, or a time of RFC 3339",
         "The carrier's own estimate, never a promise: a day or a time.",
+    ),
+]
+
+
+ShipmentId = Annotated[
+    SourceId,
+    Meta(
+        description="The parcel; without it, tracking code and fulfilment, it is about every parcel told of "
+        "by then."
     ),
 ]
 
@@ -76,7 +85,7 @@ class ParcelSignal(SignalBody, frozen=True, kw_only=True):
 class LabelCreated(ParcelSignal, frozen=True, kw_only=True, tag="shipment.label_created"):
     """A label was created: the carrier knows of the parcel, but does not have it yet."""
 
-    shipment: SourceId | None = None
+    shipment: ShipmentId | None = None
     carrier: Text = ""
     tracking: Text = ""
     location: Text | UnsetType = UNSET
@@ -85,7 +94,7 @@ class LabelCreated(ParcelSignal, frozen=True, kw_only=True, tag="shipment.label_
 class ShipmentCancelled(ParcelSignal, frozen=True, kw_only=True, tag="shipment.cancelled"):
     """The parcel will not be sent: its pieces are to be sent otherwise."""
 
-    shipment: SourceId | None = None
+    shipment: ShipmentId | None = None
     carrier: Text = ""
     tracking: Text = ""
     location: Text | UnsetType = UNSET
@@ -95,7 +104,7 @@ class ShipmentCancelled(ParcelSignal, frozen=True, kw_only=True, tag="shipment.c
 class HandedOver(ParcelSignal, frozen=True, kw_only=True, tag="shipment.handed_over"):
     """The parcel was handed to the carrier."""
 
-    shipment: SourceId | None = None
+    shipment: ShipmentId | None = None
     carrier: Text = ""
     tracking: Text = ""
     location: Text | UnsetType = UNSET
@@ -105,7 +114,7 @@ class Scanned(ParcelSignal, frozen=True, kw_only=True, tag="shipment.scanned"):
     """A carrier's scan of the parcel; without a status, the mapping reads the carrier's code."""
 
     status: ScanStatus | None = None
-    shipment: SourceId | None = None
+    shipment: ShipmentId | None = None
     carrier: Text = ""
     code: Text = ""
     """The carrier's raw code."""
@@ -126,9 +135,9 @@ class Scanned(ParcelSignal, frozen=True, kw_only=True, tag="shipment.scanned"):
 
 
 class Delivered(ParcelSignal, frozen=True, kw_only=True, tag="shipment.delivered"):
-    """The parcel was delivered, or fetched where it waited."""
+    """The parcel was delivered, or fetched where it waited. Without a parcel, all that were told of by then were."""
 
-    shipment: SourceId | None = None
+    shipment: ShipmentId | None = None
     carrier: Text | UnsetType = UNSET
     tracking: Text | UnsetType = UNSET
     location: Text | UnsetType = UNSET
@@ -137,7 +146,7 @@ class Delivered(ParcelSignal, frozen=True, kw_only=True, tag="shipment.delivered
 class DeliveryFailed(ParcelSignal, frozen=True, kw_only=True, tag="shipment.delivery_failed"):
     """The carrier tried to deliver the parcel, and could not."""
 
-    shipment: SourceId | None = None
+    shipment: ShipmentId | None = None
     reason: ReasonText = ""
     code: Text = ""
     incident: IncidentReason | None = None
@@ -157,7 +166,7 @@ class DeliveryFailed(ParcelSignal, frozen=True, kw_only=True, tag="shipment.deli
 class DamageReported(ParcelSignal, frozen=True, kw_only=True, tag="shipment.damage_reported"):
     """The customer, or support for the customer, reports that the goods arrived damaged."""
 
-    shipment: SourceId | None = None
+    shipment: ShipmentId | None = None
     reason: ReasonText = ""
     carrier: Text | UnsetType = UNSET
     tracking: Text | UnsetType = UNSET
@@ -167,7 +176,7 @@ class DamageReported(ParcelSignal, frozen=True, kw_only=True, tag="shipment.dama
 class ShipmentLost(ParcelSignal, frozen=True, kw_only=True, tag="shipment.lost"):
     """The carrier, or the shop after a search, says that the parcel is lost."""
 
-    shipment: SourceId | None = None
+    shipment: ShipmentId | None = None
     reason: ReasonText = ""
     carrier: Text | UnsetType = UNSET
     tracking: Text | UnsetType = UNSET
@@ -186,7 +195,7 @@ class CustomerClaimed(ParcelSignal, frozen=True, kw_only=True, tag="customer.cla
     """The customer says what is wrong with what came, or that nothing came."""
 
     kind: ClaimKind
-    shipment: SourceId | None = None
+    shipment: ShipmentId | None = None
     summary: ReasonText = ""
 
 

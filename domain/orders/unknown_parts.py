@@ -1,4 +1,4 @@
-"""Finds statements that name a parcel, return, payment or refund that nobody else has told.
+"""Finds statements that name a parcel, return, payment or refund that nobody else has told, or unknown pieces.
 
 Such an id is often misspelt. The statement is kept, and what it names is a part of its own.
 """
@@ -20,6 +20,7 @@ from domain.orders.notices import Notice
 from domain.orders.parcel_names import names_of, tracking_of
 from domain.orders.parcels import PARCEL_SIGNALS
 from domain.orders.refund_statements import stated_amount
+from domain.orders.returned_pieces import told_pieces_of
 from domain.orders.signal_body import given
 from domain.orders.signals import event_time_key
 
@@ -115,6 +116,19 @@ def _return(known: _Known, signal: Any) -> Iterator[Notice]:
         )
 
 
+def _received_pieces(known: _Known, signal: returns.ReturnReceived) -> Iterator[Notice]:
+    """A return that came back, and of which nobody tells the pieces."""
+    goods = known.goods
+    is_single = sum(one.delivered + one.returned for one in goods.lines) == 1
+    if goods.content.lines_known and not is_single and not told_pieces_of(signal, known.by_type):
+        yield Notice(
+            signal=signal.key,
+            pointer="",
+            detail="nobody has told which pieces came back, so none count as returned, and no money is due for "
+            "them. Replace the statement, with `lines`, or send a return.authorized with them",
+        )
+
+
 def _capture(known: _Known, signal: payments.PaymentCaptured) -> Iterator[Notice]:
     """A capture of a payment that nobody has authorized, and that equals an authorization."""
     begun = known.told(payments.PaymentPending, payments.PaymentAuthorized)
@@ -175,11 +189,11 @@ _CHECKS: Final[Mapping[type[Any], tuple[_Check, ...]]] = {
     **dict.fromkeys(
         (
             *(returns.ReturnAuthorized, returns.ReturnRefused, returns.ReturnLabelCreated),
-            *(returns.ReturnLabelFailed, returns.ReturnReceived, returns.ReturnCancelled),
-            returns.ReturnClosed,
+            *(returns.ReturnLabelFailed, returns.ReturnCancelled, returns.ReturnClosed),
         ),
         (_return,),
     ),
+    returns.ReturnReceived: (_return, _received_pieces),
     payments.PaymentCaptured: (_capture,),
     payments.RefundIssued: (_refund,),
 }

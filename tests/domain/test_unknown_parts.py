@@ -111,7 +111,7 @@ OF_RETURNS: list[tuple[type[Any], dict[str, Any]]] = [
     (returns.ReturnRefused, {}),
     (returns.ReturnLabelCreated, {}),
     (returns.ReturnLabelFailed, {}),
-    (returns.ReturnReceived, {}),
+    (returns.ReturnReceived, pieces("a")),
     (returns.ReturnCancelled, {}),
     (returns.ReturnClosed, {}),
     (LabelCreated, {"direction": Direction.BACK}),
@@ -136,11 +136,11 @@ def test_a_return_that_nobody_requested_is_noticed_until_somebody_does(
 
 def test_a_return_may_begin_without_a_request_but_not_end_without_one() -> None:
     for kind in (returns.ReturnAuthorized, returns.ReturnLabelCreated, returns.ReturnReceived):
-        assert notices(PLACED, said(kind, 30, "r", "wms", rma="R1")) == []
+        assert notices(PLACED, said(kind, 30, "r", "wms", rma="R1", **pieces("a"))) == []
     for kind in (returns.ReturnCancelled, returns.ReturnClosed):
         ((pointer, _),) = notices(PLACED, said(kind, 30, "r", "wms", rma="R1"))
         assert pointer == "/rma"
-        received = said(returns.ReturnReceived, 25, "rc", "wms", rma="R1")
+        received = said(returns.ReturnReceived, 25, "rc", "wms", rma="R1", **pieces("a"))
         assert notices(PLACED, received, said(kind, 30, "r", "wms", rma="R1")) == []
 
 

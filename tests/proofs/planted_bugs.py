@@ -379,8 +379,8 @@ BUGS = (
     Bug(
         "a parcel without lines holds nothing",
         "domain/orders/packed_pieces.py",
-        "            found += max(kept - count_stated(line, self.of_all), 0)\n",
-        "            found += 0\n",
+        "        return max(rest, 0)\n",
+        "        return 0\n",
         PIECES,
     ),
     Bug(
