@@ -99,6 +99,7 @@ READING_CHANGES: Final[Mapping[int, ReadingChange]] = {
                 *("dispute.open", "dispute.respond_by", "refund.due_since"),
                 *("disagreement.order_since", "disagreement.order_held"),
                 *("order.wholly_unavailable", "payment.missing", "payment.missing_since"),
+                "stock.unavailable_open",
             )
         ),
     )

@@ -160,7 +160,7 @@ _GROUPS: Mapping[str, Callable[[_Basis], Any]] = {
     "charge": lambda basis: charge_facts(basis.signals, basis.money),
     "payment": lambda basis: money_facts.payment_facts(basis.signals, basis.money, basis.goods),
     "refund": lambda basis: money_facts.refund_facts(basis.signals, basis.money, basis.goods),
-    "stock": lambda basis: stock_facts(basis.signals, basis.goods),
+    "stock": lambda basis: stock_facts(basis.signals, basis.goods, basis.money),
     "fraud": lambda basis: fraud_facts(basis.signals),
     "address": lambda basis: address_facts(basis.signals, basis.goods.content),
     "parcel": lambda basis: parcel_facts(basis.signals, basis.goods),

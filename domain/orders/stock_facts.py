@@ -1,18 +1,21 @@
 """Facts about stock: failed allocations, backorders, substitutions, overselling and miscounts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Final, TypeVar
 
 from msgspec import Struct
 
+from domain.money import ZERO
 from domain.orders.backorders import breaks_promise_now, ever_breaks_promise
 from domain.orders.content import OrderContent
 from domain.orders.fact_metadata import SignalsByType, derived_from, lasting
 from domain.orders.goods import Goods
 from domain.orders.goods_parts import GOODS_FEEDS
+from domain.orders.money_ledger import MONEY_FEEDS, OrderMoney
+from domain.orders.pieces import count_pieces
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced
-from domain.orders.signal_body import given
+from domain.orders.signal_body import LinePieces, given
 from domain.orders.stock_signals import (
     AllocationFailed,
     Backordered,
@@ -27,6 +30,11 @@ from domain.orders.stock_signals import (
 
 
 class StockFacts(Struct, frozen=True, gc=False):
+    unavailable_open: Annotated[
+        bool | None,
+        derived_from(StockUnavailable, StockAllocated, through=(*GOODS_FEEDS, *MONEY_FEEDS)),
+    ] = None
+    """Pieces are unavailable by the last statements about them, and neither cancelled nor given back."""
     all_unavailable_at: Annotated[
         datetime | None, derived_from(StockUnavailable, StockAllocated, through=GOODS_FEEDS)
     ] = None
@@ -69,7 +77,7 @@ _SOURCE_SIGNALS: Final = frozenset(
 )
 
 
-def stock_facts(signals: SignalsByType, goods: Goods) -> StockFacts:
+def stock_facts(signals: SignalsByType, goods: Goods, money: OrderMoney) -> StockFacts:
     if _SOURCE_SIGNALS.isdisjoint(signals):
         return NO_STOCK_FACTS
     failures = [s for s in signals.get(AllocationFailed, ()) if not is_about_nothing(s)]
@@ -79,6 +87,7 @@ def stock_facts(signals: SignalsByType, goods: Goods) -> StockFacts:
     decisions: list[SubstitutionDecided] = signals.get(SubstitutionDecided, [])
     allocations: list[StockAllocated] = signals.get(StockAllocated, [])
     return StockFacts(
+        unavailable_open=_is_unavailable(signals, goods, money),
         all_unavailable_at=_all_unavailable_at(signals, goods),
         allocation_failed=bool(failures),
         allocation_open=any(
@@ -103,6 +112,48 @@ def stock_facts(signals: SignalsByType, goods: Goods) -> StockFacts:
     )
 
 
+def _is_unavailable(signals: SignalsByType, goods: Goods, money: OrderMoney) -> bool | None:
+    """Whether pieces are unavailable now; where the lines are not known, until an allocation covers them."""
+    stated = [s for s in signals.get(StockUnavailable, ()) if not is_about_nothing(s)]
+    if not stated:
+        return None
+    if money.captured and money.given_back >= money.captured:
+        return False
+    missing = {one.line.id: one.unavailable for one in goods.lines if one.unavailable}
+    if missing:
+        return not _is_given_back(missing, money)
+    allocations: list[StockAllocated] = signals.get(StockAllocated, [])
+    return any(
+        _is_about_unknown_lines(one, goods.content, money)
+        and not _is_reallocated(one, allocations, goods.content)
+        for one in stated
+    )
+
+
+def _is_given_back(missing: Mapping[str, int], money: OrderMoney) -> bool:
+    """Whether the money for missing pieces was given back: by their lines, or by the amount in all."""
+    if money.refund_due > 0 or not money.given_back:
+        return False
+    refunded = money.line_refunds
+    if all(id in refunded and refunded[id][0] >= pieces for id, pieces in missing.items()):
+        return True
+    gone = sum((one.cost for one in money.gone.values()), ZERO)
+    return gone > 0 and money.given_back >= min(gone, money.captured)
+
+
+def _is_about_unknown_lines(
+    signal: StockUnavailable, content: OrderContent, money: OrderMoney
+) -> bool:
+    """Whether it names a line that the order never had, or the lines are not known."""
+    if not content.lines_known:
+        return True
+    named: Sequence[LinePieces] = given(signal.lines) or [
+        LinePieces(sku=sku) for sku in signal.skus if sku
+    ]
+    unknown = count_pieces(named, content).unknown
+    return bool(count_pieces(unknown, money.removed).unknown)
+
+
 def _all_unavailable_at(signals: SignalsByType, goods: Goods) -> datetime | None:
     if any(line.unavailable < line.kept for line in goods.lines):
         return None
@@ -111,7 +162,9 @@ def _all_unavailable_at(signals: SignalsByType, goods: Goods) -> datetime | None
 
 
 def _is_reallocated(
-    failure: AllocationFailed, allocations: Iterable[StockAllocated], content: OrderContent
+    failure: AllocationFailed | StockUnavailable,
+    allocations: Iterable[StockAllocated],
+    content: OrderContent,
 ) -> bool:
     """Whether a later allocation covers a failure.
 
@@ -124,7 +177,9 @@ def _is_reallocated(
     return bool(found) and found.issuperset(_products_of(failure, content))
 
 
-def _products_of(signal: AllocationFailed | StockAllocated, content: OrderContent) -> set[str]:
+def _products_of(
+    signal: AllocationFailed | StockAllocated | StockUnavailable, content: OrderContent
+) -> set[str]:
     """The products that a statement names, itself or by the lines of the order."""
     names = {*signal.skus}
     for piece in given(signal.lines) or ():

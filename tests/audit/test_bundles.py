@@ -72,7 +72,7 @@ def last_asked(aud: httpx2.Client) -> Any:
     ("name", "asked", "events"),
     [
         ("export", {}, None),
-        ("export", {"case": "{case}"}, 12),
+        ("export", {"case": "{case}"}, 14),
         ("export", {"from": "2026-02-02T08:00:00Z", "to": "2026-02-02T09:18:00Z"}, None),
         ("population", REFUNDS, None),
     ],

@@ -74,8 +74,7 @@ def test_automation_pauses_for_exactly_the_listed_risks() -> None:
 
 def test_a_blocked_kind_says_which_evidence_clears_it() -> None:
     blocked = {n for n, kind in KINDS.items() if kind.automation is Automation.BLOCKED}
-    # Missing stock is final: only a person resolves the case.
-    assert {n for n in blocked if KINDS[n].cleared_when is None} == {"stock_unavailable"}
+    assert {n for n in blocked if KINDS[n].cleared_when is None} == set()
 
 
 def test_only_out_of_order_milestones_go_to_the_default_route() -> None:
