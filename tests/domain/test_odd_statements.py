@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import permutations
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from domain.money import PositiveMoney
 from domain.orders import payment_signals as payments
 from domain.orders import return_signals as returns
+from domain.orders import shipment_signals as shipments
 from domain.orders import stock_signals as stock
 from domain.orders.events import SignalRecorded
 from domain.orders.order import Order
-from domain.orders.purchase_signals import Charge, ChargeKind, Component, Line, OrderCancelled
+from domain.orders.purchase_signals import (
+    Charge,
+    ChargeKind,
+    Component,
+    Line,
+    OrderCancelled,
+    OrderEdited,
+    OrderPlaced,
+)
+from domain.orders.scan_status import ScanStatus
 from domain.orders.shipment_signals import (
     ClaimKind,
     CustomerClaimed,
@@ -79,6 +89,12 @@ NAMES_PIECES: list[tuple[type[Any], dict[str, Any]]] = [
     (stock.FulfilmentRejected, {}),
     (LabelCreated, {"shipment": "S1"}),
     (LabelCreated, {"shipment": "S1", "direction": Direction.BACK}),
+    (HandedOver, {"shipment": "S1"}),
+    (shipments.Scanned, {"shipment": "S1", "status": ScanStatus.IN_TRANSIT}),
+    (shipments.Delivered, {"shipment": "S1"}),
+    (shipments.DeliveryFailed, {"shipment": "S1"}),
+    (shipments.DamageReported, {"shipment": "S1"}),
+    (shipments.ShipmentLost, {"shipment": "S1"}),
     (OrderCancelled, {}),
 ]
 NAMES_PRODUCTS: list[tuple[type[Any], dict[str, Any]]] = [
@@ -92,6 +108,24 @@ NAMES_PRODUCTS: list[tuple[type[Any], dict[str, Any]]] = [
 def pieces_told(kind: type[Any], more: dict[str, Any], line: str, quantity: int | None) -> Any:
     fields = {"source": "wms", "id": "odd", "order": ORDER, "event_time": PAID.event_time}
     return kind(**fields, **more, **pieces(line, quantity))
+
+
+def test_every_statement_that_names_pieces_is_looked_at() -> None:
+    named = {kind for kind in get_args(Signal) if "lines" in kind.__struct_fields__}
+    refunds = {payments.RefundRequested, payments.RefundIssued, payments.RefundFailed}
+    # A parcel whose label was cancelled holds nothing, so a wrong number of pieces in it does no harm.
+    others = {*refunds, OrderPlaced, OrderEdited, shipments.ShipmentCancelled}
+    assert named == {kind for kind, _ in NAMES_PIECES} | others
+
+
+@pytest.mark.parametrize(
+    "kind", [payments.RefundRequested, payments.RefundIssued, payments.RefundFailed]
+)
+def test_refunded_pieces_of_an_unknown_line_are_noticed(kind: type[Any]) -> None:
+    begun = said(payments.RefundIssued, 40, "i", refund="re_1", amount=eur("3.00"))
+    part = payments.RefundedPieces(line="z", quantity=1)
+    odd = said(kind, 50, "r", "wms", refund="re_1", amount=eur("3.00"), lines=(part,))
+    assert [pointer for pointer, _ in notices(PLACED, PAID, begun, odd)] == ["/lines/0"]
 
 
 @pytest.mark.parametrize(("kind", "more"), NAMES_PIECES)
