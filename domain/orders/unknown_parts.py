@@ -69,13 +69,19 @@ def _parcel(known: _Known, signal: Any) -> Iterator[Notice]:
             f"{_list(others)}. Correct the parcel, or send its shipment.label_created or "
             "shipment.handed_over",
         )
-    elif known.goods.pieces.get(name) == {} and isinstance(signal, _PACKING):
+    elif isinstance(signal, _PACKING) and _is_empty(name, known.goods):
         yield Notice(
             signal=signal.key,
             pointer=_pointer_to_parcel(signal),
             detail=f"parcel {name} holds nothing: all pieces are in other parcels, which are: "
             f"{_list(others)}. Correct the parcel, or tell the `lines` in it",
         )
+
+
+def _is_empty(parcel: str, goods: Goods) -> bool:
+    """Whether a parcel without lines holds nothing, since all pieces are in others."""
+    told = next((one.told for one in goods.outbound if one.id == parcel), None)
+    return goods.content.lines_known and not told and goods.pieces.get(parcel) == {}
 
 
 def _pointer_to_parcel(signal: Any) -> str:

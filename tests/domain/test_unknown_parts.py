@@ -89,6 +89,13 @@ def test_a_parcel_without_pieces_is_noticed_until_it_has_some(kind: type[Any]) -
     assert notices(PLACED, first, empty) == []
 
 
+def test_parcels_of_lines_that_nobody_knows_yet_are_not_empty() -> None:
+    two = said(HandedOver, 4, "p2", "wms", shipment="P2", **pieces("a"))
+    assert [pointer for pointer, _ in notices(PACKED, two)] == [*(f"/lines/{n}" for n in (0, 1, 0))]
+    strange = said(HandedOver, 4, "p2", "wms", shipment="P2", **pieces("z"))
+    assert [pointer for pointer, _ in notices(PLACED, PACKED, strange)] == ["/lines/0"]
+
+
 def test_a_claim_about_a_parcel_that_the_order_does_not_have_is_noticed() -> None:
     claim = shipments.CustomerClaimed(
         source="crm",
