@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from uuid import UUID
 
-from msgspec import structs
-
 from application.cases.case_commands import CaseCommands, CommandResult
 from application.cases.cited_evidence import CitedEvidence, FileLookup, assume_stored
 from application.log.caller import Caller
@@ -13,11 +11,11 @@ from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
 from application.log.streams import LEDGER, ORDER
+from application.money.current_people import CurrentPeople, adjustment_of
 from application.money.given_money import Given, GivenMoney, entered_in
 from application.money.own_statements import state_own_refund
 from application.orders.intake import Intake
 from application.people.people_desk import PeopleDesk
-from domain.access_errors import NotInScope
 from domain.adjustments import decisions
 from domain.adjustments.adjustment import Adjustment, AdjustmentState
 from domain.adjustments.commands import (
@@ -34,7 +32,6 @@ from domain.adjustments.ledger import AdjustmentEntered, Ledger
 from domain.adjustments.money_left import money_left
 from domain.adjustments.own_statement import STATED_KINDS, own_statement
 from domain.adjustments.proposal import propose
-from domain.authority import authority_of
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import RoleMembers
@@ -73,7 +70,7 @@ class MoneyDesk:
         self._cases = cases
         self._rulebook = rulebook
         self._provider = provider
-        self._people = people
+        self._people = CurrentPeople(people)
         self._intake = intake
 
     def propose(
@@ -142,9 +139,11 @@ class MoneyDesk:
             case: ExceptionCase, found: Adjustment, person: ActingPerson, order: Order
         ) -> Sequence[CaseEvent]:
             left, rulebook = self._given.left(order, found.id), self._rulebook()
-            return decisions.execute(
+            events = decisions.execute(
                 case, found, ask, person, order, rulebook, left, self._provider
             )
+            self._people.require_acts_hold(case, found)
+            return events
 
         done = self._act_on_order(case_id, expected, adjustment, by, EXECUTE, decide)
         self._state_execution(done.case, adjustment, by)
@@ -186,9 +185,14 @@ class MoneyDesk:
         needs: Permission,
         decide: OrderDecider,
     ) -> CommandResult:
-        """Act on an adjustment and the order's facts. If a signal arrives during it, decide again."""
+        """Act on an adjustment and the order's facts. If a signal arrives during it, or two names of its
+        people are linked before a payment is ordered, decide again."""
         for _ in range(ATTEMPTS):
-            order = self._given.order(self._commands.case(case_id).order)
+            case = self._commands.case(case_id)
+            order = self._given.order(case.order)
+            guards = [_order_guard(order, by)]
+            if needs is EXECUTE:
+                guards += self._people.guards(adjustment_of(case, adjustment), by)
             with suppress(VersionTaken):
                 return self._act(
                     case_id,
@@ -197,7 +201,7 @@ class MoneyDesk:
                     by,
                     needs,
                     lambda case, found, person: decide(case, found, person, order),  # noqa: B023
-                    [_order_guard(order, by)],
+                    guards,
                 )
         raise TooContended(f"{ATTEMPTS} attempts")
 
@@ -212,42 +216,17 @@ class MoneyDesk:
         also: Sequence[Write] = (),
     ) -> CommandResult:
         """Act on an adjustment; a refusal says which adjustment it was about."""
-        current = self._with_current_names(by)
+        current = self._people.with_names(by)
 
         def decide_in_scope(case: ExceptionCase) -> Sequence[CaseEvent]:
-            self._require_current_scope(case, current, needs)
+            self._people.require_scope(case, current, needs)
             try:
-                return decide(case, case.adjustments.get(adjustment), _acting_person(case, by))
+                return decide(case, case.adjustments.get(adjustment), _acting_person(case, current))
             except Refusal as refusal:
                 refusal.facts["adjustment"] = str(adjustment)
                 raise
 
         return self._commands.act(case_id, expected, current, decide_in_scope, also, needs)
-
-    def _with_current_names(self, by: Caller) -> Caller:
-        """The caller with all names of today: two names may have been linked a moment ago."""
-        if self._people is None:
-            return by
-        return structs.replace(by, known_as=tuple(self._people.names_behind(by.actor)))
-
-    def _require_current_scope(self, case: ExceptionCase, by: Caller, needs: Permission) -> None:
-        """Check the grants in the log: a cache of some seconds is too old for decisions on money.
-
-        Raises NotInScope.
-        """
-        if self._people is None:
-            return
-        for name in by.actor.persons:
-            person = self._people.known(name)
-            # A delegate must not have left, and acts with the permissions of the other person.
-            may = person is not None and not person.has_left
-            if person is not None and name == by.person:
-                now = authority_of(person.at(by.now))
-                may = may and now.covers(needs, case.queue, case.region, case.id)
-            if not may:
-                raise NotInScope(
-                    f"{name} no longer has the permission {needs} for this case", permission=needs
-                )
 
     def cases(self, ids: Sequence[UUID]) -> Mapping[UUID, ExceptionCase]:
         """The cases as the log has them now."""

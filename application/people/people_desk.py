@@ -17,7 +17,7 @@ from application.log.streams import PERSON
 from domain import grants
 from domain import people as model
 from domain.access_errors import PersonExists, PersonNotFound
-from domain.authority import Authority, authority_of
+from domain.authority import NO_AUTHORITY, Authority, authority_of
 from domain.eligibility import EligiblePerson, find_eligible
 from domain.errors import Fault, Invalid, TooContended
 from domain.fault_texts import did_you_mean
@@ -97,6 +97,12 @@ class PeopleDesk:
         """What the person may do now; None if nobody has this name."""
         known = self.known(name)
         return authority_of(known.at(now)) if known is not None else None
+
+    def authority_then(self, name: str, at: datetime) -> Authority:
+        """What the person was allowed at a time, by what was recorded until then; nothing if nobody had this
+        name."""
+        found = self._as_of([name], at).get(name)
+        return authority_of(found.at(at)) if found is not None else NO_AUTHORITY
 
     def everybody(self, at: datetime | None = None) -> list[model.Person]:
         """Everybody now, or at a time, sorted by name."""

@@ -136,6 +136,18 @@ class ApprovedAlready(Refusal):
     )
 
 
+class ApprovalsNoLongerHold(Refusal):
+    """What was proposed and approved may not be paid, by what is known of its people now."""
+
+    explanation = (
+        "Before a payment is ordered, its proposal and approvals are checked again: their people and the "
+        "executor are different humans by all names known now, none has another duty in the case, and each "
+        "had a valid grant when they acted. `rule` says what is not so, `persons`, `at` and `version` name "
+        "the act. It will never hold again: reject or withdraw the adjustment, and let people without "
+        "another part in the case propose and approve a new one."
+    )
+
+
 class AmountNotAsOrdered(CasetrailError):
     """The provider paid another amount than was ordered."""
 

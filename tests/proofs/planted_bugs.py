@@ -18,6 +18,7 @@ REFUNDS = "tests/domain/test_money_refunds.py"
 PIECES = "tests/domain/test_pieces.py"
 STATEMENTS = "tests/domain/test_statements_that_count.py"
 BY_LINE = "tests/application/test_adjustments_by_line.py"
+EXECUTION = "tests/application/test_execution_checks.py"
 LISTS = "tests/api/test_scope.py::test_no_list_shows_what_is_out_of_scope"
 
 DECISIONS = "domain/adjustments/decisions.py"
@@ -35,7 +36,8 @@ GRANTING = "domain/grants.py"
 BREAK_GLASS = "domain/break_glass.py"
 DUTIES = "domain/cases/duties.py"
 ACTS = "application/cases/case_commands.py"
-MONEY = "application/money/money_desk.py"
+CURRENT = "application/money/current_people.py"
+EXECUTING = "domain/adjustments/execution_checks.py"
 WHO = "application/people/principals.py"
 TOKENS = "infrastructure/identity/access_tokens.py"
 AUTHENTICATION = "api/http/authentication.py"
@@ -411,17 +413,53 @@ BUGS = (
         "    if adjustment.kind in",
         BY_LINE,
     ),
+    # At the moment of payment.
+    Bug(
+        "a proposer who turned out to be the approver is paid",
+        EXECUTING,
+        "        if names & others:\n",
+        "        if False:\n",
+        EXECUTION,
+    ),
+    Bug(
+        "an approver's duty under another name is ignored when it is paid",
+        EXECUTING,
+        "            if held is not None and held.duty is not act.duty:\n",
+        "            if False:\n",
+        EXECUTION,
+    ),
+    Bug(
+        "an approval counts whose grant had ended",
+        EXECUTING,
+        "if not then.may(act.needs) or (",
+        "if (",
+        EXECUTION,
+    ),
+    Bug(
+        "an approval counts in a role that the person never had",
+        EXECUTING,
+        "(act.role is not None and Role(act.role) not in then.roles)",
+        "False",
+        EXECUTION,
+    ),
+    Bug(
+        "names linked between the check and the payment are not seen",
+        CURRENT,
+        "        return [person_write(person, (), by) for person in self._people.known_as(names)]\n",
+        "        return []\n",
+        EXECUTION,
+    ),
     # Permissions and scopes.
     Bug(
         "a just revoked grant allows a payment",
-        MONEY,
+        CURRENT,
         "                may = may and now.covers(needs, case.queue, case.region, case.id)\n",
         "                may = may and now is not None\n",
         RULES,
     ),
     Bug(
         "accounts just linked to one human count as two",
-        MONEY,
+        CURRENT,
         "known_as=tuple(self._people.names_behind(by.actor))",
         "known_as=by.known_as",
         RULES,
