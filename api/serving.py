@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import errno
+import http.client
 import logging
 import os
 import select
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -28,6 +30,10 @@ from infrastructure.payments import provider_of
 from infrastructure.personal.vault import vault_of
 from infrastructure.settings import Settings
 
+LOOK_SECONDS = 0.5
+FROZEN_SECONDS = 5.0
+MISSED_LOOKS = 3
+"""After so many looks in vain, over so long, a server process is frozen."""
 RESTART_SECONDS = 1.0
 BACKLOG = 512
 _PR_SET_PDEATHSIG = 1
@@ -169,12 +175,16 @@ def wait_for_parent_to_end() -> None:
 
 @contextmanager
 def keep_process_alive(
-    words: Sequence[str], dsn: str, inherits: Sequence[socket.socket] = (), **more: str
+    words: Sequence[str],
+    dsn: str,
+    inherits: Sequence[socket.socket] = (),
+    address: str | None = None,
+    **more: str,
 ) -> Iterator[None]:
     """Run `casetrail WORDS` on this database within the context, with `more` in its environment.
 
-    A process that ends is started again. It ends by itself when this process is killed, because its
-    standard input closes.
+    A process that ends is started again, and so is one that is frozen, if it serves HTTP at `address`. It
+    ends by itself when this process is killed, because its standard input closes.
     """
     command = [sys.executable, "-m", "api", *words]
     environment = {**os.environ, "DATABASE_URL": dsn, **more}
@@ -193,7 +203,7 @@ def keep_process_alive(
                 process_group=0,
             )
             current[:] = [process]
-            code = process.wait()
+            code = process.wait() if address is None else _wait_unless_frozen(process, address)
             if not ending.is_set():
                 _logger.warning("%s ended with exit code %s; restarting it", words[0], code)
                 ending.wait(RESTART_SECONDS)
@@ -208,3 +218,30 @@ def keep_process_alive(
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
         watcher.join()
+
+
+def _wait_unless_frozen(process: subprocess.Popen[bytes], address: str) -> int:
+    """The exit code of a server process; it is killed if it answered once and then no more."""
+    answered_at, missed = 0.0, 0
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(LOOK_SECONDS)
+        if _answers(address):
+            answered_at, missed = time.monotonic(), 0
+            continue
+        missed += 1
+        silent = time.monotonic() - answered_at if answered_at else 0
+        if silent > FROZEN_SECONDS and missed >= MISSED_LOOKS:
+            _logger.warning("a server process has not answered for %.0f s; ending it", silent)
+            process.kill()
+
+
+def _answers(address: str) -> bool:
+    connection = http.client.HTTPConnection(address.rpartition("/")[2], timeout=1)
+    try:
+        connection.request("GET", "/livez")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -108,7 +108,9 @@ def serve(
                 words += [word for one in own for word in ("--socket", str(one.fileno()))]
                 words += [word for url in addresses for word in ("--process", url)]
                 stack.enter_context(
-                    serving.keep_process_alive(words, dsn, own, **settings.child_environment)
+                    serving.keep_process_alive(
+                        words, dsn, own, addresses[n], **settings.child_environment
+                    )
                 )
         serving.serve_http(dsn, settings, ours, partitions)
 

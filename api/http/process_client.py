@@ -8,6 +8,8 @@ the parser that the server uses (httptools).
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Sequence
 from typing import Final, cast
 from urllib.parse import urlsplit
@@ -15,13 +17,20 @@ from urllib.parse import urlsplit
 import httptools
 from msgspec import Struct
 
+_logger = logging.getLogger("casetrail.serve")
 MOST_IDLE: Final = 32
 """How many connections without a request are kept."""
+PATIENCE_SECONDS: Final = 120.0
+QUIET_SECONDS: Final = 1.5
+"""After so long without an answer, the other process is asked whether it lives. One that is busy says so at
+once: its event loop does not wait for its work."""
+SIGN_OF_LIFE_SECONDS: Final = 0.5
+_LIVEZ: Final = b"GET /livez HTTP/1.1\r\nhost: process\r\nconnection: close\r\n\r\n"
 Headers = Sequence[tuple[bytes, bytes]]
 
 
 class NoAnswer(Exception):
-    """The other process could not be reached, or did not answer."""
+    """The other process could not be reached, did not answer, or showed no sign of life for two seconds."""
 
 
 class Answer(Struct, frozen=True):
@@ -34,11 +43,13 @@ class Answer(Struct, frozen=True):
 class ProcessClient:
     """Asks the process at this address, such as `http://127.0.0.1:8000`."""
 
-    def __init__(self, address: str, patience_seconds: float) -> None:
+    def __init__(self, address: str) -> None:
         parts = urlsplit(address)
         self._host, self._port = parts.hostname or "", parts.port or 80
-        self._patience_seconds = patience_seconds
         self._idle: list[_Connection] = []
+        self._is_silent = False
+        """It did not answer, and has shown no sign of life since."""
+        self._looked_at = 0.0
 
     async def ask(self, method: str, target: bytes, headers: Headers, body: bytes) -> Answer:
         """The answer to one request. Raises NoAnswer.
@@ -50,18 +61,52 @@ class ProcessClient:
         lines.append(b"host: %s:%d" % (self._host.encode(), self._port))
         lines += [b"%s: %s" % header for header in headers]
         request = b"\r\n".join([*lines, b"content-length: %d\r\n" % len(body), body])
+        if self._is_silent:
+            await self._require_life_again()
+        answer = asyncio.ensure_future(self._exchange(request))
+        ends_at = time.monotonic() + PATIENCE_SECONDS
         try:
-            async with asyncio.timeout(self._patience_seconds):
-                while (kept := self._kept()) is not None:
-                    try:
-                        return await self._answer(kept, request)
-                    except NoAnswer:
-                        continue  # the other process has closed it, perhaps all of them
-                return await self._answer(await self._connect(), request)
-        except TimeoutError:
-            raise NoAnswer(f"no answer within {self._patience_seconds:g} s") from None
+            while not (await asyncio.wait([answer], timeout=QUIET_SECONDS))[0]:
+                if not await self._lives() and not answer.done():
+                    self._is_silent, self._looked_at = True, time.monotonic()
+                    _logger.warning("process %s:%s shows no sign of life", self._host, self._port)
+                    raise NoAnswer("it shows no sign of life")
+                if time.monotonic() > ends_at:
+                    raise NoAnswer(f"no answer within {PATIENCE_SECONDS:g} s")
+            return answer.result()
         except OSError as error:
             raise NoAnswer(str(error) or type(error).__name__) from None
+        finally:
+            answer.cancel()
+
+    async def _require_life_again(self) -> None:
+        """Ask a silent process for a sign of life, once in a while. Raises NoAnswer at once otherwise."""
+        now = time.monotonic()
+        if now - self._looked_at > QUIET_SECONDS:
+            self._looked_at = now
+            self._is_silent = not await self._lives()
+        if self._is_silent:
+            raise NoAnswer("it shows no sign of life")
+        _logger.warning("process %s:%s lives again", self._host, self._port)
+
+    async def _lives(self) -> bool:
+        try:
+            async with asyncio.timeout(SIGN_OF_LIFE_SECONDS):
+                connection = await self._connect()
+                try:
+                    return (await connection.ask(_LIVEZ)).status == 200
+                finally:
+                    connection.close()
+        except (OSError, NoAnswer):
+            return False
+
+    async def _exchange(self, request: bytes) -> Answer:
+        while (kept := self._kept()) is not None:
+            try:
+                return await self._answer(kept, request)
+            except NoAnswer:
+                continue  # the other process has closed it, perhaps all of them
+        return await self._answer(await self._connect(), request)
 
     def _kept(self) -> _Connection | None:
         while self._idle:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from copy import copy
 from typing import Any, Final, cast
 from zlib import crc32
 
@@ -20,16 +22,12 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct, structs
 
 from api.http.body_encoding import read_body, replay_message
-from api.http.errors import Unavailable
-from api.http.problems import respond
 from api.http.process_client import Answer, Headers, NoAnswer, ProcessClient
 from api.http.responses import POSITION_HEADER
 from api.http.signal_bodies import MAX_SIGNALS, NDJSON
-from domain.errors import CasetrailError
 from domain.orders.signal_body import DEFAULT_SHOP, order_key
 
 SIGNALS_PATH: Final = "/v1/signals"
-PATIENCE_SECONDS: Final = 120.0
 _IDEMPOTENCY_KEY: Final = b"idempotency-key"
 _CONTENT_LENGTH: Final = b"content-length"
 _HOP_BY_HOP_HEADERS: Final = frozenset(
@@ -96,7 +94,7 @@ class SignalPartitioning(ASGIMiddleware):
 
     def __init__(self, partitions: Partitions, largest_bytes: int) -> None:
         self._partitions = partitions
-        self._others = [ProcessClient(one, PATIENCE_SECONDS) for one in partitions.addresses]
+        self._others = [ProcessClient(one) for one in partitions.addresses]
         self._largest_bytes = largest_bytes
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
@@ -138,20 +136,16 @@ class SignalPartitioning(ASGIMiddleware):
     async def _ask(
         self, number: int, scope: Scope, receive: Receive, body: bytes, next_app: ASGIApp
     ) -> Answer:
-        """The answer of one process. One that is being restarted answers once it is there: its socket stays."""
+        """The answer of one process. If that one does not answer, because it is frozen or being restarted, this
+        process records its part: what the other one recorded meanwhile is a duplicate."""
         if number != self._partitions.own:
-            try:
+            with suppress(NoAnswer):
                 return await self._ask_other(number, scope, body)
-            except NoAnswer as error:
-                # An answer and no error: this process may have answered its own part already.
-                return _refusal(
-                    Unavailable(
-                        f"the process that records these signals does not answer: {error}. Send "
-                        "them again: what was recorded is not recorded twice"
-                    )
-                )
         kept = [(name, value) for name, value in scope["headers"] if name != _CONTENT_LENGTH]
-        own = {**scope, "headers": [*kept, (_CONTENT_LENGTH, str(len(body)).encode())]}
+        length = (_CONTENT_LENGTH, str(len(body)).encode())
+        # A request of its own: the framework keeps in the state whether it was answered.
+        state = {name: copy(value) for name, value in scope.get("state", {}).items()}
+        own = {**scope, "headers": [*kept, length], "state": state}
         message = {"type": "http.request", "body": body, "more_body": False}
         capture = _Capture()
         await next_app(cast(Scope, own), replay_message(message, receive), cast(Send, capture))
@@ -238,16 +232,6 @@ def _merged(answers: Sequence[Answer], places: Sequence[Sequence[int]]) -> Answe
     kept = [(key, value) for key, value in answers[0].headers if key.lower() != name]
     headers = [*kept, (name, str(position).encode())]
     return Answer(200, headers, msgspec.json.encode(whole))
-
-
-def _refusal(error: CasetrailError) -> Answer:
-    response = respond(error)
-    headers = [
-        (name.lower().encode("latin-1"), value.encode("latin-1"))
-        for name, value in response.headers.items()
-    ]
-    kind = (b"content-type", str(response.media_type).encode())
-    return Answer(response.status_code or 503, [kind, *headers], response.content)
 
 
 async def _send(answer: Answer, send: Send) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
@@ -18,10 +20,8 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 async def read_request(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     """The head and the body of a request."""
     head = await reader.readuntil(b"\r\n\r\n")
-    length = next(
-        int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"content-len")
-    )
-    return head, await reader.readexactly(length)
+    found = re.search(rb"content-length: ([0-9]+)", head)
+    return head, await reader.readexactly(int(found[1]) if found is not None else 0)
 
 
 def answering(*parts: bytes, requests: list[tuple[bytes, bytes]] | None = None) -> Serve:
@@ -58,7 +58,7 @@ async def process(serve: Serve) -> AsyncIterator[tuple[ProcessClient, list[int]]
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     try:
-        yield ProcessClient(f"http://127.0.0.1:{port}", 2), connections
+        yield ProcessClient(f"http://127.0.0.1:{port}"), connections
     finally:
         server.close()
         for writer in writers:
@@ -131,8 +131,8 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_replaced() -> None:
     ("parts", "reason"),
     [
         ([b"nonsense\r\n\r\n"], "what came is no answer"),
-        ([OK[:-1]], "no answer within 2 s"),
-        ([], "no answer within 2 s"),
+        ([OK[:-1]], "no sign of life"),
+        ([], "no sign of life"),
     ],
     ids=["no HTTP", "cut short", "silent"],
 )
@@ -154,7 +154,7 @@ def test_a_process_that_closes_without_an_answer_gives_an_error() -> None:
 def test_a_process_that_is_not_there_gives_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    client = ProcessClient(f"http://127.0.0.1:{port}", 2)
+    client = ProcessClient(f"http://127.0.0.1:{port}")
     with pytest.raises(NoAnswer, match="Connect"):
         asyncio.run(client.ask("POST", TARGET, [], b""))
 
@@ -175,3 +175,43 @@ def test_the_answer_to_a_cancelled_request_is_given_to_nobody_else() -> None:
             return [answer.body for answer in await asyncio.gather(*asked)]
 
     assert asyncio.run(run()) == [b"two", b"six", b"ten"]
+
+
+def test_a_busy_process_is_waited_for_and_a_frozen_one_is_not() -> None:
+    lives, works = True, False
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head, _ = await read_request(reader)
+            target = head.split()[1]
+            asked.append(target)
+            while not (lives if target == b"/livez" else works):
+                await asyncio.sleep(0.01)
+            writer.write(OK)
+
+    async def run() -> None:
+        nonlocal lives, works
+        async with process(serve) as (client, _):
+            busy = asyncio.create_task(client.ask("POST", TARGET, [], b""))
+            await asyncio.sleep(4)
+            works = True
+            assert (await busy).body == b"ok"
+            assert asked.count(b"/livez") >= 2
+
+            lives = works = False
+            started = time.monotonic()
+            with pytest.raises(NoAnswer, match="no sign of life"):
+                await client.ask("POST", TARGET, [], b"")
+            assert time.monotonic() - started < 4
+            before = [*asked]
+            for _ in range(20):  # at once, and without asking it
+                with pytest.raises(NoAnswer, match="no sign of life"):
+                    await client.ask("POST", TARGET, [], b"")
+            assert asked == before
+
+            lives = works = True
+            await asyncio.sleep(2)
+            assert (await client.ask("POST", TARGET, [], b"")).body == b"ok"
+
+    asyncio.run(run())

@@ -231,6 +231,47 @@ def test_every_process_gives_the_same_answers_to_signals(
     assert sum(answer.json()["outcome"] == "recorded" for answer in asked) == 1
 
 
+def test_a_frozen_process_is_replaced_and_others_record_its_signals(
+    programs: Programs, home: Path, token: str
+) -> None:
+    serving = Serving(programs, home, "--processes", 3)
+    first = eventually("two more processes run", serving.two_others, within=20)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def send(id: str, seconds: float = 30) -> dict[str, int] | None:
+        """Signals of many orders, so that each process has some of them; None without an answer."""
+        batch = [
+            OrderCancelled(source="oms", id=id, order=f"order-{n}", event_time=STARTED_AT)
+            for n in range(60)
+        ]
+        body = msgspec.json.encode(batch)
+        try:
+            with httpx2.Client(base_url=serving.url, headers=headers, timeout=seconds) as http:
+                answer = http.post("/v1/signals", content=body)
+        except httpx2.TransportError:
+            return None  # it was the frozen process that took the connection
+        assert answer.status_code == 200, answer.text
+        found: dict[str, int] = answer.json()
+        return found
+
+    eventually("it takes signals", lambda: send("first"), within=20)
+    os.kill(first[0], signal.SIGSTOP)
+    recorded = eventually("others record all signals", lambda: send("frozen", 4), within=20)
+    assert recorded["recorded"] + recorded["duplicate"] == 60
+    second = eventually(
+        "another has taken its place",
+        lambda: now if (now := serving.two_others()) != first else [],
+        within=20,
+    )
+    assert first[1] in second
+    assert state_of(first[0]) in GONE
+    again = send("frozen")
+    assert again is not None
+    assert (again["recorded"], again["duplicate"]) == (0, 60)
+    after = [send(f"after-{n}") for n in range(12)]
+    assert all(one is not None and one["recorded"] == 60 for one in after)
+
+
 def test_a_batch_is_processed_by_the_processes_of_its_orders(
     programs: Programs, home: Path, token: str
 ) -> None:
