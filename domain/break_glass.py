@@ -24,6 +24,7 @@ from domain.struct_fields import fill
 from domain.texts import lines
 
 BREAK_GLASS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:break-glass")
+BREAK_GLASS_PREFIX: Final = "break-glass:"
 MAX_MINUTES: Final = 60
 LAPSES_AFTER: Final = timedelta(minutes=60)
 """A request that nobody has opened by then lapses."""
@@ -37,7 +38,7 @@ def break_glass_stream(person: str, asked_at: datetime) -> UUID:
 
 def break_glass_name(break_glass: UUID) -> str:
     """The name that marks acts under it (`Actor.under`)."""
-    return f"break-glass:{break_glass}"
+    return f"{BREAK_GLASS_PREFIX}{break_glass}"
 
 
 class RequestBreakGlass(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

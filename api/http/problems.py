@@ -66,6 +66,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     e.MethodNotAllowed: 405,
     m.DutyConflict: 403,
     m.ApprovalsNoLongerHold: 403,
+    m.BreakGlassOfTheInvolved: 403,
     m.BeyondAuthority: 403,
     m.AgentHoldsNoDuty: 403,
     m.ApprovedAlready: 403,

@@ -16,6 +16,7 @@ from application.log.recorder import DutyRow, DutyTaken, VersionTaken
 from application.log.repository import Repository
 from application.log.streams import CASE, require_case_trail
 from application.log.writes import timer_after
+from application.people.break_glass_parties import load_parties
 from application.people.refusals import record_refusal
 from application.people.scope import caller_in_scope, require_case_in_scope
 from domain.access_errors import NotInScope
@@ -23,7 +24,12 @@ from domain.adjustments.errors import DutyConflict, Refusal
 from domain.adjustments.events import AdjustmentProposed, SystemAdjustmentEvent
 from domain.adjustments.kinds import Duty
 from domain.authority import FULL_AUTHORITY, Authority
-from domain.cases.duties import duty_of, require_no_duty_conflict
+from domain.cases.duties import (
+    duty_of,
+    require_no_duty_conflict,
+    require_not_opener,
+    require_uninvolved,
+)
 from domain.cases.errors import CaseChanged
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
@@ -74,11 +80,15 @@ class CaseCommands:
         case, by = self._at(case_id, expected, by, needs)
         due, now = apply_due_events(case, by.now, self._staff)
         before = [self._due_events_write(case, due, by)] if due else []
+        glasses = [load_parties(self.log, under) for under in now.glasses]
         try:
+            if by.actor.under is not None:
+                require_uninvolved(now.duties, load_parties(self.log, by.actor.under))
             events = self._cited.mark(now, decide(now))
             for event in events:
                 if (duty := duty_of(event)) is not None and _event_actor(event, by) is by.actor:
                     require_no_duty_conflict(now.duties, by.names, duty)
+                    require_not_opener(glasses, by.names, duty)
             return self.record(now, events, by, before, also)
         except Refusal as refusal:
             record_refusal(self.log, now, refusal, by)

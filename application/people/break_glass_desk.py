@@ -5,16 +5,20 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from application.log import streams
 from application.log.caller import Caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
 from application.log.streams import BREAK_GLASS
 from application.people.people_desk import PeopleDesk, person_write
+from application.people.refusals import record_refusal
 from domain import break_glass as emergency
 from domain import break_glass as glasses
 from domain import people as model
 from domain.access_errors import BreakGlassNotFound
+from domain.adjustments.errors import BreakGlassOfTheInvolved
+from domain.cases.duties import require_no_duty
 from domain.errors import TooContended
 from domain.policy.rulebook import Rulebook
 
@@ -58,9 +62,11 @@ class BreakGlassDesk:
         return found
 
     def ask(self, ask: emergency.RequestBreakGlass, by: Caller) -> BreakGlassResult:
-        """Request emergency access. Raises Invalid, AnotherPersonNeeded, BreakGlassReviewDue."""
+        """Request emergency access. Raises Invalid, AnotherPersonNeeded, BreakGlassReviewDue,
+        BreakGlassOfTheInvolved."""
         queues = self._rulebook().document.queues
         names = self._names(by)
+        self._require_uninvolved(ask.case, names, "asks for a break-glass", by)
         asked = glasses.request_break_glass(ask, by.actor, names, queues, by.now)
         glass = emergency.BreakGlass(id=emergency.break_glass_stream(by.person, by.now))
         try:
@@ -74,11 +80,12 @@ class BreakGlassDesk:
 
         def decide(glass: emergency.BreakGlass) -> BreakGlassDecision:
             openers, askers = self._names(by), self._people.known_as([glass.asked_by])
+            assert glass.asked is not None
+            self._require_uninvolved(glass.asked.case, openers, "opens a break-glass", by)
             asker = next(person for person in askers if person.name == glass.asked_by)
             opened = glasses.open_break_glass(
                 glass, by.actor, openers, askers, asker.next_grant, by.now
             )
-            assert glass.asked is not None
             granted = model.PersonGranted(
                 grant=opened.grant,
                 role=glass.asked.role,
@@ -113,6 +120,8 @@ class BreakGlassDesk:
 
         def decide(glass: emergency.BreakGlass) -> BreakGlassDecision:
             reviewers = self._names(by)
+            case = glass.asked.case if glass.asked is not None else None
+            self._require_uninvolved(case, reviewers, "reviews a break-glass", by)
             parties = self._people.known_as(glass.parties)
             names = frozenset().union(*(party.known_as for party in parties))
             reviewed = glasses.review_break_glass(glass, by.actor, reviewers, names, judge)
@@ -120,6 +129,20 @@ class BreakGlassDesk:
             return reviewed, [*reviewers, *parties], {name: [done] for name in glass.parties}
 
         return self._act(break_glass, by, decide)
+
+    def _require_uninvolved(
+        self, case_id: UUID | None, people: Collection[model.Person], what: str, by: Caller
+    ) -> None:
+        """Raises BreakGlassOfTheInvolved. A break-glass of a queue is checked in each case where it is used."""
+        case = streams.cases(self._log).current([case_id]).get(case_id) if case_id else None
+        if case is None:
+            return
+        try:
+            names = frozenset().union(*(person.known_as for person in people))
+            require_no_duty(case.duties, names, what)
+        except BreakGlassOfTheInvolved as refusal:
+            record_refusal(self._log, case, refusal, by)
+            raise
 
     def _names(self, by: Caller) -> list[model.Person]:
         """The persons that the act counts for, under all their names."""

@@ -148,6 +148,15 @@ class ApprovalsNoLongerHold(Refusal):
     )
 
 
+class BreakGlassOfTheInvolved(Refusal):
+    """A person with a part in the case has a part in its break-glass."""
+
+    explanation = (
+        "Nobody who has a duty in a case asks for, opens or reviews a break-glass for it, and who opened one "
+        "takes no duty where it was used. All names of a person count. Let people without a part in the case do it."
+    )
+
+
 class AmountNotAsOrdered(CasetrailError):
     """The provider paid another amount than was ordered."""
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from domain.adjustments import events as money
-from domain.adjustments.errors import DutyConflict
+from domain.adjustments.errors import BreakGlassOfTheInvolved, DutyConflict
 from domain.adjustments.kinds import Duty
 from domain.cases import step_events as steps
 from domain.cases import work_events as work
@@ -52,6 +52,15 @@ class DutyHeld(Struct, frozen=True, gc=False):
 
 Duties = Mapping[str, DutyHeld]
 """By person."""
+
+
+class GlassParties(Struct, frozen=True):
+    """Who asked for and who opened a break-glass, by all their names."""
+
+    under: str
+    askers: frozenset[str]
+    openers: frozenset[str]
+    asked_at: datetime | None
 
 
 def duty_of(event: CaseEvent) -> Duty | None:
@@ -102,3 +111,55 @@ def require_no_duty_conflict(duties: Duties, names: Collection[str], duty: Duty)
     found = find_duty_conflict(duties, names, duty)
     if found is not None:
         raise found
+
+
+def require_uninvolved(duties: Duties, parties: GlassParties) -> None:
+    """Require that a break-glass is not used where its people have a part: whoever opened it has no duty in
+    the case, and whoever asked had none before.
+
+    Raises BreakGlassOfTheInvolved.
+    """
+    for names, since in ((parties.openers, None), (parties.askers, parties.asked_at)):
+        did = "opened" if since is None else "asked for"
+        for name in sorted(names & duties.keys()):
+            held = duties[name]
+            if since is None or held.at <= since:
+                raise _involved(name, held, f"{did} {parties.under}")
+
+
+def require_not_opener(
+    case_glasses: Collection[GlassParties], names: Collection[str], duty: Duty
+) -> None:
+    """Require that nobody takes a duty in a case where a break-glass was used that they opened.
+
+    Raises BreakGlassOfTheInvolved.
+    """
+    for parties in case_glasses:
+        for name in sorted(parties.openers & {*names}):
+            raise BreakGlassOfTheInvolved(
+                f"{name} opened {parties.under}, which was used in this case; another person has to {duty}",
+                rule="break-glass-by-the-uninvolved",
+                duty=duty.value,
+                person=name,
+            )
+
+
+def require_no_duty(duties: Duties, names: Collection[str], what: str) -> None:
+    """Require that people with these names have no duty in a case, for which they want to act on a
+    break-glass. Raises BreakGlassOfTheInvolved."""
+    for name in sorted({*names} & duties.keys()):
+        raise _involved(name, duties[name], what)
+
+
+def _involved(name: str, held: DutyHeld, what: str) -> BreakGlassOfTheInvolved:
+    return BreakGlassOfTheInvolved(
+        f"{name} {what}, and has the duty to {held.duty} in this case since {held.act} "
+        f"(version {held.version}, {held.at.isoformat()})",
+        rule="break-glass-by-the-uninvolved",
+        duty="break_glass",
+        person=name,
+        held=held.duty.value,
+        act=held.act,
+        version=held.version,
+        at=held.at.isoformat(),
+    )

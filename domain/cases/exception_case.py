@@ -90,6 +90,8 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
     """Each person's duty, over the whole history."""
     conflicts: tuple[frozenset[str], ...] = ()
     """Sets of names that turned out to be one person with different duties."""
+    glasses: tuple[str, ...] = ()
+    """The break-glasses under which people acted on it."""
 
     @property
     def exists(self) -> bool:
@@ -193,6 +195,8 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
         now = structs.replace(
             self, version=version, timing=timing, duties=duties, ownership=ownership, parts=parts
         )
+        if by.under is not None and by.under not in self.glasses:
+            now = structs.replace(now, glasses=(*self.glasses, by.under))
         now = now._after(event, order, recorded_at, by)
         if unknown := getattr(event, "unknown_evidence", UNSET):
             known = dict.fromkeys((*self.unknown_evidence, *unknown))

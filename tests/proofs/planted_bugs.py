@@ -18,6 +18,7 @@ REFUNDS = "tests/domain/test_money_refunds.py"
 PIECES = "tests/domain/test_pieces.py"
 STATEMENTS = "tests/domain/test_statements_that_count.py"
 BY_LINE = "tests/application/test_adjustments_by_line.py"
+INVOLVED = "tests/application/test_break_glass_of_the_involved.py"
 EXECUTION = "tests/application/test_execution_checks.py"
 LISTS = "tests/api/test_scope.py::test_no_list_shows_what_is_out_of_scope"
 
@@ -448,6 +449,35 @@ BUGS = (
         "        return [person_write(person, (), by) for person in self._people.known_as(names)]\n",
         "        return []\n",
         EXECUTION,
+    ),
+    # Break-glass and the involved.
+    Bug(
+        "the proposer opens a break-glass for the approver",
+        DUTIES,
+        "    for names, since in ((parties.openers, None), (parties.askers, parties.asked_at)):\n",
+        "    for names, since in ((parties.askers, parties.asked_at),):\n",
+        INVOLVED,
+    ),
+    Bug(
+        "a person with a part asks for a break-glass to use it there",
+        DUTIES,
+        "            if since is None or held.at <= since:\n",
+        "            if since is None:\n",
+        INVOLVED,
+    ),
+    Bug(
+        "who opened a break-glass decides where it was used",
+        ACTS,
+        "                    require_not_opener(glasses, by.names, duty)\n",
+        "",
+        INVOLVED,
+    ),
+    Bug(
+        "another name of the opener is not known",
+        "application/people/break_glass_parties.py",
+        "        return known.known_as if known is not None else frozenset({name})\n",
+        "        return frozenset({name})\n",
+        INVOLVED,
     ),
     # Permissions and scopes.
     Bug(
