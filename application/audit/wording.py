@@ -31,5 +31,6 @@ QUESTION_TEXTS: Final[Mapping[int, str]] = MappingProxyType(
         23: "Which builds and schemas may have written it?",
         24: "Who asked which question, with which query, at which position?",
         25: "Did the controls operate during the whole period?",
+        26: "Was more given back than was taken?",
     }
 )

@@ -1,4 +1,4 @@
-"""Nine audit questions about the people world: route and command return the same answer, which equals a
+"""Ten audit questions about the people world: route and command return the same answer, which equals a
 golden file that a person has reviewed. `CASETRAIL_WRITE_GOLDEN=1` rewrites the files."""
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ ASKED: dict[str, dict[str, str]] = {
     "22": PERIOD,
     "23": {"position": "2"},
     "25": PERIOD,
+    "26": PERIOD,
 }
 
 

@@ -10,6 +10,7 @@ from api.http.errors import MalformedParameter
 from api.routes.questions.question import AnswerSources, Question
 from api.routes.questions.times import PeriodParameters
 from application.audit.durations import Durations, measure_durations
+from application.audit.given_back import GivenBack, check_given_back
 from application.audit.payments import PaymentCheck, check_payments
 from application.audit.splits import Splits, find_splits
 
@@ -64,6 +65,13 @@ def what_was_paid(sources: AnswerSources, given: PeriodParameters) -> PaymentChe
     return check_payments(sources.reading, given.period)
 
 
+def what_was_given_back(sources: AnswerSources, given: PeriodParameters) -> GivenBack:
+    """The payments, lines and charges of which any system gave back more than was taken (must be empty),
+    among the orders about which a refund, a dispute or a return was stated in the period; with the case
+    about each."""
+    return check_given_back(sources.reading, given.period)
+
+
 MONEY_QUESTIONS = (
     Question(
         number=16,
@@ -78,4 +86,5 @@ MONEY_QUESTIONS = (
         routes=("GET /v1/adjustments", "GET /v1/reconciliations", "POST /v1/audit/statement"),
         commands=("casetrail audit statement", "casetrail adjustments reconcile"),
     ),
+    Question(number=26, answer=what_was_given_back, holds=lambda found: not found.too_much),
 )
