@@ -104,7 +104,7 @@ def _describe_outcomes(resolution: events.Resolution) -> str:
 def _describe_work(event: work.CaseWorkEvent) -> str:
     match event:
         case work.Claimed(person=person, lease=lease):
-            return f"Claimed by {person}{f' for {_format_duration(lease)}' if lease else ''}."
+            return f"Claimed by {person}{f' for {format_duration(lease)}' if lease else ''}."
         case work.CaseReleased(note=note):
             return _append_note("Released to the queue", note)
         case work.ClaimLapsed(person=person, lease_until=until):
@@ -133,7 +133,7 @@ def _describe_work(event: work.CaseWorkEvent) -> str:
             return f"At risk: {_spell_out(measure)}{when}."
         case work.Breached(measure=measure, due_at=due, spent=spent):
             where = ", ".join(
-                f"{place} {_format_duration(timedelta(seconds=s))}" for place, s in spent.items()
+                f"{place} {format_duration(timedelta(seconds=s))}" for place, s in spent.items()
             )
             return f"Breached: {_spell_out(measure)}, due {_format_time(due)}; time spent: {where or 'none'}."
         case work.Retermed(service=service, policy=policy, note=note):
@@ -246,7 +246,7 @@ def _format_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}Z"
 
 
-def _format_duration(length: timedelta) -> str:
+def format_duration(length: timedelta) -> str:
     """`1 d 2 h`; parts that are zero are left out."""
     minutes, seconds = divmod(int(length.total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)

@@ -8,6 +8,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from api.composition import prepare_database
+from domain.cases.event_descriptions import format_duration
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
 from infrastructure.projections.runner import ProjectionRunner
@@ -98,6 +100,17 @@ def test_each_answer_is_also_shown_as_text(server: RunningService, casetrail: Ca
         ran = casetrail("audit", "ask", number, *options(asked))
         assert ran.returncode == (number in NOT_WELL), ran.stderr
         assert f"{number}. " in ran.stdout
+
+
+def test_durations_are_shown_with_units(server: RunningService, casetrail: Casetrail) -> None:
+    ran = casetrail("audit", "ask", "17", *options(PERIOD))
+    found = by_route(server, "17", PERIOD)["answer"]
+    (whole,) = [one for one in found["quantiles"] if one["step"] == "report_to_payment"]
+    row = next(
+        one for one in ran.stdout.splitlines() if "report to payment" in one and "%" not in one
+    )
+    assert str(whole["many"]) in row
+    assert format_duration(timedelta(seconds=whole["p50"])) in row
 
 
 def test_the_access_review_is_also_a_table(server: RunningService, casetrail: Casetrail) -> None:
