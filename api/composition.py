@@ -94,11 +94,11 @@ class Desks:
         self.log = EventLog(recorder, Seals(self.key_ring) if self.key_ring is not None else None)
         orders, cases = streams.orders(self.log), streams.cases(self.log)
         self.orders = orders
-        self.policy = PolicyDesk(self.log, clock)
         look_up = LookUp(streams.histories(self.log), check_address, self.log.subject_of)
         directory = PeopleDirectory(datastore)
         staff = directory.with_role
         self.people = PeopleDesk(self.log, streams.people(self.log), directory.everybody)
+        self.policy = PolicyDesk(self.log, clock, self.people.known_as)
         self.break_glass = BreakGlassDesk(
             self.log, streams.break_glasses(self.log), self.people, lambda: self.policy.current
         )

@@ -37,7 +37,8 @@ def emergency_policy(
     command: CommandRequest, data: JSONBody[commands.EmergencyPolicy]
 ) -> Response[PolicyView]:
     """Activates the policy at once, without approval. Unless another person ratifies it, it expires,
-    and the policy before it becomes active again."""
+    and the policy before it becomes active again. It may only make a kind's automation stricter, add to
+    `automation_pauses_when`, and change routes, priorities, backlogs and calendars."""
     rulebook = _rulebook_of_body(data.document)
     return _run(
         command, lambda desk, by: desk.emergency(rulebook, data.reason, data.expires_at, by)
@@ -110,7 +111,8 @@ POLICY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "activate",
         Permission.ACTIVATE_POLICIES,
         "Activate an approved policy",
-        "At once, or at `effective_from`. Open orders are then re-evaluated under it.",
+        "At once, or at `effective_from`. It must have been simulated against the active policy. Open orders are "
+        "then re-evaluated under it.",
         commands.ActivatePolicy,
         lambda desk, version, data, by: desk.activate(version, data.effective_from, data.note, by),
     ),
@@ -118,7 +120,8 @@ POLICY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "rollback",
         Permission.ACTIVATE_POLICIES,
         "Roll back to an earlier policy",
-        "Activates its rules again at once, under a new version, which the answer contains.",
+        "Activates its rules again at once, under a new version, which the answer contains. What may differ is "
+        "limited as in an emergency.",
         commands.RollBack,
         lambda desk, version, data, by: desk.roll_back(version, data.version, data.reason, by),
     ),

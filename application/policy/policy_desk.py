@@ -17,6 +17,7 @@ from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.streams import POLICY as POLICY_KIND
 from application.log.streams import RECHECK, governance_after
+from application.policy.policy_persons import KnownAs, PolicyPersons
 from domain.adjustments.decisions import require_matrix
 from domain.errors import TooContended
 from domain.people import OPERATOR_ACTOR, TIMEKEEPER_ACTOR
@@ -56,11 +57,15 @@ class _ActivePolicy(Struct, frozen=True):
 
 class PolicyDesk:
     """Holds the rulebook in force. Commands decide by `current`: it follows the log with each call of
-    `refresh`, and changes by itself at the times that the log names."""
+    `refresh`, and changes by itself at the times that the log names. Without `known_as`, each name is a
+    person."""
 
-    def __init__(self, log: EventLog, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, log: EventLog, clock: Callable[[], datetime], known_as: KnownAs = lambda names: ()
+    ) -> None:
         self._log = log
         self._clock = clock
+        self._persons = PolicyPersons(known_as)
         self._governance = Governance()
         self._rulebooks: dict[str, Rulebook] = {}
         self._deciding: _ActivePolicy | None = None
@@ -147,6 +152,8 @@ class PolicyDesk:
         for _ in range(ATTEMPTS):
             if self.load() is not None:
                 return
+            if self._governance.version:  # the clock runs behind: that allows no other policy
+                raise PolicyInForce("the log has a policy, from a later time than this clock shows")
             with suppress(VersionTaken):  # another process activated a policy: use that one
                 event = PolicyActivated(document=default.document, digest=default.digest)
                 by = system_caller(OPERATOR_ACTOR, now, "command:policy")
@@ -159,7 +166,7 @@ class PolicyDesk:
         self.activate_if_none(rulebook, now)
         if self.current.digest != rulebook.digest:
             raise PolicyInForce(
-                f"version {self.current.version} is in force; propose a new version instead"
+                f"version {self.current.version} is in force: propose a new version"
             )
 
     # Commands of people
@@ -171,8 +178,9 @@ class PolicyDesk:
         return self._act(by, lambda g: decisions.propose(g, document, why, revises, by.now))
 
     def approve(self, name: str, note: str, base: str | None, by: Caller) -> PolicyResult:
+        names = self._persons.names_behind(by)
         return self._about(
-            name, by, lambda g, p: decisions.approve(g, p, note, base, by.actor, by.now, by.names)
+            name, by, lambda g, p: decisions.approve(g, p, note, base, by.actor, by.now, names)
         )
 
     def reject(self, name: str, reason: str, by: Caller) -> PolicyResult:
@@ -187,28 +195,36 @@ class PolicyDesk:
         self, name: str, effective_from: datetime | None, note: str, by: Caller
     ) -> PolicyResult:
         return self._about(
-            name, by, lambda g, p: decisions.activate(g, p, effective_from, note, by.actor, by.now)
+            name,
+            by,
+            lambda g, p: decisions.activate(
+                g, p, effective_from, note, by.actor, by.now, self._persons.names_of
+            ),
         )
 
     def roll_back(self, to: str, version: str | None, reason: str, by: Caller) -> PolicyResult:
+        queues = self._persons.queues_of(by)
         return self._about(
-            to, by, lambda g, p: decisions.roll_back(g, p, version, reason, by.actor, by.now)
+            to,
+            by,
+            lambda g, p: decisions.roll_back(g, p, version, reason, by.actor, by.now, queues),
         )
 
     def emergency(
         self, rulebook: Rulebook, reason: str, expires_at: datetime | None, by: Caller
     ) -> PolicyResult:
-        document = rulebook.document
+        document, queues = rulebook.document, self._persons.queues_of(by)
         return self._act(
             by,
             lambda g: decisions.activate_emergency(
-                g, document, reason, expires_at, by.actor, by.now
+                g, document, reason, expires_at, by.actor, by.now, queues
             ),
         )
 
     def ratify(self, name: str, note: str, by: Caller) -> PolicyResult:
+        names = self._persons.names_behind(by)
         return self._about(
-            name, by, lambda g, p: decisions.ratify(g, p, note, by.actor, by.now, by.names)
+            name, by, lambda g, p: decisions.ratify(g, p, note, by.actor, by.now, names)
         )
 
     def record_simulation(self, event: PolicySimulated, by: Caller) -> PolicyResult:

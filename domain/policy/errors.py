@@ -1,6 +1,8 @@
 """Errors of policy commands."""
 
-from domain.errors import CasetrailError
+from collections.abc import Sequence
+
+from domain.errors import CasetrailError, Fault
 
 
 class PolicyVersionReused(CasetrailError):
@@ -55,7 +57,47 @@ class AuthorMayNotDecide(CasetrailError):
 
     explanation = (
         "`authors` lists everybody who wrote it or a version that it revises; agents and delegates "
-        "count as their person. Ask another person to approve or ratify it, or reject it."
+        "count as their person, and all names of a person count as one. Ask another person to approve or "
+        "ratify it, or reject it."
+    )
+
+
+class ChangeNeedsApproval(CasetrailError):
+    """One person may not change this part of the policy alone."""
+
+    explanation = (
+        "`errors` names each part, with its place in the policy. An emergency change or a rollback may only "
+        "make a kind's automation stricter, add to `automation_pauses_when`, and change routes, "
+        "priorities, backlogs and calendars. Propose the document: "
+        "another person approves it after a simulation."
+    )
+
+    def __init__(self, faults: Sequence[Fault], what: str) -> None:
+        places = ", ".join(fault.pointer.removeprefix("/document") for fault in faults[:3])
+        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
+        super().__init__(
+            f"{what} would change {places}{more}, which takes two people and a simulation: propose "
+            "the document with `casetrail policy propose FILE`",
+            errors=[*faults],
+        )
+
+
+class SimulationMissing(CasetrailError):
+    """The policy was not simulated lately against the policy in force."""
+
+    explanation = (
+        "POST /v1/policies/VERSION/simulate records a simulation, by default of the last thirty days. Before "
+        "an activation it must be of at least seven days, end at most seven days ago, and compare with "
+        "the policy in force."
+    )
+
+
+class RoutesOwnGrants(CasetrailError):
+    """A person whose grants are limited to queues may not change routes alone."""
+
+    explanation = (
+        "The change would decide which cases your own grants cover. Let a person change the routes "
+        "whose grants are not limited to queues, or propose the document."
     )
 
 

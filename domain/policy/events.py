@@ -109,6 +109,8 @@ class PolicyEmergencyActivated(Struct, frozen=True, kw_only=True, tag="policy.em
     base: Digest
     reason: Reason
     expires_at: datetime
+    keeps_scheduled: bool | UnsetType = UNSET
+    """A scheduled document still comes into force, when this one has expired. Without it, it lapsed."""
 
 
 class PolicyRatified(Struct, frozen=True, kw_only=True, tag="policy.ratified"):

@@ -74,6 +74,11 @@ class PolicyActivation(Struct, frozen=True, kw_only=True):
     is_told: bool = True
     """The log has the event of its scheduled begin, or of the end of an emergency change."""
 
+    @property
+    def is_by_one_person(self) -> bool:
+        """Whether it is an emergency change that nobody has ratified."""
+        return self.expires_at is not None
+
     def holds(self, at: datetime) -> bool:
         return self.starts_at <= at and (self.expires_at is None or at < self.expires_at)
 
@@ -101,6 +106,11 @@ class Governance(Struct, frozen=True, kw_only=True):
     def activation_at(self, at: datetime) -> PolicyActivation | None:
         """The activation that started last, of those that have started and not expired."""
         return next((active for active in reversed(self.reigns) if active.holds(at)), None)
+
+    def approved_at(self, at: datetime) -> Policy | None:
+        """The policy in force, without emergency changes that nobody has ratified."""
+        begun = [a for a in self.reigns if a.starts_at <= at and not a.is_by_one_person]
+        return self.policies[begun[-1].digest] if begun else None
 
     def scheduled(self, now: datetime) -> PolicyActivation | None:
         return next((active for active in self.reigns if active.starts_at > now), None)
@@ -233,9 +243,11 @@ class Governance(Struct, frozen=True, kw_only=True):
         at: datetime,
         note: str,
     ) -> Governance:
-        """Add an activation. Scheduled ones lapse: they were approved to replace another policy."""
-        by = active.by
-        kept = tuple(a for a in self.reigns if a.starts_at <= at)
+        """Add an activation. Scheduled ones lapse, unless the event keeps them: they were approved to
+        replace another policy."""
+        by, keeps = active.by, getattr(event, "keeps_scheduled", False) is True
+        kept = (a for a in self.reigns if keeps or a.starts_at <= at)
+        reigns = sorted((*kept, active), key=lambda one: one.starts_at)
         known = self.policies.get(event.digest) or Policy(
             document=event.document,
             digest=event.digest,
@@ -250,7 +262,7 @@ class Governance(Struct, frozen=True, kw_only=True):
             authors=known.authors | frozenset(by.persons if active.is_emergency else ()),
             acts=(*known.acts, _action_of(event, by, at, note)),
         )
-        return structs.replace(self._with(policy), reigns=(*kept, active))
+        return structs.replace(self._with(policy), reigns=tuple(reigns))
 
     def _cancel_scheduled(self, digest: str, now: datetime) -> Governance:
         kept = tuple(a for a in self.reigns if a.digest != digest or a.starts_at <= now)

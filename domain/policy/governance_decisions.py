@@ -11,12 +11,18 @@ from domain.policy import errors, events
 from domain.policy.document import PolicyDocument, canonical_content, digest_of
 from domain.policy.governance import Governance, Policy, PolicyState
 from domain.policy.governance_rules import (
+    NamesOf,
     create_state_error,
+    require_change,
+    require_changeable_alone,
     require_current_base,
     require_not_author,
+    require_nothing_scheduled,
     require_person,
     require_policy_in_force,
+    require_simulation,
     require_state,
+    require_two_persons,
     require_version_unchanged,
 )
 
@@ -39,7 +45,7 @@ def propose(
         is_stale = known.base != base.digest and state in _PENDING_STATES
         if not is_stale and state not in _CLOSED_STATES:
             raise create_state_error(governed, known, now, "exists already", _NEW_VERSION)
-    _require_change(document, base)
+    require_change(document, base)
     earlier = require_policy(governed, revises) if revises is not None else None
     if earlier is not None and governed.state(earlier, now) not in _PENDING_STATES:
         raise create_state_error(governed, earlier, now, "cannot be revised")
@@ -104,15 +110,14 @@ def activate(
     note: str,
     by: Actor,
     now: datetime,
+    names_of: NamesOf = frozenset,
 ) -> events.PolicyActivated:
     require_person(by, "activates a policy")
     require_state(governed, policy, now, (_P.APPROVED,), "cannot be activated")
-    require_current_base(governed, policy, now)
-    if (scheduled := governed.scheduled(now)) is not None:
-        other = governed.policies[scheduled.digest]
-        raise create_state_error(
-            governed, other, now, f"must take effect before version {policy.version} is activated"
-        )
+    in_force = require_current_base(governed, policy, now)
+    require_two_persons(policy, names_of)
+    require_simulation(policy, in_force, now)
+    require_nothing_scheduled(governed, now, f"version {policy.version} is activated")
     if effective_from is not None and not now <= effective_from <= now + MAX_SCHEDULING_HORIZON:
         days = MAX_SCHEDULING_HORIZON.days
         detail = f"must be from now ({now.isoformat()}) to {days} days ahead"
@@ -126,13 +131,27 @@ def activate(
 
 
 def roll_back(
-    governed: Governance, to: Policy, version: str | None, reason: str, by: Actor, now: datetime
+    governed: Governance,
+    to: Policy,
+    version: str | None,
+    reason: str,
+    by: Actor,
+    now: datetime,
+    own_queues: Collection[str] = (),
 ) -> events.PolicyRolledBack:
-    """Put an earlier policy in force again, at once. It needs no second approval."""
+    """Put an earlier policy in force again, at once: one that an emergency change could put in force too,
+    since one person decides it."""
     require_person(by, "rolls a policy back")
     require_state(governed, to, now, (_P.RETIRED,), "cannot be rolled back to")
+    if all(active.is_by_one_person for active in governed.reigns if active.digest == to.digest):
+        raise create_state_error(
+            governed, to, now, "was an emergency change that nobody ratified, so it cannot return"
+        )
+    require_nothing_scheduled(governed, now, f"version {to.version} returns")
     base = require_policy_in_force(governed, now)
-    _require_change(to.document, base)
+    require_change(to.document, base)
+    what = f"a rollback to version {to.version}"
+    require_changeable_alone(governed, to.document, by, now, own_queues, what)
     name = version or _next_rollback_version(
         to.version, {p.version for p in governed.policies.values()}
     )
@@ -151,13 +170,15 @@ def activate_emergency(
     expires_at: datetime | None,
     by: Actor,
     now: datetime,
+    own_queues: Collection[str] = (),
 ) -> events.PolicyEmergencyActivated:
     require_person(by, "changes a policy in an emergency")
     base = require_policy_in_force(governed, now)
     known = require_version_unchanged(governed, document)
     if known is not None and governed.state(known, now) not in (*_PENDING_STATES, *_CLOSED_STATES):
         raise create_state_error(governed, known, now, "exists already", _NEW_VERSION)
-    _require_change(document, base)
+    require_change(document, base)
+    require_changeable_alone(governed, document, by, now, own_queues, "the emergency change")
     content = canonical_content(document)
     for other in governed.policies.values():
         if (
@@ -167,18 +188,28 @@ def activate_emergency(
             raise create_state_error(
                 governed, other, now, "is the same change and now needs an approval"
             )
-    until = expires_at or now + DEFAULT_EMERGENCY_DURATION
-    if not now < until <= now + MAX_EMERGENCY_DURATION:
-        days = MAX_EMERGENCY_DURATION.days
-        detail = f"must be after now ({now.isoformat()}) and at most {days} days ahead"
-        raise Invalid([Fault("/expires_at", detail)], "the emergency change")
     return events.PolicyEmergencyActivated(
         document=document,
         digest=digest_of(document),
         base=base.digest,
         reason=reason,
-        expires_at=until,
+        expires_at=_emergency_end(governed, expires_at, now),
+        keeps_scheduled=True,
     )
+
+
+def _emergency_end(governed: Governance, asked: datetime | None, now: datetime) -> datetime:
+    """When the emergency change ends: before a scheduled policy takes effect, which two people decided."""
+    days = MAX_EMERGENCY_DURATION.days
+    latest, limit = now + MAX_EMERGENCY_DURATION, f"at most {days} days ahead"
+    if (scheduled := governed.scheduled(now)) is not None and scheduled.starts_at < latest:
+        latest, version = scheduled.starts_at, governed.policies[scheduled.digest].version
+        limit = f"at most {latest.isoformat()}, when version {version} takes effect"
+    until = asked or min(now + DEFAULT_EMERGENCY_DURATION, latest)
+    if not now < until <= latest:
+        detail = f"must be after now ({now.isoformat()}) and {limit}"
+        raise Invalid([Fault("/expires_at", detail)], "the emergency change")
+    return until
 
 
 def ratify(
@@ -196,6 +227,7 @@ def ratify(
     require_not_author(
         policy, {*by.persons, *known_as}, "ratify", policy.last("policy.emergency_activated")
     )
+    require_nothing_scheduled(governed, now, f"version {policy.version} is ratified")
     return events.PolicyRatified(digest=policy.digest, note=note)
 
 
@@ -206,14 +238,6 @@ def require_policy(governed: Governance, name: str) -> Policy:
         known = ", ".join(p.version for p in governed.policies.values())
         raise errors.PolicyNotFound(f"there is no policy {name}; versions are: {known}")
     return found
-
-
-def _require_change(document: PolicyDocument, base: Policy) -> None:
-    if canonical_content(document) == canonical_content(base.document):
-        raise errors.PolicyUnchanged(
-            f"apart from version and summary, {document.version} says the same as version "
-            f"{base.version}, which is in force"
-        )
 
 
 def _next_rollback_version(version: str, taken: set[str]) -> str:

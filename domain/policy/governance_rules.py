@@ -1,12 +1,18 @@
 """Rules of policy governance: each raises the error of the rule that forbids a command."""
 
-from collections.abc import Collection, Iterable
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime, timedelta
 
 from domain.people import Actor
 from domain.policy import errors
-from domain.policy.document import PolicyDocument, digest_of
+from domain.policy.document import PolicyDocument, canonical_content, digest_of
+from domain.policy.emergency_limits import changes_routing, find_emergency_faults
 from domain.policy.governance import Governance, Policy, PolicyAction, PolicyState
+
+SIMULATED_DAYS = 7
+"""A simulation counts if it is of at least so many days, and not older than this."""
+NamesOf = Callable[[Iterable[str]], Collection[str]]
+"""All names of the persons with these names, by what is known now."""
 
 
 def require_policy_in_force(governed: Governance, now: datetime) -> Policy:
@@ -67,7 +73,80 @@ def require_current_base(governed: Governance, policy: Policy, now: datetime) ->
             base=policy.base,
             in_force=in_force.digest,
         )
+    active = governed.activation_at(now)
+    if active is not None and active.is_by_one_person:
+        # Its change would become part of the policy, and nobody but its author was asked about it.
+        raise create_state_error(
+            governed,
+            in_force,
+            now,
+            f"is an emergency change that version {policy.version} is based on: ratify it, or propose "
+            "again after it has expired",
+        )
     return in_force
+
+
+def require_nothing_scheduled(governed: Governance, now: datetime, before: str) -> None:
+    if (scheduled := governed.scheduled(now)) is not None:
+        other = governed.policies[scheduled.digest]
+        raise create_state_error(governed, other, now, f"must take effect before {before}")
+
+
+def require_two_persons(policy: Policy, names_of: NamesOf) -> None:
+    """Require that an author and the approver are two persons still: names may have been linked since."""
+    approval = policy.last("policy.approved")
+    approvers = {*names_of(approval.by.persons)} if approval is not None else set()
+    if approval is None or approvers & {*names_of(policy.authors)}:
+        who = describe_action(approval) if approval is not None else "nobody approved it"
+        raise errors.AuthorMayNotDecide(
+            f"an author of version {policy.version} and its approver are the same person ({who}): reject it, "
+            "propose it again, and let another person approve it",
+            authors=sorted(policy.authors),
+        )
+
+
+def require_simulation(policy: Policy, in_force: Policy, now: datetime) -> None:
+    days = timedelta(days=SIMULATED_DAYS)
+    if not any(
+        one.against == in_force.digest and one.until - one.since >= days and one.until >= now - days
+        for one in policy.simulations
+    ):
+        raise errors.SimulationMissing(
+            f"version {policy.version} has no simulation of at least {SIMULATED_DAYS} days against version "
+            f"{in_force.version}, which is in force: run `casetrail policy simulate {policy.version}`",
+            in_force=in_force.digest,
+        )
+
+
+def require_change(document: PolicyDocument, base: Policy) -> None:
+    if canonical_content(document) == canonical_content(base.document):
+        raise errors.PolicyUnchanged(
+            f"apart from version and summary, {document.version} says the same as version "
+            f"{base.version}, which is in force"
+        )
+
+
+def require_changeable_alone(
+    governed: Governance,
+    document: PolicyDocument,
+    by: Actor,
+    now: datetime,
+    own_queues: Collection[str],
+    what: str,
+) -> None:
+    """Require that one person may make this change to the policy that two people approved.
+
+    `own_queues` are the queues that the person has grants for.
+    """
+    approved = governed.approved_at(now) or require_policy_in_force(governed, now)
+    if faults := find_emergency_faults(approved.document, document):
+        raise errors.ChangeNeedsApproval(faults, what)
+    if own_queues and changes_routing(approved.document, document):
+        raise errors.RoutesOwnGrants(
+            f"{what} would change which cases go where, and {by.person} has grants limited to queues: "
+            f"{', '.join(sorted(own_queues))}",
+            queues=sorted(own_queues),
+        )
 
 
 def create_state_error(
@@ -75,7 +154,8 @@ def create_state_error(
 ) -> errors.PolicyStateWrong:
     state = governed.state(policy, now)
     name = str(state).replace("_", " ")
-    last = policy.acts[-1] if policy.acts else None
+    # A simulation changes no state.
+    last = next((act for act in reversed(policy.acts) if act.what != "policy.simulated"), None)
     cited = f" ({describe_action(last)})" if last is not None else ""
     return errors.PolicyStateWrong(
         f"version {policy.version} {what}: it is {name}{cited}{advice}",

@@ -97,6 +97,7 @@ def test_an_activated_policy_decides_in_both_processes(governing: PolicyService)
         "gus", f"/{told['digest']}/approve", note="Yes.", base=first["digest"]
     )
     assert approved["state"] == "approved"
+    governing.done("opal", "/p2/simulate")
     active = governing.done("opal", "/p2/activate")
     assert active["state"] == "in_force"
     assert deciding(governing.server.url) == "p2"
@@ -107,6 +108,7 @@ def test_an_activated_policy_decides_in_both_processes(governing: PolicyService)
     assert [(act["what"], act["person"]) for act in lines["p2"]["acts"]] == [
         ("policy.proposed", "opal"),
         ("policy.approved", "gus"),
+        ("policy.simulated", "opal"),
         ("policy.activated", "opal"),
     ]
     with governing.server.client_as("ana") as ana:
@@ -206,6 +208,7 @@ def test_a_simulation_is_stored_and_can_be_read_again(governing: PolicyService) 
 
 def test_a_scheduled_policy_is_activated_by_itself(governing: PolicyService) -> None:
     governing.done("opal", "", document=policy_with("p7", 90), why="From then on.")
+    governing.done("gus", "/p7/simulate")
     governing.done("gus", "/p7/approve")
     starts_at = datetime.now(UTC) + timedelta(seconds=2)
     told = governing.done("gus", "/p7/activate", effective_from=starts_at.isoformat())

@@ -10,16 +10,18 @@ from application.policy.policy_desk import RECHECK_DELAY, PolicyDesk, PolicyResu
 from application.policy.recheck import PAUSE, RecheckDesk
 from domain.orders.stage import Stage
 from domain.policy.document import PolicyDocument
-from domain.policy.events import POLICY_STREAM, PolicySimulated, recheck_stream
+from domain.policy.events import POLICY_STREAM, recheck_stream
 from domain.policy.rulebook import Rulebook
-from domain.policy.simulation_figures import CountPair, SimulationFigures
 from domain.policy.stages import StageService
 from tests.application.in_memory_service import InMemoryService, caller, staff
 from tests.domain.signals import after, placed
+from tests.domain.simulations import simulated
 
 
 def approve_policy(desk: PolicyDesk, rulebook: Rulebook, at: datetime) -> PolicyResult:
     desk.propose(rulebook, "It is better.", None, caller("ana", at))
+    found = simulated(rulebook.digest, desk.current.digest, at)
+    desk.record_simulation(found, caller("ana", at))
     return desk.approve(rulebook.version, "", None, caller("bo", at))
 
 
@@ -74,51 +76,33 @@ def govern_policies(service: InMemoryService, first: Rulebook, hour: float) -> N
         now[0] = after(hour + hours)
         return now[0]
 
-    b, c, d, e = (
-        policy_variant(first.document, name, n) for n, name in enumerate("bcde", start=900)
+    b, c, d, e, f = (
+        policy_variant(first.document, name, n) for n, name in enumerate("bcdef", start=900)
     )
-    d = naming_stages(d)
+    d, e, f = without_stages(d), naming_stages(e), naming_stages(f)
     desk.propose(b, "Let us see.", None, caller("ana", at(1)))
     desk.reject("b", "Not so.", caller("bo", at(2)))
     desk.propose(c, "Better.", None, caller("ana", at(3)))
     desk.withdraw("c", "No.", caller("ana", at(4)))
     desk.propose(d, "Best.", None, caller("ana", at(5)))
-    figures = SimulationFigures(
-        orders=0,
-        signals=0,
-        cases=CountPair(),
-        only=CountPair(),
-        kinds={},
-        queues={},
-        severities={},
-        moved=(),
-        cleared=CountPair(),
-        breached=CountPair(),
-        passed=CountPair(),
-    )
-    found = PolicySimulated(
-        digest=d.digest,
-        against=first.digest,
-        since=at(0),
-        until=at(5),
-        position=service.log.head(),
-        figures=figures,
-    )
+    found = simulated(d.digest, first.digest, at(5), service.log.head())
     desk.record_simulation(found, caller("ana", at(6)))
     desk.approve("d", "Good.", first.digest, caller("bo", at(7)))
     starts_at = at(9)
     desk.activate("d", starts_at, "From nine.", caller("bo", at(8)))
     desk.tick(POLICY_STREAM, at(9))
     recheck_open_cases(service, desk, d.digest, starts_at)
-    desk.roll_back(first.version, None, "It was not.", caller("bo", at(10)))
-    e = without_stages(e)
-    desk.emergency(e, "It burns.", at(13), caller("ana", at(11)))
-    service.follow(e, at(11))
+    service.follow(d, at(9))
     # Policy names no team for this order until the next one takes effect.
-    service.take(structs.replace(placed(hour + 11), order="o-unowned"), at=at(12))
+    service.take(structs.replace(placed(hour + 9), order="o-unowned"), at=at(9.5))
+    change_policy(desk, e, at(10))
+    recheck_open_cases(service, desk, e.digest, after(hour + 10))
+    change_policy(desk, f, at(10.5))
+    desk.roll_back("e", None, "It was not.", caller("bo", at(11)))
+    service.follow(desk.current, at(11))
+    g, h = (policy_variant(desk.current.document, name, n) for n, name in ((950, "g"), (951, "h")))
+    desk.emergency(g, "It burns.", at(13), caller("ana", at(12)))
     desk.tick(POLICY_STREAM, at(13))
-    service.follow(first, at(13.5))
-    f = policy_variant(first.document, "f", 999)
-    desk.emergency(f, "It burns again.", at(16), caller("ana", at(14)))
-    recheck_open_cases(service, desk, f.digest, after(hour + 14))
-    desk.ratify("f", "Rightly so.", caller("bo", at(15)))
+    desk.emergency(h, "It burns again.", at(16), caller("ana", at(14)))
+    recheck_open_cases(service, desk, h.digest, after(hour + 14))
+    desk.ratify("h", "Rightly so.", caller("bo", at(15)))

@@ -103,6 +103,16 @@ def test_bootstrap_is_refused_once_a_policy_is_active() -> None:
     assert len(service.log.trail(POLICY_STREAM)) == 1
 
 
+def test_bootstrap_is_refused_while_the_clock_runs_behind_the_log() -> None:
+    """Else an operator could set the clock back and activate any policy alone."""
+    service = InMemoryService()
+    desk_of(service).bootstrap(UNTIMED_RULEBOOK, after(2))
+    behind = PolicyDesk(service.log, lambda: after(1))
+    with pytest.raises(PolicyInForce, match="from a later time than this clock"):
+        behind.bootstrap(other("b"), after(1))
+    assert len(service.log.trail(POLICY_STREAM)) == 1
+
+
 def test_an_old_log_with_repeated_versions_can_be_read() -> None:
     service = InMemoryService()
     for number, version in enumerate("aba"):

@@ -7,13 +7,18 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from application.log.caller import Caller
+from application.log import streams
+from application.log.caller import Caller, operator_caller
+from application.people.people_desk import PeopleDesk
 from application.policy.policy_desk import PolicyDesk
-from domain.people import Actor
-from domain.policy.errors import AuthorMayNotDecide, OnlyPersonsDecide
+from domain.grants import GrantRole, LinkPersonName
+from domain.people import Actor, Role
+from domain.policy.errors import AuthorMayNotDecide, OnlyPersonsDecide, RoutesOwnGrants
+from domain.policy.rulebook import Rulebook
 from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService, caller
 from tests.application.policy_changes import policy_variant
 from tests.domain.signals import after
+from tests.domain.simulations import simulated
 
 NEXT = policy_variant(UNTIMED_RULEBOOK.document, "next", 900)
 AUTHOR = (
@@ -47,6 +52,53 @@ def test_an_author_cannot_ratify(desk: PolicyDesk, author: Caller) -> None:
     with pytest.raises(AuthorMayNotDecide):
         desk.ratify("next", "", author)
     desk.ratify("next", "", caller("bo", after(2)))
+
+
+def test_an_author_cannot_approve_under_a_name_that_was_linked_a_moment_ago() -> None:
+    """The caller knows nothing of it yet: a key is remembered for some seconds."""
+    service, people = linked_people()
+    desk = PolicyDesk(service.log, lambda: after(1), people.known_as)
+    desk.bootstrap(UNTIMED_RULEBOOK, after(0))
+    desk.propose(NEXT, "Better.", None, caller("ana", after(1)))
+    desk.record_simulation(
+        simulated(NEXT.digest, UNTIMED_RULEBOOK.digest, after(1)), caller("ana", after(1))
+    )
+    with pytest.raises(AuthorMayNotDecide):
+        desk.approve("next", "", None, caller("nina", after(2)))
+    desk.approve("next", "", None, caller("bo", after(2)))
+    # Bo turns out to be Ana as well, after the approval.
+    people.same_as("bo", LinkPersonName(other="ana", reason="One."), operator_caller(after(3)))
+    with pytest.raises(AuthorMayNotDecide, match="are the same person"):
+        desk.activate("next", None, "", caller("cy", after(4)))
+
+
+def test_a_person_cannot_route_cases_to_the_queue_of_another_name() -> None:
+    service, people = linked_people()
+    desk = PolicyDesk(service.log, lambda: after(2), people.known_as)
+    desk.bootstrap(UNTIMED_RULEBOOK, after(0))
+    queues = UNTIMED_RULEBOOK.document.queues
+    (first, *others) = UNTIMED_RULEBOOK.document.route
+    other = next(queue for queue in queues if queue != first.queue)
+    lead = GrantRole(role=Role.TEAM_LEAD, queues=(other,), reason="One queue.")
+    people.give("nina", lead, queues, operator_caller(after(1)))
+    routed = structs.replace(NEXT.document, route=(structs.replace(first, queue=other), *others))
+    for n, person in enumerate(("ana", "nina"), start=901):
+        with pytest.raises(RoutesOwnGrants, match=f"limited to queues: {other}"):
+            desk.emergency(Rulebook(routed), "Now.", None, caller(person, after(2)))
+        desk.emergency(
+            policy_variant(NEXT.document, person, n), "Now.", None, caller(person, after(2))
+        )
+    desk.emergency(Rulebook(routed), "Now.", None, caller("bo", after(2)))
+
+
+def linked_people() -> tuple[InMemoryService, PeopleDesk]:
+    """Ana is also known as Nina; Bo and Cy are others."""
+    service = InMemoryService()
+    people = PeopleDesk(service.log, streams.people(service.log))
+    for name in ("ana", "nina", "bo", "cy"):
+        people.add(name, [Role.GOVERNANCE_OWNER], after(0))
+    people.same_as("ana", LinkPersonName(other="nina", reason="One."), operator_caller(after(0)))
+    return service, people
 
 
 def test_an_agent_cannot_approve(desk: PolicyDesk) -> None:

@@ -61,6 +61,15 @@ class PolicyChange:
         return progress
 
 
+def resolving_by_itself(version: str, automation: str = "automatic") -> Rulebook:
+    """The shipped policy, in which a cancellation clears a case about stock."""
+    kinds = shipped()["kinds"]
+    kinds["stock_unavailable"]["cleared_when"] = {"fact": "order.cancelled", "is": True}
+    kinds["stock_unavailable"]["automation"] = automation
+    found = with_version(version, kinds=kinds)
+    return Rulebook(structs.replace(found.document, automation_pauses_when=None))
+
+
 def test_problems_that_only_the_new_policy_detects_are_opened() -> None:
     setup = PolicyChange(without_kinds("stock_unavailable"))
     setup.service.take(promising(), unavailable(3), at=after(4))
@@ -90,12 +99,7 @@ def test_new_expectations_apply_without_a_signal() -> None:
 
 
 def test_a_case_that_is_no_problem_under_the_new_policy_is_cleared() -> None:
-    document = shipped()
-    document["kinds"]["stock_unavailable"]["cleared_when"] = {"fact": "order.cancelled", "is": True}
-    document["kinds"]["stock_unavailable"]["automation"] = "automatic"
-    document.pop("automation_pauses_when", None)
-    lenient = with_version("lenient", kinds=document["kinds"])
-    lenient = Rulebook(structs.replace(lenient.document, automation_pauses_when=None))
+    lenient = resolving_by_itself("lenient")
     setup = PolicyChange(SHIPPED_RULEBOOK)
     setup.service.take(promising(), unavailable(3), cancelled(4), at=after(4))
     assert setup.service.only_case("stock_unavailable").state == "open"
@@ -215,9 +219,7 @@ def test_each_policy_change_has_its_own_recheck() -> None:
     rechecks = RecheckDesk(setup.service.log, setup.desk, staff)
     rechecks.tick(stream, after(5) + RECHECK_DELAY)
     setup.now = after(5) + RECHECK_DELAY
-    back = setup.desk.roll_back(
-        setup.service.rulebook.version, None, "No.", caller("bo", setup.now)
-    )
+    back = change_policy(setup.desk, without_kinds("stock_unavailable", version="back"), setup.now)
     rechecks.tick(stream, setup.now + PAUSE)
     overtaken = rechecks.progress(SHIPPED_RULEBOOK.digest)
     assert overtaken is not None
@@ -241,19 +243,20 @@ def test_a_withdrawn_policy_changes_nothing() -> None:
 
 
 def test_an_expired_emergency_rechecks_under_the_earlier_policy() -> None:
-    setup = PolicyChange(SHIPPED_RULEBOOK)
+    usual = resolving_by_itself("usual")
+    careful = resolving_by_itself("careful", "review")
+    setup = PolicyChange(usual)
     setup.now = after(1)
-    lenient = without_kinds("stock_unavailable", version="lenient")
-    setup.desk.emergency(lenient, "Too many.", after(10), caller("ana", setup.now))
-    setup.service.rulebook = lenient
-    setup.service.take(promising(), unavailable(3), at=after(4))
-    assert setup.service.found() == []
+    setup.desk.emergency(careful, "Too many.", after(10), caller("ana", setup.now))
+    setup.service.rulebook = careful
+    setup.service.take(promising(), unavailable(3), cancelled(4), at=after(4))
+    assert setup.service.only_case("stock_unavailable").state == "open"
     setup.now = after(10)
     setup.desk.tick(POLICY_STREAM, setup.now)
-    assert setup.desk.current.digest == SHIPPED_RULEBOOK.digest
-    setup.service.rulebook = SHIPPED_RULEBOOK
-    recheck_open_cases(setup.service, setup.desk, SHIPPED_RULEBOOK.digest, after(10))
-    assert setup.service.only_case("stock_unavailable").state == "open"
+    assert setup.desk.current.digest == usual.digest
+    setup.service.rulebook = usual
+    recheck_open_cases(setup.service, setup.desk, usual.digest, after(10))
+    assert setup.service.only_case("stock_unavailable").state == "resolved"
 
 
 def test_concurrent_work_on_an_order_is_not_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:

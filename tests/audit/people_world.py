@@ -48,6 +48,7 @@ from tests.application.in_memory_service import SHIPPED_RULEBOOK, staff
 from tests.application.money_service import MoneyService, caller_with_roles
 from tests.application.policy_changes import policy_variant
 from tests.domain.signals import after
+from tests.domain.simulations import simulated
 
 ROLES: Final = {
     "ana": Role.EXCEPTION_SPECIALIST,
@@ -310,6 +311,8 @@ def _policy_is_changed(world: PeopleWorld) -> None:
 
     world.policy.load()
     world.policy.propose(two, "It is better.", None, at("omar", 91))
+    simulation = simulated(two.digest, SHIPPED_RULEBOOK.digest, after(91))
+    world.policy.record_simulation(simulation, at("omar", 91))
     world.policy.approve("a2", "It is.", None, at("gus", 92))
     world.policy.activate("a2", None, "", at("omar", 93))
     world.policy.emergency(three, "It burns.", after(98), at("gus", 94))

@@ -51,6 +51,7 @@ from projections import PROJECTIONS
 from tests.api.running_service import RunningService, outside_settings, serve
 from tests.application.policy_changes import policy_variant
 from tests.domain.signals import cancelled, captured, line, placed, unavailable
+from tests.domain.simulations import simulated
 
 MORNING = datetime(2026, 2, 2, 8, tzinfo=UTC)
 """A Monday."""
@@ -236,6 +237,8 @@ class WorldBuilder:
         ).document
         stricter = policy_variant(document, "stricter", 900)
         self.desks.policy.propose(stricter, "It is better.", None, self.by("gus"))
+        simulation = simulated(stricter.digest, self.desks.policy.current.digest, now)
+        self.desks.policy.record_simulation(simulation, self.by("gus"))
         self.at(6.5)
         self.desks.policy.approve("stricter", "Good.", None, self.by("gil"))
         self.at(7)
@@ -254,7 +257,7 @@ class WorldBuilder:
         for hours, asked, by, account in (
             (
                 26,
-                AuditAsked(asked="export", parameters=case, position=43, answer="e0" * 32),
+                AuditAsked(asked="export", parameters=case, position=44, answer="e0" * 32),
                 AUDITOR,
                 None,
             ),

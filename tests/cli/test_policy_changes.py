@@ -82,6 +82,13 @@ def test_a_policy_is_proposed_approved_and_activated(run: Run, tmp_path: Path) -
     assert "None of your roles has the permission for this" in refused.stderr
     assert done(run("gus", "approve", "next", "--note", "Yes.")).startswith("approved:")
     assert done(run("olga", "activate", "next")).startswith("in force:")
+    lax = yaml.safe_load(written(tmp_path, "lax", 43).read_text())
+    lax["approvals"]["limits"]["ops_manager"] = "100000"
+    (tmp_path / "lax.yaml").write_text(yaml.safe_dump(lax))
+    alone = run("olga", "emergency", tmp_path / "lax.yaml", "--reason", "It burns.")
+    assert alone.returncode == 1
+    assert "One person may not change this part of the policy alone" in alone.stderr
+    assert "  /document/approvals: takes two people and a simulation" in alone.stderr
     back = json.loads(done(run("gus", "rollback", "5", "--reason", "Worse.", "--json")))
     assert (back["version"], back["state"]) == ("5-r1", "in_force")
 

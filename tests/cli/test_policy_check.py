@@ -265,7 +265,7 @@ def test_bootstrap_stores_only_the_first_policy(
         file.write_text(yaml.safe_dump(shipped))
         refused = casetrail("policy", "bootstrap", file)
         assert refused.returncode == 2
-        assert "version mine is in force; propose a new version instead" in refused.stderr
+        assert "version mine is in force: propose a new version" in refused.stderr
         assert "Traceback" not in refused.stderr
     copy.write_text(casetrail("policy", "show", "--yaml").stdout)
     assert load_policy(copy).digest == digest

@@ -12,6 +12,7 @@ from domain.policy.events import GovernanceEvent, PolicyActivated
 from domain.policy.governance import Governance, Policy, PolicyState
 from tests.domain.policies import shipped, with_version
 from tests.domain.signals import after
+from tests.domain.simulations import simulated
 
 ANA = Actor("key:ana", "ana")
 BO = Actor("key:bo", "bo")
@@ -48,10 +49,12 @@ class PolicyOffice:
     def propose(
         self, document: PolicyDocument, by: Actor, hour: float, revises: str | None = None
     ) -> None:
+        """Propose it, and simulate it."""
         event = governance_decisions.propose(
             self.governed, document, "Better.", revises, after(hour)
         )
         self.tell(event, by, hour)
+        self.tell(simulated(event.digest, event.base, after(hour)), by, hour)
 
     def approve(self, version: str, by: Actor, hour: float, base: str | None = None) -> None:
         self._do(

@@ -54,6 +54,7 @@ def test_one_person_proposes_another_approves_and_the_approver_may_activate() ->
     assert found is not None
     assert [(act.what, act.by.person) for act in found.acts] == [
         ("policy.proposed", "ana"),
+        ("policy.simulated", "ana"),
         ("policy.approved", "bo"),
         ("policy.activated", "bo"),
     ]
@@ -220,15 +221,6 @@ def test_no_other_policy_is_activated_while_one_is_scheduled() -> None:
     office.activate("2", BO, 3, after(24))
     with pytest.raises(PolicyStateWrong, match="version 2 must take effect before version 3"):
         office.activate("3", BO, 4)
-
-
-def test_a_scheduled_policy_lapses_when_another_change_happens_first() -> None:
-    office = approved()
-    office.activate("2", BO, 3, after(24))
-    office.emergency(policy_with_low_weight("fire", 9), CY, 4, until=10)
-    assert office.in_force(25) == "1"
-    assert office.state("2", 25) == "approved"
-    assert office.governed.next_due() == after(10)
 
 
 @pytest.mark.parametrize("hour", [-1, 24 * 367])

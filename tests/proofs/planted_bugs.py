@@ -560,7 +560,7 @@ BUGS = (
     Bug(
         "an author can approve the policy under another name",
         "application/policy/policy_desk.py",
-        "decisions.approve(g, p, note, base, by.actor, by.now, by.names)",
+        "decisions.approve(g, p, note, base, by.actor, by.now, names)",
         "decisions.approve(g, p, note, base, by.actor, by.now)",
         AUTHORS,
     ),

@@ -58,7 +58,10 @@ def simulate(policy: str, since: datetime | None, until: datetime | None, as_jso
 )
 @AS_JSON
 def emergency(file: Path, reason: str, hours: float | None, as_json: bool) -> None:
-    """Activate a document at once; it expires unless another person ratifies it."""
+    """Activate a document at once; it expires unless another person ratifies it.
+
+    It may only make a kind's automation stricter, add to automation_pauses_when, and change routes, priorities, backlogs and calendars. All else takes two people: use `policy propose`.
+    """
     until = datetime.now(UTC) + timedelta(hours=hours) if hours else None
     body = {"document": _load_document(file), "reason": reason, "expires_at": until}
     _print_policy(_call_api("/emergency", body), as_json)
@@ -90,7 +93,7 @@ API_COMMANDS: tuple[click.Command, ...] = (
     _act("withdraw", "Withdraw your own policy that is not active yet.", REASON),
     _act(
         "activate",
-        "Activate an approved policy, now or at a time.",
+        "Activate an approved and simulated policy, now or at a time.",
         click.option(
             "--from", "effective_from", type=TimeParameter(), help="When it becomes active [now]."
         ),
@@ -98,7 +101,7 @@ API_COMMANDS: tuple[click.Command, ...] = (
     ),
     _act(
         "rollback",
-        "Activate the previous policy again, as a new version.",
+        "Activate an earlier policy again, as a new version, if it differs only in what an emergency may change.",
         REASON,
         click.option(
             "--name", "version", metavar="VERSION", help="Name of the new version [VERSION-r1]."

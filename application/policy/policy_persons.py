@@ -1,0 +1,28 @@
+"""The persons behind acts on policies, by what is known of them now."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec import Struct
+
+from application.log.caller import Caller
+from domain.people import Person
+
+KnownAs = Callable[[Iterable[str]], Sequence[Person]]
+"""The persons with these names, and their other names."""
+
+
+class PolicyPersons(Struct, frozen=True):
+    known_as: KnownAs
+
+    def names_of(self, persons: Iterable[str]) -> frozenset[str]:
+        """All names of these persons: two names may have been linked a moment ago."""
+        names = frozenset(persons)
+        return names.union(*(person.known_as for person in self.known_as(names)))
+
+    def names_behind(self, by: Caller) -> frozenset[str]:
+        return self.names_of(by.names)
+
+    def queues_of(self, by: Caller) -> frozenset[str]:
+        """The queues to which grants of these persons are limited, under any of their names."""
+        grants = (grant for person in self.known_as(by.names) for grant in person.at(by.now))
+        return frozenset(queue for grant in grants for queue in grant.queues)
