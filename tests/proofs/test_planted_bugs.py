@@ -15,7 +15,11 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from tests.proofs.planted_bugs import BUGS, Bug
+from tests.proofs.planted_bugs import BUGS as CASE_BUGS
+from tests.proofs.planted_bugs import Bug
+from tests.proofs.planted_policy_bugs import POLICY_BUGS
+
+BUGS = (*CASE_BUGS, *POLICY_BUGS)
 
 ROOT = Path(__file__).parents[2]
 PLANTING = Path(__file__).with_name("mutation_runner.py")
