@@ -1,7 +1,6 @@
 """The policy in force, and the commands of policy governance.
 
-A policy document is recorded whole in the log before the first decision cites it. It changes only by the rules of
-governance.
+A policy document is recorded whole in the log before the first decision cites it.
 """
 
 import threading
@@ -21,6 +20,7 @@ from application.policy.policy_persons import KnownAs, PolicyPersons
 from domain.adjustments.decisions import require_matrix
 from domain.errors import TooContended
 from domain.people import OPERATOR_ACTOR, TIMEKEEPER_ACTOR
+from domain.permissions import Permission
 from domain.policy import governance_decisions as decisions
 from domain.policy.approvals import ApprovalMatrix
 from domain.policy.errors import PolicyInForce
@@ -178,6 +178,7 @@ class PolicyDesk:
         return self._act(by, lambda g: decisions.propose(g, document, why, revises, by.now))
 
     def approve(self, name: str, note: str, base: str | None, by: Caller) -> PolicyResult:
+        self._persons.require_permission(by, Permission.APPROVE_POLICIES)
         names = self._persons.names_behind(by)
         return self._about(
             name, by, lambda g, p: decisions.approve(g, p, note, base, by.actor, by.now, names)
@@ -194,6 +195,7 @@ class PolicyDesk:
     def activate(
         self, name: str, effective_from: datetime | None, note: str, by: Caller
     ) -> PolicyResult:
+        self._persons.require_permission(by, Permission.ACTIVATE_POLICIES)
         return self._about(
             name,
             by,
@@ -203,6 +205,7 @@ class PolicyDesk:
         )
 
     def roll_back(self, to: str, version: str | None, reason: str, by: Caller) -> PolicyResult:
+        self._persons.require_permission(by, Permission.ACTIVATE_POLICIES)
         queues = self._persons.queues_of(by)
         return self._about(
             to,
@@ -213,6 +216,7 @@ class PolicyDesk:
     def emergency(
         self, rulebook: Rulebook, reason: str, expires_at: datetime | None, by: Caller
     ) -> PolicyResult:
+        self._persons.require_permission(by, Permission.ACTIVATE_POLICIES)
         document, queues = rulebook.document, self._persons.queues_of(by)
         return self._act(
             by,
@@ -222,6 +226,7 @@ class PolicyDesk:
         )
 
     def ratify(self, name: str, note: str, by: Caller) -> PolicyResult:
+        self._persons.require_permission(by, Permission.APPROVE_POLICIES)
         names = self._persons.names_behind(by)
         return self._about(
             name, by, lambda g, p: decisions.ratify(g, p, note, by.actor, by.now, names)

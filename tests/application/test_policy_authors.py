@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -10,10 +11,12 @@ from msgspec import structs
 from application.log import streams
 from application.log.caller import Caller, operator_caller
 from application.people.people_desk import PeopleDesk
-from application.policy.policy_desk import PolicyDesk
-from domain.grants import GrantRole, LinkPersonName
+from application.policy.policy_desk import PolicyDesk, PolicyResult
+from domain.access_errors import NotInScope
+from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName
 from domain.people import Actor, Role
 from domain.policy.errors import AuthorMayNotDecide, OnlyPersonsDecide, RoutesOwnGrants
+from domain.policy.events import POLICY_STREAM
 from domain.policy.rulebook import Rulebook
 from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService, caller
 from tests.application.policy_changes import policy_variant
@@ -89,6 +92,35 @@ def test_a_person_cannot_route_cases_to_the_queue_of_another_name() -> None:
             policy_variant(NEXT.document, person, n), "Now.", None, caller(person, after(2))
         )
     desk.emergency(Rulebook(routed), "Now.", None, caller("bo", after(2)))
+
+
+ACTS: dict[str, Callable[[PolicyDesk, Caller], PolicyResult]] = {
+    "approve": lambda desk, by: desk.approve("next", "", None, by),
+    "activate": lambda desk, by: desk.activate("approved", None, "", by),
+    "emergency": lambda desk, by: desk.emergency(
+        policy_variant(NEXT.document, "fire", 903), "Now.", None, by
+    ),
+    "ratify": lambda desk, by: desk.ratify("fire", "", by),
+    "roll back": lambda desk, by: desk.roll_back(UNTIMED_RULEBOOK.version, None, "No.", by),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("how", ["revoked", "left"])
+def test_a_person_who_lost_the_role_a_moment_ago_does_not_decide(act: str, how: str) -> None:
+    """Another process may remember the grants for some seconds."""
+    service, people = linked_people()
+    desk = PolicyDesk(service.log, lambda: after(2), people.known_as)
+    desk.bootstrap(UNTIMED_RULEBOOK, after(0))
+    ask = ChangePersonStatus(reason="A new job.")
+    if how == "left":
+        people.leave("bo", ask, operator_caller(after(1)))
+    else:
+        people.revoke("bo", "g1", ask, operator_caller(after(1)))
+    lines = len(service.log.trail(POLICY_STREAM))
+    with pytest.raises(NotInScope, match=r"bo no longer has the permission policies\."):
+        ACTS[act](desk, caller("bo", after(2)))
+    assert len(service.log.trail(POLICY_STREAM)) == lines
 
 
 def linked_people() -> tuple[InMemoryService, PeopleDesk]:

@@ -163,6 +163,20 @@ POLICY_BUGS = (
         AUTHORS,
     ),
     Bug(
+        "a person without the role changes the policy in an emergency",
+        "application/policy/policy_desk.py",
+        "        self._persons.require_permission(by, Permission.ACTIVATE_POLICIES)\n        document,",
+        "        document,",
+        AUTHORS,
+    ),
+    Bug(
+        "a person without the role rolls a policy back",
+        "application/policy/policy_desk.py",
+        "        self._persons.require_permission(by, Permission.ACTIVATE_POLICIES)\n        queues =",
+        "        queues =",
+        AUTHORS,
+    ),
+    Bug(
         "the grants of a person's other name are ignored",
         PERSONS,
         "for person in self.known_as(by.names) for grant",
