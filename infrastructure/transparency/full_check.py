@@ -13,7 +13,9 @@ from psycopg.rows import tuple_row
 
 from application.log.event_codec import from_state
 from application.log.recorder import leaf_digest
-from domain.adjustments.events import AdjustmentProposed
+from domain.adjustments.events import AdjustmentProposed, AdjustmentReconciled
+from domain.adjustments.refusals import AttemptRefused
+from domain.audit import AuditAsked
 from domain.cases.duties import duty_of
 from domain.merkle.hashing import parent_hashes
 from domain.merkle.tree import Frontier
@@ -35,6 +37,9 @@ SIGNED_BY_ANOTHER: Final = "is signed by an unknown key"
 _COMMAND_PREFIX: Final = "command:"
 _GENERATED_KEY_LENGTH: Final = 16
 """Digits of the digest that replaces the key of a command sent without one."""
+_WITHOUT_ANSWER: Final = (AttemptRefused, AuditAsked, AdjustmentReconciled)
+"""Events that are stored before or without the answer to their request: a refusal and a question have no
+stored answer, and a reconciliation stores its answer with its last event."""
 
 
 class StoredEvidence:
@@ -173,6 +178,8 @@ class DutiesAndCommands:
             for name in line.actor.persons if person is not None else ():
                 self._duties.setdefault(line.stream, {}).setdefault(name, duty.value)
         cause = line.cause or ""
+        if isinstance(event, _WITHOUT_ANSWER):
+            return
         if person is not None and cause.startswith(_COMMAND_PREFIX):
             key = cause.removeprefix(_COMMAND_PREFIX)
             if not (len(key) == _GENERATED_KEY_LENGTH and set(key) <= set("0123456789abcdef")):

@@ -276,9 +276,15 @@ def test_a_signal_is_unchanged_only_if_its_digest_matches_its_leaf(
     assert (answer["unchanged"], piece["standing"]) == (True, "in_the_log")
     assert piece["where"] == f"the log, position {piece['position']}"
     with connect(server.dsn) as connection, without_triggers(connection):
-        connection.execute(
-            "UPDATE stored_events SET state = state || ' '::bytea WHERE notification_id = %s",
+        ((state,),) = connection.execute(
+            "UPDATE stored_events SET state = state || ' '::bytea WHERE notification_id = %s "
+            "RETURNING substr(state, 1, length(state) - 1)",
             (piece["position"],),
-        )
+        ).fetchall()
     answer = asked(ana, case)
     assert (answer["unchanged"], answer["pieces"][0]["standing"]) == (False, "changed")
+    with connect(server.dsn) as connection, without_triggers(connection):
+        connection.execute(
+            "UPDATE stored_events SET state = %s WHERE notification_id = %s",
+            (state, piece["position"]),
+        )

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2
 import jsonschema_rs
@@ -25,12 +25,13 @@ from api.composition import desks
 from api.openapi import openapi_document
 from application.log.caller import Caller
 from domain.grants import GrantRole
-from domain.people import OPERATOR_ACTOR, Role
+from domain.people import OPERATOR_ACTOR, Actor, Role
 from infrastructure.health import HealthChecker
 from infrastructure.payments.local import LocalProvider
 from infrastructure.payments.statement_file import COLUMNS
 from tests.api.running_service import RunningService, run_service
 from tests.api.signals import ago, captured, in_future, money, order_id, placed, send, unavailable
+from tests.intact_logs import assert_log_is_intact
 from tests.payments.conftest import Running
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -300,6 +301,18 @@ def test_a_scoped_grant_sees_only_its_part_of_the_result(shop: Shop) -> None:
     body = json.dumps({"since": shop.since}).encode()
     answer = shop.ask("narrow", "/v1/reconciliations", body)
     assert (answer.status_code, answer.json()["type"]) == (403, "/problems/not-in-scope")
+
+
+def test_a_reconciliation_that_stopped_half_way_leaves_an_intact_log(shop: Shop) -> None:
+    """Each payment is reconciled in an append of its own; the answer is stored with the last one."""
+    key = shop.ordered()
+    shop.pay(key)
+    desks, case = shop.server.service.desks, UUID(shop.adjustment(key)["case"])
+    finn = Caller(Actor("key:finn", "finn"), "finn", desks.clock(), "command:stopped")
+    version = desks.money.cases([case])[case].version
+    desks.money.reconcile(case, version, UUID(key), "ab" * 32, finn)
+    assert shop.state(key) == "reconciled"
+    assert_log_is_intact(shop.server.dsn)
 
 
 def _operator(shop: Shop) -> Any:

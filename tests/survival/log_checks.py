@@ -16,13 +16,15 @@ from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
 from projections import PROJECTIONS
 from projections.projection import AnyProjection
+from tests.intact_logs import assert_log_is_intact
 from tests.survival.programs import eventually
 
 PAGE = 5_000
 
 
 def whole_log(dsn: str) -> list[RecordedEvent]:
-    """Read every line; check that positions are dense and streams have no gaps."""
+    """Read every line; check that positions are dense, that streams have no gaps, and that the log is
+    intact."""
     recorder = PostgresLogRecorder(Datastore(dsn))
     log = EventLog(recorder)
     lines: list[RecordedEvent] = []
@@ -41,6 +43,7 @@ def whole_log(dsn: str) -> list[RecordedEvent]:
     for line in lines:
         versions[line.stream] += 1
         assert line.version == versions[line.stream], f"{line.stream} has a gap at {line.position}"
+    assert_log_is_intact(dsn)
     return lines
 
 
