@@ -26,7 +26,6 @@ from infrastructure.identity.trusted_issuers import Issuer, KeyCacheTimes
 from infrastructure.personal.vault import Vault, open_vault
 from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
-from tests.intact_logs import assert_log_is_intact
 
 ROLES = {
     # Most tests send signals and then work on the case as the same person.
@@ -164,4 +163,3 @@ def run_service(
         if time:
             stack.enter_context(run_timekeeper(dsn))
         yield RunningService(dsn, url, running, tokens)
-    assert_log_is_intact(dsn)
