@@ -283,8 +283,8 @@ def configured_desks(settings: Settings, dsn: str) -> Iterator[Desks]:
 
 
 def verified_checkpoints(settings: Settings, dsn: str) -> Checkpoints:
-    """The checkpoints, after checking that the log continues the last one. Call it before any write.
-    Raises KeyUnusable, WitnessUnusable or LogNotAsWitnessed.
+    """The checkpoints, after checking that the log continues the largest that was ever signed, here or
+    by the witness, and has all acknowledged positions. Call it before any write. Raises KeyUnusable, WitnessUnusable or LogNotAsWitnessed.
 
     It connects with the rights of the DSN itself: a start ends a halt only if they allow migrations.
     """
@@ -294,6 +294,8 @@ def verified_checkpoints(settings: Settings, dsn: str) -> Checkpoints:
         if witness is not None and checkpoints.outside.disputed() is not None:
             checkpoints.make(connection)
             witness.cosign_latest(connection)
+        if witness is not None:
+            witness.require_continuation(connection)
         checkpoints.require_continuation(connection)
     return checkpoints
 

@@ -19,11 +19,17 @@ from infrastructure.event_store.rights import Connection
 from infrastructure.personal.key_store import PEPPER_NAME, open_key_store, store_fingerprint
 from infrastructure.postgres.datastore import UNSAFE_SWITCH
 from infrastructure.settings import Settings
+from infrastructure.transparency.acknowledged import AcknowledgedHeads
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
+from infrastructure.transparency.cosignatures import (
+    WitnessUnavailable,
+    WitnessUnusable,
+    open_witness_client,
+)
 from infrastructure.transparency.former_keys import KEYS_FILE
 from infrastructure.transparency.full_check import RECORDED_EARLIER, SIGNED_BY_ANOTHER, find_faults
-from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
-from infrastructure.transparency.signing_keys import KeyUnusable, open_signer, read_only_signer
+from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints, size_of_note
+from infrastructure.transparency.signing_keys import KeyUnusable, read_only_signer
 from infrastructure.transparency.storage import StorageUnavailable
 
 MAX_CLOCK_AHEAD: Final = timedelta(minutes=5)
@@ -133,25 +139,49 @@ def check_witnessed(connection: Connection, settings: Settings) -> Iterator[Find
         return
     outside = OutsideCheckpoints(place)
     try:
-        last = outside.latest()
+        last, has_latest_file = outside.latest(), outside.has_latest_file()
     except StorageUnavailable as error:
         yield unsafe(what, f"{place}: {error}", "repair that: until then, no checkpoint is stored.")
         return
-    if last is None:
-        yield warning(what, f"none yet in {place}", "run a worker: it makes one every few seconds.")
-        return
     key = settings.signing_key
-    if not key.startswith("PRIVATE+KEY+") and not Path(key).exists():
+    if last is not None and not key.startswith("PRIVATE+KEY+") and not Path(key).exists():
         to_do = "set CASETRAIL_CHECKPOINT_KEY to the key that signed them."
         yield unsafe(what, f"the key file {key} is missing", to_do)
         return
+    silent: WitnessUnavailable | None = None
     try:
-        Checkpoints(open_signer(key), outside).compare(connection)
-    except (LogNotAsWitnessed, KeyUnusable) as error:
+        heads = AcknowledgedHeads(settings.heads_place)
+        checkpoints = Checkpoints(read_only_signer(key), outside, heads=heads)
+        checkpoints.compare(connection)
+        witness = open_witness_client(settings.witness, checkpoints)
+        if witness is not None:
+            witness.compare(connection)
+    except WitnessUnavailable as error:
+        silent = error
+    except (LogNotAsWitnessed, KeyUnusable, WitnessUnusable, OSError) as error:
         yield unsafe(
             what, str(error), "repair that: until then, nothing is written. See docs/proof.md."
         )
-    else:
-        sizes = outside.sizes()
-        size = sizes[-1] if sizes else "?"
-        yield ok(what, f"the last one, of {size} positions, matches the log ({place})")
+        return
+    yield _describe_matching(outside, last, has_latest_file)
+    if silent is not None:
+        to_do = "repair that: until then, the log is not compared with the witness."
+        yield warning("witness", str(silent), to_do)
+
+
+def _describe_matching(
+    outside: OutsideCheckpoints, last: bytes | None, has_latest_file: bool
+) -> Finding:
+    what, place = "checkpoints outside", outside.place
+    if last is None:
+        return warning(
+            what, f"none yet in {place}", "run a worker: it makes one every few seconds."
+        )
+    size = size_of_note(last)
+    if not has_latest_file:
+        return warning(
+            what,
+            f"the file `latest` is missing in {place}; the numbered one of {size} positions matches the log",
+            "find out who removed it. The next checkpoint writes it again.",
+        )
+    return ok(what, f"the last one, of {size} positions, matches the log ({place})")

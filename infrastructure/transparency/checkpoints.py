@@ -124,7 +124,7 @@ class Checkpoints:
                 raise LogNotAsWitnessed(
                     f"{why} To accept the log anyway, remove {self.outside.place}/{DISPUTED_FILE}."
                 )
-            if self.outside.latest() is not None:
+            if self._last_signed(connection) is not None:
                 nodes.fill_all_nodes(connection)
             self.require_as_witnessed(connection)
         except (LogNotAsWitnessed, nodes.PositionsMissing):
@@ -145,9 +145,21 @@ class Checkpoints:
         except notes.NoteBroken as error:
             self._require_key_in_force()  # a rotated key of ours is not a fault of the log
             raise LogNotAsWitnessed(
-                f"{self.outside.place}/latest: {error}. Set CASETRAIL_CHECKPOINT_KEY to the key "
+                f"The last checkpoint in {self.outside.place}: {error}. Set CASETRAIL_CHECKPOINT_KEY to the key "
                 "that signed it."
             ) from None
+
+    def _last_signed(self, connection: Connection) -> notes.Checkpoint | None:
+        """The largest checkpoint that a key of this log has signed, outside or in the database. Raises
+        LogNotAsWitnessed or KeyUnusable like `last_external`."""
+        outside, stored = self.last_external(), latest_checkpoint(connection)
+        try:
+            inside = self.opened(stored[1].encode()) if stored is not None else None
+        except notes.NoteBroken:  # anybody who may write to the table can add such a row
+            inside = None
+        if inside is None or (outside is not None and outside.size >= inside.size):
+            return outside
+        return inside
 
     def opened(self, note: bytes) -> notes.Checkpoint:
         """The checkpoint in a note, verified with the key in force or a former one. Raises NoteBroken."""
@@ -160,9 +172,9 @@ class Checkpoints:
             raise
 
     def require_as_witnessed(self, connection: Connection) -> None:
-        """Require that the log has the root of the last checkpoint outside, as far as nodes are filled
-        in, and the acknowledged positions. Raises LogNotAsWitnessed or KeyUnusable."""
-        witnessed = self.last_external()
+        """Require that the log has the root of the last checkpoint, as far as nodes are filled in, and
+        the acknowledged positions. Raises LogNotAsWitnessed or KeyUnusable."""
+        witnessed = self._last_signed(connection)
         if witnessed is not None:
             self._require_continuation(connection, witnessed)
         if self._heads is not None:

@@ -57,18 +57,36 @@ class WitnessClient:
             if is_cosigned:
                 self._checkpoints.outside.settle()
 
+    def require_continuation(self, connection: Connection) -> None:
+        """Require that the log has all positions that the witness has cosigned. A witness that is down is
+        logged. If the log lacks some, halts it and raises LogNotAsWitnessed."""
+        try:
+            self.compare(connection)
+        except WitnessUnavailable as error:
+            _logger.warning("the log cannot be compared with the witness: %s", error)
+        except signed.LogNotAsWitnessed as error:
+            signed.halt_log(connection)
+            self._checkpoints.outside.dispute(str(error))
+            raise
+
+    def compare(self, connection: Connection) -> None:
+        """The same check; it changes nothing. Raises WitnessUnavailable or LogNotAsWitnessed."""
+        found = self._latest_of_this_log(connection)
+        if found is None:
+            return
+        size, note = found
+        # A witness that has not cosigned exactly this size answers with the size that it has.
+        answer = self._send(connection, size, size, note)
+        if answer.status_code != 200:
+            self._known_size(connection, answer, size, size)
+
     def submit(self, connection: Connection) -> bool:
         """Whether the witness has cosigned a checkpoint now. Raises WitnessUnavailable or
         LogNotAsWitnessed."""
-        found = signed.latest_checkpoint(connection)
+        found = self._latest_of_this_log(connection)
         if found is None:
             return False
-        size, note = found[0], found[1].encode()
-        if (
-            notes.parse_checkpoint(notes.split_note(note)[0]).origin
-            != self._checkpoints.signer.key.name
-        ):
-            return False  # made before the log got its name; the next checkpoint has it
+        size, note = found
         old = self._last_cosigned(connection)
         if old == size and self._checkpoints.outside.disputed() is None:
             return False
@@ -82,6 +100,16 @@ class WitnessClient:
                 return False  # another worker was faster; the next checkpoint extends that size
             old = known
         raise WitnessUnavailable(f"{self.url} named another size in each of {_TRIES} attempts")
+
+    def _latest_of_this_log(self, connection: Connection) -> tuple[int, bytes] | None:
+        """Size and note of the database's last checkpoint; None if there is none, or if it was made
+        before the log got its name."""
+        found = signed.latest_checkpoint(connection)
+        if found is None:
+            return None
+        note = found[1].encode()
+        origin = notes.parse_checkpoint(notes.split_note(note)[0]).origin
+        return (found[0], note) if origin == self._checkpoints.signer.key.name else None
 
     def _send(self, connection: Connection, old: int, size: int, note: bytes) -> httpx2.Response:
         proof = consistency_proof(old, size, partial(read_nodes, connection)) if old else []

@@ -59,6 +59,8 @@ class StoredEvidence:
                 self.witnessed = last.size
             except notes.NoteBroken as error:
                 self.broken.append(f"the last checkpoint outside: {error}")
+        for size in checkpoints.outside.sizes():
+            self._add_numbered(checkpoints, size)
         read = partial(fetch_rows, connection)
         for size, root, note_text in read("SELECT size, root, note FROM checkpoints ORDER BY size"):
             where, note = f"the checkpoint of size {size}", note_text.encode()
@@ -88,6 +90,17 @@ class StoredEvidence:
         self.commands = {*read("SELECT principal, key FROM commands")}
         head = read("SELECT position FROM log_head")
         self.head = head[0][0] if head else None
+
+    def _add_numbered(self, checkpoints: Checkpoints, size: int) -> None:
+        """Add a numbered checkpoint outside, if a known key has signed it."""
+        note = checkpoints.outside.note(size)
+        try:
+            found = checkpoints.opened(note) if note is not None else None
+        except notes.NoteBroken:
+            self.broken.append(f"the checkpoint {size} outside {SIGNED_BY_ANOTHER}")
+            return
+        if found is not None and self.roots.setdefault(found.size, found.root) != found.root:
+            self.broken.append(f"two checkpoints of size {found.size} have different roots")
 
 
 def find_faults(connection: Connection, checkpoints: Checkpoints) -> Iterator[str]:

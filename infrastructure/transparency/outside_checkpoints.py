@@ -6,6 +6,8 @@ from typing import Final
 from infrastructure.transparency.storage import open_storage
 
 LATEST_FILE: Final = "latest"
+_DIGITS: Final = 20
+"""The length of a numbered file's name."""
 DISPUTED_FILE: Final = "disputed"
 MAX_CHECKPOINTS: Final = 1_000
 """This many of the newest are all kept; older ones are thinned out."""
@@ -18,20 +20,33 @@ class OutsideCheckpoints:
         self.place = open_storage(where)
 
     def latest(self) -> bytes | None:
-        return self.place.read(LATEST_FILE)
+        """The checkpoint of the largest size: `latest`, or a numbered one if `latest` was removed or
+        replaced by an earlier one."""
+        found = [self.place.read(LATEST_FILE)]
+        for size in reversed(self.sizes()):
+            note = self.note(size)
+            found.append(note)
+            # A file with the name of a larger size may be a copy of an earlier checkpoint.
+            if note is not None and size_of_note(note) == size:
+                break
+        return max((note for note in found if note is not None), key=size_of_note, default=None)
+
+    def has_latest_file(self) -> bool:
+        return self.place.read(LATEST_FILE) is not None
 
     def note(self, size: int) -> bytes | None:
-        return self.place.read(f"{size:020d}")
+        return self.place.read(f"{size:0{_DIGITS}d}")
 
     def sizes(self) -> list[int]:
-        return sorted(int(name) for name in self.place.names() if name.isdigit())
+        names = self.place.names()
+        return sorted(int(name) for name in names if len(name) == _DIGITS and name.isdecimal())
 
     def keep(self, size: int, note: bytes) -> None:
         """Store a checkpoint durably. Readers see the former latest one or this one, complete. A slow
         writer never replaces the latest by an earlier one."""
-        self.write(f"{size:020d}", note)
+        self.write(f"{size:0{_DIGITS}d}", note)
         self.place.change(
-            LATEST_FILE, lambda last: note if last is None or _size_of_note(last) <= size else None
+            LATEST_FILE, lambda last: note if last is None or size_of_note(last) <= size else None
         )
 
     def disputed(self) -> str | None:
@@ -55,10 +70,10 @@ class OutsideCheckpoints:
         sizes = self.sizes()
         if len(sizes) > 2 * MAX_CHECKPOINTS:
             for size in sizes[1:-MAX_CHECKPOINTS:2]:
-                self.place.remove(f"{size:020d}")
+                self.place.remove(f"{size:0{_DIGITS}d}")
 
 
-def _size_of_note(note: bytes) -> int:
+def size_of_note(note: bytes) -> int:
     """The size that a note states. Its signature is verified later, before the size is used."""
     lines = note.split(b"\n", 2)
     return int(lines[1]) if len(lines) > 1 and lines[1].isdigit() else 0

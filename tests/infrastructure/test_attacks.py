@@ -116,9 +116,10 @@ def test_only_the_checkpoint_outside_finds_a_rewritten_history(weakened: AttackT
     name = "replace all of history, with the guards off and on again"
     ((result, how),) = results_of(weakened, SUPERUSER, name)
     assert (result, how.split(":")[0]) == (AttackResult.DETECTED, "checkpoint outside")
-    latest = Path(str(weakened.checkpoints.outside.place)) / "latest"
-    kept = latest.read_bytes()
-    latest.unlink()
+    outside = Path(str(weakened.checkpoints.outside.place))
+    kept = {file: file.read_bytes() for file in outside.iterdir()}
+    for file in kept:
+        file.unlink()
     try:
         copies = BY_NAME[name]
         with weakened.copy() as copy, psycopg.connect(copy, autocommit=True) as connection:
@@ -128,9 +129,10 @@ def test_only_the_checkpoint_outside_finds_a_rewritten_history(weakened: AttackT
             weakened.checkpoints.make(connection)
             assert find_first_fault(connection, weakened) is None
     finally:
-        for file in latest.parent.iterdir():
+        for file in outside.iterdir():
             file.unlink()
-        latest.write_bytes(kept)
+        for file, content in kept.items():
+            file.write_bytes(content)
 
 
 def test_a_damaged_log_is_not_attacked(weakened: AttackTarget) -> None:
