@@ -91,6 +91,8 @@ class Desks:
         self.vault = vault
         self.reads = PersonalReads(datastore)
         self.key_ring = KeyRing(datastore, vault.keys) if vault is not None else None
+        if self.key_ring is not None:
+            recorder.require_keys_with(self.key_ring.require_kept)
         self.log = EventLog(recorder, Seals(self.key_ring) if self.key_ring is not None else None)
         orders, cases = streams.orders(self.log), streams.cases(self.log)
         self.orders = orders

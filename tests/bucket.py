@@ -56,6 +56,11 @@ class BucketHandler(BaseHTTPRequestHandler):
                 return self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
             self._answer(200, found)
 
+    def do_HEAD(self) -> None:
+        if self._must_answer():
+            found = self.server.objects.get(self.name)
+            self._answer(404 if found is None else 200, found or b"", found)
+
     def do_DELETE(self) -> None:
         if self._must_answer():
             self.server.objects.pop(self.name, None)
@@ -102,7 +107,8 @@ class BucketHandler(BaseHTTPRequestHandler):
         self.send_header("ETag", etag(body if of is None else of))
         self.send_header("Last-Modified", "Sat, 21 Nov 2026 12:00:00 GMT")
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from eventsourcing.persistence import IntegrityError, InterfaceError
 from psycopg.errors import LockNotAvailable, UniqueViolation
 
 from application.log.recorder import Append, StoredCommand, leaf_digest
+from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.event_store.append_call import append_statement
 from infrastructure.event_store.pending_append import (
     PendingAppend,
@@ -45,6 +46,8 @@ class GroupCommit:
     ) -> None:
         self._dsn = dsn
         self._continuity = continuity
+        self.require_keys: Callable[[Collection[str]], None] | None = None
+        """Requires the keys of personal data, by name, in their store; raises KeyStoreUnavailable."""
         self._after_commit = after_commit
         self._queue: queue.SimpleQueue[PendingAppend | None] = queue.SimpleQueue()
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
@@ -114,7 +117,7 @@ class GroupCommit:
     def _store(self, group: list[PendingAppend]) -> None:
         """Store the group; answer every append in it, also after an error."""
         ends_at = time.monotonic() + datastore.RETRY_SECONDS
-        while group:
+        while group := self._with_kept_keys(group):
             try:
                 base = self._call(group)
             except UniqueViolation as error:
@@ -154,6 +157,18 @@ class GroupCommit:
                 _fail_all(group, datastore.to_library_error(lost))
                 return
             time.sleep(datastore.FIRST_PAUSE_SECONDS)
+
+    def _with_kept_keys(self, group: list[PendingAppend]) -> list[PendingAppend]:
+        """The group without the appends whose personal data could not be read again; they fail."""
+        keys = {row.key for pending in group for row in pending.append.keys}
+        if self.require_keys is None or not keys:
+            return group
+        try:
+            self.require_keys(keys)
+        except KeyStoreUnavailable as error:
+            _fail_all([pending for pending in group if pending.append.keys], error)
+            return [pending for pending in group if not pending.append.keys]
+        return group
 
     def _answer_stored(self, group: Sequence[PendingAppend], base: int) -> None:
         place = base

@@ -1,6 +1,6 @@
 """The log in PostgreSQL: the library's recorder, with one append under the row lock of `log_head`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -59,6 +59,10 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
         self._group_commit.close()
         self.announcer.close()
         self.datastore.close()
+
+    def require_keys_with(self, check: Callable[[Collection[str]], None]) -> None:
+        """Store an append only if this check finds the keys of its personal data."""
+        self._group_commit.require_keys = check
 
     def append(self, append: Append) -> int:
         return self._group_commit.append(append)

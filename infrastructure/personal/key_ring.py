@@ -14,8 +14,9 @@ from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.event_loops import run_blocking
 from infrastructure.personal import key_store
 from infrastructure.personal.aes import AesKey
+from infrastructure.personal.kept_keys import KeptKeys
 from infrastructure.postgres.datastore import Datastore, retry_lost_connection
-from infrastructure.postgres.rows import Connection, fetch_rows
+from infrastructure.postgres.rows import Connection, Rows, fetch_rows
 
 KEYS_PER_BUNDLE: Final = 1_024
 REFILL_BELOW: Final = 256
@@ -49,6 +50,7 @@ class KeyRing:
         self._unused: list[AesKey] = []
         self._of_order: OrderedDict[str, tuple[float, AesKey]] = OrderedDict()
         self._bundles: OrderedDict[str, tuple[float, Mapping[str, bytes]]] = OrderedDict()
+        self._kept = KeptKeys(store)
         self._pepper: bytes | None = None
         self._is_ours = False
 
@@ -67,6 +69,11 @@ class KeyRing:
                     _put_bounded(self._of_order, order, kept, MOST_ORDERS)
                 known[order] = kept[1]
         return known
+
+    def require_kept(self, refs: Collection[str]) -> None:
+        """Require that the key store still has these keys, apart from destroyed ones. Raises
+        KeyStoreUnavailable."""
+        self._kept.require(refs)
 
     def find(self, refs: Iterable[str]) -> Mapping[str, AesKey]:
         found: dict[str, AesKey] = {}
@@ -172,14 +179,29 @@ class KeyRing:
 
     def _secret(self) -> bytes:
         if self._pepper is None:
-            self._pepper = run_blocking(lambda: key_store.read_or_make_pepper(self._store))
+            self._pepper = self._read_pepper(self._datastore.rows("SELECT id FROM key_store"))
         return self._pepper
+
+    def _read_pepper(self, known: Rows) -> bytes:
+        """The secret for customer IDs, made on first use. Without it, a database that has used a key store
+        must not get a new one. Raises KeyStoreUnavailable."""
+        if not known:
+            return run_blocking(lambda: key_store.read_or_make_pepper(self._store))
+        found = run_blocking(lambda: self._store.read(key_store.PEPPER_NAME))
+        if found is None:
+            raise KeyStoreUnavailable(
+                "the key store is empty, but this database has used one: restore it, or set CASETRAIL_KEYS "
+                "to this database's own"
+            )
+        return found
 
     def _require_own_store(self, connection: Connection) -> None:
         """Require the key store that this database has used from the start. Raises KeyStoreUnavailable."""
         if self._is_ours:
             return
-        ours = key_store.store_fingerprint(self._secret())
+        if self._pepper is None:
+            self._pepper = self._read_pepper(fetch_rows(connection, "SELECT id FROM key_store"))
+        ours = key_store.store_fingerprint(self._pepper)
         connection.execute("INSERT INTO key_store (id) VALUES (%s) ON CONFLICT DO NOTHING", (ours,))
         if fetch_rows(connection, "SELECT id FROM key_store")[:1] != [(ours,)]:
             raise KeyStoreUnavailable(
@@ -196,6 +218,8 @@ class KeyRing:
         return self._unused.pop()
 
     def _make_keys(self) -> list[AesKey]:
+        # Without this, a lost directory would be made again, with new keys beside none of the old ones.
+        self.require_kept(())
         return [AesKey(*named) for named in key_store.make_bundle(self._store, KEYS_PER_BUNDLE)]
 
     def _refill_ahead(self) -> None:

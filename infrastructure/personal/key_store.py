@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
@@ -27,6 +27,7 @@ from infrastructure.personal.aes import new_secret
 
 FORMAT: Final = "casetrail-keys/1"
 PEPPER_NAME: Final = "pepper"
+BUCKET_STAMP_SECONDS: Final = 1.0
 _BUNDLE_NAME: Final = re.compile(r"[0-9a-f]{16}|pepper")
 
 
@@ -46,6 +47,13 @@ class KeyStore(Protocol):
 
     def replace(self, name: str, content: bytes) -> None:
         """Replace a file and erase its former content. One process at a time may call this."""
+
+    def stamp(self, name: str) -> Hashable | None:
+        """What changes whenever the file does; None if there is no such file."""
+
+    @property
+    def stamp_seconds(self) -> float:
+        """How long a stamp may be used again: a request to a bucket is slow."""
 
 
 class LocalKeyStore:
@@ -80,6 +88,18 @@ class LocalKeyStore:
                 os.pwrite(old.fileno(), bytes(length), 0)
                 os.fsync(old.fileno())
 
+    def stamp(self, name: str) -> Hashable | None:
+        with _translate_errors():
+            try:
+                found = os.stat(self._path(name))
+            except FileNotFoundError:
+                return None
+            return found.st_ino, found.st_size, found.st_mtime_ns
+
+    @property
+    def stamp_seconds(self) -> float:
+        return 0.0
+
     def _path(self, name: str) -> Path:
         return self._directory / name
 
@@ -109,6 +129,18 @@ class BucketKeyStore:
     def replace(self, name: str, content: bytes) -> None:
         with _translate_errors():
             obstore.put(self._store, name, content)
+
+    def stamp(self, name: str) -> Hashable | None:
+        with _translate_errors():
+            try:
+                found = obstore.head(self._store, name)
+            except FileNotFoundError:
+                return None
+            return found["e_tag"] or found["last_modified"]
+
+    @property
+    def stamp_seconds(self) -> float:
+        return BUCKET_STAMP_SECONDS
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 import threading
+from collections.abc import Hashable
 from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
@@ -157,6 +158,13 @@ class CountingStore:
     def replace(self, name: str, content: bytes) -> None:
         self._store.replace(name, content)
 
+    def stamp(self, name: str) -> Hashable | None:
+        return self._store.stamp(name)
+
+    @property
+    def stamp_seconds(self) -> float:
+        return self._store.stamp_seconds
+
 
 def told(dsn: str, ring: KeyRing, *signals: Signal) -> None:
     """Store signals, sealed with the ring's keys."""
@@ -270,7 +278,7 @@ def test_with_another_key_store_nothing_is_stored(dsn: str, tmp_path: Path) -> N
     KeyRing(Datastore(dsn), open_key_store(str(tmp_path / "keys"))).of_orders(["o-1"])
     other = KeyRing(Datastore(dsn), open_key_store(str(tmp_path / "others")))
     for asked in (lambda: other.of_orders(["o-2"]), lambda: other.orders_of(UUID(int=1))):
-        with pytest.raises(KeyStoreUnavailable, match="belongs to another database"):
+        with pytest.raises(KeyStoreUnavailable, match="this database's own"):
             asked()
 
 
