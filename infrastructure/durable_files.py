@@ -2,7 +2,11 @@
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
+from typing import Final
+
+TRIAL_BYTES: Final = 4096
 
 
 def fsync_directory(directory: Path) -> None:
@@ -42,3 +46,13 @@ def replace_file(file: Path, content: bytes, mode: int = 0o600) -> None:
     write_new_file(beside, content, mode)
     beside.replace(file)
     fsync_directory(file.parent)
+
+
+def try_directory(directory: Path) -> None:
+    """Write a small file into the directory and remove it. Raises OSError, for example on a full disk."""
+    descriptor, name = tempfile.mkstemp(prefix=".readiness-", dir=directory)
+    try:
+        os.write(descriptor, bytes(TRIAL_BYTES))
+    finally:
+        os.close(descriptor)
+        os.unlink(name)

@@ -16,6 +16,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from application.audit.evidence import EvidenceUnreadable
 from domain.cases.errors import EvidenceErased
 from domain.cases.evidence import FILE_PREFIX, is_file_ref
+from infrastructure.durable_files import try_directory
 
 
 class StoredFile(Struct, frozen=True):
@@ -29,6 +30,7 @@ class StoredFile(Struct, frozen=True):
 class EvidenceStore:
     def __init__(self, place: str) -> None:
         """`place` is a directory, or a URL."""
+        self._directory = None if "://" in place else Path(place)
         self._store: ObjectStore = (
             from_url(place) if "://" in place else LocalStore(prefix=Path(place), mkdir=True)
         )
@@ -92,6 +94,17 @@ class EvidenceStore:
         except (OSError, BaseError) as error:
             raise EvidenceUnreadable(_first_line(error)) from None
         return found.hexdigest()
+
+    def try_write(self) -> None:
+        """Write and remove a small file in a directory; ask a bucket for a file, since each write there is
+        paid for. Raises OSError or EvidenceUnreadable."""
+        if self._directory is not None:
+            try_directory(self._directory)
+            return
+        try:
+            self._read(FILE_PREFIX + "0" * 64)
+        except (OSError, BaseError) as error:
+            raise EvidenceUnreadable(_first_line(error)) from None
 
     def _create(self, path: str, content: bytes) -> None:
         with suppress(AlreadyExistsError):

@@ -1,15 +1,19 @@
-"""Health of the service, read from the database: the log, reports, timers, payments and the witness."""
+"""Health of the service: the stores, the log, reports, timers, payments, the witness, clocks and standbys."""
 
 import time
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct, structs
 
+from infrastructure.clock_watch import ClockWatch
 from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 from infrastructure.postgres.rows import fetch_rows
+from infrastructure.readiness_probes import Probes, TrialResult
 
 FAR_BEHIND_EVENTS = 10_000
+FAR_BEHIND_BYTES = 64 << 20
+MAX_CLOCK_SKEW = timedelta(seconds=2)
 STALL_SECONDS = 2.0
 POLL_SECONDS = 0.1
 OVERDUE_AFTER = timedelta(seconds=30)
@@ -51,6 +55,15 @@ _REPORTS = """
     WHERE held.name = p.name AND held.generation = p.generation)
     FROM projections p WHERE live ORDER BY name
 """
+_SERVER = """
+    SELECT clock_timestamp(), current_setting('synchronous_standby_names'),
+    (SELECT count(*) FROM pg_stat_replication),
+    (SELECT max(pg_wal_lsn_diff(sent_lsn, replay_lsn))::bigint FROM pg_stat_replication),
+    ARRAY(SELECT slot_name::text FROM pg_replication_slots WHERE NOT active AND NOT temporary),
+    (SELECT substring(convert_from(state, 'UTF8') FROM '"recorded_at":"([^"]+)"')::timestamptz
+     FROM stored_events ORDER BY notification_id DESC LIMIT 1)
+"""
+"""A standby's lag is only visible to a login with `pg_monitor`; else it is null."""
 _DUE = "SELECT count(*), min(due_at) FROM timers WHERE due_at <= %s"
 _UNPAID = """
     SELECT provider, in_doubt, count(*), min(executing_since) FROM views.adjustments
@@ -65,12 +78,18 @@ _NOT_COSIGNED = """
 
 class HealthChecker:
     """Checks the health. `provider`: the name of the connected payment provider; `witness`: the key of
-    the witness that cosigns checkpoints."""
+    the witness that cosigns checkpoints; `probes`: tries the stores."""
 
     def __init__(
-        self, datastore: Datastore, provider: str | None = None, witness: str | None = None
+        self,
+        datastore: Datastore,
+        provider: str | None = None,
+        witness: str | None = None,
+        probes: Probes | None = None,
     ) -> None:
         self._datastore = datastore
+        self._probes = probes
+        self._clock_watch = ClockWatch()
         self._provider = provider
         self._witness = witness
 
@@ -84,7 +103,12 @@ class HealthChecker:
             time.sleep(POLL_SECONDS)
             latest = self._read(now)
         problems = [f"report {name} is behind the log and makes no progress" for name in stalled]
-        return structs.replace(latest, problems=[*problems, *latest.problems])
+        tried = self._probes.run() if self._probes is not None else TrialResult()
+        return structs.replace(
+            latest,
+            writable=latest.writable and tried.writable,
+            problems=[*tried.problems, *problems, *latest.problems, *self._clock_watch.problems()],
+        )
 
     @retry_lost_connection
     def _read(self, now: datetime) -> Health:
@@ -94,6 +118,9 @@ class HealthChecker:
             timers = TimerHealth(*fetch_rows(connection, _DUE, now)[0])
             waiting = fetch_rows(connection, _NOT_COSIGNED, self._witness)
             unpaid = fetch_rows(connection, _UNPAID)
+            before = datetime.now(UTC)
+            ((server_time, *replication, last_at),) = fetch_rows(connection, _SERVER)
+            after = datetime.now(UTC)
         problems = [
             f"report {r.name} is {r.behind} events behind"
             for r in reports
@@ -113,6 +140,8 @@ class HealthChecker:
         if self._witness is not None and waiting and now - waiting[0][0] > NOT_COSIGNED_ALERT_AFTER:
             since = waiting[0][0].isoformat()
             problems.append(f"the witness has not cosigned the log since {since}")
+        problems += _clock_problems(server_time, before, after, last_at, now)
+        problems += _replication_problems(*replication)
         if not reports:
             problems.append("there is no report yet: is a worker running?")
         if read_only:
@@ -133,6 +162,32 @@ class HealthChecker:
         if now - since > alert_after:
             return f"{payments} have no known outcome: check that it answers and that a worker runs"
         return None
+
+
+def _clock_problems(
+    server_time: datetime,
+    before: datetime,
+    after: datetime,
+    last_at: datetime | None,
+    now: datetime,
+) -> Iterator[str]:
+    apart = max(before - server_time, server_time - after, timedelta())
+    if apart > MAX_CLOCK_SKEW:
+        yield f"the clocks of the database and of this machine differ by {apart.total_seconds():.0f} s"
+    if last_at is not None and last_at - now > MAX_CLOCK_SKEW:
+        ahead = (last_at - now).total_seconds()
+        yield f"the last event is dated {ahead:.0f} s in the future: a clock was set, or differs"
+
+
+def _replication_problems(
+    synchronous: str, standbys: int, lag_bytes: int | None, unused_slots: Sequence[str]
+) -> Iterator[str]:
+    if synchronous and not standbys:
+        yield f"writes wait for the standbys {synchronous}, and none is connected"
+    if lag_bytes is not None and lag_bytes > FAR_BEHIND_BYTES:
+        yield f"a standby is {lag_bytes >> 20} MB behind"
+    for slot in unused_slots:
+        yield f"nobody reads the replication slot {slot}: what the server keeps for it fills its disk"
 
 
 def _find_stalled_reports(first: Health, now: Health) -> list[str]:

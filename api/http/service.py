@@ -17,6 +17,7 @@ from infrastructure.identity.trusted_issuers import Issuer
 from infrastructure.personal.vault import Vault
 from infrastructure.postgres.roles import READER, dsn_for_role
 from infrastructure.projections.positions import ReportPositions
+from infrastructure.readiness_probes import Probes
 from infrastructure.reports.money import MoneyReports
 from infrastructure.reports.queries import Reports
 from infrastructure.transparency.checkpoints import Checkpoints
@@ -44,7 +45,8 @@ class Service:
         for desk in (working.principals_desk, working.people):
             desk.watchers.append(self.tokens.forget)
         self.evidence = evidence
-        self.health = HealthChecker(working.datastore, working.provider, witness)
+        probes = Probes(working.datastore, working.key_ring, evidence)
+        self.health = HealthChecker(working.datastore, working.provider, witness, probes)
         self.proofs = Proofs(working.datastore)
         self.checkpoints = checkpoints
         self.simulating = threading.Lock()

@@ -19,7 +19,7 @@ class Liveness(Struct, frozen=True):
 
 
 class Readiness(Struct, frozen=True):
-    """`ready`, `degraded` (reports or timers are behind) or `unavailable` (no signals can be received)."""
+    """`ready`, `degraded` (something needs attention) or `unavailable` (no signals can be received)."""
 
     status: str
     policy: str | None = None
@@ -36,8 +36,8 @@ def livez() -> Liveness:
 
 @get("/readyz", needs=None, summary="Check readiness")
 def readyz(service: ServiceDependency) -> Response[Readiness]:
-    """503 if the database cannot be written. 200 with `degraded` and the reasons if reports or timers
-    are behind."""
+    """503 if the database or the key store cannot be written. 200 with `degraded` and the reasons if reports
+    or timers are behind, or if evidence files, clocks or standbys need attention."""
     try:
         found = service.health.check(service.desks.clock())
     except (psycopg.Error, PersistenceError, PoolTimeout) as error:

@@ -75,6 +75,22 @@ class KeyRing:
         KeyStoreUnavailable."""
         self._kept.require(refs)
 
+    def try_store(self) -> None:
+        """Require the keys that this process uses and the secret of this database in the store, and try a
+        write there. Raises KeyStoreUnavailable."""
+        known = self._datastore.rows("SELECT id FROM key_store")
+        if known:
+            found = self._store.read(key_store.PEPPER_NAME)
+            if found is None or key_store.store_fingerprint(found) != known[0][0]:
+                raise KeyStoreUnavailable("the key store has no keys of this database: restore it")
+            with self._lock:
+                in_use = [
+                    *self._unused[-1:],
+                    *(key for _, key in [*self._of_order.values()][-100:]),
+                ]
+            self._kept.require({key.ref for key in in_use})
+        self._store.try_write()
+
     def find(self, refs: Iterable[str]) -> Mapping[str, AesKey]:
         found: dict[str, AesKey] = {}
         for ref in refs:

@@ -21,7 +21,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import from_url
 
 from domain.personal_data_errors import KeyStoreUnavailable
-from infrastructure.durable_files import create_file, replace_file
+from infrastructure.durable_files import create_file, replace_file, try_directory
 from infrastructure.file_locks import file_lock
 from infrastructure.personal.aes import new_secret
 
@@ -50,6 +50,9 @@ class KeyStore(Protocol):
 
     def stamp(self, name: str) -> Hashable | None:
         """What changes whenever the file does; None if there is no such file."""
+
+    def try_write(self) -> None:
+        """Write and remove a small file, if that is cheap and the store was used before."""
 
     @property
     def stamp_seconds(self) -> float:
@@ -96,6 +99,11 @@ class LocalKeyStore:
                 return None
             return found.st_ino, found.st_size, found.st_mtime_ns
 
+    def try_write(self) -> None:
+        if self._directory.is_dir():
+            with _translate_errors():
+                try_directory(self._directory)
+
     @property
     def stamp_seconds(self) -> float:
         return 0.0
@@ -137,6 +145,9 @@ class BucketKeyStore:
             except FileNotFoundError:
                 return None
             return found["e_tag"] or found["last_modified"]
+
+    def try_write(self) -> None:
+        """Does nothing: each write to a bucket is paid for."""
 
     @property
     def stamp_seconds(self) -> float:

@@ -161,6 +161,9 @@ class CountingStore:
     def stamp(self, name: str) -> Hashable | None:
         return self._store.stamp(name)
 
+    def try_write(self) -> None:
+        self._store.try_write()
+
     @property
     def stamp_seconds(self) -> float:
         return self._store.stamp_seconds

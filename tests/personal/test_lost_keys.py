@@ -170,3 +170,6 @@ class SlowStore:
 
     def replace(self, name: str, content: bytes) -> None:
         raise AssertionError(name)
+
+    def try_write(self) -> None:
+        raise AssertionError
