@@ -37,6 +37,7 @@ from domain.orders.signals import Signal, event_time_key
 from domain.orders.stage import Stage
 from domain.permissions import Permission
 from domain.policy.decision import FactValue, to_fact_value
+from domain.recorded_event import RecordedEvent
 from domain.struct_fields import fill
 from infrastructure.reports.pages import ALL_ROWS, all_of
 from infrastructure.reports.scope_sql import (
@@ -254,8 +255,16 @@ def get_timeline(
     found = {line.event.case for line in trail if isinstance(line.event, ProblemDetected)}
     cases = _cases_in_scope(service, found, request.user.authority)
     trails = service.desks.log.trails([stream, *cases])
-    lines = sorted((line for t in trails.values() for line in t), key=lambda line: line.position)
+    lines = sorted(
+        (line for t in trails.values() for line in t if _names_only(line, cases)),
+        key=lambda line: line.position,
+    )
     return Timeline(order=read_order_id(order_id), shop=shop, lines=log_lines(lines))
+
+
+def _names_only(line: RecordedEvent, cases: Collection[UUID]) -> bool:
+    """Whether a line names no other case than these."""
+    return not isinstance(line.event, ProblemDetected) or line.event.case in cases
 
 
 def _parts_of(parts: OrderParts) -> OrderPartsView:

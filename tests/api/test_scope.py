@@ -430,3 +430,24 @@ def test_a_guessed_case_id_gets_404(
     case = str(case_stream(order, "stock_unavailable", 1))
     assert case == cases["other region"]["id"]
     assert scoped[Role.AUDITOR].get(f"/v1/cases/{case}").status_code == 404
+
+
+def test_the_timeline_of_an_order_names_no_case_out_of_scope(
+    server: RunningService, scoped: dict[Role, httpx2.Client], ana: httpx2.Client
+) -> None:
+    """The order has two cases: one in each queue."""
+    order = order_id()
+    signals = (placed(order, ship_to=BRAZIL), captured(order), unavailable(order))
+    own = case_of(ana, send(ana, *signals), "stock_unavailable")
+    other = case_of(ana, send(ana, cancelled(order)), "refund_due")
+    assert (own["queue"], other["queue"]) == (OWN_QUEUE, OTHER_QUEUE)
+    everything = ana.get(f"/v1/orders/{order}/timeline").text
+    assert own["id"] in everything
+    assert other["id"] in everything
+    seen = scoped[Role.HANDLER].get(f"/v1/orders/{order}/timeline")
+    assert seen.status_code == 200, seen.text
+    assert own["id"] in seen.text
+    assert other["id"] not in seen.text
+    found = [line["event"] for line in seen.json()["lines"]]
+    kinds = {event["kind"] for event in found if event["type"] == "order.problem_detected"}
+    assert kinds == {"stock_unavailable"}
