@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from api.http.authentication import Principal
 from api.http.errors import IdempotencyKeyInFlight, IdempotencyKeyReused
+from api.http.json_syntax import UNREADABLE
 from application.log.event_log import EventLog
 from application.log.recorder import CommandRepeated, CommandRow, StoredCommand
 from domain.errors import CasetrailError
@@ -31,6 +32,8 @@ class StoredResponse(Struct, frozen=True, omit_defaults=True):
     status: int
     body: str
     headers: Mapping[str, str] = {}
+    request: str | None = None
+    """The digest of the request with its JSON in one order of members and without spaces."""
 
     def replayed(self, position: int) -> Response[bytes]:
         headers = {**self.headers, POSITION_HEADER: str(position), REPLAYED_HEADER: "true"}
@@ -44,14 +47,16 @@ class CommandResponse(Struct, frozen=True):
     status: int = 200
     headers: Mapping[str, str] = {}
 
-    def encoded(self) -> tuple[bytes, bytes | None]:
-        """To be stored: whole, and without personal data; None if it has no personal data."""
+    def encoded(self, request: str | None = None) -> tuple[bytes, bytes | None]:
+        """To be stored: whole, and without personal data; None if it has no personal data. `request` is the
+        digest of the request's canonical form."""
         bare = erase_personal(self.body)
-        return self._encoded(self.body), self._encoded(bare) if bare is not self.body else None
+        whole = self._encoded(self.body, request)
+        return whole, self._encoded(bare, request) if bare is not self.body else None
 
-    def _encoded(self, body: Struct | None) -> bytes:
+    def _encoded(self, body: Struct | None, request: str | None) -> bytes:
         return msgspec.json.encode(
-            StoredResponse(self.status, _encode_body(body).decode(), self.headers)
+            StoredResponse(self.status, _encode_body(body).decode(), self.headers, request)
         )
 
     def response(self, position: int) -> Response[bytes]:
@@ -73,12 +78,25 @@ class KeyedRequest(Struct, frozen=True):
     who: Principal
     key: str | None
     digest: bytes
+    target: bytes = b""
+    body: bytes = b""
+
+    def canonical(self) -> str | None:
+        """The digest with the JSON of the body in one order of members and without spaces; None if the body
+        is no JSON object or array."""
+        if self.body[:1] not in (b"{", b"["):
+            return None
+        try:
+            body = msgspec.json.encode(msgspec.json.decode(self.body), order="sorted")
+        except UNREADABLE:
+            return None
+        return hashlib.sha256(self.target + body).hexdigest()
 
     def row(self, answer: CommandResponse) -> CommandRow | None:
         """The row that stores the answer; None for a request without a key."""
         if self.key is None:
             return None
-        whole, without = answer.encoded()
+        whole, without = answer.encoded(self.canonical())
         # The order whose customer's data the answer contains.
         order = _order_key_of(answer.body) if without is not None else None
         return CommandRow(self.who.person, self.key, self.digest, whole, order, without)
@@ -92,10 +110,11 @@ def _order_key_of(body: object) -> str | None:
 def keyed_request_of(
     request: Request[Principal, str, Any], body: bytes, key: str | None
 ) -> KeyedRequest:
-    """The digest covers method, path and body: the same key with another of them is refused."""
+    """The digest covers method, path and body: the same key with another of them is refused. The order of
+    the members of JSON objects and its spaces make no other request."""
     # Not the whole URL: building it costs more than the digest.
-    content = f"{request.method} {request.scope['path']}\n".encode() + body
-    return KeyedRequest(request.user, key, hashlib.sha256(content).digest())
+    target = f"{request.method} {request.scope['path']}\n".encode()
+    return KeyedRequest(request.user, key, hashlib.sha256(target + body).digest(), target, body)
 
 
 class IdempotentCommands:
@@ -142,6 +161,9 @@ class IdempotentCommands:
 
 
 def _replay(stored: StoredCommand, keyed: KeyedRequest) -> Response[Any]:
-    if stored.digest != keyed.digest:
+    answer = msgspec.json.decode(stored.result, type=StoredResponse)
+    if stored.digest != keyed.digest and (
+        answer.request is None or answer.request != keyed.canonical()
+    ):
         raise IdempotencyKeyReused(f"key {keyed.key} was used for another request")
-    return msgspec.json.decode(stored.result, type=StoredResponse).replayed(stored.position)
+    return answer.replayed(stored.position)

@@ -25,6 +25,7 @@ from tests.api.signals import (
     send,
     unavailable,
 )
+from tests.tampering import without_triggers
 
 Command = Callable[[httpx2.Client, dict[str, str]], httpx2.Response]
 
@@ -383,3 +384,48 @@ def test_a_retry_at_another_server_gets_the_first_response_and_never_a_conflict(
         thread.join()
     assert first.status_code == 200
     assert is_same_response(first, again[0]), again[0].text
+
+
+@pytest.mark.parametrize("field", ["note", "signal"])
+def test_the_order_of_members_and_spaces_make_no_other_request(
+    shop: httpx2.Client, ana: httpx2.Client, field: str
+) -> None:
+    one = key()
+    if field == "note":
+        case, etag = claimed(ana)
+        client, path = ana, f"/v1/cases/{case}/wait"
+        headers = {**JSON, "If-Match": etag, "Idempotency-Key": one}
+        body = {"dependency": "carrier", "party": "dhl", "note": "Where is it?"}
+    else:
+        client, path = shop, "/v1/signals"
+        headers = {**JSON, "Idempotency-Key": one}
+        body = placed(order_id())
+    first = client.post(path, content=json.dumps(body), headers=headers)
+    assert first.status_code == 200, first.text
+    swapped = dict(reversed(body.items()))
+    for text in (json.dumps(swapped), json.dumps(swapped, indent=2), json.dumps(body, indent=1)):
+        assert is_same_response(first, client.post(path, content=text, headers=headers))
+    changed = body | ({"note": "Else."} if field == "note" else {"source": "x"})
+    other = client.post(path, content=json.dumps(changed), headers=headers)
+    assert other.json()["type"] == "/problems/idempotency-key-reused"
+
+
+def test_an_answer_that_an_earlier_version_stored_is_given_again(
+    server: RunningService, shop: httpx2.Client
+) -> None:
+    """It has only the digest of the bytes of the request."""
+    headers = {**JSON, "Idempotency-Key": (one := key())}
+    body = json.dumps(placed(order_id()))
+    first = shop.post("/v1/signals", content=body, headers=headers)
+    assert first.status_code == 200, first.text
+    with psycopg.connect(server.dsn, autocommit=True) as connection, without_triggers(connection):
+        changed = connection.execute(
+            "UPDATE commands SET result = convert_to(regexp_replace(convert_from(result, 'UTF8'), "
+            "',\"request\":\"[0-9a-f]{64}\"', ''), 'UTF8') WHERE key = %s AND "
+            "convert_from(result, 'UTF8') LIKE '%%\"request\":%%'",
+            (one,),
+        )
+        assert changed.rowcount == 1
+    assert is_same_response(first, shop.post("/v1/signals", content=body, headers=headers))
+    again = shop.post("/v1/signals", content=f"{body} ", headers=headers)
+    assert again.json()["type"] == "/problems/idempotency-key-reused"
