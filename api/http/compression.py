@@ -1,4 +1,4 @@
-"""Outgoing answers: gzip for reads, and `nosniff` for all.
+"""Outgoing answers: gzip for reads; `nosniff` for all, and `no-store` unless an answer says otherwise.
 
 Whole answers of text or JSON to a GET are compressed, if the client accepts gzip. Not compressed are
 streams (server-sent events, bundles), answers to commands (stored and sent again byte for byte), tokens
@@ -22,6 +22,8 @@ _IN_A_THREAD_BYTES: Final = 32 << 10
 """Compressing more would block the event loop for too long."""
 _LEVEL: Final = 5
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
+_NO_STORE: Final = (b"cache-control", b"no-store")
+"""Answers have personal data, and nothing about them is the same for two readers."""
 _STREAMED: Final = b"text/event-stream"
 
 
@@ -55,8 +57,8 @@ class _Outgoing:
     async def __call__(self, message: Any) -> None:
         if message["type"] == "http.response.start":
             headers = [*message["headers"]]
-            if not any(name == _NOSNIFF[0] for name, _ in headers):
-                headers.append(_NOSNIFF)
+            given = {name for name, _ in headers}
+            headers += [one for one in (_NOSNIFF, _NO_STORE) if one[0] not in given]
             message = {**message, "headers": headers}
             if self._is_read and message["status"] == 200 and _is_compressible(headers):
                 self._head = message

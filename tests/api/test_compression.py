@@ -199,12 +199,15 @@ def test_the_console_loads_the_words_of_its_forms_and_not_the_whole_contract(
         ("/readyz", 200),
     ],
 )
-def test_every_response_forbids_content_type_sniffing(
+def test_every_response_forbids_sniffing_and_storing(
     ana: httpx2.Client, server: RunningService, path: str, status: int
 ) -> None:
     answer = ana.get(path)
     assert answer.status_code == status
-    assert answer.headers.get_list("X-Content-Type-Options") == ["nosniff"]
     with server.client_as(None) as nobody:
-        assert nobody.get(path).headers.get_list("X-Content-Type-Options") == ["nosniff"]
-    assert ana.delete(path).headers.get_list("X-Content-Type-Options") == ["nosniff"]
+        for one in (answer, nobody.get(path), ana.delete(path)):
+            assert one.headers.get_list("X-Content-Type-Options") == ["nosniff"]
+            is_page = one.status_code == 200 and not path.startswith(
+                ("/v1", "/livez", "/readyz", "/pr")
+            )
+            assert one.headers.get_list("Cache-Control") == ["no-cache" if is_page else "no-store"]
