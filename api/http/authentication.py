@@ -17,7 +17,14 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
 from api.http.concurrency import NEEDS, PUBLIC, in_thread
-from api.http.errors import IssuerUnavailable, NotAuthenticated, NotPermitted, PrincipalNotPermitted
+from api.http.errors import (
+    IssuerUnavailable,
+    NotAuthenticated,
+    NotPermitted,
+    PrincipalNotPermitted,
+    TooManyFailedSignIns,
+)
+from api.http.failed_sign_ins import FailedSignIns
 from application.people.people_desk import TOKEN_PREFIX, token_digest
 from application.people.principals import Principals, ResolvedPrincipal
 from domain.access_errors import ActorNotAllowed
@@ -72,6 +79,7 @@ class TokenCache:
         self._principals = principals
         self._access_tokens = access_tokens
         self._clock = clock
+        self.failures = FailedSignIns()
         self._kept: dict[str, tuple[float, Principal]] = {}
         self._changes = 0
         self._lock = threading.Lock()
@@ -157,16 +165,28 @@ class Authentication(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         tokens: TokenCache = scope["litestar_app"].state.tokens
-        token = _bearer_token(scope["headers"])
-        digest = token_digest(token)
-        who = tokens.remembered(digest)
-        if who is None:
-            who = await in_thread(tokens.resolve)(token, digest)
+        try:
+            token = _bearer_token(scope["headers"])
+            digest = token_digest(token)
+            who = tokens.remembered(digest)
+            if who is None:
+                who = await in_thread(tokens.resolve)(token, digest)
+        except NotAuthenticated:
+            _count_failure(tokens.failures, scope["client"])
+            raise
         needed: Permission = scope["route_handler"].opt[NEEDS]
         if needed not in who.authority.permissions:
             raise _not_permitted(who, needed)
         scope["user"], scope["auth"] = who, digest
         await next_app(scope, receive, send)
+
+
+def _count_failure(failures: FailedSignIns, client: tuple[str, int] | None) -> None:
+    """Raises TooManyFailedSignIns."""
+    address = client[0] if client is not None else ""
+    if (wait := failures.add(address)) is not None:
+        detail = f"more than {failures.most} in a minute; wait {wait} s"
+        raise TooManyFailedSignIns(detail, retry_after=wait) from None
 
 
 def _restricted_authority(whole: Authority, found: ResolvedPrincipal) -> Authority:

@@ -34,6 +34,15 @@ class NotAuthenticated(CasetrailError):
         self.challenge = 'Bearer error="invalid_token"' if is_token else "Bearer"
 
 
+class TooManyFailedSignIns(CasetrailError):
+    """Too many authentications from this address have failed."""
+
+    explanation = (
+        "Wait for `Retry-After` seconds before you try another token. Requests with a valid token are "
+        "answered meanwhile."
+    )
+
+
 class NotPermitted(CasetrailError):
     """None of your roles has the permission for this."""
 

@@ -130,6 +130,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     c.NoSuchVersion: 422,
     e.IdempotencyKeyReused: 422,
     e.KeyRequired: 428,
+    e.TooManyFailedSignIns: 429,
     e.VersionRequired: 428,
     e.Unexpected: 500,
     m.RefundKeyReused: 500,
@@ -184,6 +185,8 @@ def respond(error: CasetrailError, headers: Mapping[str, str] | None = None) -> 
         extra["Accept-Encoding"] = "gzip"
     if document["status"] == 503 or isinstance(error, e.IdempotencyKeyInFlight):
         extra["Retry-After"] = "1"
+    if isinstance(error, e.TooManyFailedSignIns):
+        extra["Retry-After"] = str(error.facts["retry_after"])
     if isinstance(error, c.CaseChanged | b.RecoveryChanged):
         extra["ETag"] = f'"{error.facts["version"]}"'
     return Response(

@@ -39,6 +39,8 @@ ROLES = {
 }
 TIMEOUT_SECONDS = 30
 DEMO_CLIENT = "casetrail-demo"
+MANY_FAILURES = 1_000_000
+"""Tests of refusals fail to authenticate more often than clients do."""
 
 
 FOLDER = TemporaryDirectory(prefix="casetrail-outside-")
@@ -86,6 +88,7 @@ def serve(
             service(dsn, outside_settings(dsn), clock, issuers=issuers, provider=provider)
         )
         running.desks.ensure_policy()
+        running.tokens.failures.most = MANY_FAILURES
         config = uvicorn.Config(
             create_app(running, issuer=local), log_level="critical", access_log=False, lifespan="on"
         )

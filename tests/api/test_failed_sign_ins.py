@@ -1,0 +1,68 @@
+"""An address from which too many authentications fail is told to wait; valid tokens are answered all the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from api.http.failed_sign_ins import MAX_ADDRESSES, WINDOW_SECONDS, FailedSignIns
+from tests.api.running_service import MANY_FAILURES, RunningService
+
+MOST = 5
+
+
+@pytest.fixture
+def limited(server: RunningService) -> Iterator[RunningService]:
+    failures = server.service.tokens.failures
+    server.service.tokens.failures = FailedSignIns(MOST)
+    yield server
+    server.service.tokens.failures = failures
+    assert failures.most == MANY_FAILURES
+
+
+@pytest.mark.parametrize("header", ["Bearer ct_guess", "Bearer a.b.c", "Basic YTpi", None])
+def test_too_many_failures_are_told_to_wait(limited: RunningService, header: str | None) -> None:
+    with limited.client_as(None) as nobody:
+        headers = {"Authorization": header} if header else {}
+        answers = [nobody.get("/v1/me", headers=headers) for _ in range(MOST + 3)]
+    assert [answer.status_code for answer in answers] == [401] * MOST + [429] * 3
+    told = answers[-1].json()
+    assert told["type"] == "/problems/too-many-failed-sign-ins"
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= WINDOW_SECONDS
+    assert told["retry_after"] == int(answers[-1].headers["Retry-After"])
+
+
+def test_a_valid_token_is_answered_while_others_of_its_address_must_wait(
+    limited: RunningService, ana: httpx2.Client
+) -> None:
+    """Also one that was not used before: behind a proxy, all clients have one address."""
+    with limited.client_as(None) as nobody:
+        for _ in range(MOST + 3):
+            nobody.get("/v1/me", headers={"Authorization": "Bearer ct_guess"})
+    limited.service.tokens.forget()
+    assert ana.get("/v1/me").status_code == 200
+    assert ana.get("/v1/queues").status_code == 200
+
+
+def test_each_address_and_each_minute_has_its_own_count() -> None:
+    now = [0.0]
+    failures = FailedSignIns(2, lambda: now[0])
+    assert [failures.add("192.0.2.1") for _ in range(3)] == [None, None, 60]
+    assert failures.add("192.0.2.2") is None
+    now[0] = 45.5
+    assert failures.add("192.0.2.1") == 15
+    now[0] = 60.0
+    assert failures.add("192.0.2.1") is None
+    # One client may have all IPv6 addresses of a network.
+    found = [failures.add(f"2001:db8::{n}") for n in range(1, 4)]
+    assert found == [None, None, 60]
+    assert failures.add("2001:db8:0:1::1") is None
+
+
+def test_many_addresses_do_not_fill_the_memory() -> None:
+    failures = FailedSignIns(1)
+    for n in range(MAX_ADDRESSES + 10):
+        failures.add(f"client-{n}")
+    assert len(failures._windows) <= MAX_ADDRESSES
