@@ -34,7 +34,9 @@ class KeptKeys:
         KeyStoreUnavailable."""
         for name in {PEPPER_NAME, *(ref.partition(".")[0] for ref in refs)}:
             if not self._store.stamp_seconds:
-                self._check(name)
+                known = self._known.get(name)
+                if known is None or self._store.stamp(name) != known[1]:
+                    self._check(name)
             elif (age := self._age_of(name)) > self._store.stamp_seconds:
                 check, is_new = self._start_check(name)
                 if age > BUCKET_OUTAGE_SECONDS:
