@@ -66,8 +66,8 @@ class BreakGlassDesk:
         BreakGlassOfTheInvolved."""
         queues = self._rulebook().document.queues
         names = self._names(by)
-        self._require_uninvolved(ask.case, names, "asks for a break-glass", by)
         asked = glasses.request_break_glass(ask, by.actor, names, queues, by.now)
+        self._require_uninvolved(ask.case, names, "asks for a break-glass", by)
         glass = emergency.BreakGlass(id=emergency.break_glass_stream(by.person, by.now))
         try:
             return self._record(glass, asked, names, {}, by)

@@ -19,7 +19,7 @@ from infrastructure.postgres.datastore import connect
 from infrastructure.settings import load_settings
 from tests.api.running_service import serve
 from tests.application.in_memory_service import caller
-from tests.application.policy_changes import approve_policy, policy_variant
+from tests.application.policy_changes import approve_policy, policy_variant, simulate_policy
 from tests.domain.policies import SHIPPED, shipped, with_version
 
 EARLY = datetime(2028, 6, 25, 23, tzinfo=UTC)
@@ -57,13 +57,15 @@ def test_the_api_lists_the_warning_with_usable_policies(dsn: str) -> None:
         token = working.people.issue_token("gus", EARLY - year)
         first = working.policy.current.version
         approve_policy(working.policy, policy_variant(SHIPPED.document, "next", 900), EARLY - year)
-        approve_policy(working.policy, with_version("open", calendars=calendars), EARLY - year)
+        open_longer = with_version("open", calendars=calendars)
+        approve_policy(working.policy, open_longer, EARLY - year)
     assert notices_by_version(dsn, EARLY, token) == {first: [], "next": [], "open": []}
     late = notices_by_version(dsn, LATE, token)
     assert {version for version, notices in late.items() if notices} == {first, "next"}
     (notice,) = late[first]
     assert notice.startswith(NOTICE)
     with working_at(dsn, LATE) as working:
+        simulate_policy(working.policy, open_longer, LATE)  # the first one is too old by now
         working.policy.activate("open", None, "", caller("bo", LATE))
     assert notices_by_version(dsn, LATE, token)[first] == []  # it is retired
 

@@ -46,7 +46,9 @@ def decides(urls: list[str], version: str) -> bool:
 
 
 def activate(running: RunningService, rulebook: Rulebook) -> None:
-    change_policy(running.service.desks.policy, rulebook, datetime.now(UTC))
+    change_policy(
+        running.service.desks.policy, rulebook, datetime.now(UTC), people=("author", "approver")
+    )
 
 
 def test_a_recheck_opens_each_case_once_while_signals_are_accepted(

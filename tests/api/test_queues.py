@@ -105,7 +105,9 @@ def strict_policy(server: RunningService) -> Rulebook:
 def test_a_queue_that_falls_behind_gets_a_recovery_plan(
     server: RunningService, strict_policy: Rulebook
 ) -> None:
-    change_policy(server.service.desks.policy, strict_policy, datetime.now(UTC))
+    change_policy(
+        server.service.desks.policy, strict_policy, datetime.now(UTC), people=("author", "approver")
+    )
     with server.client_as("ana") as ana:
         _, seen = open_queued_case(ana)
         _, seen = open_queued_case(ana)

@@ -19,18 +19,30 @@ from tests.domain.signals import after, placed
 from tests.domain.simulations import simulated
 
 
-def approve_policy(desk: PolicyDesk, rulebook: Rulebook, at: datetime) -> PolicyResult:
-    desk.propose(rulebook, "It is better.", None, _without_key("ana", at))
+def approve_policy(
+    desk: PolicyDesk, rulebook: Rulebook, at: datetime, people: tuple[str, str] = ("ana", "bo")
+) -> PolicyResult:
+    """`people`: the author, and who approves it. A service that has people knows what they may do."""
+    author, approver = people
+    desk.propose(rulebook, "It is better.", None, _without_key(author, at))
+    simulate_policy(desk, rulebook, at, author)
+    return desk.approve(rulebook.version, "", None, _without_key(approver, at))
+
+
+def simulate_policy(desk: PolicyDesk, rulebook: Rulebook, at: datetime, by: str = "ana") -> None:
     found = simulated(rulebook.digest, desk.current.digest, at)
-    desk.record_simulation(found, _without_key("ana", at))
-    return desk.approve(rulebook.version, "", None, _without_key("bo", at))
+    desk.record_simulation(found, _without_key(by, at))
 
 
 def change_policy(
-    desk: PolicyDesk, rulebook: Rulebook, at: datetime, effective_from: datetime | None = None
+    desk: PolicyDesk,
+    rulebook: Rulebook,
+    at: datetime,
+    effective_from: datetime | None = None,
+    people: tuple[str, str] = ("ana", "bo"),
 ) -> PolicyResult:
-    approve_policy(desk, rulebook, at)
-    return desk.activate(rulebook.version, effective_from, "", _without_key("bo", at))
+    approve_policy(desk, rulebook, at, people)
+    return desk.activate(rulebook.version, effective_from, "", _without_key(people[1], at))
 
 
 def _without_key(person: str, at: datetime) -> Caller:

@@ -30,7 +30,7 @@ PROSE = {"said", "who", "what", "asks", "says"}
 
 
 def test_the_answers_of_the_release_are_still_given(home: Home) -> None:
-    """Each member of the old answers has the same value; there may be new members, and a question may have
+    """Each member of the old answers has the same value; there may be new members and questions, and a question may have
     more routes, commands and optional parameters.
 
     A packet of now may have more facts, and other values of the facts that docs/readings.md lists.
@@ -143,6 +143,8 @@ def assert_contains(then: Any, now: Any, place: str, name: str = "") -> None:
         if re.fullmatch("/v1/audit/questions/[0-9]+/parameters", place):
             known = {one["name"] for one in then}
             now = [one for one in now if one["name"] in known or one["required"]]
+        elif place == "/v1/audit/questions":
+            now = now[: len(then)]
         elif re.fullmatch("/v1/audit/questions/[0-9]+/other_(routes|commands)", place):
             now = [one for one in now if one in then]
         assert len(now) == len(then), place
