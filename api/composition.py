@@ -5,10 +5,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import partial
 
 from eventsourcing.persistence import PersistenceError
 
+from api.configured_checkpoints import continuity
 from application.cases.case_desk import CaseDesk
 from application.cases.cited_evidence import assume_stored
 from application.cases.history import order_of
@@ -47,22 +47,14 @@ from infrastructure.personal.vault import Vault, vault_of
 from infrastructure.policies.files import load_policy
 from infrastructure.postgres.databases import open_database
 from infrastructure.postgres.datastore import Datastore, LogHalted, connect, require_safe_switches
+from infrastructure.postgres.lock_retries import retry_while_locked
 from infrastructure.postgres.roles import PROJECTOR, WRITER, dsn_for_role
-from infrastructure.projections.generations import PREPARE_SECONDS, prepare_when_free
+from infrastructure.projections.generations import PREPARE_SECONDS, prepare_generations
 from infrastructure.reports.backlogs import backlogs
 from infrastructure.reports.money import MoneyReports
 from infrastructure.reports.people_directory import PeopleDirectory
 from infrastructure.settings import Settings
-from infrastructure.transparency.acknowledged import AcknowledgedHeads
-from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.continuity import Continuity
-from infrastructure.transparency.cosignatures import open_witness_client
-from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
-from infrastructure.transparency.signing_keys import (
-    open_existing_signer,
-    open_signer,
-    read_only_signer,
-)
 from projections import PROJECTIONS
 
 Clock = Callable[[], datetime]
@@ -249,32 +241,7 @@ def prepare_database(dsn: str, wait: float = PREPARE_SECONDS) -> None:
     with connect(dsn_for_role(dsn, PROJECTOR)) as connection:
         # Many tables on a busy machine take time; the transaction blocks nobody.
         connection.execute("SET idle_in_transaction_session_timeout = '60s'")
-        prepare_when_free(connection, PROJECTIONS, wait)
-
-
-def checkpoints_of(settings: Settings) -> Checkpoints:
-    """The checkpoints at the place in the settings. Raises KeyUnusable."""
-    again = partial(open_existing_signer, settings.signing_key)
-    outside = OutsideCheckpoints(settings.checkpoint_place)
-    heads = AcknowledgedHeads(settings.heads_place)
-    return Checkpoints(open_signer(settings.signing_key), outside, again, heads)
-
-
-def read_only_checkpoints(settings: Settings) -> Checkpoints:
-    """The same, without creating a missing signing key. Raises KeyUnusable."""
-    outside = OutsideCheckpoints(settings.checkpoint_place)
-    heads = AcknowledgedHeads(settings.heads_place)
-    return Checkpoints(read_only_signer(settings.signing_key), outside, heads=heads)
-
-
-def continuity(settings: Settings) -> Continuity:
-    """The check before the first append on a new connection."""
-
-    def checkpoints() -> Checkpoints | None:
-        is_witnessed = OutsideCheckpoints(settings.checkpoint_place).latest() is not None
-        return checkpoints_of(settings) if is_witnessed else None
-
-    return Continuity(AcknowledgedHeads(settings.heads_place), checkpoints)
+        retry_while_locked(wait, lambda: prepare_generations(connection, PROJECTIONS))
 
 
 @contextmanager
@@ -282,24 +249,6 @@ def configured_desks(settings: Settings, dsn: str) -> Iterator[Desks]:
     """The desks on a migrated database, with the vault and checkpoints of the settings."""
     with desks(dsn, vault=vault_of(settings), continuity=continuity(settings)) as working:
         yield working
-
-
-def verified_checkpoints(settings: Settings, dsn: str) -> Checkpoints:
-    """The checkpoints, after checking that the log continues the largest that was ever signed, here or
-    by the witness, and has all acknowledged positions. Call it before any write. Raises KeyUnusable, WitnessUnusable or LogNotAsWitnessed.
-
-    It connects with the rights of the DSN itself: a start ends a halt only if they allow migrations.
-    """
-    checkpoints = checkpoints_of(settings)
-    witness = open_witness_client(settings.witness, checkpoints)
-    with connect(dsn) as connection:
-        if witness is not None and checkpoints.outside.disputed() is not None:
-            checkpoints.make(connection)
-            witness.cosign_latest(connection)
-        if witness is not None:
-            witness.require_continuation(connection)
-        checkpoints.require_continuation(connection)
-    return checkpoints
 
 
 @contextmanager

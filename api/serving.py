@@ -19,7 +19,8 @@ from contextlib import contextmanager
 import uvicorn
 
 from api.app import create_app
-from api.composition import checkpoints_of, continuity, follow_policy
+from api.composition import follow_policy
+from api.configured_checkpoints import checkpoints_of, continuity
 from api.http.service import service
 from api.http.signal_partitions import Partitions
 from api.http.single_write import SingleWriteProtocol

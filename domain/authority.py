@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
 
-from domain.people import Grant, Role
+from domain.people import Grant, Person, Role
 from domain.permissions import (
     NEVER_BY_BREAK_GLASS,
     ROLE_PERMISSIONS,
@@ -194,6 +194,23 @@ def authority_of(grants: Iterable[Grant]) -> Authority:
             given[permission] = (*given.get(permission, ()), scope)
     ends = [grant.until for grant in grants if grant.until is not None]
     return _build_authority(given, grants, min(ends, default=None))
+
+
+def find_without_grant(
+    people: Mapping[str, Person | None], by: str, now: datetime, covers: Callable[[Authority], bool]
+) -> str | None:
+    """The first of the people behind an act of the person `by` who may not take part in it now.
+
+    `people` has None for a name that the log does not have.
+    The person needs a grant that `covers` the act. A delegate acts with the permissions of that person, and
+    must not have left.
+    """
+    for name, person in people.items():
+        if person is None or person.has_left:
+            return name
+        if name == by and not covers(authority_of(person.at(now))):
+            return name
+    return None
 
 
 NO_AUTHORITY: Final = authority_of(())

@@ -14,6 +14,7 @@ from psycopg_pool import PoolTimeout
 
 from application.audit.evidence import EvidenceUnreadable
 from domain.personal_data_errors import KeyStoreUnavailable
+from infrastructure.daemon_threads import run_in_daemon_thread
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.personal.key_ring import KeyRing
 from infrastructure.postgres.datastore import Datastore
@@ -84,17 +85,7 @@ class Probes:
         """Whether it was started: one that hangs is not tried twice at once."""
         if name in self._running:
             return False
-        self._running[name] = result = Future[None]()
-
-        def run() -> None:
-            try:
-                trial()
-            except BaseException as error:  # noqa: BLE001 - reported by the thread that waits
-                result.set_exception(error)
-            else:
-                result.set_result(None)
-
-        threading.Thread(target=run, name="readiness", daemon=True).start()
+        self._running[name] = run_in_daemon_thread(trial, "readiness")
         return True
 
 

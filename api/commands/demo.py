@@ -20,7 +20,8 @@ from rich.progress import track
 from api import serving, terminal
 from api.commands.addresses import API_PORT, HOST, PORT_NUMBER, address_of, provider_ledger
 from api.commands.demo_welcome import welcome_text
-from api.composition import Desks, configured_desks, prepare_database, utc_now, verified_checkpoints
+from api.composition import Desks, configured_desks, prepare_database, utc_now
+from api.configured_checkpoints import verified_checkpoints
 from api.routes.demo_issuer import PATH
 from application.orders.batches import Arrival
 from application.orders.replay import BATCH_SIZE, replay

@@ -2,7 +2,7 @@
 
 import click
 
-from api.composition import verified_checkpoints
+from api.configured_checkpoints import verified_checkpoints
 from infrastructure.event_store import migrations, rights
 from infrastructure.postgres.databases import open_database
 from infrastructure.postgres.datastore import connect

@@ -11,7 +11,8 @@ import click
 from api import serving
 from api.commands.addresses import API_PORT, HOST, port_option
 from api.commands.options import EXISTING_FILE
-from api.composition import configured_desks, prepare_database, verified_checkpoints
+from api.composition import configured_desks, prepare_database
+from api.configured_checkpoints import verified_checkpoints
 from api.http.signal_partitions import Partitions
 from infrastructure.doctor import require_safe
 from infrastructure.policies.files import load_policy

@@ -10,7 +10,7 @@ import psycopg
 from eventsourcing.persistence import PersistenceError
 from psycopg_pool import PoolTimeout
 
-from api import composition
+from api import composition, configured_checkpoints
 from api.serving import wait_for_parent_to_end
 from application.money.provider import PaymentProvider
 from domain.orders.order_names import describe_order
@@ -68,9 +68,9 @@ def worker(settings: Settings, until_eof: bool) -> None:
     with open_database(settings) as dsn:
         composition.prepare_database(dsn)
         require_safe(dsn)
-        checkpoints = composition.verified_checkpoints(settings, dsn)
+        checkpoints = configured_checkpoints.verified_checkpoints(settings, dsn)
         cosigner = open_witness_client(settings.witness, checkpoints)
-        outside = (vault_of(settings), composition.continuity(settings))
+        outside = (vault_of(settings), configured_checkpoints.continuity(settings))
         run_worker(dsn, stop, provider_of(settings), checkpoints, cosigner, *outside)
 
 

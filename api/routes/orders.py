@@ -8,7 +8,7 @@ from uuid import UUID
 
 from litestar import Response
 from litestar.params import FromPath, QueryParameter
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
@@ -19,6 +19,7 @@ from api.http.order_names import SHOP_PATTERN, Shop, key_of
 from api.http.query import ListQuery, Page, Sort, given_filters, require_known_parameters
 from api.http.service import Service, ServiceDependency
 from api.routes.case import AsOf, KnownAt, require_time_limits
+from api.routes.order_parts import OrderPartsView, order_parts_of
 from api.routes.other_shops import naming_other_shops
 from api.routes.standard_work import OrderOwner, owner_of
 from application.cases.related_orders import RelatedOrder, related_orders
@@ -27,16 +28,15 @@ from domain.authority import Authority
 from domain.cases.packet import PacketFact, packet_of
 from domain.errors import OrderNotFound
 from domain.orders.events import ProblemDetected
+from domain.orders.notices import Notice
 from domain.orders.order import Order, order_stream
 from domain.orders.order_names import describe_missing
 from domain.orders.parcel_names import tracking_value
-from domain.orders.parts import OrderParts, PartKind, part_key
 from domain.orders.references import TRACKING, parcel_value
 from domain.orders.signal_body import DEFAULT_SHOP
 from domain.orders.signals import Signal, event_time_key
 from domain.orders.stage import Stage
 from domain.permissions import Permission
-from domain.policy.decision import FactValue, to_fact_value
 from domain.recorded_event import RecordedEvent
 from domain.struct_fields import fill
 from infrastructure.reports.pages import ALL_ROWS, all_of
@@ -80,23 +80,6 @@ class OrderLine(Struct, frozen=True):
     stage_due_at: datetime | None
     position: int
     """The position of the last change."""
-
-
-PartView = Mapping[str, FactValue]
-"""A part's `key` (such as `parcel:P1`), its `id`, and the facts that are known of it."""
-
-
-class OrderPartsView(Struct, frozen=True):
-    """The parts of an order. Amounts of a payment, a refund or a dispute are in its own currency."""
-
-    lines: Sequence[PartView]
-    """Each with its pieces: ordered, cancelled, and where each of them is now."""
-    charges: Sequence[PartView]
-    parcels: Sequence[PartView]
-    payments: Sequence[PartView]
-    refunds: Sequence[PartView]
-    disputes: Sequence[PartView]
-    returns: Sequence[PartView]
 
 
 class OrderNotice(Struct, frozen=True):
@@ -218,10 +201,11 @@ def get_order(
     key = key_of(order_id, shop)
     order = _order(service, key, request.user.authority)
     may_read = partial(can_read_order, request.user.authority)
-    notices = [*order.notices, *service.desks.intake.foreign.of_order(order, may_read)]
+    foreign: Sequence[Notice] = ()
     if as_of is not None or known_at is not None:
         order, _ = service.desks.order_at(key, *require_time_limits(as_of, known_at))
-        notices = [*order.notices]
+    else:
+        foreign = service.desks.intake.foreign.of_order(order, may_read)
     at = min((t for t in (as_of, known_at) if t is not None), default=service.desks.clock())
     readable = _cases_in_scope(
         service, [ref.case for ref in order.cases.values()], request.user.authority
@@ -232,8 +216,8 @@ def get_order(
         version=order.version,
         owner=owner_of(order, service.desks.policy.current, at),
         facts=packet_of(order),
-        parts=_parts_of(order.facts.parts),
-        notices=[fill(OrderNotice, notice) for notice in notices],
+        parts=order_parts_of(order.facts.parts),
+        notices=[fill(OrderNotice, notice) for notice in (*order.notices, *foreign)],
         signals=sorted(order.signals.values(), key=event_time_key),
         related=related_orders(service.desks.log, order, may_read, as_of, known_at),
         cases={kind: ref.case for kind, ref in order.cases.items() if ref.case in readable},
@@ -255,29 +239,14 @@ def get_timeline(
     found = {line.event.case for line in trail if isinstance(line.event, ProblemDetected)}
     cases = _cases_in_scope(service, found, request.user.authority)
     trails = service.desks.log.trails([stream, *cases])
-    lines = sorted(
-        (line for t in trails.values() for line in t if _names_only(line, cases)),
-        key=lambda line: line.position,
-    )
+    shown = (line for t in trails.values() for line in t if _names_only(line, cases))
+    lines = sorted(shown, key=lambda line: line.position)
     return Timeline(order=read_order_id(order_id), shop=shop, lines=log_lines(lines))
 
 
 def _names_only(line: RecordedEvent, cases: Collection[UUID]) -> bool:
     """Whether a line names no other case than these."""
     return not isinstance(line.event, ProblemDetected) or line.event.case in cases
-
-
-def _parts_of(parts: OrderParts) -> OrderPartsView:
-    shown = {
-        f"{kind.value}s": [_part_view(kind, one) for one in parts.of(kind)] for kind in PartKind
-    }
-    return OrderPartsView(**shown)
-
-
-def _part_view(kind: PartKind, part: Struct) -> PartView:
-    known = {name: to_fact_value(read) for name, read in structs.asdict(part).items()}
-    key = part_key(kind, str(known["id"]))
-    return {"key": key, **{name: value for name, value in known.items() if value is not None}}
 
 
 def _order(service: Service, key: str, authority: Authority) -> Order:

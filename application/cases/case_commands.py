@@ -80,15 +80,15 @@ class CaseCommands:
         case, by = self._at(case_id, expected, by, needs)
         due, now = apply_due_events(case, by.now, self._staff)
         before = [self._due_events_write(case, due, by)] if due else []
-        glasses = [load_parties(self.log, under) for under in now.glasses]
+        used = {under: load_parties(self.log, under) for under in now.glasses}
         try:
-            if by.actor.under is not None:
-                require_uninvolved(now.duties, load_parties(self.log, by.actor.under))
+            if (under := by.actor.under) is not None:
+                require_uninvolved(now.duties, used.get(under) or load_parties(self.log, under))
             events = self._cited.mark(now, decide(now))
             for event in events:
                 if (duty := duty_of(event)) is not None and _event_actor(event, by) is by.actor:
                     require_no_duty_conflict(now.duties, by.names, duty)
-                    require_not_opener(glasses, by.names, duty)
+                    require_not_opener(used.values(), by.names, duty)
             return self.record(now, events, by, before, also)
         except Refusal as refusal:
             record_refusal(self.log, now, refusal, by)

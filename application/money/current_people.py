@@ -13,7 +13,7 @@ from application.people.people_desk import PeopleDesk, person_write
 from domain.access_errors import NotInScope
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.execution_checks import earlier_acts, require_acts_hold
-from domain.authority import authority_of
+from domain.authority import find_without_grant
 from domain.cases.exception_case import ExceptionCase
 from domain.permissions import Permission
 
@@ -34,17 +34,16 @@ class CurrentPeople:
         """Raises NotInScope."""
         if self._people is None:
             return
-        for name in by.actor.persons:
-            person = self._people.known(name)
-            # A delegate must not have left, and acts with the permissions of the other person.
-            may = person is not None and not person.has_left
-            if person is not None and name == by.person:
-                now = authority_of(person.at(by.now))
-                may = may and now.covers(needs, case.queue, case.region, case.id)
-            if not may:
-                raise NotInScope(
-                    f"{name} no longer has the permission {needs} for this case", permission=needs
-                )
+        without = find_without_grant(
+            {name: self._people.known(name) for name in by.actor.persons},
+            by.person,
+            by.now,
+            lambda now: now.covers(needs, case.queue, case.region, case.id),
+        )
+        if without is not None:
+            raise NotInScope(
+                f"{without} no longer has the permission {needs} for this case", permission=needs
+            )
 
     def require_acts_hold(self, case: ExceptionCase, adjustment: Adjustment) -> None:
         """Raises ApprovalsNoLongerHold."""
@@ -52,7 +51,7 @@ class CurrentPeople:
             require_acts_hold(adjustment, case.duties, self._people)
 
     def guards(self, adjustments: Iterable[Adjustment], by: Caller) -> list[Write]:
-        """Let an append fail if what is known of the people of these adjustments changes by then."""
+        """Writes that let an append fail if the people of these adjustments have changed by then."""
         if self._people is None:
             return []
         acts = [act for one in adjustments for act in earlier_acts(one)]

@@ -1,4 +1,4 @@
-"""The persons behind acts on policies, by what is known of them now."""
+"""The persons behind acts on policies, with the names and grants that the log has of them now."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from application.log.caller import Caller
 from domain.access_errors import NotInScope
-from domain.authority import authority_of
+from domain.authority import find_without_grant
 from domain.people import Person
 from domain.permissions import Permission
 
@@ -26,21 +26,12 @@ class PolicyPersons(Struct, frozen=True):
         return self.names_of(by.names)
 
     def require_permission(self, by: Caller, needs: Permission) -> None:
-        """Check the grants in the log: a cache of some seconds is too old for decisions on the rules.
-
-        Raises NotInScope.
-        """
-        for person in self.known_as(by.actor.persons):
-            if person.name not in by.actor.persons:
-                continue
-            # A delegate must not have left, and acts with the permissions of the other person.
-            may = not person.has_left
-            if person.name == by.person:
-                may = may and needs in authority_of(person.at(by.now)).everywhere
-            if not may:
-                raise NotInScope(
-                    f"{person.name} no longer has the permission {needs}", permission=needs
-                )
+        """Raises NotInScope if the grants in the log do not allow it."""
+        known = {one.name: one for one in self.known_as(by.actor.persons)}
+        acting = {name: known[name] for name in by.actor.persons if name in known}
+        name = find_without_grant(acting, by.person, by.now, lambda now: needs in now.everywhere)
+        if name is not None:
+            raise NotInScope(f"{name} no longer has the permission {needs}", permission=needs)
 
     def queues_of(self, by: Caller) -> frozenset[str]:
         """The queues to which grants of these persons are limited, under any of their names."""

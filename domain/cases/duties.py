@@ -114,8 +114,8 @@ def require_no_duty_conflict(duties: Duties, names: Collection[str], duty: Duty)
 
 
 def require_uninvolved(duties: Duties, parties: GlassParties) -> None:
-    """Require that a break-glass is not used where its people have a part: whoever opened it has no duty in
-    the case, and whoever asked had none before.
+    """Require that the person who opened the break-glass has no duty in the case, and that the person who
+    asked for it had none before.
 
     Raises BreakGlassOfTheInvolved.
     """
@@ -127,14 +127,12 @@ def require_uninvolved(duties: Duties, parties: GlassParties) -> None:
                 raise _involved(name, held, f"{did} {parties.under}")
 
 
-def require_not_opener(
-    case_glasses: Collection[GlassParties], names: Collection[str], duty: Duty
-) -> None:
+def require_not_opener(used: Collection[GlassParties], names: Collection[str], duty: Duty) -> None:
     """Require that nobody takes a duty in a case where a break-glass was used that they opened.
 
     Raises BreakGlassOfTheInvolved.
     """
-    for parties in case_glasses:
+    for parties in used:
         for name in sorted(parties.openers & {*names}):
             raise BreakGlassOfTheInvolved(
                 f"{name} opened {parties.under}, which was used in this case; another person has to {duty}",

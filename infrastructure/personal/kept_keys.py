@@ -11,6 +11,7 @@ from math import inf
 from typing import Final
 
 from domain.personal_data_errors import KeyStoreUnavailable
+from infrastructure.daemon_threads import run_in_daemon_thread
 from infrastructure.personal.key_store import PEPPER_NAME, KeyStore, read_bundle
 
 BUCKET_OUTAGE_SECONDS: Final = 30.0
@@ -52,20 +53,16 @@ class KeptKeys:
             running = self._pending.get(name)
             if running is not None:
                 return running, False
-            check = self._pending[name] = Future[None]()
-        work = threading.Thread(target=self._run, args=(name, check), name="kept-keys", daemon=True)
-        work.start()
+            check = run_in_daemon_thread(lambda: self._check_once(name), "kept-keys")
+            self._pending[name] = check
         return check, True
 
-    def _run(self, name: str, check: Future[None]) -> None:
+    def _check_once(self, name: str) -> None:
         try:
             self._check(name)
-        except BaseException as error:  # noqa: BLE001 - raised to the callers, not in this thread
-            check.set_exception(error)
-        else:
-            check.set_result(None)
-        with self._lock:
-            del self._pending[name]
+        finally:
+            with self._lock:
+                del self._pending[name]
 
     def _check(self, name: str) -> None:
         known, stamp = self._known.get(name), self._store.stamp(name)

@@ -172,24 +172,6 @@ def prepare_generations(
     return targets
 
 
-def prepare_when_free(
-    connection: psycopg.Connection[Any],
-    projections: Sequence[AnyProjection],
-    wait: float = PREPARE_SECONDS,
-) -> None:
-    """`prepare_generations`, tried again for `wait` seconds while a lock is held. Each attempt is short,
-    so that readers of a table do not queue behind it. Raises psycopg's LockNotAvailable."""
-    ends_at = time.monotonic() + wait
-    while True:
-        try:
-            prepare_generations(connection, projections)
-        except psycopg.errors.LockNotAvailable:
-            if time.monotonic() > ends_at:
-                raise
-        else:
-            return
-
-
 def begin_rebuild(connection: psycopg.Connection[Any], projection: AnyProjection) -> int:
     """Create a new generation beside the live one and return its number; the runner picks it up."""
     with connection.transaction():

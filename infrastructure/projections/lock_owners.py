@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from msgspec import Struct
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from infrastructure.postgres.datastore import connect
+from infrastructure.postgres.lock_retries import retry_while_locked
 from infrastructure.projections.runner import OWNER_LOCK
 
 T = TypeVar("T")
@@ -155,13 +155,10 @@ def patiently(wait: float, watch: Watch, action: Callable[[], T]) -> T:
 
     Raises ReportNotRebuilt.
     """
-    ends_at = time.monotonic() + wait
-    while True:
-        try:
-            return action()
-        except psycopg.errors.LockNotAvailable:
-            if time.monotonic() > ends_at:
-                raise not_rebuilt(wait, watch.last) from None
+    try:
+        return retry_while_locked(wait, action)
+    except psycopg.errors.LockNotAvailable:
+        raise not_rebuilt(wait, watch.last) from None
 
 
 def not_rebuilt(wait: float, last: str | None) -> ReportNotRebuilt:

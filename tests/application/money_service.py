@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from application.money.own_statements import state_own_refund
 from application.money.reconciliation import ReconciliationDesk, Statement
 from application.money.told_refunds import ToldRefunds
 from application.people.conflict_scan import ConflictScan
+from application.people.people_desk import PeopleDesk
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.commands import (
     ApproveAdjustment,
@@ -82,6 +83,20 @@ class MoneyService(InMemoryService):
     ) -> None:
         super().__init__(rulebook, recorder)
         self.told_refunds = ToldRefunds(self.log, streams.ledgers(self.log))
+        self._open_money_desk(None)
+        if recorder is None and price is not None:
+            self.buy("o-1", price)
+
+    def employ(self, roles: Mapping[str, Sequence[Role]]) -> PeopleDesk:
+        """Add these people, and let the money desk decide by what the log has of them."""
+        people = PeopleDesk(self.log, streams.people(self.log))
+        for name, own in roles.items():
+            people.add(name, own, after(0))
+        self._open_money_desk(people)
+        return people
+
+    def _open_money_desk(self, people: PeopleDesk | None) -> None:
+        """Without a people desk, it checks nobody."""
         self.money = MoneyDesk(
             self.log,
             self.orders,
@@ -90,10 +105,9 @@ class MoneyService(InMemoryService):
             lambda: self.rulebook,
             staff,
             "local",
-            intake=self.intake,
+            people,
+            self.intake,
         )
-        if recorder is None and price is not None:
-            self.buy("o-1", price)
 
     def buy(
         self, order: str, price: str, customer: str | None = None, at: float = 0

@@ -8,8 +8,6 @@ import pytest
 from msgspec import UNSET, structs
 
 from application.cases.case_commands import duty_rows_of
-from application.log import streams
-from application.money.money_desk import MoneyDesk
 from application.people.people_desk import PeopleDesk, operator_caller
 from application.people.scope import require_case_in_scope
 from domain.access_errors import NotInScope
@@ -37,7 +35,7 @@ from domain.grants import ChangePersonStatus, LinkPersonName
 from domain.money import to_positive
 from domain.people import OPERATOR_ACTOR, Actor, Grant, Role
 from domain.policy.rulebook import Rulebook
-from tests.application.in_memory_service import UNTIMED_RULEBOOK, caller, staff
+from tests.application.in_memory_service import UNTIMED_RULEBOOK, caller
 from tests.application.money_service import FINANCE, MoneyService, caller_with_roles
 from tests.domain.signals import after, handed_over, refunded
 from tests.proofs.branching_recorder import WithoutDuties
@@ -255,20 +253,7 @@ def test_duties_are_stored_with_their_events(service: MoneyService) -> None:
 @pytest.fixture
 def known(service: MoneyService) -> PeopleDesk:
     """The people desk; money decisions ask it each time."""
-    people = PeopleDesk(service.log, streams.people(service.log))
-    for name in ("ana", "fay", "finn"):
-        people.add(name, FINANCE, after(0))
-    service.money = MoneyDesk(
-        service.log,
-        service.orders,
-        service.cases,
-        streams.ledgers(service.log),
-        lambda: service.rulebook,
-        staff,
-        "local",
-        people,
-    )
-    return people
+    return service.employ(dict.fromkeys(("ana", "fay", "finn"), FINANCE))
 
 
 def test_a_just_revoked_grant_allows_no_decision(service: MoneyService, known: PeopleDesk) -> None:

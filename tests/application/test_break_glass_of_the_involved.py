@@ -9,16 +9,15 @@ from msgspec import structs
 
 from application.log import streams
 from application.log.caller import Caller
-from application.money.money_desk import MoneyDesk
 from application.people.break_glass_desk import BreakGlassDesk
-from application.people.people_desk import PeopleDesk, operator_caller
+from application.people.people_desk import operator_caller
 from domain.adjustments.adjustment import AdjustmentState
 from domain.adjustments.commands import ApproveAdjustment
 from domain.adjustments.errors import BreakGlassOfTheInvolved
 from domain.break_glass import RequestBreakGlass, ReviewBreakGlass, break_glass_name
 from domain.grants import ChangePersonStatus, LinkPersonName
 from domain.people import Role
-from tests.application.in_memory_service import UNTIMED_RULEBOOK, caller, staff
+from tests.application.in_memory_service import UNTIMED_RULEBOOK, caller
 from tests.application.money_service import MoneyService
 from tests.domain.signals import after
 
@@ -38,19 +37,7 @@ class Emergency:
 
     def __init__(self) -> None:
         self.service = MoneyService()
-        self.people = PeopleDesk(self.service.log, streams.people(self.service.log))
-        for name, roles in PEOPLE.items():
-            self.people.add(name, roles, after(0))
-        self.service.money = MoneyDesk(
-            self.service.log,
-            self.service.orders,
-            self.service.cases,
-            streams.ledgers(self.service.log),
-            lambda: self.service.rulebook,
-            staff,
-            "local",
-            self.people,
-        )
+        self.people = self.service.employ(PEOPLE)
         self.glasses = BreakGlassDesk(
             self.service.log,
             streams.break_glasses(self.service.log),

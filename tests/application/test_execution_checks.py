@@ -9,7 +9,6 @@ import pytest
 from application.log import streams
 from application.log.event_log import Write
 from application.log.streams import CASE
-from application.money.money_desk import MoneyDesk
 from application.people.people_desk import PeopleDesk, operator_caller
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.adjustment import AdjustmentState as State
@@ -19,7 +18,7 @@ from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName
 from domain.money import to_positive
 from domain.people import Actor, Role
-from tests.application.in_memory_service import caller, staff
+from tests.application.in_memory_service import caller
 from tests.application.money_service import FINANCE, LEAD, MoneyService
 from tests.domain.signals import after
 
@@ -42,19 +41,7 @@ class Payment:
 
     def __init__(self, amount: str = "40.00", **more: object) -> None:
         self.service = MoneyService()
-        self.people = PeopleDesk(self.service.log, streams.people(self.service.log))
-        for name, roles in PEOPLE.items():
-            self.people.add(name, roles, after(0))
-        self.service.money = MoneyDesk(
-            self.service.log,
-            self.service.orders,
-            self.service.cases,
-            streams.ledgers(self.service.log),
-            lambda: self.service.rulebook,
-            staff,
-            "local",
-            self.people,
-        )
+        self.people = self.service.employ(PEOPLE)
         self.one = self.service.propose(amount, **more)  # type: ignore[arg-type]
 
     def approve(self, *names: str) -> Adjustment:

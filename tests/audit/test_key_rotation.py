@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from api.composition import checkpoints_of
+from api.configured_checkpoints import checkpoints_of
 from infrastructure.postgres.datastore import connect
 from infrastructure.settings import Settings
 from infrastructure.transparency.key_rotation import rotate_checkpoint_key

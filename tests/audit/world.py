@@ -20,7 +20,8 @@ from uuid import UUID
 import pytest
 from msgspec import structs
 
-from api.composition import Desks, checkpoints_of, desks, prepare_database
+from api.composition import Desks, desks, prepare_database
+from api.configured_checkpoints import checkpoints_of
 from application.audit.question_records import record_question
 from application.log.caller import Caller
 from application.log.event_log import Write

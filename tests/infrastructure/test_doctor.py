@@ -9,7 +9,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from api.composition import checkpoints_of, desks, prepare_database, verified_checkpoints
+from api.composition import desks, prepare_database
+from api.configured_checkpoints import checkpoints_of, verified_checkpoints
 from infrastructure.doctor import UnsafeToStart, examine, most_serious, require_safe
 from infrastructure.doctor.findings import Verdict
 from infrastructure.doctor.log import check_switches

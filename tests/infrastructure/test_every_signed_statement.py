@@ -10,13 +10,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from api.composition import (
-    checkpoints_of,
-    continuity,
-    desks,
-    prepare_database,
-    verified_checkpoints,
-)
+from api.composition import desks, prepare_database
+from api.configured_checkpoints import checkpoints_of, continuity, verified_checkpoints
 from infrastructure.doctor import examine
 from infrastructure.doctor.findings import Finding, Verdict
 from infrastructure.postgres.datastore import LogHalted, connect

@@ -468,7 +468,7 @@ BUGS = (
     Bug(
         "who opened a break-glass decides where it was used",
         ACTS,
-        "                    require_not_opener(glasses, by.names, duty)\n",
+        "                    require_not_opener(used.values(), by.names, duty)\n",
         "",
         INVOLVED,
     ),
@@ -483,8 +483,8 @@ BUGS = (
     Bug(
         "a just revoked grant allows a payment",
         CURRENT,
-        "                may = may and now.covers(needs, case.queue, case.region, case.id)\n",
-        "                may = may and now is not None\n",
+        "            lambda now: now.covers(needs, case.queue, case.region, case.id),\n",
+        "            lambda now: now is not None,\n",
         RULES,
     ),
     Bug(

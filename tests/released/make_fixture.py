@@ -18,7 +18,8 @@ import httpx2
 import msgspec
 import psycopg
 
-from api.composition import checkpoints_of, desks
+from api.composition import desks
+from api.configured_checkpoints import checkpoints_of
 from application.policy.reperformance import Period, Reperformance
 from domain.merkle.tree import root_at
 from infrastructure.personal.vault import vault_of

@@ -14,7 +14,8 @@ from uuid import UUID
 import httpx2
 from msgspec import structs
 
-from api.composition import checkpoints_of, continuity, desks, prepare_database
+from api.composition import desks, prepare_database
+from api.configured_checkpoints import checkpoints_of, continuity
 from application.audit.question_records import record_question
 from application.log.event_log import Write
 from application.log.streams import PERSON

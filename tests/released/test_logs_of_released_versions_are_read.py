@@ -16,7 +16,8 @@ import msgspec
 import psycopg
 from msgspec import structs
 
-from api.composition import Desks, checkpoints_of, verified_checkpoints
+from api.composition import Desks
+from api.configured_checkpoints import checkpoints_of, verified_checkpoints
 from application.log import streams
 from application.log.event_codec import from_state, to_stored
 from application.log.event_log import EventLog

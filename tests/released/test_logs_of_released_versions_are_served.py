@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import psycopg
 
-from api.composition import verified_checkpoints
+from api.configured_checkpoints import verified_checkpoints
 from domain.cases.readings import changed_since
 from infrastructure.postgres.datastore import connect
 from infrastructure.transparency.full_check import find_faults

@@ -13,7 +13,8 @@ import click
 
 from api.commands.audit.recording import record_local_question
 from api.commands.options import FROM, TIME_HELP, TO, report_write_errors
-from api.composition import checkpoints_of, desks, prepare_database, verified_checkpoints
+from api.composition import desks, prepare_database
+from api.configured_checkpoints import checkpoints_of, verified_checkpoints
 from api.http.times import require_ordered_period
 from api.routes.questions.bundles import (
     PopulationParameters,

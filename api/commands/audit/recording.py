@@ -9,7 +9,8 @@ from rich.progress import Progress
 
 from api import terminal
 from api.commands.personal_data import record_personal_reads
-from api.composition import Desks, migrated_desks, read_only_checkpoints
+from api.composition import Desks, migrated_desks
+from api.configured_checkpoints import read_only_checkpoints
 from api.routes.questions.question import (
     AnswerSources,
     Question,
