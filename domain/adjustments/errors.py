@@ -137,7 +137,7 @@ class ApprovedAlready(Refusal):
 
 
 class ApprovalsNoLongerHold(Refusal):
-    """What was proposed and approved may not be paid, by what is known of its people now."""
+    """The proposal or an approval of this adjustment is not valid any more."""
 
     explanation = (
         "Before a payment is ordered, its proposal and approvals are checked again: their people and the "

@@ -79,8 +79,8 @@ def earlier_acts(adjustment: Adjustment) -> list[MoneyAct]:
 
 
 def require_acts_hold(adjustment: Adjustment, duties: Duties, people: PeopleOnRecord) -> None:
-    """Require that every act holds by what is known now. `duties` are those of the case; each of the acts
-    gave one, so they keep their people from executing.
+    """Require that the proposal and every approval are still valid. `duties` are those of the case: each act
+    gave its people one, so they cannot execute.
 
     Raises ApprovalsNoLongerHold, with the first rule that an act breaks.
     """

@@ -1,7 +1,7 @@
 """The parcels of an order, each by all statements about it.
 
 A statement names its parcel by the shipment, by carrier and tracking code, or by the fulfilment; one
-that names none is about every parcel that was told of by then.
+that names none is about every parcel that was stated before it.
 """
 
 from collections.abc import Iterable, Mapping

@@ -36,8 +36,8 @@ Estimate = Annotated[
 ShipmentId = Annotated[
     SourceId,
     Meta(
-        description="The parcel; without it, tracking code and fulfilment, it is about every parcel told of "
-        "by then."
+        description="The parcel; without it, tracking code and fulfilment, it is about every parcel "
+        "stated before it."
     ),
 ]
 
@@ -135,7 +135,8 @@ class Scanned(ParcelSignal, frozen=True, kw_only=True, tag="shipment.scanned"):
 
 
 class Delivered(ParcelSignal, frozen=True, kw_only=True, tag="shipment.delivered"):
-    """The parcel was delivered, or fetched where it waited. Without a parcel, all that were told of by then were."""
+    """The parcel was delivered, or fetched where it waited. Without a parcel, it is about every parcel that was
+    stated before it."""
 
     shipment: ShipmentId | None = None
     carrier: Text | UnsetType = UNSET

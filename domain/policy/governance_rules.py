@@ -12,7 +12,7 @@ from domain.policy.governance import Governance, Policy, PolicyAction, PolicySta
 SIMULATED_DAYS = 7
 """A simulation counts if it is of at least so many days, and not older than this."""
 NamesOf = Callable[[Iterable[str]], Collection[str]]
-"""All names of the persons with these names, by what is known now."""
+"""All names, as the log has them now, of the persons with these names."""
 
 
 def require_policy_in_force(governed: Governance, now: datetime) -> Policy:

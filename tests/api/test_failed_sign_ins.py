@@ -1,4 +1,4 @@
-"""An address from which too many authentications fail is told to wait; valid tokens are answered all the time."""
+"""After too many failed authentications, an address is answered with 429 and a time to wait; a valid token is always accepted."""
 
 from __future__ import annotations
 
