@@ -148,7 +148,6 @@ class _Connection(asyncio.Protocol):
         """Raises NoAnswer."""
         if self._transport is None:
             raise NoAnswer("the connection is closed")
-        self._headers, self._parts = [], []
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         try:
@@ -167,6 +166,9 @@ class _Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
 
     def data_received(self, data: bytes) -> None:
+        if self._answer is None or self._answer.done():
+            self.close()  # nobody asked: what follows could be taken for the answer to another request
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
@@ -178,6 +180,11 @@ class _Connection(asyncio.Protocol):
 
     # The calls of the parser
 
+    def on_message_begin(self) -> None:
+        if self._answer is not None and self._answer.done():
+            self.close()  # a second answer to one request
+        self._headers, self._parts = [], []
+
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((name.lower(), value))
 
@@ -185,6 +192,8 @@ class _Connection(asyncio.Protocol):
         self._parts.append(part)
 
     def on_message_complete(self) -> None:
+        if self._parser.get_status_code() < 200:
+            return  # an interim answer (RFC 9110, 15.2)
         answer = Answer(self._parser.get_status_code(), self._headers, b"".join(self._parts))
         if not self._parser.should_keep_alive():
             self.close()

@@ -70,7 +70,7 @@ class MoneyDesk:
         self._cases = cases
         self._rulebook = rulebook
         self._provider = provider
-        self._people = CurrentPeople(people)
+        self._people = CurrentPeople(log, people)
         self._intake = intake
 
     def propose(
@@ -192,7 +192,7 @@ class MoneyDesk:
             order = self._given.order(case.order)
             guards = [_order_guard(order, by)]
             if needs is EXECUTE:
-                guards += self._people.guards(adjustment_of(case, adjustment), by)
+                guards += self._people.guards(case, adjustment_of(case, adjustment), by)
             with suppress(VersionTaken):
                 return self._act(
                     case_id,
@@ -221,7 +221,9 @@ class MoneyDesk:
         def decide_in_scope(case: ExceptionCase) -> Sequence[CaseEvent]:
             self._people.require_scope(case, current, needs)
             try:
-                return decide(case, case.adjustments.get(adjustment), _acting_person(case, current))
+                return decide(
+                    case, case.adjustments.get(adjustment), self._acting_person(case, current)
+                )
             except Refusal as refusal:
                 refusal.facts["adjustment"] = str(adjustment)
                 raise
@@ -235,7 +237,9 @@ class MoneyDesk:
     def why_not(self, case: ExceptionCase, adjustment: Adjustment, by: Caller) -> list[Refusal]:
         """Every rule that forbids this person's approval; empty if there is none."""
         matrix = decisions.require_matrix(self._rulebook())
-        return list(decisions.find_refusals(case, adjustment, _acting_person(case, by), matrix))
+        return list(
+            decisions.find_refusals(case, adjustment, self._acting_person(case, by), matrix)
+        )
 
     def _proposed(
         self, case: ExceptionCase, ask: ProposeAdjustment, by: Caller, given: Given
@@ -243,14 +247,13 @@ class MoneyDesk:
         rulebook = self._rulebook()
         sums = self._given.sums(given, decisions.require_matrix(rulebook), by.now)
         left = money_left(given.order, entered_in(given.of_order, given.known))
-        person = _acting_person(case, by)
+        person = self._acting_person(case, by)
         return propose(case, ask, person, given.order, left, sums, rulebook, by.now)
 
-
-def _acting_person(case: ExceptionCase, by: Caller) -> ActingPerson:
-    """The caller, with the roles that give approval rights over this case."""
-    roles = by.authority.roles_over(APPROVE, case.queue, case.region, case.id)
-    return ActingPerson(by.person, by.names, tuple(roles), by.actor.is_agent)
+    def _acting_person(self, case: ExceptionCase, by: Caller) -> ActingPerson:
+        """The caller, with the roles that give approval rights over this case."""
+        roles = self._people.roles_over(case, by, APPROVE)
+        return ActingPerson(by.person, by.names, roles, by.actor.is_agent)
 
 
 def _order_guard(order: Order, by: Caller) -> Write:

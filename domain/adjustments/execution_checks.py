@@ -8,10 +8,11 @@ and 2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import combinations
-from typing import Protocol
+from typing import NamedTuple, Protocol
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -78,18 +79,31 @@ def earlier_acts(adjustment: Adjustment) -> list[MoneyAct]:
     return [proposal, *approvals]
 
 
-def require_acts_hold(adjustment: Adjustment, duties: Duties, people: PeopleOnRecord) -> None:
+class ActScope(NamedTuple):
+    """Where the case was when the act was done."""
+
+    queue: str
+    region: str | None
+    case: UUID
+
+
+ScopeOf = Callable[[MoneyAct], ActScope]
+
+
+def require_acts_hold(
+    adjustment: Adjustment, duties: Duties, people: PeopleOnRecord, scope_of: ScopeOf
+) -> None:
     """Require that the proposal and every approval are still valid. `duties` are those of the case: each act
     gave its people one, so they cannot execute.
 
     Raises ApprovalsNoLongerHold, with the first rule that an act breaks.
     """
-    for found in find_broken_rules(adjustment, duties, people):
+    for found in find_broken_rules(adjustment, duties, people, scope_of):
         raise found
 
 
 def find_broken_rules(
-    adjustment: Adjustment, duties: Duties, people: PeopleOnRecord
+    adjustment: Adjustment, duties: Duties, people: PeopleOnRecord, scope_of: ScopeOf
 ) -> Iterator[ApprovalsNoLongerHold]:
     acts = earlier_acts(adjustment)
     humans = [frozenset().union(*map(people.names_of, act.persons)) for act in acts]
@@ -107,16 +121,16 @@ def find_broken_rules(
                     f"(version {held.version}, {held.at.isoformat()})"
                 )
                 yield _broken(adjustment, "one-duty-per-person", act, detail)
-        yield from _find_missing_grants(adjustment, act, people)
+        yield from _find_missing_grants(adjustment, act, people, scope_of)
 
 
 def _find_missing_grants(
-    adjustment: Adjustment, act: MoneyAct, people: PeopleOnRecord
+    adjustment: Adjustment, act: MoneyAct, people: PeopleOnRecord, scope_of: ScopeOf
 ) -> Iterator[ApprovalsNoLongerHold]:
     # A delegate acts with the permissions of the person, who comes first.
     for name in act.persons[:1]:
-        then = people.authority_then(name, act.at)
-        if not then.may(act.needs) or (act.role is not None and Role(act.role) not in then.roles):
+        roles = people.authority_then(name, act.at).roles_over(act.needs, *scope_of(act))
+        if not roles or (act.role is not None and Role(act.role) not in roles):
             role = f" as {act.role}" if act.role is not None else ""
             detail = f"{act}, and had no valid grant for that{role}"
             yield _broken(adjustment, "grants-valid-when-used", act, detail)

@@ -114,11 +114,18 @@ def require_no_duty_conflict(duties: Duties, names: Collection[str], duty: Duty)
 
 
 def require_uninvolved(duties: Duties, parties: GlassParties) -> None:
-    """Require that the person who opened the break-glass has no duty in the case, and that the person who
-    asked for it had none before.
+    """Require that two persons asked for and opened the break-glass, that the one who opened it has no duty
+    in the case, and that the one who asked for it had none before.
 
     Raises BreakGlassOfTheInvolved.
     """
+    for name in sorted(parties.askers & parties.openers):
+        raise BreakGlassOfTheInvolved(
+            f"{name} asked for and opened {parties.under}, which takes two persons",
+            rule="break-glass-by-the-uninvolved",
+            duty="break_glass",
+            person=name,
+        )
     for names, since in ((parties.openers, None), (parties.askers, parties.asked_at)):
         did = "opened" if since is None else "asked for"
         for name in sorted(names & duties.keys()):

@@ -215,3 +215,38 @@ def test_a_busy_process_is_waited_for_and_a_frozen_one_is_not() -> None:
             assert (await client.ask("POST", TARGET, [], b"")).body == b"ok"
 
     asyncio.run(run())
+
+
+def test_an_interim_answer_is_not_the_answer() -> None:
+    interim = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"
+    answers, connections = ask_all(answering(interim, OK), [b"one", b"two"])
+    assert [(one.status, one.body) for one in answers] == [(200, b"ok")] * 2
+    assert all(b"link" not in dict(one.headers) for one in answers)
+    assert connections == 1
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("cut", [None, 20])
+def test_what_nobody_asked_for_is_no_answer(apart: bool, cut: int | None) -> None:
+    """Another answer, whole or not, after that to the first request: its connection is not used again."""
+    stale = OK.replace(b"ok", b"no")[:cut]
+    requests: list[tuple[bytes, bytes]] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            requests.append(await read_request(reader))
+            writer.write(OK if apart else OK + stale)
+            if apart:
+                await asyncio.sleep(0.05)
+                writer.write(stale)
+
+    async def run() -> list[Answer]:
+        async with process(serve) as (client, _):
+            answers = []
+            for _ in range(3):
+                answers.append(await client.ask("POST", TARGET, [], b""))
+                await asyncio.sleep(0.1)
+            return answers
+
+    assert [answer.body for answer in asyncio.run(run())] == [b"ok"] * 3
+    assert len(requests) == 3

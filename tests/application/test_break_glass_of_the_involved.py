@@ -12,7 +12,7 @@ from application.log.caller import Caller
 from application.people.break_glass_desk import BreakGlassDesk
 from application.people.people_desk import operator_caller
 from domain.adjustments.adjustment import AdjustmentState
-from domain.adjustments.commands import ApproveAdjustment
+from domain.adjustments.commands import ApproveAdjustment, ExecuteAdjustment
 from domain.adjustments.errors import BreakGlassOfTheInvolved
 from domain.break_glass import RequestBreakGlass, ReviewBreakGlass, break_glass_name
 from domain.grants import ChangePersonStatus, LinkPersonName
@@ -79,6 +79,14 @@ class Emergency:
         case = self.service.of()
         ask = ApproveAdjustment(digest=self.one.digest)
         done = self.service.money.approve(
+            case.id, case.version, self.one.id, ask, self.calling(person, at)
+        )
+        return done.case.adjustments.get(self.one.id).state
+
+    def execute(self, person: str, at: float = 7) -> AdjustmentState:
+        case = self.service.of()
+        ask = ExecuteAdjustment(digest=self.one.digest)
+        done = self.service.money.execute(
             case.id, case.version, self.one.id, ask, self.calling(person, at)
         )
         return done.case.adjustments.get(self.one.id).state
@@ -181,3 +189,39 @@ def test_a_person_who_left_stays_a_party() -> None:
     setup.people.leave("ana", ChangePersonStatus(reason="Gone."), operator_caller(after(5.8)))
     with pytest.raises(BreakGlassOfTheInvolved):
         setup.approve("tia")
+
+
+@pytest.mark.parametrize("linked_at", ["before", "after"])
+def test_one_person_under_two_names_cannot_ask_and_open(linked_at: str) -> None:
+    setup = Emergency()
+    setup.opened("tia", "cy")
+    if linked_at == "before":
+        setup.link("cy", "tia")
+        with pytest.raises(BreakGlassOfTheInvolved, match="which takes two persons"):
+            setup.approve("tia")
+        return
+    setup.approve("tia")
+    setup.link("cy", "tia")
+    with pytest.raises(BreakGlassOfTheInvolved, match="which takes two persons"):
+        setup.execute("dee")
+
+
+@pytest.mark.parametrize("part", ["ana", "bo"])
+def test_an_opener_who_turns_out_to_have_a_part_stops_the_payment(part: str) -> None:
+    setup = Emergency()
+    case = setup.service.of()
+    setup.service.desk.note(case.id, case.version, "Seen.", caller("bo", after(5.2)))
+    setup.opened("tia", "cy")
+    setup.approve("tia")
+    setup.link("cy", part)
+    with pytest.raises(BreakGlassOfTheInvolved, match=f"{part} opened break-glass"):
+        setup.execute("dee")
+    assert setup.is_refused("dee")
+    assert setup.service.of().adjustments.get(setup.one.id).state is AdjustmentState.APPROVED
+
+
+def test_what_was_approved_under_a_break_glass_of_others_is_paid() -> None:
+    setup = Emergency()
+    setup.opened("tia", "cy")
+    setup.approve("tia")
+    assert setup.execute("dee") is AdjustmentState.EXECUTING

@@ -12,14 +12,15 @@ from application.log.streams import CASE
 from application.people.people_desk import PeopleDesk, operator_caller
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.adjustment import AdjustmentState as State
-from domain.adjustments.errors import ApprovalsNoLongerHold, DutyConflict
+from domain.adjustments.errors import ApprovalsNoLongerHold, BeyondAuthority, DutyConflict
 from domain.adjustments.events import AdjustmentApproved, AdjustmentExecuted, ExecutionFailed
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
+from domain.cases.work_commands import HandOff
 from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName
 from domain.money import to_positive
 from domain.people import Actor, Role
 from tests.application.in_memory_service import caller
-from tests.application.money_service import FINANCE, LEAD, MoneyService
+from tests.application.money_service import FINANCE, LEAD, MoneyService, caller_with_roles
 from tests.domain.signals import after
 
 SPECIALIST = (Role.EXCEPTION_SPECIALIST,)
@@ -266,3 +267,40 @@ def test_a_new_grant_of_the_role_does_not_mend_an_old_approval() -> None:
     grant = GrantRole(role=Role.FINANCE_APPROVER, reason="Back.")
     payment.people.give("fay", grant, [], operator_caller(after(6.5)))
     payment.refused("grants-valid-when-used")
+
+
+def test_an_approval_by_a_grant_for_another_queue_is_not_paid() -> None:
+    payment = Payment()
+    grant = GrantRole(role=Role.FINANCE_APPROVER, queues=("refund_validation",), reason="Theirs.")
+    payment.people.give("bo", grant, ["refund_validation"], operator_caller(after(1)))
+    payment.approved_directly("bo", 6)
+    payment.refused("grants-valid-when-used")
+
+
+def test_an_approval_by_a_grant_for_its_queue_is_paid_after_the_case_moved() -> None:
+    payment = Payment()
+    queue = payment.service.of().queue
+    grant = GrantRole(role=Role.FINANCE_APPROVER, queues=(queue,), reason="Theirs.")
+    payment.people.give("bo", grant, [queue], operator_caller(after(1)))
+    own = payment.people.authority_of("bo", after(6))
+    payment.one = payment.service.approve(payment.one, "bo", authority=own)
+    case = payment.service.of()
+    payment.service.desk.hand_off(
+        case.id,
+        case.version,
+        HandOff(to_queue="refund_validation", note="Yours now."),
+        caller_with_roles("ana", after(6.5)),
+    )
+    assert payment.execute().state is State.EXECUTING
+
+
+def test_a_role_that_was_revoked_a_moment_ago_gives_no_limit() -> None:
+    payment = Payment("400.00")
+    lead = GrantRole(role=Role.TEAM_LEAD, reason="Also.")
+    payment.people.give("fay", lead, [], operator_caller(after(1)))
+    remembered = caller_with_roles("fay", after(6), roles=(*FINANCE, *LEAD))
+    payment.people.revoke(
+        "fay", "g1", ChangePersonStatus(reason="Moved."), operator_caller(after(5.5))
+    )
+    with pytest.raises(BeyondAuthority):
+        payment.service.approve(payment.one, "fay", authority=remembered.authority)

@@ -432,14 +432,14 @@ BUGS = (
     Bug(
         "an approval counts whose grant had ended",
         EXECUTING,
-        "if not then.may(act.needs) or (",
+        "if not roles or (",
         "if (",
         EXECUTION,
     ),
     Bug(
         "an approval counts in a role that the person never had",
         EXECUTING,
-        "(act.role is not None and Role(act.role) not in then.roles)",
+        "(act.role is not None and Role(act.role) not in roles)",
         "False",
         EXECUTION,
     ),
@@ -449,6 +449,34 @@ BUGS = (
         "        return [person_write(person, (), by) for person in self._people.known_as(names)]\n",
         "        return []\n",
         EXECUTION,
+    ),
+    Bug(
+        "an approval counts whose grant is for another queue",
+        EXECUTING,
+        ".roles_over(act.needs, *scope_of(act))",
+        ".roles",
+        EXECUTION,
+    ),
+    Bug(
+        "a role that was just revoked gives its limit",
+        CURRENT,
+        "            roles &= authority_of(person.at(by.now)).roles_over(*where)\n",
+        "            pass\n",
+        EXECUTION,
+    ),
+    Bug(
+        "an opener who turns out to have a part does not stop the payment",
+        CURRENT,
+        "            require_uninvolved(case.duties, parties)\n",
+        "            pass\n",
+        INVOLVED,
+    ),
+    Bug(
+        "one person asks for a break-glass and opens it under another name",
+        DUTIES,
+        "    for name in sorted(parties.askers & parties.openers):\n",
+        "    for name in ():\n",
+        INVOLVED,
     ),
     # Break-glass and the involved.
     Bug(
