@@ -30,8 +30,11 @@ OWN_COMMANDS = re.findall(r"^    python3 run\.py ([a-z-]+)", __doc__, re.MULTILI
 CASETRAIL_COMMANDS = ROOT / "api" / "commands" / "__init__.py"
 
 # Each of a few processes takes one test file at a time. Tests without a service come first, the long
-# ones last.
-SPREAD = ("-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile", "--no-loadscope-reorder")
+# ones last. A process that a test has held up is not followed by another, which would run into the same.
+SPREAD = (
+    *("-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile", "--no-loadscope-reorder"),
+    "--max-worker-restart=0",
+)
 CHECKS: tuple[tuple[str, ...], ...] = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),

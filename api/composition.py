@@ -2,13 +2,15 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from eventsourcing.persistence import PersistenceError
 
 from api.configured_checkpoints import continuity
+from api.intake import build_dry_run, build_intake
+from api.source_desks import source_desks
 from application.cases.case_desk import CaseDesk
 from application.cases.cited_evidence import assume_stored
 from application.cases.history import order_of
@@ -22,11 +24,11 @@ from application.money.money_desk import MoneyDesk
 from application.money.payer import Payer
 from application.money.provider import PaymentProvider
 from application.money.reconciliation import ReconciliationDesk
-from application.money.told_refunds import ToldRefunds
-from application.orders.intake import Intake
-from application.orders.look_ups import LookUp
+from application.orders.dry_run import DryRun
+from application.people.access_review_desk import AccessReviewDesk
 from application.people.break_glass_desk import BreakGlassDesk
 from application.people.conflict_scan import ConflictScan
+from application.people.grant_desk import GrantDesk
 from application.people.people_desk import PeopleDesk
 from application.people.principals import Principals
 from application.people.principals_desk import PrincipalsDesk
@@ -36,7 +38,6 @@ from application.privacy.privacy_desk import PrivacyDesk
 from application.timekeeper import Timekeeper
 from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
-from infrastructure.address_check import check_address
 from infrastructure.build import current_build
 from infrastructure.event_store.migrations import migrate
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
@@ -76,6 +77,7 @@ class Desks:
         provider: PaymentProvider | None = None,
         vault: Vault | None = None,
         continuity: Continuity | None = None,
+        pull_hosts: Collection[str] = (),
     ) -> None:
         self.datastore = datastore
         self.recorder = recorder = PostgresLogRecorder(datastore, continuity)
@@ -88,23 +90,23 @@ class Desks:
         self.log = EventLog(recorder, Seals(self.key_ring) if self.key_ring is not None else None)
         orders, cases = streams.orders(self.log), streams.cases(self.log)
         self.orders = orders
-        look_up = LookUp(streams.histories(self.log), check_address, self.log.subject_of)
         directory = PeopleDirectory(datastore)
-        staff = directory.with_role
+        self._staff = staff = directory.with_role
         self.people = PeopleDesk(self.log, streams.people(self.log), directory.everybody)
-        self.policy = PolicyDesk(self.log, clock, self.people.known_as)
+        self.grants = GrantDesk(self.people)
+        self.policy = PolicyDesk(self.log, clock, self.people)
         self.break_glass = BreakGlassDesk(
             self.log, streams.break_glasses(self.log), self.people, lambda: self.policy.current
         )
-        ledgers = streams.ledgers(self.log)
-        self.intake = Intake(
+        self.access_reviews = AccessReviewDesk(
             self.log,
-            orders,
-            cases,
-            lambda: self.policy.current,
-            staff,
-            look_up,
-            ToldRefunds(self.log, ledgers).writes,
+            streams.access_reviews(self.log),
+            self.people,
+            lambda: self.policy.current.document.access_reviews,
+        )
+        ledgers = streams.ledgers(self.log)
+        self.intake = build_intake(
+            self.log, orders, cases, ledgers, lambda: self.policy.current, staff
         )
         self.rechecks = RecheckDesk(self.log, self.policy, staff)
         ticks = {
@@ -129,7 +131,14 @@ class Desks:
         has_file = vault.has_file if vault is not None else assume_stored
         authority = self.people.authority_of
         self.cases = CaseDesk(
-            self.log, orders, cases, lambda: self.policy.current, staff, authority, has_file
+            self.log,
+            orders,
+            cases,
+            lambda: self.policy.current,
+            staff,
+            authority,
+            has_file,
+            ledgers,
         )
         self.recovery = RecoveryDesk(
             self.log,
@@ -149,9 +158,11 @@ class Desks:
             self.intake,
             has_file,
         )
-        self.who_could = EligibilityCheck(self.people, self.policy.matrix)
+        self.who_could = EligibilityCheck(
+            self.people, self.policy.matrix, self.log, self.money.duties
+        )
         reports = MoneyReports(datastore)
-        self.conflicts = ConflictScan(self.log, cases, reports.split_duties)
+        self.conflicts = ConflictScan(self.log, cases, self.money.duties, reports.split_duties)
         self.reconciliation = ReconciliationDesk(
             self.log,
             self.money,
@@ -165,6 +176,19 @@ class Desks:
             if provider is not None
             else None
         )
+        of_sources = source_desks(
+            self.log,
+            self.intake,
+            vault,
+            lambda: self.policy.current,
+            datastore,
+            clock,
+            self.people,
+            pull_hosts,
+        )
+        self.sources, self.deliveries = of_sources.sources, of_sources.deliveries
+        self.source_watch, self.pulls = of_sources.watch, of_sources.pulls
+        self.mappings = of_sources.mappings
         self.principals = Principals(self.log, self.people)
         self.principals_desk = PrincipalsDesk(self.log, self.people, self.principals)
 
@@ -174,6 +198,14 @@ class Desks:
         """The order by what had happened at `as_of` and was recorded at `known_at` (None: now), and the
         record time of each of its signals. Raises OrderNotFound."""
         return order_of(self.log.trail(order_stream(order_id)), as_of, known_at)
+
+    def dry_run(self) -> DryRun:
+        """A dry run by the active policy of the log; by the shipped one if the log has none.
+
+        Raises LogHalted: of a log that takes no signals, a dry run would say nothing.
+        """
+        self.log.append([])  # stores nothing, and checks the log
+        return build_dry_run(self.log, self.policy.load() or load_policy(), self._staff)
 
     def record_build(self) -> None:
         """Record the build of this process, before it writes, if the log does not have it."""
@@ -197,14 +229,17 @@ def desks(
     provider: PaymentProvider | None = None,
     vault: Vault | None = None,
     continuity: Continuity | None = None,
+    pull_hosts: Collection[str] = (),
 ) -> Iterator[Desks]:
     """The desks on a migrated database. Raises UnsafeSwitch.
 
     `continuity`: the known positions of the log outside the database. Without a vault, new personal data is
-    stored unencrypted, and encrypted data stays so: for scratch databases.
+    stored unencrypted, and encrypted data stays so: for scratch databases. `pull_hosts`: those that pulls may send to
+    beside public ones.
     """
     require_safe_switches()
-    working = Desks(Datastore(dsn_for_role(dsn, WRITER)), clock, provider, vault, continuity)
+    datastore = Datastore(dsn_for_role(dsn, WRITER))
+    working = Desks(datastore, clock, provider, vault, continuity, pull_hosts)
     try:
         yield working
     finally:
@@ -247,7 +282,8 @@ def prepare_database(dsn: str, wait: float = PREPARE_SECONDS) -> None:
 @contextmanager
 def configured_desks(settings: Settings, dsn: str) -> Iterator[Desks]:
     """The desks on a migrated database, with the vault and checkpoints of the settings."""
-    with desks(dsn, vault=vault_of(settings), continuity=continuity(settings)) as working:
+    outside = (vault_of(settings), continuity(settings), settings.pull_hosts)
+    with desks(dsn, utc_now, None, *outside) as working:
         yield working
 
 

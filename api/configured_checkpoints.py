@@ -3,11 +3,12 @@
 from functools import partial
 
 from infrastructure.postgres.datastore import connect
+from infrastructure.postgres.standbys import StandbyGate, StandbysUnusable, parse_standbys
 from infrastructure.settings import Settings
 from infrastructure.transparency.acknowledged import AcknowledgedHeads
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.continuity import Continuity
-from infrastructure.transparency.cosignatures import open_witness_client
+from infrastructure.transparency.cosignatures import open_witness_clients
 from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
 from infrastructure.transparency.signing_keys import (
     open_existing_signer,
@@ -21,7 +22,8 @@ def checkpoints_of(settings: Settings) -> Checkpoints:
     again = partial(open_existing_signer, settings.signing_key)
     outside = OutsideCheckpoints(settings.checkpoint_place)
     heads = AcknowledgedHeads(settings.heads_place)
-    return Checkpoints(open_signer(settings.signing_key), outside, again, heads)
+    signer = open_signer(settings.signing_key)
+    return Checkpoints(signer, outside, again, heads, standby_gate(settings))
 
 
 def read_only_checkpoints(settings: Settings) -> Checkpoints:
@@ -35,27 +37,37 @@ def continuity(settings: Settings) -> Continuity:
     """The check before the first append on a new connection."""
 
     def checkpoints() -> Checkpoints | None:
-        is_witnessed = OutsideCheckpoints(settings.checkpoint_place).latest() is not None
+        is_witnessed = bool(OutsideCheckpoints(settings.checkpoint_place).numbers())
         return checkpoints_of(settings) if is_witnessed else None
 
-    return Continuity(AcknowledgedHeads(settings.heads_place), checkpoints)
+    heads = AcknowledgedHeads(settings.heads_place)
+    return Continuity(heads, checkpoints, standby_gate(settings))
+
+
+def standby_gate(settings: Settings) -> StandbyGate | None:
+    """The wait for the standbys of CASETRAIL_STANDBYS; None if it is not set. Raises StandbysUnusable."""
+    if settings.standbys is None:
+        return None
+    if settings.database_url is None:
+        raise StandbysUnusable("the embedded server has no standbys: set DATABASE_URL too")
+    return StandbyGate(settings.database_url, parse_standbys(settings.standbys))
 
 
 def verified_checkpoints(settings: Settings, dsn: str) -> Checkpoints:
     """The checkpoints, after checking that the log continues the largest one that was signed, here or by
-    the witness, and has all acknowledged positions. Call it before any write.
+    a witness, and has all acknowledged positions. Call it before any write.
 
     Raises KeyUnusable, WitnessUnusable or LogNotAsWitnessed.
 
     It connects with the rights of the DSN itself: a start ends a halt only if they allow migrations.
     """
     checkpoints = checkpoints_of(settings)
-    witness = open_witness_client(settings.witness, checkpoints)
+    witnesses = open_witness_clients(settings, checkpoints)
     with connect(dsn) as connection:
-        if witness is not None and checkpoints.outside.disputed() is not None:
+        if witnesses is not None and checkpoints.outside_of(connection).disputed() is not None:
             checkpoints.make(connection)
-            witness.cosign_latest(connection)
-        if witness is not None:
-            witness.require_continuation(connection)
+            witnesses.cosign_latest(connection)
+        if witnesses is not None:
+            witnesses.require_continuation(connection)
         checkpoints.require_continuation(connection)
     return checkpoints

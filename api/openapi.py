@@ -1,36 +1,46 @@
 """The OpenAPI 3.1 document: paths and parameters from Litestar, schemas of bodies from msgspec."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, get_args
+from typing import Any, get_args
 
 import msgspec
 from litestar import Litestar, Response, Router
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.spec import Components, Schema
+from litestar.openapi.spec import Components, Contact, License, Schema
 from litestar.plugins import OpenAPISchemaPlugin
 from litestar.response import ServerSentEvent, Stream
 from litestar.typing import FieldDefinition
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from api.http.concurrency import NEEDS
-from api.http.problems import MEDIA_TYPE
-from api.http.signal_bodies import MAX_SIGNALS
+from api.http.concurrency import NEEDS, NEEDS_KEY
+from api.openapi_responses import HEADERS, answer_headers, problem_responses
+from api.openapi_schemas import REF, as_generators_read, reachable, with_named_unions
+from api.openapi_signals import BODIES, REQUEST_BODY, signal_components
+from api.openapi_tags import TAGS
+from api.reference.examples import example_of
 from api.routes import UNVERSIONED, VERSIONED
 from api.routes.audit_lists import hold_statement
 from api.routes.evidence import MEDIA_TYPES, download_evidence, upload_evidence
 from api.routes.questions import give_export, give_population
 from api.routes.queues import claim_next
+from api.routes.receipts import RECEIPT_MEDIA_TYPE, get_case_receipt, get_envelope, get_receipt
 from api.routes.reconciliations import ReconciledPeriod, reconcile
-from api.routes.signals import SignalResult, SignalResults, send_signals
+from api.routes.signal_results import SignalResult, SignalResults
+from api.routes.signals import send_signals
 from api.routes.simulations import NDJSON, simulate_policy
+from api.routes.sources import DeliveryState
 from api.routes.trail import get_trail
 from api.routes.trail_page import CSV, HTML
 from api.routes.views import stream_view
+from api.routes.webhooks import take_webhook
 from domain.cases.exception_case import CaseState
 from domain.orders.signals import Signal
+from domain.recorded_event import Event
+from domain.sources.signature_schemes import SignatureScheme
+from infrastructure.build import product_version
 
 REFERENCE_TEMPLATE = "#/components/schemas/{name}"
 
@@ -58,9 +68,10 @@ class Problem(Struct, frozen=True):
     status: int
     detail: str
     errors: Sequence[FieldFault] = ()
-
-
-SignalBatch = Annotated[list[Signal], Meta(max_length=MAX_SIGNALS)]
+    request_id: str = ""
+    """The `X-Request-Id` of the request, as the service's log names it."""
+    trace_id: str = ""
+    """The trace of the `traceparent` that the request had."""
 
 
 @cache
@@ -68,20 +79,51 @@ def openapi_document() -> dict[str, Any]:
     """The document, built once."""
     document = _framework_document()
     served = _list_operations()
-    types: list[Any] = [Problem, Signal, SignalBatch, SignalResult, CaseState, ReconciledPeriod]
+    types: list[Any] = [
+        *(*BODIES, Problem, SignalResult, SignalResults, CaseState, ReconciledPeriod),
+        *(Event, SignatureScheme, DeliveryState),
+    ]
     for _, _, handler in served:
         types += [t for t in (_body_type(handler), _response_type(handler)) if t is not None]
     schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE_TEMPLATE)
     of = dict(zip(map(repr, types), schemas, strict=True))
+    named_unions = {"Signal": Signal, "Event": Event, "SignatureScheme": SignatureScheme}
+    names = {_members(of[repr(union)]): name for name, union in named_unions.items()}
+    components |= signal_components(of)
+    components["SignalResultOrResults"] = {
+        "anyOf": [of[repr(SignalResult)], of[repr(SignalResults)]]
+    }
     for path, method, handler in served:
         operation = document["paths"][path][method.lower()]
         operation["tags"] = [path.removeprefix("/v1/").strip("/").partition("/")[0]]
         _describe_operation(operation, handler, of)
+    unions: dict[str, Any] = {}
+    named = with_named_unions(components, names, unions)
+    found = as_generators_read({**named, **with_named_unions(unions, {}, {})})
+    document["paths"] = as_generators_read(with_named_unions(document["paths"], names, unions))
+    document["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     document["components"] = {
-        "schemas": components,
+        "schemas": reachable(document["paths"], found),
+        "headers": HEADERS,
         "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
     }
+    _add_examples(document)
     return document
+
+
+def _members(union: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(one["$ref"].removeprefix(REF) for one in union["anyOf"])
+
+
+def _add_examples(document: dict[str, Any]) -> None:
+    """An example for each body and each answer in JSON."""
+    shapes = document["components"]["schemas"]
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            bodies = [operation.get("requestBody", {}), operation["responses"].get("200", {})]
+            for content in (body.get("content", {}) for body in bodies):
+                if (media := content.get("application/json")) is not None:
+                    media["example"] = example_of(media["schema"], shapes)
 
 
 def _framework_document() -> dict[str, Any]:
@@ -91,8 +133,10 @@ def _framework_document() -> dict[str, Any]:
         plugins=[_BodilessPlugin()],
         openapi_config=OpenAPIConfig(
             title="casetrail",
-            version="1",
+            version=product_version(),
             description=_SUMMARY,
+            contact=Contact(name="The team that runs this service"),
+            license=License(name="All rights reserved", identifier="LicenseRef-casetrail"),
             use_handler_docstrings=True,
             operation_id_creator=lambda handler, method, path: handler.handler_name,
         ),
@@ -138,23 +182,21 @@ def _describe_operation(
         operation["x-permission"] = needed
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = _without_null(parameter["schema"])
+        if parameter["schema"].get("type") == "array":
+            _describe_several(parameter)
         # Handlers check it themselves: Litestar would answer 400 where they answer 428.
-        parameter["required"] = parameter.get("required", False) or parameter["name"] == "If-Match"
+        is_needed = parameter["name"] == "If-Match" or (
+            parameter["name"] == "Idempotency-Key" and bool(handler.opt.get(NEEDS_KEY))
+        )
+        parameter["required"] = parameter.get("required", False) or is_needed
     if (body := _body_type(handler)) is not None:
         content = {"application/json": {"schema": of[repr(body)]}}
         is_required = not handler.parsed_data_field.has_default  # type: ignore[union-attr]
         operation["requestBody"] = {"required": is_required, "content": content}
     answer: dict[str, Any] = of[repr(_response_type(handler))]
     if handler is send_signals:
-        one, many = of[repr(Signal)], of[repr(SignalBatch)]
-        operation["requestBody"] = {
-            "required": True,
-            "content": {
-                "application/json": {"schema": {"anyOf": [one, many]}},
-                "application/x-ndjson": {"schema": {"type": "string"}},
-            },
-        }
-        answer = {"anyOf": [of[repr(SignalResult)], of[repr(SignalResults)]]}
+        operation["requestBody"] = REQUEST_BODY
+        answer = {"$ref": f"{REF}SignalResultOrResults"}
     responses: dict[str, Any] = {
         "200": {"description": "OK", "content": {"application/json": {"schema": answer}}}
     }
@@ -162,6 +204,10 @@ def _describe_operation(
         file = {"schema": {"type": "string", "minLength": 1}}
         kinds = dict.fromkeys(MEDIA_TYPES, file)
         operation["requestBody"] = {"required": True, "content": kinds}
+    if handler is take_webhook:
+        operation["requestBody"] = {"required": True, "content": {"*/*": {"schema": {}}}}
+        text = {"schema": {"type": "string"}}
+        responses["200"]["content"]["text/plain; charset=utf-8"] = text
     if handler is reconcile:
         content = {
             "application/json": {"schema": of[repr(ReconciledPeriod)]},
@@ -173,6 +219,12 @@ def _describe_operation(
         operation["requestBody"] = {"required": True, "content": content}
     if handler is download_evidence:
         responses["200"] = {"description": "The file", "content": {"*/*": {"schema": {}}}}
+    if handler in (get_receipt, get_case_receipt):
+        receipt = {f"{RECEIPT_MEDIA_TYPE}; charset=utf-8": {"schema": {"type": "string"}}}
+        responses["200"] = {"description": "The receipt, a tlog-proof", "content": receipt}
+    if handler is get_envelope:
+        envelope = {"application/json": {"schema": {"type": "object"}}}
+        responses["200"] = {"description": "The envelope", "content": envelope}
     if handler in (give_export, give_population):
         bundle = {"application/x-tar": {"schema": {"type": "string"}}}
         responses["200"] = {"description": "A bundle", "content": bundle}
@@ -194,13 +246,20 @@ def _describe_operation(
             **responses["200"],
             "description": "The service cannot receive signals now",
         }
-    responses["default"] = {
-        "description": "A problem",
-        "content": {MEDIA_TYPE: {"schema": of[repr(Problem)]}},
-    }
-    operation["responses"] = responses
-    if not handler.opt.get("public"):
-        operation["security"] = [{"bearer": []}]
+    for answer_of in responses.values():
+        answer_of["headers"] = answer_headers(handler, operation, _response_type(handler))
+    problems = problem_responses(handler, operation, of[repr(Problem)])
+    # The answer of /readyz when it is not ready is no problem document.
+    operation["responses"] = dict(sorted({**problems, **responses}.items()))
+    operation["security"] = [] if handler.opt.get("public") else [{"bearer": []}]
+
+
+def _describe_several(parameter: dict[str, Any]) -> None:
+    """A filter that takes several values, repeated or with commas."""
+    told = parameter.get("description") or "The names of which one must be true."
+    parameter["description"] = f"{told} Several: repeated, or separated by commas."
+    parameter["schema"].pop("description", None)
+    parameter["style"], parameter["explode"] = "form", True
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from infrastructure.identity.trusted_issuers import Issuer
 from infrastructure.payments import provider_of
 from infrastructure.personal.vault import vault_of
 from infrastructure.settings import Settings
+from infrastructure.transparency.witness_policy import read_witness_policy
 
 LOOK_SECONDS = 0.5
 FROZEN_SECONDS = 5.0
@@ -118,7 +119,7 @@ def serve_http(
         issuers=settings.issuers if issuers is None else issuers,
         checkpoints=checkpoints_of(settings),
         continuity=continuity(settings),
-        witness=settings.witness_key,
+        policy=read_witness_policy(settings),
     ) as ours:
         ours.desks.record_build()
         ours.desks.ensure_policy()
@@ -126,7 +127,8 @@ def serve_http(
         # Requests to issuers and to other processes do not belong in the operator's log.
         logging.getLogger("httpx2").setLevel(logging.WARNING)
         config = uvicorn.Config(
-            create_app(ours, partitions, local_issuer),
+            create_app(ours, partitions, local_issuer, settings.http),
+            log_config=None,
             log_level="warning",
             access_log=False,
             lifespan="on",

@@ -8,4 +8,10 @@ from rich.console import Console
 
 
 def console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:
-    return Console(stderr=stderr, soft_wrap=soft_wrap, highlight=False, markup=False, emoji=False)
+    """A terminal wraps texts at words, and a file or a pipe gets each line whole.
+
+    With `soft_wrap`, a terminal gets whole lines too: they can be copied, such as a token or a path.
+    """
+    made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    made.soft_wrap = soft_wrap or not made.is_terminal
+    return made

@@ -7,8 +7,6 @@ from typing import Any
 
 from api.openapi import openapi_document
 
-MOST_VALUES = 12
-"""A field with more values links to the schema instead."""
 _SIGNALS = "/v1/signals"
 
 
@@ -58,9 +56,7 @@ def _describe(schema: dict[str, Any]) -> str:
     if choices:
         return " or ".join(dict.fromkeys(choices))
     if "enum" in schema:
-        values = schema["enum"]
-        shown = ", ".join(f"`{one}`" for one in values[:MOST_VALUES])
-        return f"({shown}{' …' if len(values) > MOST_VALUES else ''})"
+        return f"({', '.join(f'`{one}`' for one in schema['enum'])})"
     match schema.get("type"):
         case "string":
             return {"date-time": "time", "date": "date"}.get(schema.get("format", ""), "text")

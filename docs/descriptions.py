@@ -60,8 +60,9 @@ def describe_type(annotation: Any) -> str:
 def nested_types() -> Mapping[str, type]:
     """Name -> each struct and enumeration within the fields of events and signals."""
     signals = typing.get_args(Signal)
+    with_sections = {*typing.get_args(Event), *signals}
     found: dict[str, type] = {}
-    ahead: list[Any] = [*typing.get_args(Event), *signals]
+    ahead: list[Any] = [*with_sections]
     while ahead:
         one = ahead.pop()
         ahead += typing.get_args(one)
@@ -69,7 +70,7 @@ def nested_types() -> Mapping[str, type]:
             continue
         if issubclass(one, Struct):
             ahead += [field.type for field in structs.fields(one) if field.type not in signals]
-        if issubclass(one, Enum) or (issubclass(one, Struct) and one.__struct_config__.tag is None):
+        if issubclass(one, Enum) or (issubclass(one, Struct) and one not in with_sections):
             assert one.__name__ not in found, f"two types named {one.__name__}"
             found[one.__name__] = one
     return dict(sorted(found.items()))

@@ -18,9 +18,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 from command_bodies import command_bodies  # noqa: E402
 from descriptions import describe_type, docstring_of, field_notes, nested_types  # noqa: E402
 from fact_tables import facts  # noqa: E402
+from question_pages import questions  # noqa: E402
 
-from api.http.problems import BY_SLUG, STATUS, title  # noqa: E402
-from api.routes.questions import ListedQuestion, listed_questions  # noqa: E402
+from api.http.problem_statuses import STATUS  # noqa: E402
+from api.http.problems import BY_SLUG, title  # noqa: E402
 from domain.cases.packet import READING  # noqa: E402
 from domain.cases.readings import READING_CHANGES  # noqa: E402
 from domain.orders.signal_body import SignalBody  # noqa: E402
@@ -56,7 +57,7 @@ def pages() -> dict[str, str]:
         "problems.md": problems(),
         "commands.md": f"{NOTE}\n{command_bodies()}",
         "facts.md": f"{NOTE}\n{facts()}",
-        "questions.md": questions(),
+        "questions.md": f"{NOTE}\n{questions()}",
         "readings.md": readings(),
     }
 
@@ -184,7 +185,11 @@ def _types() -> Iterable[str]:
             yield f"One of {', '.join(f'`{one.value}`' for one in kind)}."
             yield ""
         else:
-            yield from _fields(kind)
+            if (tag := kind.__struct_config__.tag) is not None:
+                yield f"- `{kind.__struct_config__.tag_field}`: `{tag}`"
+                yield from _fields(kind) if structs.fields(kind) else ("",)
+            else:
+                yield from _fields(kind)
 
 
 def problems() -> str:
@@ -208,42 +213,6 @@ def problems() -> str:
             "",
         ]
     )
-
-
-def questions() -> str:
-    return "\n".join(
-        [
-            NOTE,
-            "# Questions of an auditor",
-            "",
-            "This page is for auditors.",
-            "",
-            "Each question has a route and a command; both give the same answer. You need the permission `log.read`, and for",
-            "questions about people `people.read`, in a [grant](glossary.md#grant) without scope. Each question is recorded before it is",
-            "answered (`audit.asked`): who asked, with which parameters, how far the log reached, and the SHA-256 of the",
-            "answer. `GET /v1/audit/questions` and `casetrail audit ask` list the questions. How the answers about people,",
-            "money and controls are computed is explained in [controls](controls.md).",
-            "",
-            "| number | question | API | command line |",
-            "| --- | --- | --- | --- |",
-            *(_question(one) for one in listed_questions()),
-            "",
-        ]
-    )
-
-
-def _question(one: ListedQuestion) -> str:
-    names = [f"{p.name}=" if p.required else f"[{p.name}=]" for p in one.parameters]
-    options = [_option(p.name, p.required) for p in one.parameters]
-    routes = [f"{one.route} {' '.join(names)}".strip(), *one.other_routes]
-    commands = [" ".join((one.command, *options)), *one.other_commands]
-    api, line = (" · ".join(f"`{told}`" for told in ways) for ways in (routes, commands))
-    return f"| {one.number} | {one.asks} | {api} | {line} |"
-
-
-def _option(name: str, required: bool) -> str:
-    said = f"--{name.replace('_', '-')} …"
-    return said if required else f"[{said}]"
 
 
 if __name__ == "__main__":

@@ -45,6 +45,15 @@ class GrantOver(CasetrailError):
     explanation = "It was revoked or it has expired: there is nothing to revoke."
 
 
+class GrantNotWaiting(CasetrailError):
+    """The grant does not wait for a confirmation."""
+
+    explanation = (
+        "Only a proposed grant can be confirmed, rejected or withdrawn, and an active one be confirmed that "
+        "one person gave alone. GET /v1/grants?status=proposed lists those that wait."
+    )
+
+
 class PersonGone(CasetrailError):
     """The person has left."""
 
@@ -78,6 +87,21 @@ class BreakGlassReviewDue(CasetrailError):
     explanation = (
         "`due` lists them. Until another person has reviewed each one, the people who requested or "
         "opened it can neither request nor open another."
+    )
+
+
+class AccessReviewNotFound(CasetrailError):
+    """There is no access review with this name."""
+
+    explanation = "GET /v1/access-reviews lists them."
+
+
+class AccessReviewMoved(CasetrailError):
+    """The access review is in another state."""
+
+    explanation = (
+        "One review is open at a time. Each of its grants is decided once, and it is completed when all are: "
+        "GET /v1/access-reviews/{review} lists what is left."
     )
 
 

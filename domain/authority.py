@@ -9,13 +9,14 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from domain.people import Grant, Person, Role
+from domain.people import Role
 from domain.permissions import (
     NEVER_BY_BREAK_GLASS,
     ROLE_PERMISSIONS,
     SCOPED_PERMISSIONS,
     Permission,
 )
+from domain.person import Grant, Person
 from domain.regions import intersect_regions, is_in_regions
 
 

@@ -18,7 +18,8 @@ from msgspec import Meta, Struct, structs
 from domain.access_errors import AnotherPersonNeeded, BreakGlassMoved, BreakGlassReviewDue
 from domain.errors import Fault, Invalid
 from domain.fault_texts import no_such
-from domain.people import Actor, Person, Reason, Role
+from domain.people import Actor, Reason, Role
+from domain.person import Person
 from domain.policy.document_types import Name
 from domain.struct_fields import fill
 from domain.texts import lines

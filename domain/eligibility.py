@@ -7,8 +7,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain.authority import authority_of
-from domain.people import Grant, Person
 from domain.permissions import Permission
+from domain.person import Grant, Person
 
 
 class EligiblePerson(Struct, frozen=True):

@@ -1,9 +1,17 @@
 """Errors of the whole domain. An error's docstring is the title that an API client reads."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Final, Self
 
 from msgspec import Struct
+
+KNOWN_ARE: Final = " Known are: "
+"""Before a long list of allowed values, at the end of a detail."""
+
+
+def without_known(detail: str) -> str:
+    """A detail without the long list of allowed values at its end, for a summary beside the whole."""
+    return detail.partition(KNOWN_ARE)[0]
 
 
 class Fault(Struct, frozen=True):
@@ -22,6 +30,14 @@ class CasetrailError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.facts = facts
+        self.lacks: str | None = None
+        """The permission that does not reach what was asked for, where the answer does not say so."""
+
+    def out_of_scope(self, permission: str | None) -> Self:
+        """This error, for something that exists out of the scope of the permission (None: that does not exist). It
+        is recorded as refused, and the answer does not tell."""
+        self.lacks = permission
+        return self
 
 
 class Invalid(CasetrailError):
@@ -32,7 +48,7 @@ class Invalid(CasetrailError):
     def __init__(self, faults: Sequence[Fault], what: str = "the document") -> None:
         first = faults[0]
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        super().__init__(f"{what}: {first.pointer or '/'}: {first.detail}{more}")
+        super().__init__(f"{what}: {first.pointer or '/'}: {without_known(first.detail)}{more}")
         self.faults = tuple(faults)
 
 
@@ -43,6 +59,11 @@ class SignalIdReused(CasetrailError):
         "A signal is identified by source, id and order, and recorded once. This one has other "
         "content than the recorded one: send a correction under a new id."
     )
+
+    def __init__(self, detail: str, differing: Iterable[str] = ()) -> None:
+        """`differing` are the fields of the signal that say something else."""
+        super().__init__(detail)
+        self.differing = frozenset(differing)
 
 
 class SourceReserved(CasetrailError):
@@ -68,6 +89,16 @@ class TooContended(CasetrailError):
     """Other requests kept changing the same streams; nothing was stored."""
 
     explanation = "Wait a moment and send it again with the same idempotency key or signal ids."
+
+
+class ReceiptNotReady(CasetrailError):
+    """The receipt of this event cannot be made yet."""
+
+    explanation = (
+        "A receipt needs a checkpoint that includes the event: signed by the log and, unless the request "
+        "has `cosigned=false`, cosigned by the quorum of witnesses. Ask again after `Retry-After` seconds, "
+        "or send `Prefer: wait=N`."
+    )
 
 
 class NotWitnessedYet(CasetrailError):

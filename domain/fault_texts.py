@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final, Literal, TypeGuard, Union, get_args, g
 
 from msgspec import UNSET, Meta
 
+from domain.errors import KNOWN_ARE
+
 TYPES: Final = {
     "str": "text",
     "int": "a whole number",
@@ -28,12 +30,16 @@ TYPES: Final = {
 LIMITS: Final = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
 MAX_BEFORE_GUESS: Final = 12
 """A longer list of allowed values comes after the ones that were probably meant."""
+_HIDDEN: Final = object()
+"""Stands for a secret, which no error repeats."""
 _LONGEST: Final = 80
 """A longer text that was sent is shortened where an error shows it."""
 
 
 def plain_text(error: str, raw: object, kind: Any) -> str:
     """The decoder's error about `raw`, which must be of the type `kind`, in plain words."""
+    if any(meta.extra and meta.extra.get("secret") for meta in _metas(kind)):
+        raw = _HIDDEN
     for pattern, describe in _DESCRIPTIONS:
         if found := re.fullmatch(pattern, error):
             return describe(found, raw, kind)
@@ -45,7 +51,7 @@ def not_one_of(value: object, allowed: Iterable[str]) -> str:
     known = [*allowed]
     guess = did_you_mean(value, known)
     if len(known) > MAX_BEFORE_GUESS:
-        return f"{shown(value)} is not known{guess or '.'} Known are: {', '.join(known)}"
+        return f"{shown(value)} is not known{guess or '.'}{KNOWN_ARE}{', '.join(known)}"
     return f"{shown(value)} is not one of: {', '.join(known)}{guess}"
 
 
@@ -65,8 +71,12 @@ def did_you_mean(value: object, known: Iterable[str]) -> str:
 
 def shown(value: object) -> str:
     """A value that was sent, as an error shows it: shortened, and in the words of JSON."""
+    if value is _HIDDEN:
+        return "what was sent"
     if isinstance(value, dict | list | tuple):
         return "an object" if isinstance(value, dict) else "a list"
+    if isinstance(value, int) and abs(value) >= 10**_LONGEST:
+        return f"a number of more than {_LONGEST} digits"  # Python writes none of more than 4,300
     text = {None: "null", True: "true", False: "false"}[value] if _is_word(value) else repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 

@@ -4,19 +4,19 @@ Every event names a principal and the person behind it, if there is one. System 
 the timekeeper) act for nobody and have no duty.
 
 Grants say what a person may do, each with a scope, a time and a reason. They are events of the
-person's stream: a fold up to a time shows who could have done something then.
+person's stream (folded in `domain/person.py`).
 """
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, TypeAlias, assert_never
+from typing import Annotated, TypeAlias
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, Struct, UnsetType
 
+from domain.moments import keep_in_years
 from domain.policy.document_types import Name
 from domain.regions import Region
-from domain.struct_fields import fill, replace_where
 from domain.texts import form, one_line
 
 PEOPLE_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:people")
@@ -110,6 +110,47 @@ class PersonGranted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     under: str | None = None
     """The break-glass that gave it (`break-glass:…`)."""
 
+    def __post_init__(self) -> None:
+        keep_in_years(self, "until")
+
+
+class GrantProposed(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag="person.grant_proposed"
+):
+    """The line's actor proposed a grant. It gives nothing until another person confirms it."""
+
+    grant: GrantId
+    role: Role
+    queues: tuple[Name, ...] = ()
+    """Empty means all queues."""
+    regions: tuple[Region, ...] = ()
+    """Where the case's order ships to; empty means everywhere."""
+    until: datetime | None = None
+    reason: Reason
+
+    def __post_init__(self) -> None:
+        keep_in_years(self, "until")
+
+
+class GrantConfirmed(Struct, frozen=True, kw_only=True, tag="person.grant_confirmed"):
+    """The line's actor confirmed a grant: if it was only proposed, it is active from here on."""
+
+    grant: GrantId
+
+
+class GrantRejected(Struct, frozen=True, kw_only=True, tag="person.grant_rejected"):
+    """The line's actor rejected a proposed grant."""
+
+    grant: GrantId
+    reason: Reason
+
+
+class GrantWithdrawn(Struct, frozen=True, kw_only=True, tag="person.grant_withdrawn"):
+    """The person who had proposed the grant withdrew it."""
+
+    grant: GrantId
+    reason: Reason
+
 
 class GrantRevoked(Struct, frozen=True, kw_only=True, tag="person.grant_revoked"):
     grant: GrantId
@@ -122,10 +163,13 @@ class PersonLeft(Struct, frozen=True, kw_only=True, tag="person.left"):
     reason: Reason
 
 
-class PersonReturned(Struct, frozen=True, kw_only=True, tag="person.returned"):
-    """The person returned: the grants that have not ended are active again."""
+class PersonReturned(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="person.returned"):
+    """The person returned: the grants that have not ended are active again, except for `gives_again`."""
 
     reason: Reason
+    gives_again: tuple[GrantId, ...] = ()
+    """Grants that take two people. The line's actor gives them again: at once as the operator, otherwise
+    they wait for a confirmation."""
 
 
 class SkillsSet(Struct, frozen=True, kw_only=True, tag="person.skills_set"):
@@ -172,6 +216,10 @@ class TokenIssued(Struct, frozen=True, kw_only=True, tag="person.token_issued"):
 PersonRecordEvent: TypeAlias = (
     PersonAdded
     | PersonGranted
+    | GrantProposed
+    | GrantConfirmed
+    | GrantRejected
+    | GrantWithdrawn
     | GrantRevoked
     | PersonLeft
     | PersonReturned
@@ -182,90 +230,3 @@ PersonRecordEvent: TypeAlias = (
 )
 """The events of a person's own stream."""
 PersonEvent: TypeAlias = PersonRecordEvent | TokenIssued
-
-
-class Grant(Struct, frozen=True, kw_only=True):
-    """A role in a scope and for a time: who gave it, when and why, and how it ended."""
-
-    grant: str
-    role: Role
-    queues: tuple[str, ...] = ()
-    regions: tuple[str, ...] = ()
-    case: UUID | None = None
-    granted_at: datetime
-    granted_by: Actor
-    reason: str | None = None
-    """None for the roles from `PersonAdded`."""
-    until: datetime | None = None
-    under: str | None = None
-    revoked_at: datetime | None = None
-    revoked_by: Actor | None = None
-    revoked_for: str | None = None
-
-    def lives(self, now: datetime) -> bool:
-        return self.revoked_at is None and (self.until is None or now < self.until)
-
-
-class Person(Struct, frozen=True, kw_only=True):
-    name: str
-    version: int = 0
-    grants: tuple[Grant, ...] = ()
-    skills: tuple[str, ...] = ()
-    others: frozenset[str] = frozenset()
-    """The other names of the same person."""
-    added_at: datetime | None = None
-    left_at: datetime | None = None
-    left_for: str | None = None
-    reviews_due: frozenset[UUID] = frozenset()
-    """Break-glasses that the person requested or opened and nobody has reviewed."""
-
-    @property
-    def has_left(self) -> bool:
-        return self.left_at is not None
-
-    @property
-    def known_as(self) -> frozenset[str]:
-        """All names of this person."""
-        return self.others | {self.name}
-
-    def at(self, now: datetime) -> tuple[Grant, ...]:
-        """The grants that are active at `now`."""
-        return () if self.has_left else tuple(g for g in self.grants if g.lives(now))
-
-    def grant(self, grant: str) -> Grant | None:
-        return next((one for one in self.grants if one.grant == grant), None)
-
-    @property
-    def next_grant(self) -> str:
-        return f"g{len(self.grants) + 1}"
-
-    def after(self, event: PersonRecordEvent, at: datetime, by: Actor) -> "Person":
-        now = structs.replace(self, version=self.version + 1)
-        match event:
-            case PersonAdded(roles=roles, skills=skills):
-                given = tuple(
-                    Grant(grant=f"g{n}", role=role, granted_at=at, granted_by=by)
-                    for n, role in enumerate(roles, start=1)
-                )
-                return structs.replace(now, grants=given, skills=skills, added_at=at)
-            case PersonGranted():
-                grant = fill(Grant, event, granted_at=at, granted_by=by)
-                return structs.replace(now, grants=(*self.grants, grant))
-            case GrantRevoked(grant=revoked, reason=reason):
-                end = {"revoked_at": at, "revoked_by": by, "revoked_for": reason}
-                grants = replace_where(self.grants, "grant", revoked, **end)
-                return structs.replace(now, grants=grants)
-            case PersonLeft(reason=reason):
-                return structs.replace(now, left_at=at, left_for=reason)
-            case PersonReturned():
-                return structs.replace(now, left_at=None, left_for=None)
-            case SkillsSet(skills=skills):
-                return structs.replace(now, skills=skills)
-            case SameAs(other=other):
-                return structs.replace(now, others=self.others | {other})
-            case ReviewDue(break_glass=due):
-                return structs.replace(now, reviews_due=self.reviews_due | {due})
-            case ReviewDone(break_glass=done):
-                return structs.replace(now, reviews_due=self.reviews_due - {done})
-            case _:
-                assert_never(event)

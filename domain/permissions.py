@@ -39,6 +39,12 @@ class Permission(StrEnum):
     """To see all data of a customer, to place legal holds, and to erase."""
     READ_PERSONAL_READS = "personal_data.reads"
     """The record of who was shown which personal data."""
+    READ_SOURCES = "sources.read"
+    """The systems that send, and what was not understood of what they sent."""
+    MANAGE_SOURCES = "sources.manage"
+    """To add sources, to give them secrets and mappings, and to pause them."""
+    ACCEPT_LOSS = "log.accept_loss"
+    """To accept, as one of two people, that the log goes on without lost events: on the command line."""
 
 
 NEVER_FOR_AGENTS: Final = frozenset(
@@ -50,6 +56,7 @@ NEVER_FOR_AGENTS: Final = frozenset(
         Permission.ACTIVATE_POLICIES,
         Permission.MANAGE_PEOPLE,
         Permission.MANAGE_PERSONAL_DATA,
+        Permission.ACCEPT_LOSS,
     }
 )
 """Permissions that only a person can use: an agent never has them, even if its owner does."""
@@ -62,17 +69,25 @@ _LEAD: Final = _WORK | {
     _P.MANAGE_BACKLOG,
     _P.READ_LOG,
     _P.READ_PEOPLE,
+    _P.READ_SOURCES,
     _P.APPROVE_ADJUSTMENTS,
     _P.REVIEW_BREAK_GLASS,
 }
-_OVERSEE: Final = _READ | {_P.READ_LOG, _P.READ_PEOPLE}
+_OVERSEE: Final = _READ | {_P.READ_LOG, _P.READ_PEOPLE, _P.READ_SOURCES}
 
 ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType(
     {
         Role.HANDLER: _WORK,
         Role.EXCEPTION_SPECIALIST: _WORK,
         Role.TEAM_LEAD: _LEAD,
-        Role.OPS_MANAGER: _LEAD | {_P.PROPOSE_POLICIES, _P.ACTIVATE_POLICIES, _P.MANAGE_PEOPLE},
+        Role.OPS_MANAGER: _LEAD
+        | {
+            _P.PROPOSE_POLICIES,
+            _P.ACTIVATE_POLICIES,
+            _P.MANAGE_PEOPLE,
+            _P.MANAGE_SOURCES,
+            _P.ACCEPT_LOSS,
+        },
         Role.FINANCE_APPROVER: _OVERSEE
         | {
             _P.APPROVE_ADJUSTMENTS,
@@ -87,17 +102,47 @@ ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType
             _P.APPROVE_POLICIES,
             _P.ACTIVATE_POLICIES,
             _P.MANAGE_PEOPLE,
+            _P.MANAGE_SOURCES,
             _P.USE_BREAK_GLASS,
             _P.REVIEW_BREAK_GLASS,
+            _P.ACCEPT_LOSS,
         },
         # Reads, verifies and exports; changes nothing.
         Role.AUDITOR: _OVERSEE | {_P.READ_PERSONAL_READS},
         # Answers customers who ask for their data, or for its erasure.
         Role.PRIVACY_OFFICER: _EVERYONE | {_P.MANAGE_PERSONAL_DATA, _P.READ_PERSONAL_READS},
         # Sends signals and reads what came of them.
-        Role.INTEGRATOR: _READ | {_P.SEND_SIGNALS, _P.READ_LOG},
+        Role.INTEGRATOR: _READ | {_P.SEND_SIGNALS, _P.READ_LOG, _P.READ_SOURCES},
     }
 )
+
+CONTROLLED_PERMISSIONS: Final = frozenset(
+    {
+        _P.WORK_CASES,
+        _P.PROPOSE_ADJUSTMENTS,
+        _P.APPROVE_ADJUSTMENTS,
+        _P.EXECUTE_ADJUSTMENTS,
+        _P.RECONCILE_ADJUSTMENTS,
+        _P.PROPOSE_POLICIES,
+        _P.APPROVE_POLICIES,
+        _P.ACTIVATE_POLICIES,
+        _P.MANAGE_PEOPLE,
+        _P.MANAGE_SOURCES,
+        _P.ACCEPT_LOSS,
+        _P.USE_BREAK_GLASS,
+        _P.REVIEW_BREAK_GLASS,
+    }
+)
+"""Each is one part of a control that needs two people: to give it takes two as well.
+
+A person who has one part and gives the other to a second name, or to an accomplice, gets through the control alone.
+So the first part (to propose) counts as much as the second (to approve).
+"""
+
+
+def is_controlled(role: Role) -> bool:
+    """Whether two people have to give this role."""
+    return not CONTROLLED_PERMISSIONS.isdisjoint(ROLE_PERMISSIONS[role])
 
 
 def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from domain.access_refusals import AccessRefused
+from domain.access_reviews import AccessReviewEvent
 from domain.adjustments.ledger import LedgerEvent
 from domain.adjustments.reconciliation import ReconciliationRecorded
 from domain.adjustments.refusals import AttemptRefused
@@ -18,12 +20,17 @@ from domain.break_glass import BreakGlassEvent
 from domain.builds import BuildStarted
 from domain.cases.events import CaseEvent
 from domain.look_ups.events import LookUpEvent
+from domain.losses import LossEvent
 from domain.orders.events import OrderEvent
 from domain.orders.held_signals import HeldEvent
 from domain.people import Actor, PersonEvent
 from domain.policy.events import PolicyEvent
 from domain.principals import PrincipalEvent
 from domain.privacy import PrivacyEvent
+from domain.sources.deliveries import DeliveryEvent
+from domain.sources.pulls import SourcePulled
+from domain.sources.source import SourceEvent
+from domain.sources.unread_codes import CodeCaseOpened
 
 Event: TypeAlias = (
     OrderEvent
@@ -37,10 +44,17 @@ Event: TypeAlias = (
     | AttemptRefused
     | ReconciliationRecorded
     | BreakGlassEvent
+    | AccessReviewEvent
     | BuildStarted
     | PrincipalEvent
     | PrivacyEvent
     | AuditAsked
+    | AccessRefused
+    | LossEvent
+    | SourceEvent
+    | DeliveryEvent
+    | SourcePulled
+    | CodeCaseOpened
 )
 
 

@@ -37,6 +37,17 @@ def lines(most: int, least: int = 0) -> Meta:
     return Meta(min_length=least, max_length=most, pattern=f"^{_LINES}*$", extra=_OF_LINES)
 
 
+def secret(most: int, least: int = 0) -> Meta:
+    """The constraint of a secret on one line. Errors do not repeat what was sent."""
+    meta = one_line(most, least)
+    return Meta(
+        min_length=least,
+        max_length=most,
+        pattern=meta.pattern,
+        extra={**_ON_ONE_LINE, "secret": True},
+    )
+
+
 Text = Annotated[str, one_line(500)]
 Note = Annotated[str, lines(4000), PERSONAL]
 RequiredNote = Annotated[str, lines(4000, least=1), PERSONAL]

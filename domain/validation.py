@@ -8,6 +8,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, Union, get_args, get_origin
 
 import msgspec
@@ -18,6 +19,17 @@ from domain.fault_texts import did_you_mean, not_one_of, plain_text, shown, word
 
 SET_BY_SERVICE = "is set by the service: leave it out"
 _ERROR_PATH = re.compile(r" - at `\$?(?P<path>.*)`$")
+
+
+@cache
+def type_hints(struct: type[Struct]) -> dict[str, Any]:
+    """The types of a struct's fields with their constraints. Kept: the search for faults asks at every item."""
+    return typing.get_type_hints(struct, include_extras=True)
+
+
+@cache
+def struct_fields(struct: type[Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(struct)
 
 
 def faults_of(raw: object, kind: Any, pointer: str = "") -> list[Fault]:
@@ -64,10 +76,10 @@ def parts_to_leave_out(raw: object, kind: Any, pointer: str) -> list[tuple[str, 
         name, kind = unescape_pointer_token(token), _unwrap_type(kind)
         struct = _matching_struct(raw, kind)
         if struct is not None and isinstance(raw, dict):
-            fields = {field.encode_name: field.name for field in msgspec.structs.fields(struct)}
+            fields = {field.encode_name: field.name for field in struct_fields(struct)}
             if name not in fields:
                 return [(here, name)]
-            kind = typing.get_type_hints(struct, include_extras=True)[fields[name]]
+            kind = type_hints(struct)[fields[name]]
             raw = raw.get(name)
         elif isinstance(raw, dict) and (types_of_items := _mapping_types(kind)):
             found, kind = [(here, name), *found], types_of_items[1]
@@ -153,8 +165,8 @@ def _at_path(raw: object, kind: Any, steps: Sequence[str]) -> tuple[object, Any]
     for step in steps:
         struct = _matching_struct(raw, kind)
         if isinstance(raw, dict) and step in raw and struct is not None:
-            fields = {field.encode_name: field.name for field in msgspec.structs.fields(struct)}
-            hints = typing.get_type_hints(struct, include_extras=True)
+            fields = {field.encode_name: field.name for field in struct_fields(struct)}
+            hints = type_hints(struct)
             raw, kind = raw[step], hints[fields[step]] if step in fields else None
         elif isinstance(raw, list | tuple) and step.isdigit() and int(step) < len(raw):
             raw, kind = raw[int(step)], _item_type(kind)
@@ -165,17 +177,17 @@ def _at_path(raw: object, kind: Any, steps: Sequence[str]) -> tuple[object, Any]
 
 def _faults_of_fields(raw: dict[Any, Any], struct: type[Struct], pointer: str) -> list[Fault]:
     config = struct.__struct_config__
-    hints = typing.get_type_hints(struct, include_extras=True)
-    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    hints = type_hints(struct)
+    fields = {field.encode_name: field for field in struct_fields(struct)}
     found = []
     for name, value in raw.items():
-        if name in fields and _is_own(hints[fields[name].name]):
+        if name in fields and is_own(hints[fields[name].name]):
             found.append(Fault(f"{pointer}/{name}", SET_BY_SERVICE))
         elif name in fields:
             field = fields[name]
             found += faults_of(value, hints[field.name], f"{pointer}/{escape_pointer_token(name)}")
         elif config.forbid_unknown_fields and name != config.tag_field:
-            known = sorted(name for name, one in fields.items() if not _is_own(hints[one.name]))
+            known = sorted(name for name, one in fields.items() if not is_own(hints[one.name]))
             guess = did_you_mean(name, known).removeprefix(";")
             found.append(
                 Fault(
@@ -189,7 +201,7 @@ def _faults_of_fields(raw: dict[Any, Any], struct: type[Struct], pointer: str) -
     return found
 
 
-def _is_own(hint: Any) -> bool:
+def is_own(hint: Any) -> bool:
     """Whether the service sets the field itself."""
     metas = [m for part in (hint, *get_args(hint)) for m in get_args(part) if isinstance(m, Meta)]
     return any(meta.extra and meta.extra.get("own") for meta in metas)

@@ -45,6 +45,11 @@ def _is_product_file(file: Path) -> bool:
     return file.is_file() and "__pycache__" not in file.parts and not file.name.startswith(".")
 
 
+def product_version() -> str:
+    """The version of casetrail that runs."""
+    return _installed_versions()[0]
+
+
 @cache
 def _installed_versions() -> tuple[str, dict[str, str]]:
     """Our version, and the versions of our direct dependencies."""

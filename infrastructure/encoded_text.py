@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import io
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,9 +60,23 @@ def to_utf8(content: bytes) -> bytes:
         return content.decode(encoding).encode()
 
 
+def read_bytes(file: Path, most: int) -> bytes:
+    """The content of a file, of which no more is read than is needed to see that it is longer than `most`.
+
+    Raises TextTooLong, UnreadableText for what is no regular file (a pipe that nobody writes to never ends), OSError.
+    """
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise UnreadableText("it is no regular file: write its content to one")
+    with file.open("rb") as opened:
+        content = opened.read(most + 1)
+    if len(content) > most:
+        raise TextTooLong(f"more than {most} bytes; send it in parts")
+    return content
+
+
 def read_text(file: Path, most: int) -> str:
     """The whole text of a file. Raises UnreadableText, TextTooLong, OSError."""
-    content = file.read_bytes()
+    content = read_bytes(file, most)
     if content.startswith(GZIP_MAGIC):
         content = unpack(content, most)
     with _unreadable_if_broken():

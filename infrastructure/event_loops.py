@@ -10,6 +10,7 @@ Only work that waits for the log alone may run in a greenlet: any other wait blo
 
 import asyncio
 import contextlib
+import contextvars
 import queue
 import threading
 from collections import deque
@@ -132,6 +133,7 @@ class LoopGreenlet(greenlet):
     def __init__(self, work: Work) -> None:
         super().__init__(work)
         self.waiting = _loop_futures()
+        self.gr_context = contextvars.copy_context()
 
     def wait_for(self, future: asyncio.Future[R]) -> R:
         """Called within the greenlet: let the loop run until the future is answered."""

@@ -36,7 +36,8 @@ class EvidenceStore:
         )
 
     def put(self, content: bytes, media_type: str) -> StoredFile:
-        """Store a file, unless it is stored already; return its description. Raises EvidenceErased."""
+        """Store a file, unless it is stored already; return its description. Raises EvidenceErased,
+        EvidenceNotStored."""
         digest = hashlib.sha256(content).hexdigest()
         if self.is_erased(digest):
             raise EvidenceErased(f"file {digest}")
@@ -107,14 +108,21 @@ class EvidenceStore:
             raise EvidenceUnreadable(_first_line(error)) from None
 
     def _create(self, path: str, content: bytes) -> None:
-        with suppress(AlreadyExistsError):
-            obstore.put(self._store, path, content, mode="create")
+        try:
+            with suppress(AlreadyExistsError):
+                obstore.put(self._store, path, content, mode="create")
+        except (OSError, BaseError) as error:
+            raise EvidenceNotStored(_first_line(error)) from None
 
     def _read(self, ref: str, suffix: str = "") -> bytes | None:
         try:
             return bytes(obstore.get(self._store, _path(ref) + suffix).bytes())
         except FileNotFoundError:
             return None
+
+
+class EvidenceNotStored(RuntimeError):
+    """The store cannot be written: its disk is full, say."""
 
 
 class EvidenceCorrupted(RuntimeError):

@@ -9,7 +9,9 @@ from msgspec import Struct, structs
 from infrastructure.clock_watch import ClockWatch
 from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 from infrastructure.postgres.rows import fetch_rows
+from infrastructure.postgres.standbys import Standbys
 from infrastructure.readiness_probes import Probes, TrialResult
+from infrastructure.verifier.trust_policy import Witness
 
 FAR_BEHIND_EVENTS = 10_000
 FAR_BEHIND_BYTES = 64 << 20
@@ -19,6 +21,7 @@ POLL_SECONDS = 0.1
 OVERDUE_AFTER = timedelta(seconds=30)
 UNPAID_ALERT_AFTER = timedelta(minutes=1)
 """For a payment whose answer was lost."""
+NOT_SIGNED_ALERT_AFTER = timedelta(seconds=15)
 NOT_COSIGNED_ALERT_AFTER = timedelta(seconds=30)
 PENDING_ALERT_AFTER = timedelta(hours=1)
 """For a pending payment. Most providers finish within seconds; after an hour, perhaps no worker asks."""
@@ -70,28 +73,39 @@ _UNPAID = """
     WHERE state = 'executing' GROUP BY provider, in_doubt ORDER BY provider, in_doubt
 """
 _NOT_COSIGNED = """
-    SELECT made_at FROM checkpoints WHERE size > (
-        SELECT coalesce(max(size), 0) FROM checkpoint_signatures WHERE signed_by = %s)
-    ORDER BY size LIMIT 1
+    WITH last AS (SELECT max(origin_number) AS origin_number FROM checkpoints)
+    SELECT key, waiting.made_at FROM unnest(%s::text[]) AS key, LATERAL (
+        SELECT made_at FROM checkpoints JOIN last USING (origin_number) WHERE size > (
+            SELECT coalesce(max(size), 0) FROM checkpoint_signatures JOIN last USING (origin_number)
+            WHERE signed_by = key)
+        ORDER BY size LIMIT 1) AS waiting
+"""
+
+_NOT_SIGNED = """
+    SELECT notification_id, substring(convert_from(state, 'UTF8') FROM '"recorded_at":"([^"]+)"')::timestamptz
+    FROM stored_events WHERE notification_id = 1 + coalesce((SELECT size FROM checkpoints
+    ORDER BY origin_number DESC, size DESC LIMIT 1), 0)
 """
 
 
 class HealthChecker:
-    """Checks the health. `provider`: the name of the connected payment provider; `witness`: the key of
-    the witness that cosigns checkpoints; `probes`: tries the stores."""
+    """Checks the health. `provider`: the name of the connected payment provider; `witnesses`: those that
+    cosign checkpoints; `probes`: tries the stores; `standbys`: must flush what is signed."""
 
     def __init__(
         self,
         datastore: Datastore,
         provider: str | None = None,
-        witness: str | None = None,
+        witnesses: Sequence[Witness] = (),
         probes: Probes | None = None,
+        standbys: Standbys | None = None,
     ) -> None:
+        self._standbys = standbys
         self._datastore = datastore
         self._probes = probes
         self._clock_watch = ClockWatch()
         self._provider = provider
-        self._witness = witness
+        self._witnesses = witnesses
 
     def check(self, now: datetime) -> Health:
         """Raises the library's and psycopg's errors if the database cannot be reached. A report that
@@ -116,8 +130,10 @@ class HealthChecker:
             ((head, read_only, is_halted),) = fetch_rows(connection, _HEAD)
             reports = [ReportHealth(*row) for row in fetch_rows(connection, _REPORTS, head)]
             timers = TimerHealth(*fetch_rows(connection, _DUE, now)[0])
-            waiting = fetch_rows(connection, _NOT_COSIGNED, self._witness)
+            keys = [witness.key.text for witness in self._witnesses]
+            waiting: dict[str, datetime] = dict(fetch_rows(connection, _NOT_COSIGNED, keys))
             unpaid = fetch_rows(connection, _UNPAID)
+            unsigned = fetch_rows(connection, _NOT_SIGNED) if self._standbys is not None else []
             before = datetime.now(UTC)
             ((server_time, *replication, last_at),) = fetch_rows(connection, _SERVER)
             after = datetime.now(UTC)
@@ -137,9 +153,17 @@ class HealthChecker:
                 f"{timers.oldest_due_at.isoformat()}"
             )
         problems += [p for row in unpaid if (p := self._payment_problem(*row, now=now)) is not None]
-        if self._witness is not None and waiting and now - waiting[0][0] > NOT_COSIGNED_ALERT_AFTER:
-            since = waiting[0][0].isoformat()
-            problems.append(f"the witness has not cosigned the log since {since}")
+        problems += [
+            f"the witness {witness.name} has not cosigned the log since {since.isoformat()}"
+            for witness in self._witnesses
+            if (since := waiting.get(witness.key.text)) is not None
+            and now - since > NOT_COSIGNED_ALERT_AFTER
+        ]
+        problems += [
+            f"position {position} is not signed since {at.isoformat()}: do the standbys {self._standbys} flush?"
+            for position, at in unsigned
+            if at is not None and now - at > NOT_SIGNED_ALERT_AFTER
+        ]
         problems += _clock_problems(server_time, before, after, last_at, now)
         problems += _replication_problems(*replication)
         if not reports:

@@ -18,6 +18,7 @@ from infrastructure.daemon_threads import run_in_daemon_thread
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.personal.key_ring import KeyRing
 from infrastructure.postgres.datastore import Datastore
+from infrastructure.postgres.rows import fetch_rows
 
 CACHE_SECONDS: Final = 1.0
 DEADLINE_SECONDS: Final = 2.0
@@ -33,6 +34,17 @@ _WRITE: Final = (
     "SELECT count(*) FROM (SELECT repeat('x', 100) FROM generate_series(1, 2000) AS n "
     "ORDER BY md5(n::text) OFFSET 0) AS sorted"
 )
+
+_LOCK_HOLDER: Final = (
+    "SELECT pid, extract(epoch FROM clock_timestamp() - xact_start)::int FROM pg_stat_activity "
+    "JOIN pg_locks USING (pid) WHERE relation = 'log_head'::regclass AND mode = 'RowExclusiveLock' "
+    "AND granted AND xact_start < clock_timestamp() - interval '3 s'"
+)
+"""Each append locks the log for milliseconds. Seen by the login of the appending sessions."""
+
+
+class AppendsWait(Exception):
+    """A session of the database holds the lock of the log."""
 
 
 class TrialResult(Struct, frozen=True):
@@ -93,6 +105,11 @@ def _write_to(datastore: Datastore) -> None:
     with datastore.get_connection() as connection, connection.transaction():
         connection.execute(_LIMITS)
         connection.execute(_WRITE)
+        connection.execute("SET LOCAL ROLE NONE")
+        for pid, seconds in fetch_rows(connection, _LOCK_HOLDER):
+            raise AppendsWait(
+                f"its process {pid} has held the lock of the log for {seconds} s: writes wait for it"
+            )
 
 
 def _describe(name: str, error: Exception) -> str:

@@ -9,7 +9,9 @@ from pathlib import Path
 from msgspec import Struct
 from psycopg.conninfo import conninfo_to_dict
 
+from infrastructure.http_settings import HttpSettings, load_http_settings
 from infrastructure.identity.trusted_issuers import Issuer, load_issuers
+from infrastructure.pull_hosts import PULL_HOSTS, load_pull_hosts
 
 DATABASE = "casetrail"
 EVIDENCE = "CASETRAIL_EVIDENCE"
@@ -19,7 +21,9 @@ CHECKPOINTS = "CASETRAIL_CHECKPOINTS"
 KEYS = "CASETRAIL_KEYS"
 CHECKPOINT_KEY = "CASETRAIL_CHECKPOINT_KEY"
 WITNESS = "CASETRAIL_WITNESS"
+WITNESS_POLICY = "CASETRAIL_WITNESS_POLICY"
 HEADS = "CASETRAIL_HEADS"
+STANDBYS = "CASETRAIL_STANDBYS"
 
 
 class Secret(str):
@@ -48,9 +52,16 @@ class Settings(Struct, frozen=True):
     keys: str | None = None
     """Directory or URL of the keys of personal data, never in PostgreSQL."""
     witness: str | None = None
-    """The witness that cosigns checkpoints: a URL and a public key. Left out, none."""
+    """The only witness that cosigns checkpoints: a URL and a public key. Left out, none."""
+    witness_policy: Path | None = None
+    """The file that lists several witnesses and the quorum of them."""
     heads: str | None = None
     """Directory of the acknowledged positions of this machine's processes."""
+    standbys: str | None = None
+    """The standbys that must flush before anything is signed or acknowledged: `NUMBER (NAME, …)`."""
+    pull_hosts: frozenset[str] = frozenset()
+    """Hosts that pulls may send to although they are not public, or not encrypted."""
+    http: HttpSettings = HttpSettings()
     issuers: tuple[Issuer, ...] = ()
     """The issuers of accepted access tokens. API keys of this service are always accepted."""
 
@@ -71,10 +82,6 @@ class Settings(Struct, frozen=True):
     def key_place(self) -> str:
         """Directory or URL. By default a directory in the home, one for each DATABASE_URL."""
         return self.keys or str(self._home_directory_for("keys"))
-
-    @property
-    def witness_key(self) -> str | None:
-        return self.witness.strip().partition(" ")[2] if self.witness is not None else None
 
     @property
     def heads_place(self) -> Path:
@@ -104,7 +111,8 @@ class Settings(Struct, frozen=True):
 def load_settings(
     environment: Mapping[str, str] = os.environ, home: Path | None = None
 ) -> Settings:
-    """Read the settings from the environment. Raises IssuerUnusable."""
+    """Read the settings from the environment. Raises IssuerUnusable, HttpSettingUnusable,
+    PullHostsUnusable."""
     given = {name: text for name, text in environment.items() if text}
     return Settings(
         home=home.expanduser().absolute() if home else default_home(environment),
@@ -116,7 +124,11 @@ def load_settings(
         checkpoint_key=Secret(given[CHECKPOINT_KEY]) if CHECKPOINT_KEY in given else None,
         keys=given.get(KEYS),
         witness=given.get(WITNESS),
+        witness_policy=Path(given[WITNESS_POLICY]) if WITNESS_POLICY in given else None,
         heads=given.get(HEADS),
+        standbys=given.get(STANDBYS),
+        pull_hosts=load_pull_hosts(environment.get(PULL_HOSTS, "")),
+        http=load_http_settings(environment),
         issuers=load_issuers(environment),
     )
 

@@ -4,6 +4,7 @@ from projections.adjustments import ADJUSTMENTS
 from projections.attachments import ATTACHMENTS
 from projections.break_glass import BREAK_GLASS
 from projections.cases import CASES
+from projections.deliveries import DELIVERIES
 from projections.held import HELD
 from projections.orders import ORDERS
 from projections.people import PEOPLE
@@ -31,4 +32,5 @@ PROJECTIONS: tuple[AnyProjection, ...] = (
     STANDARD_WORK,
     ATTACHMENTS,
     HELD,
+    DELIVERIES,
 )

@@ -23,6 +23,9 @@ class BreakGlassRow(Struct, frozen=True):
     minutes: int
     asked_by: str
     asked_at: datetime
+    lapses_at: datetime
+    version: int = 1
+    grant_id: str | None = None
     opened_by: str | None = None
     opened_at: datetime | None = None
     until: datetime | None = None
@@ -48,10 +51,16 @@ def fold(row: BreakGlassRow | None, line: RecordedEvent) -> BreakGlassRow | None
         )
     if row is None:
         return None
+    row = replace(row, version=line.version)
     match line.event:
-        case glass.BreakGlassOpened(until=until):
+        case glass.BreakGlassOpened(grant=grant, until=until):
             return replace(
-                row, stage=glass.BreakGlassStage.OPEN, opened_by=who, opened_at=at, until=until
+                row,
+                stage=glass.BreakGlassStage.OPEN,
+                opened_by=who,
+                opened_at=at,
+                grant_id=grant,
+                until=until,
             )
         case glass.BreakGlassEnded(how=how):
             stage = (
@@ -73,7 +82,7 @@ def fold(row: BreakGlassRow | None, line: RecordedEvent) -> BreakGlassRow | None
 
 BREAK_GLASS = Projection(
     name="break_glass",
-    version=1,
+    version=2,
     row=BreakGlassRow,
     key=keyed_by_stream("break_glass."),
     fold=fold,

@@ -27,6 +27,8 @@ class CaseRow(Struct, frozen=True):
     occurrence: int
     detected_at: datetime
     opened_at: datetime
+    updated_at: datetime
+    """When its last event was recorded."""
     deadline: datetime | None = None
     queue: str | None = None
     work_type: str | None = None
@@ -79,7 +81,8 @@ def _update_state(row: CaseRow) -> CaseRow:
 
 
 def _apply_event(row: CaseRow, line: RecordedEvent) -> CaseRow:
-    now, at = replace(row, version=line.version), line.recorded_at
+    at = line.recorded_at
+    now = replace(row, version=line.version, updated_at=at)
     match line.event:
         case Routed() as routed:
             return replace(
@@ -176,6 +179,7 @@ def _start_row(line: RecordedEvent, event: Detected | work.Opened) -> CaseRow:
         occurrence=event.occurrence,
         detected_at=detected.detected_at if detected else line.recorded_at,
         opened_at=line.recorded_at,
+        updated_at=line.recorded_at,
         deadline=detected.deadline if detected else None,
         recurrence_of=detected.recurrence_of if detected else None,
         parts=[named] if isinstance(named, str) else [*(named or ())],
@@ -184,13 +188,14 @@ def _start_row(line: RecordedEvent, event: Detected | work.Opened) -> CaseRow:
 
 CASES = Projection(
     name="cases",
-    version=5,
+    version=6,
     row=CaseRow,
     key=case_key,
     fold=fold,
     indexes=(
         "(priority DESC, opened_at, case_id)",
         "(order_id)",
+        "(updated_at)",
         "(queue, state, priority DESC, opened_at, case_id)",
         "(owner, priority DESC, opened_at, case_id)",
     ),

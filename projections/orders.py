@@ -33,6 +33,8 @@ class OrderRow(Struct, frozen=True):
     order_id: str
     first_signal_at: datetime
     last_signal_at: datetime
+    updated_at: datetime
+    """When its last event was recorded."""
     signals: int = 0
     cases: int = 0
     tier: str | None = None
@@ -82,9 +84,13 @@ def key(line: RecordedEvent) -> str | None:
 def fold(row: OrderRow | None, line: RecordedEvent) -> OrderRow | None:
     at = line.recorded_at
     row = row or OrderRow(
-        name=line.order or "", **order_columns(line), first_signal_at=at, last_signal_at=at
+        name=line.order or "",
+        **order_columns(line),
+        first_signal_at=at,
+        last_signal_at=at,
+        updated_at=at,
     )
-    row = replace(row, position=line.position)
+    row = replace(row, position=line.position, updated_at=at)
     match line.event:
         case Detected() | Opened():
             return replace(row, cases=row.cases + 1)
@@ -165,13 +171,14 @@ def _apply_stages(row: OrderRow, changes: StageChanges) -> OrderRow:
 
 ORDERS = Projection(
     name="orders",
-    version=6,
+    version=7,
     row=OrderRow,
     key=key,
     fold=fold,
     indexes=(
         "(last_signal_at DESC, name)",
         "(position)",
+        "(updated_at)",
         "(order_id)",
         "(owner_team, last_signal_at DESC, name) WHERE owner_team IS NOT NULL",
     ),

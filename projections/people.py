@@ -23,6 +23,8 @@ class PersonRow(Struct, frozen=True):
     left_at: datetime | None = None
     others: list[str] = []
     """Other names of the same person."""
+    proposed: dict[str, list[str | None]] = {}
+    """Grants that wait for a confirmation, as in `grants`: they put nobody on a ladder yet."""
 
 
 def key(line: RecordedEvent) -> UUID | None:
@@ -45,12 +47,28 @@ def fold(row: PersonRow | None, line: RecordedEvent) -> PersonRow | None:
         case people.PersonGranted(grant=grant, role=role, until=until, under=None):
             ends = until.isoformat() if until else None
             return replace(row, grants={**row.grants, grant: [str(role), ends]})
+        case people.GrantProposed(grant=grant, role=role, until=until):
+            ends = until.isoformat() if until else None
+            return replace(row, proposed={**row.proposed, grant: [str(role), ends]})
+        case people.GrantConfirmed(grant=grant):
+            confirmed = {n: g for n, g in row.proposed.items() if n == grant}
+            return replace(
+                row, grants={**row.grants, **confirmed}, proposed=_without(row.proposed, grant)
+            )
         case people.GrantRevoked(grant=grant):
-            return replace(row, grants={n: g for n, g in row.grants.items() if n != grant})
+            return replace(row, grants=_without(row.grants, grant))
+        case people.GrantRejected(grant=grant) | people.GrantWithdrawn(grant=grant):
+            return replace(row, proposed=_without(row.proposed, grant))
         case people.PersonLeft():
             return replace(row, left_at=line.recorded_at)
-        case people.PersonReturned():
-            return replace(row, left_at=None)
+        case people.PersonReturned(gives_again=again):
+            waits = {n for n in again if n in row.grants and line.actor.persons}
+            return replace(
+                row,
+                left_at=None,
+                grants={n: g for n, g in row.grants.items() if n not in waits},
+                proposed={**row.proposed, **{n: row.grants[n] for n in waits}},
+            )
         case people.SameAs(other=other):
             return replace(row, others=sorted({*row.others, other}))
         case people.TokenIssued(digest=digest, expires_at=expires_at):
@@ -60,6 +78,10 @@ def fold(row: PersonRow | None, line: RecordedEvent) -> PersonRow | None:
             return row
 
 
+def _without(grants: dict[str, list[str | None]], grant: str) -> dict[str, list[str | None]]:
+    return {name: one for name, one in grants.items() if name != grant}
+
+
 PEOPLE = Projection(
-    name="people", version=3, row=PersonRow, key=key, fold=fold, indexes=("(name)",)
+    name="people", version=4, row=PersonRow, key=key, fold=fold, indexes=("(name)",)
 )

@@ -1,12 +1,16 @@
-// Verifies a bundle of casetrail: node verify.mjs BUNDLE [KEY [WITNESS]]. Written from docs/bundle.md, with
-// nothing but Node. Prints the verdict as JSON and ends with 0 if the bundle is verified, else with 1.
-import { createHash, createPublicKey, verify as holds } from "node:crypto";
+// Verifies a bundle or a receipt of casetrail. Written from docs/bundle.md and docs/receipts.md, with nothing but
+// Node. Prints the verdict as JSON and ends with 0 if it is verified, else with 1.
+//   node verify.mjs BUNDLE [KEY [WITNESS]] [--policy FILE]
+//   node verify.mjs receipt FILE [KEY] [--policy FILE] [--envelope FILE]
 import { lstatSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { Losses, isOtherOrigin, lossesIn } from "./losses.mjs";
+import { NotChecked, WITNESS, base64, cosignaturesOf, cosignedAt, keyOf, leafHash, linesOf, must, opened, outcomeOf, sha256, textOf } from "./notes.mjs";
+import { PolicyBroken, noWitness, policyOf } from "./policy.mjs";
+import { emptyReceipt, verifyReceipt } from "./receipt.mjs";
+import { Frontier } from "./tree.mjs";
+import { USAGE } from "./usage.mjs";
 const [FILES, PROPOSED] = [["checkpoint", "events.ndjson", "key", "leaves.txt", "nodes.txt"], "case.adjustment_proposed"];
-const SPKI = Buffer.from("302a300506032b6570032100", "hex");
-const KEY = /^([^+\0-\x20\p{White_Space}\p{Cs}]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)\n?$/u;
-const SIGNATURE = /^\u2014 ([^+\0-\x20\p{White_Space}\p{Cs}]+) ([A-Za-z0-9+/=]+)$/u;
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/;
 const HEAD = /^\{"stream":"([0-9a-f-]{36})","version":([1-9]\d{0,15}),"recorded_at":"([^"]*)",/;
 const [MONEY, SUM, CURRENCY] = [/^-?\d{1,15}(\.\d{1,6})?$/, /^-?\d{1,30}(\.\d{1,6})?$/, /^[A-Z]{3}$/];
@@ -20,10 +24,6 @@ const ASKS = new Map([
 ]);
 const fault = (code, file, detail, line = null, position = null) => ({ code, file, detail, line, position });
 function broken(...told) { throw { fault: fault(...told) }; }
-function must(isSo) { if (!isSo) throw new Error("it is not so"); }
-const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash("sha256")).digest();
-const leafHash = (envelope) => sha256(Buffer.from([0]), envelope);
-const nodeHash = (left, right) => sha256(Buffer.from([1]), left, right);
 function attempt(work, ...otherwise) { try { return work(); } catch { return broken(...otherwise); } }
 function read(bundle, name) {
   try {
@@ -33,41 +33,7 @@ function read(bundle, name) {
   }
   return broken("file_missing", name, "no such plain file exists");
 }
-function linesOf(content) {
-  const lines = [];
-  for (let at = 0, end = 0; at < content.length; at = end) {
-    end = content.indexOf(10, at) + 1 || content.length;
-    lines.push(content.subarray(at, end));
-  }
-  return lines;
-}
-const textOf = (bytes) => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-function base64(text, least = 1) {
-  const found = Buffer.from(text, "base64");
-  return must(found.length >= least && found.toString("base64") === text), found; // its one canonical spelling
-}
 
-// Keys and signed notes (c2sp.org/signed-note)
-function keyOf(told, kind = 1) {
-  const [, name, id, encoded] = KEY.exec(told);
-  const material = base64(encoded);
-  must(material.length === 33 && material[0] === kind && sha256(`${name}\n`, material).toString("hex", 0, 4) === id);
-  const key = Buffer.concat([SPKI, material.subarray(1)]);
-  return { name, id, text: `${name}+${id}+${encoded}`, public: createPublicKey({ key, format: "der", type: "spki" }) };
-}
-function opened(note, key, isWitness = false) {
-  const whole = textOf(note);
-  const gap = whole.lastIndexOf("\n\n");
-  must(gap >= 0 && whole.endsWith("\n") && !/[\0-\x09\x0b-\x1f]/.test(whole));
-  const lines = whole.slice(gap + 2, -1).split("\n").map((line) => SIGNATURE.exec(line));
-  const signatures = lines.map(([, name, told]) => ({ name, told: base64(told, 5) }));
-  const { told } = signatures.find((one) => one.name === key.name && one.told.toString("hex", 0, 4) === key.id);
-  const text = whole.slice(0, gap + 1);
-  const at = isWitness ? Number(told.readBigUInt64BE(4)) : 0; // a witness signs the time, too
-  const signed = isWitness ? `cosignature/v1\ntime ${at}\n${text}` : text;
-  must(at <= 253402300799 && holds(null, Buffer.from(signed), key.public, told.subarray(isWitness ? 12 : 4)));
-  return isWitness ? at : text;
-}
 const isCount = (one) => Number.isSafeInteger(one) && one >= 0;
 const isText = (one, shape) => typeof one === "string" && shape !== undefined && shape.test(one);
 const namesAre = (one, ...names) => JSON.stringify(Object.keys(one).sort()) === JSON.stringify(names);
@@ -92,7 +58,8 @@ function checkpointOf(bundle, name, size, key) {
   return attempt(() => {
     const [origin, told, base, ...rest] = opened(note, key).split("\n");
     must(origin && rest.length && told === String(size) && base64(base).length === 32);
-    return { size, root: base64(base) };
+    must(!isOtherOrigin(origin, key.name));
+    return { size, root: base64(base), losses: lossesIn(rest) };
   }, "checkpoint", name, `the checkpoint cannot be verified, or does not have ${size} positions`);
 }
 const faultsOfFiles = (bundle, digests) => [
@@ -103,16 +70,6 @@ const faultsOfFiles = (bundle, digests) => [
     .sort(Buffer.compare).map(String).filter((name) => name !== "manifest.note" && !Object.hasOwn(digests, name))
     .map((name) => fault("file_added", name, "the manifest does not list the file")),
 ];
-// The tree (RFC 9162): its full subtrees so far
-class Frontier {
-  size = 0; peaks = [];
-  push(level, hash) {
-    this.size += 2 ** level;
-    for (; this.peaks.at(-1)?.level === level; level += 1) hash = nodeHash(this.peaks.pop().hash, hash);
-    this.peaks.push({ level, hash });
-  }
-  root() { return this.peaks.map((peak) => peak.hash).reduceRight((right, left) => nodeHash(left, right)); }
-}
 function runsOf(content, size, since) {
   const [runs, before] = [[], []];
   let at = 0;
@@ -134,7 +91,7 @@ function runsOf(content, size, since) {
   if (before.length) runs.push({ nodes: before, first: size + 1, end: size + 1 });
   return runs;
 }
-function rootOf(lines, leaves, runs, since, scope, faults) {
+function rootOf(lines, leaves, runs, since, losses, scope, faults) {
   const frontier = new Frontier();
   let next = 0;
   const hold = () => {
@@ -149,7 +106,9 @@ function rootOf(lines, leaves, runs, since, scope, faults) {
       if (found?.position !== position) return null;
       const leaf = leafHash(found.envelope);
       if (leaves[next]?.toString("latin1") !== `${leaf.toString("hex")}\n`) return null;
+      losses.note(frontier);
       frontier.push(0, leaf);
+      losses.look(position, found.envelope);
       scope?.look(position, found.envelope);
     }
   }
@@ -249,13 +208,28 @@ function faultsOfAnswer({ question, since, answer }, runs, count) {
 }
 
 // The verdict
-function verified(bundle, key, witness, told) {
-  const manifest = manifestOf(read(bundle, "manifest.note"), key);
+function cosignedBy(witness, bundle, told, faults) {
+  if (!witness) return null;
+  try {
+    return cosignedAt(read(bundle, "checkpoint"), witness);
+  } catch (error) {
+    const isUnchecked = error instanceof NotChecked;
+    if (isUnchecked) told.unchecked = [witness.name];
+    return faults.push(fault("witness", "checkpoint", isUnchecked ? error.message : "the witness has not cosigned it")), null;
+  }
+}
+function verified(bundle, note, key, witness, policy, told) {
+  const manifest = manifestOf(note, key);
   const { question, size, since, events } = manifest;
   const faults = faultsOfFiles(bundle, manifest.files);
   const isChanged = (name) => faults.some((one) => one.code === "file_changed" && one.file === name);
   const signed = checkpointOf(bundle, "checkpoint", size, key);
-  try { told.cosigned = witness && opened(read(bundle, "checkpoint"), witness, true); } catch { faults.push(fault("witness", "checkpoint", "the witness has not cosigned it")); }
+  told.cosigned = cosignedBy(witness, bundle, told, faults);
+  if (policy) {
+    const found = cosignaturesOf(read(bundle, "checkpoint"), policy, "checkpoint", fault);
+    faults.push(...found.faults);
+    Object.assign(told, { witnesses: found.cosigned, unchecked: [...told.unchecked, ...found.unchecked] });
+  }
   const before = since ? checkpointOf(bundle, "since", since, key) : null;
   const runs = runsOf(read(bundle, "nodes.txt"), size, since);
   const left = runs.reduce((sum, run) => sum + run.end - run.first, 0);
@@ -265,8 +239,9 @@ function verified(bundle, key, witness, told) {
   const content = read(bundle, "events.ndjson");
   const [lines, leaves] = [content, read(bundle, "leaves.txt")].map(linesOf);
   const lost = fault("root", "checkpoint", "the events and subtrees do not have the root that was signed");
-  Object.assign(told, { question, size });
-  const root = rootOf(lines, leaves, runs, before, scope, faults);
+  const losses = new Losses(signed.losses, runs, fault);
+  Object.assign(told, { question, size, losses: signed.losses });
+  const root = rootOf(lines, leaves, runs, before, losses, scope, faults);
   if (root === null) {
     const short = [fault("missing", "events.ndjson", `it is too short for ${events} events`)];
     const found = content.length < events ? short : located(lines, leaves, runs, isChanged("events.ndjson"));
@@ -275,24 +250,50 @@ function verified(bundle, key, witness, told) {
     return (told.faults = [...faults.filter((one) => !isCoarse(one)), ...found]);
   }
   if (!root.equals(signed.root)) faults.push(lost);
-  faults.push(...(scope?.faults ?? []), ...faultsOfAnswer(manifest, runs, count));
+  faults.push(...(scope?.faults ?? []), ...losses.faults, ...faultsOfAnswer(manifest, runs, count));
   const proves = faults.length ? null : ASKS.get(question.ask)[1];
   Object.assign(told, { verified: !faults.length, faults, root: root.toString("hex"), events, answer: count?.answer ?? null, proves });
 }
-function main([bundle = "", given, cosigner]) {
-  const told = { verified: false, faults: [], key: null, question: null, size: null, root: null, events: 0, answer: null, cosigned: null, proves: null };
-  const known = (work, where, kind) => attempt(() => keyOf(work(), kind), "key", where, "the key cannot be used");
+function hasSigned(key, note) {
+  try { return opened(note, key), true; } catch { return false; }
+}
+const emptyBundle = () => ({ verified: false, faults: [], key: null, question: null, size: null, root: null, events: 0, answer: null, cosigned: null, proves: null, witnesses: null, unchecked: [], losses: [] });
+function usableKey(work, where, kinds) { return attempt(() => keyOf(work(), kinds), "key", where, "the key cannot be used"); }
+function verifyBundle(told, [bundle = "", given, cosigner], policy) {
+  const logs = policy?.logs.map(({ key }) => key) ?? [];
+  const own = given === undefined && !logs.length ? textOf.bind(null, read(bundle, "key")) : null;
+  const first = own ? [usableKey(own, "key")] : given === undefined ? [] : [usableKey(() => given, logs.length ? "KEY 1" : "KEY")];
+  const known = [...first, ...logs];
+  const witness = cosigner === undefined ? null : usableKey(() => cosigner, "WITNESS", WITNESS);
+  told.key = known[0].text;
+  const note = read(bundle, "manifest.note");
+  const key = known.find((one) => hasSigned(one, note)) ?? known[0];
+  told.key = key.text;
+  verified(bundle, note, key, witness, policy, told);
+}
+function receiptOf([file, given], policy, envelope) {
+  const logs = given === undefined ? [] : [{ key: usableKey(() => given, "KEY") }];
+  return verifyReceipt(file, policy ? { ...policy, logs: [...logs, ...policy.logs] } : noWitness(logs), envelope);
+}
+function option(words, name) {
+  const at = words.indexOf(name);
+  return at < 0 ? undefined : words.splice(at, 2)[1];
+}
+function main(words) {
+  if (!words.length || words.includes("--help") || words.includes("-h")) return console.log(USAGE), words.length ? 0 : 2;
+  words.splice(words[0] === "receipt" ? 2 : 1, 0, ...(words.includes("--key") ? [option(words, "--key")] : []));
+  const isReceipt = words[0] === "receipt" && words.length > 1;
+  const [file, envelope] = [option(words, "--policy"), isReceipt ? option(words, "--envelope") : undefined];
+  let told = isReceipt ? emptyReceipt() : emptyBundle();
   try {
-    const file = given === undefined ? read(bundle, "key") : null;
-    const key = known(() => given ?? textOf(file), file ? "key" : "KEY");
-    const witness = cosigner === undefined ? null : known(() => cosigner, "WITNESS", 4);
-    told.key = key.text;
-    verified(bundle, key, witness, told);
+    const policy = file === undefined ? null : policyOf(readFileSync(file));
+    isReceipt ? (told = receiptOf(words.slice(1), policy, envelope)) : verifyBundle(told, words, policy);
   } catch (error) {
-    if (!error.fault) throw error;
-    Object.assign(told, { faults: [error.fault], question: null, size: null, cosigned: null });
+    const found = error instanceof PolicyBroken ? fault("policy", "POLICY", error.message, error.line) : error.fault;
+    if (!found) throw error;
+    Object.assign(told, isReceipt ? {} : { question: null, size: null, cosigned: null, witnesses: null, unchecked: [], losses: [] }, { faults: [found] });
   }
-  console.log(JSON.stringify({ ...told, faults: told.faults.slice(0, 100) }).replace(/[^ -~]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`));
+  console.log(JSON.stringify({ ...told, faults: told.faults.slice(0, 100), outcome: outcomeOf(told) }).replace(/[^ -~]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`));
   return told.verified ? 0 : 1;
 }
 process.exitCode = main(process.argv.slice(2));

@@ -61,7 +61,7 @@ def list_them(state: str | None, as_json: bool) -> None:
         "approved",
         "executed",
     )
-    print_table(columns, map(_table_row, found), soft_wrap=True)
+    print_table(columns, map(_table_row, found))
 
 
 def _table_row(one: dict[str, Any]) -> tuple[str | None, ...]:

@@ -77,6 +77,8 @@ def require_success(response: httpx2.Response) -> Any:
 
 def problem_error(problem: Any) -> click.ClickException:
     """A problem of the API as an error of the command line, with every fault on a line."""
-    lines = [join_title(problem["title"], problem["detail"])]
-    lines += [f"  {fault.get('pointer')}: {fault['detail']}" for fault in problem.get("errors", ())]
+    faults = [one for one in problem.get("errors", ()) if "pointer" in one]
+    # `detail` repeats the first fault of a document, and all faults of parameters.
+    lines = [problem["title"] if faults else join_title(problem["title"], problem["detail"])]
+    lines += [f"  {fault['pointer'] or '/'}: {fault['detail']}" for fault in faults]
     return click.ClickException("\n".join(lines))

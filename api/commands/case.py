@@ -3,7 +3,6 @@
 import click
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
 from api import terminal
 from api.commands.case_ids import CASE_ID, CASE_ID_HELP, find_case
@@ -14,6 +13,7 @@ from api.routes.case import case_diff_of, parse_point
 from api.routes.cases import CasePartView, view_of
 from api.routes.trail import TrailView, trail_of
 from api.routes.trail_page import describe_details, render_csv
+from api.tables import Table
 from application.cases.history import case_of, lines_until
 from application.cases.trail import TrailLine
 from domain.orders.order_names import describe_name
@@ -49,12 +49,12 @@ def show(settings: Settings, case_id: str, shop: str, at: str | None, as_json: b
     if as_json:
         click.echo(msgspec.json.encode(view))
         return
-    table = Table(show_header=False)
+    table = Table("", "", has_header=False)
     for name, value in msgspec.to_builtins(view).items():
         if name == "parts":
             value = "\n".join(describe_part(part) for part in view.parts)
         table.add_row(name, "" if value is None else str(value))
-    terminal.console().print(table)
+    table.print_on(terminal.console())
 
 
 def describe_part(part: CasePartView) -> str:
@@ -119,7 +119,8 @@ def trail(settings: Settings, case_id: str, shop: str, as_json: bool, as_table: 
 
 def _print_trail(found: TrailView) -> None:
     console = terminal.console(soft_wrap=True)
-    console.print(f"case {found.case} of order {describe_name(found.order, found.shop)}")
+    order = f"order {describe_name(found.order, found.shop)}" if found.order else "no order"
+    console.print(f"case {found.case} of {order}")
     for line in found.told:
         _print_line(console, line)
     if found.refusals:

@@ -107,7 +107,11 @@ def note_path(home: Path) -> Path:
 
 def _run(settings: Settings, note: Path, listener: socket.socket, console: Console) -> None:
     """Serve until the process is stopped."""
-    with listener, serving.listen("127.0.0.1", 0) as paying, open_database(settings) as dsn:
+    with (
+        listener,
+        serving.listen("127.0.0.1", 0) as paying,
+        open_database(settings, supervise=True) as dsn,
+    ):
         prepare_database(dsn)
         require_safe(dsn)
         verified_checkpoints(settings, dsn)

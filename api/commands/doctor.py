@@ -4,11 +4,11 @@ import sys
 
 import click
 import msgspec
-from rich.table import Table
 from rich.text import Text
 
 from api import terminal
 from api.commands.options import AS_JSON
+from api.tables import Table
 from infrastructure.doctor import examine, most_serious
 from infrastructure.doctor.findings import Finding, Verdict
 from infrastructure.postgres.databases import open_database
@@ -42,14 +42,11 @@ def doctor(settings: Settings, whole: bool, as_json: bool) -> None:
 
 
 def _print_findings(found: list[Finding]) -> None:
-    table = Table()
-    table.add_column("what", no_wrap=True)
-    table.add_column("verdict")
-    table.add_column("found")
+    table = Table("what", "verdict", "found")
     for one in found:
         colour = _COLOURS[one.verdict]
         text = Text(one.found)
         if one.to_do:
             text.append("\nwhat to do:", "dim").append(f" {one.to_do}")
         table.add_row(one.what, Text(one.verdict, colour), text)
-    terminal.console().print(table)
+    table.print_on(terminal.console())

@@ -9,30 +9,38 @@ from domain.errors import CasetrailError
 from domain.policy.errors import PolicyNotFound
 from infrastructure.doctor import UnsafeToStart
 from infrastructure.event_store.migrations import AppliedMigrationChanged, MigrationNotPermitted
+from infrastructure.http_settings import HttpSettingUnusable
 from infrastructure.identity.trusted_issuers import IssuerUnusable
+from infrastructure.mappings.watched_folder import FolderUnusable
 from infrastructure.payments import PaymentsUnusable
 from infrastructure.postgres.databases import DatabaseUnusable
 from infrastructure.postgres.datastore import LogHalted, UnsafeSwitch
 from infrastructure.postgres.embedded import PostgresNotStarted
 from infrastructure.postgres.roles import RolesMissing
+from infrastructure.postgres.standbys import StandbysUnusable
 from infrastructure.projections.lock_owners import ReportNotRebuilt
+from infrastructure.pull_hosts import PullHostsUnusable
 from infrastructure.transparency.checkpoints import LogNotAsWitnessed
-from infrastructure.transparency.cosignatures import WitnessUnusable
 from infrastructure.transparency.nodes import PositionsMissing
 from infrastructure.transparency.signing_keys import KeyUnusable
 from infrastructure.transparency.storage import StorageUnavailable
+from infrastructure.transparency.witness_policy import WitnessUnusable
 
 EXPECTED_ERRORS = (
     CasetrailError,
     CommandRepeated,
     DatabaseUnusable,
+    FolderUnusable,
     PaymentsUnusable,
+    HttpSettingUnusable,
+    PullHostsUnusable,
     IssuerUnusable,
     KeyUnusable,
     MigrationNotPermitted,
     RolesMissing,
     LogHalted,
     LogNotAsWitnessed,
+    StandbysUnusable,
     StorageUnavailable,
     PositionsMissing,
     PostgresNotStarted,

@@ -11,6 +11,7 @@ import click
 
 from api.http.times import parse_time
 from domain.orders.signal_body import DEFAULT_SHOP, SHOP_FORM, SHOP_REGEX
+from infrastructure.mappings.formats import FORMATS
 
 EXISTING_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE: Final = click.Path(dir_okay=False, path_type=Path)
@@ -39,6 +40,27 @@ SHOP = click.option(
     show_default=True,
     help="The shop in which the order's id is unique.",
 )
+HEADERS = click.option(
+    "--header", "headers", multiple=True, metavar="NAME:VALUE", help="A header of the delivery."
+)
+QUERY = click.option(
+    "--query", "query", multiple=True, metavar="NAME:VALUE", help="A part of the query beside it."
+)
+FORMAT = click.option(
+    "--format", "form", type=click.Choice(FORMATS), help="What the files are [by their names]."
+)
+
+
+def parse_header(text: str) -> tuple[str, str]:
+    """The name in lower case, and the value. Raises click.BadParameter."""
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise click.BadParameter(
+            f"{text!r}: write NAME:VALUE, such as X-Shopify-Topic:orders/create"
+        )
+    return name.strip().lower(), value.strip()
+
+
 REASON = click.option("--reason", required=True, help="Why. It is recorded and shown to auditors.")
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import click
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
 from api import terminal
 from api.commands.options import AS_JSON, SHOP
 from api.composition import Desks, migrated_desks
+from api.tables import Table
 from application.log.caller import Caller, operator_caller
 from application.log.sealing import track_personal_reads
 from application.privacy.privacy_desk import PrivacyDesk
@@ -71,7 +71,15 @@ def show(
         table.add_row(
             str(one.position), one.type, f"{one.recorded_at:%Y-%m-%d %H:%M}", " · ".join(one.texts)
         )
-    console.print(table)
+    table.print_on(console)
+    if held.deliveries:
+        sent = Table("delivery", "source", "received", "what it says")
+        for each in held.deliveries:
+            text = each.body or f"speaks of {each.other_orders} other orders too"
+            sent.add_row(
+                str(each.delivery), each.source, f"{each.received_at:%Y-%m-%d %H:%M}", text
+            )
+        sent.print_on(console)
     if held.note is not None:
         console.print(held.note)
     _print_record(console, held.record)
@@ -93,7 +101,7 @@ def after_erasure(settings: Settings, as_json: bool) -> None:
     table = Table("order", "shop", "what arrived")
     for one in found:
         table.add_row(one.order, one.shop, one.note)
-    terminal.console().print(table)
+    table.print_on(terminal.console())
     click.echo(
         "Erase each with `casetrail personal-data erase --order ORDER --shop SHOP --basis …`."
     )

@@ -68,7 +68,7 @@ def show(settings: Settings) -> None:
                 "FROM projections p, log_head head ORDER BY p.name, generation"
             ).fetchall()
     print_table(
-        ("report", "generation", "version", "position", "behind", "live", "held streams"),
+        ("report", "generation", "version", "position", "events behind", "state", "held streams"),
         ((*values, "live" if live else "building", held) for *values, live, held in rows),
     )
 

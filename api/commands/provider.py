@@ -1,6 +1,5 @@
 """casetrail provider"""
 
-import logging
 import socket
 import threading
 from pathlib import Path
@@ -11,6 +10,7 @@ from api.commands.addresses import HOST, PROVIDER_PORT, address_of, port_option,
 from api.commands.options import NEW_FILE
 from api.serving import AddressUnusable, listen, wait_for_parent_to_end
 from infrastructure.payments.provider.server import ProviderServer
+from infrastructure.process_log import log_to_standard_error
 from infrastructure.settings import PAYMENTS, Settings
 
 
@@ -32,7 +32,7 @@ def provider(
     descriptor: int | None,
 ) -> None:
     """Run a payment provider for trials. It stores refunds in a file and can be made to fail."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    log_to_standard_error()
     file = ledger or provider_ledger(settings.home)
     try:
         # An inherited socket outlives this process: clients that connect after a kill wait.

@@ -16,11 +16,10 @@ from typing import Any
 import click
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from rich.table import Table
-from rich.text import Text
 
 from api import terminal
 from api.composition import prepare_database
+from api.tables import Table
 from infrastructure.csv_cells import write_rows
 from infrastructure.postgres.databases import open_database
 from infrastructure.postgres.datastore import connect
@@ -192,7 +191,6 @@ def _show(columns: Sequence[str], rows: Sequence[Sequence[object]], as_csv: bool
         write_rows(sys.stdout, columns, texts, line_end="\n")
         return
     table = Table(*columns)
-    for row in texts:
-        table.add_row(*map(Text, row))
-    terminal.console().print(table)
+    table.add_rows(texts)
+    table.print_on(terminal.console())
     click.echo(f"({len(rows)} row{'' if len(rows) == 1 else 's'})")

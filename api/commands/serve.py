@@ -1,6 +1,5 @@
 """casetrail serve"""
 
-import logging
 import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -13,6 +12,7 @@ from api.commands.addresses import API_PORT, HOST, port_option
 from api.commands.options import EXISTING_FILE
 from api.composition import configured_desks, prepare_database
 from api.configured_checkpoints import verified_checkpoints
+from api.http.request_ids import log_with_request_ids
 from api.http.signal_partitions import Partitions
 from infrastructure.doctor import require_safe
 from infrastructure.policies.files import load_policy
@@ -67,7 +67,7 @@ def serve(
 
         context.invoke(demo, host=host, port=port)
         return
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    log_with_request_ids()
     settings: Settings = context.obj
     if number is not None:
         serve_beside(descriptors, Partitions(addresses, number), settings)
@@ -80,7 +80,7 @@ def serve(
     with ExitStack() as stack:
         for listener in listeners:
             stack.enter_context(listener)
-        dsn = stack.enter_context(open_database(settings))
+        dsn = stack.enter_context(open_database(settings, supervise=True))
         prepare_database(dsn)
         require_safe(dsn)
         verified_checkpoints(settings, dsn)

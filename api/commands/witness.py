@@ -1,6 +1,5 @@
 """casetrail witness"""
 
-import logging
 from pathlib import Path
 
 import click
@@ -8,9 +7,10 @@ import click
 from api.commands.addresses import HOST, address_of, port_option
 from api.commands.options import DIRECTORY
 from api.serving import AddressUnusable, listen
+from infrastructure.process_log import log_to_standard_error
 from infrastructure.settings import WITNESS, Settings
 from infrastructure.transparency.signing_keys import open_cosigner
-from infrastructure.verifier.notes import NoteBroken, parse_key
+from infrastructure.verifier.notes import ML_DSA_44, NoteBroken, parse_key
 from infrastructure.witness.cosigned_state import CosignedState
 from infrastructure.witness.server import WitnessServer
 
@@ -33,27 +33,40 @@ DEFAULT_PORT = 8341
     type=DIRECTORY,
     help="Directory of its key and of the last checkpoints it cosigned [witness in the home].",
 )
+@click.option(
+    "--ml-dsa",
+    is_flag=True,
+    help="Make an ML-DSA-44 key, which is safe against quantum computers too, instead of Ed25519. "
+    "Recommended for a new witness.",
+)
 @click.pass_obj
 def witness(
-    settings: Settings, host: str, port: int, logs: tuple[str, ...], state: Path | None
+    settings: Settings,
+    host: str,
+    port: int,
+    logs: tuple[str, ...],
+    state: Path | None,
+    ml_dsa: bool,
 ) -> None:
     """Run a witness: it cosigns checkpoints of logs if they only grow.
 
     Run it under another owner and on another machine than the log. It prints the setting that a
-    service needs to use it.
+    service needs to use it alone, and the line of a policy with several witnesses.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    log_to_standard_error()
     directory = state or settings.home / "witness"
     try:
         keys = [parse_key(text) for text in logs]
     except NoteBroken as error:
         raise click.UsageError(f"--log: {error}") from None
-    memory = CosignedState(directory, open_cosigner(directory / "witness.key"), keys)
+    kind = ML_DSA_44 if ml_dsa else None
+    memory = CosignedState(directory, open_cosigner(directory / "witness.key", kind), keys)
     try:
         listener = listen(host, port)
     except AddressUnusable as error:
         raise click.ClickException(str(error)) from None
     with listener, WitnessServer(listener, memory) as server:
-        address = address_of(listener)
-        click.echo(f'{WITNESS}="{address} {memory.cosigner.key.text}"')
+        address, key = address_of(listener), memory.cosigner.key
+        click.echo(f'{WITNESS}="{address} {key.text}"')
+        click.echo(f"witness {key.name} {key.text} {address}")
         server.serve_forever()

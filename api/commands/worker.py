@@ -3,7 +3,8 @@
 import logging
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 
 import click
 import psycopg
@@ -24,12 +25,14 @@ from infrastructure.postgres.databases import open_database
 from infrastructure.postgres.datastore import LONGEST_PAUSE_SECONDS, connect
 from infrastructure.postgres.roles import PROJECTOR, dsn_for_role
 from infrastructure.postgres.rows import Connection
+from infrastructure.process_log import log_to_standard_error
 from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import PAYMENTS, Settings
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.continuity import Continuity
-from infrastructure.transparency.cosignatures import WitnessClient, open_witness_client
+from infrastructure.transparency.cosignatures import WitnessClients, open_witness_clients
 from infrastructure.transparency.nodes import PositionsMissing
+from infrastructure.transparency.receipts import CHECKPOINT_SECONDS
 from infrastructure.transparency.signing_keys import KeyUnusable
 from infrastructure.transparency.storage import StorageUnavailable
 from projections import PROJECTIONS
@@ -37,7 +40,8 @@ from projections import PROJECTIONS
 IDLE_SECONDS = 0.2
 BACKLOG_SECONDS = 5.0
 """How often the queues are measured."""
-CHECKPOINT_SECONDS = 3.0
+SOURCES_SECONDS = 60.0
+"""How often sources are examined for silence."""
 KEYS_SECONDS = 3600.0
 """How often keys that were destroyed and restored are destroyed again."""
 MOST_NAMED = 10
@@ -46,8 +50,15 @@ NOTICE_SECONDS = 86_400.0
 """How often notices to the owner of the policy are logged."""
 OUTSIDE_PAUSE_SECONDS = 5.0
 """Longest pause between two attempts to reach the store of checkpoints."""
+PULLS_SECONDS = 5.0
+"""How often to look for a source that is to be pulled."""
+PULL_AGAIN_SECONDS = 60.0
+"""After an error of our own."""
+PULL_THREADS = 2
+"""A slow source leaves the other thread to the others."""
 TIMEKEEPER_THREADS = 2
 """While one waits for the database, the other computes."""
+_DATABASE_ERRORS = (psycopg.Error, PersistenceError, PoolTimeout)
 _logger = logging.getLogger("casetrail.worker")
 
 
@@ -55,22 +66,25 @@ _logger = logging.getLogger("casetrail.worker")
 @click.option("--until-eof", is_flag=True, hidden=True, help="End when standard input ends.")
 @click.pass_obj
 def worker(settings: Settings, until_eof: bool) -> None:
-    """Run a worker: it updates reports, handles due times and makes payments.
+    """Run a worker: it updates reports, handles due times, pulls sources and makes payments.
 
     `serve` starts one. You may run more, also on other machines.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    log_to_standard_error()
+    # Requests to other systems do not belong in the operator's log.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     if until_eof:
         threading.Thread(target=_stop_at_eof, args=(stop,), daemon=True).start()
-    with open_database(settings) as dsn:
+    with open_database(settings, supervise=True) as dsn:
         composition.prepare_database(dsn)
         require_safe(dsn)
         checkpoints = configured_checkpoints.verified_checkpoints(settings, dsn)
-        cosigner = open_witness_client(settings.witness, checkpoints)
-        outside = (vault_of(settings), configured_checkpoints.continuity(settings))
+        cosigner = open_witness_clients(settings, checkpoints)
+        continuity = configured_checkpoints.continuity(settings)
+        outside = (vault_of(settings), continuity, settings.pull_hosts)
         run_worker(dsn, stop, provider_of(settings), checkpoints, cosigner, *outside)
 
 
@@ -79,9 +93,10 @@ def run_worker(
     stop: threading.Event,
     provider: PaymentProvider | None = None,
     checkpoints: Checkpoints | None = None,
-    cosigner: WitnessClient | None = None,
+    cosigner: WitnessClients | None = None,
     vault: Vault | None = None,
     ours: Continuity | None = None,
+    pull_hosts: Collection[str] = (),
 ) -> None:
     """Handle due times, make payments, update reports and sign checkpoints until `stop` is set.
 
@@ -92,31 +107,28 @@ def run_worker(
     reports.start()
     errors: list[Exception] = []
     try:
-        with composition.desks(dsn, provider=provider, vault=vault, continuity=ours) as working:
+        outside = (provider, vault, ours, pull_hosts)
+        with composition.desks(dsn, composition.utc_now, *outside) as working:
             working.record_build()
             working.ensure_policy()
             tune_garbage_collection()
-            keepers = [
-                threading.Thread(target=run_due_timers, args=(working, stop), name=f"keeper-{n}")
-                for n in range(TIMEKEEPER_THREADS)
-            ]
-            watch = threading.Thread(
-                target=run_backlog_watch, args=(working, stop), name="backlogs"
-            )
-            keepers.append(watch)
-            keepers.append(
-                threading.Thread(target=run_notices, args=(working, stop), name="notices")
-            )
+            looks = {
+                **{f"keeper-{n}": run_due_timers for n in range(TIMEKEEPER_THREADS)},
+                **{f"pulls-{n}": run_pulls for n in range(PULL_THREADS)},
+                "backlogs": run_backlog_watch,
+                "notices": run_notices,
+                "sources": run_source_watch,
+            }
             if working.key_ring is not None:
-                keepers.append(
-                    threading.Thread(target=run_key_destruction, args=(working, stop), name="keys")
-                )
+                looks["keys"] = run_key_destruction
             if working.payer is None:
                 _logger.warning("%s is not set: this worker makes no payments", PAYMENTS)
             else:
-                keepers.append(
-                    threading.Thread(target=run_payer, args=(working, stop), name="payer")
-                )
+                looks["payer"] = run_payer
+            keepers = [
+                threading.Thread(target=look, args=(working, stop), name=name)
+                for name, look in looks.items()
+            ]
             if checkpoints is not None:
                 keepers.append(witness_thread(checkpoints.make, "checkpoints", dsn, stop, errors))
             if cosigner is not None:
@@ -186,6 +198,41 @@ def run_backlog_watch(working: composition.Desks, stop: threading.Event) -> None
     _run_repeatedly(look, BACKLOG_SECONDS, stop)
 
 
+def run_pulls(working: composition.Desks, stop: threading.Event) -> None:
+    """Pull the sources whose time has come until `stop` is set."""
+    later: dict[str, float] = {}
+
+    def look() -> bool:
+        pulled = False
+        for name in working.pulls.due():
+            if later.get(name, 0.0) > time.monotonic():
+                continue
+            try:
+                pulled |= working.pulls.pull_if_due(name, stop.wait)
+            except _DATABASE_ERRORS:
+                raise
+            except Exception:
+                # The other sources are pulled all the same.
+                _logger.exception("cannot pull %s", name)
+                later[name] = time.monotonic() + PULL_AGAIN_SECONDS
+        return pulled
+
+    _run_repeatedly(look, PULLS_SECONDS, stop)
+
+
+def run_source_watch(working: composition.Desks, stop: threading.Event) -> None:
+    """Look for silent sources until `stop` is set."""
+
+    def look() -> bool:
+        try:
+            working.source_watch.look(working.clock())
+        except KeyStoreUnavailable as error:
+            _logger.warning("cannot look for silent sources: %s", error)
+        return False
+
+    _run_repeatedly(look, SOURCES_SECONDS, stop)
+
+
 def run_notices(working: composition.Desks, stop: threading.Event) -> None:
     """Log notices to the owner of the active policy until `stop` is set."""
 
@@ -237,7 +284,7 @@ def _run_repeatedly(work: Callable[[], bool], idle_seconds: float, stop: threadi
             pause = IDLE_SECONDS
             if not busy:
                 stop.wait(idle_seconds)
-        except (psycopg.Error, PersistenceError, PoolTimeout, StorageUnavailable) as error:
+        except (*_DATABASE_ERRORS, StorageUnavailable) as error:
             is_outside = isinstance(error, StorageUnavailable)
             where = "checkpoints" if is_outside else "the database"
             _logger.warning("%s did not answer: %s", where, error)

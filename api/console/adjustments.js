@@ -99,8 +99,11 @@ function askedFor({ requirement, approvals, state }) {
   return `${many}${missing}: band ${rule} of policy ${policy}`;
 }
 
-function countedOf({ counted, currency, of_order, of_customer }) {
-  const parts = [`of the order ${readable(of_order)}`, of_customer && `of the customer ${readable(of_customer)}`];
+function countedOf({ counted, currency, of_order, of_customer, sums, of_proposer, beyond_value }) {
+  const parts = [`of the order ${readable(of_order)}`, of_customer && `of the customer ${readable(of_customer)}`,
+    ...(sums ?? []).map((one) => `with ${one.orders} other order${one.orders === 1 ? "" : "s"} of the same ${one.of} ${readable(one.sum)}`),
+    Number(of_proposer) > Number(counted) && `by policy for the proposer ${readable(of_proposer)}`,
+    beyond_value && `beyond the order's value ${readable(beyond_value)}`];
   return `${readable(counted)} ${currency} (${parts.filter(Boolean).join(", ")})`;
 }
 

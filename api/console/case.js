@@ -9,12 +9,12 @@ async function showCase(id, focus = false) {
   const [found, trail, clock, packet] = await Promise.all([
     ...["", "/trail", "/clock", "/packet"].map((part) => ask(`/v1/cases/${id}${part}`)), learnWords()]);
   await learnLimits(found.adjustments);
-  const order = may("orders.read") ? await orderOf(found).catch(() => null) : null;
+  const order = found.order && may("orders.read") ? await orderOf(found).catch(() => null) : null;
   if (wantedCase !== id) return;  // another was opened meanwhile
   if (openCase?.id !== id) putFormsAway();
   openCase = found;
   by("case").hidden = false;
-  by("case-title").textContent = `${words(found.kind)} of order ${orderName(found)}`;
+  by("case-title").textContent = `${words(found.kind)} of ${aboutOf(found)}`;
   describe(by("case-facts"), { ...standing(found), ...timing(found, clock) });
   workOn(found);
   showAdjustments(found);

@@ -165,6 +165,18 @@ function breakable(name) {
 // An order's id, with its shop where that is not the default one.
 const orderName = ({ order, order_id, shop }) => (shop && shop !== "default" ? `${order ?? order_id} in the shop ${shop}` : order ?? order_id);
 
+// Of a list's row: it does not say what a case is about that is about no order.
+const ofOrder = (item) => (orderName(item) ? `order ${orderName(item)}` : "no order");
+
+// “LOST” from shopify-de (not in tracking), the source shopify-de, payment pi_3.
+function aboutOf({ about, ...item }) {
+  if (!about) return ofOrder(item);
+  if (about.code !== undefined) return `“${about.code}” from ${about.source} (not in ${about.table})`;
+  if (about.sources) return `the sources ${about.sources.join(", ")}`;
+  if (about.source) return `the source ${about.source}`;
+  return Object.entries(about.references ?? {}).map(([kind, value]) => `${kind} ${value}`).join(" and ");
+}
+
 const words = (name) => String(name ?? "").replaceAll("_", " ");
 
 function span(minutes) {

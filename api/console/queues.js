@@ -67,11 +67,11 @@ async function showWork() {
 
 function workRow(item) {
   const kind = link(words(item.kind), () => showCase(item.case_id, true),
-    { "data-key": item.case_id, "aria-label": `${words(item.kind)} of order ${orderName(item)}` });
+    { "data-key": item.case_id, "aria-label": `${words(item.kind)} of ${ofOrder(item)}` });
   const held = breakable(item.person ?? item.owner_team);
   const until = item.waits_for ? `waits for ${words(item.waits_for)}`
     : item.pending_approvals.length > 0 ? "pending approval" : item.lease_until && lapse(item.lease_until);
-  return row([lines(kind, `order ${orderName(item)}, ${item.severity}`), item.priority, lines(held, until),
+  return row([lines(kind, `${ofOrder(item)}, ${item.severity}`), item.priority, lines(held, until),
     ago(item.queued_at), lines(mark(item.band, words(item.band)), item.due_next && soon(item.due_next))]);
 }
 

@@ -63,8 +63,8 @@ async function showMine() {
   if (whose !== ownerOfTasks()) return;
   fill(by("mine").querySelector("table"), page.items.map((task) => {
     const title = link(task.title, () => showCase(task.case, true),
-      { "data-key": `${task.case} ${task.task}`, "aria-label": `${task.title}, order ${orderName(task)}` });
-    return row([lines(title, `${words(task.action)}, order ${orderName(task)}`), dueOf(task)]);
+      { "data-key": `${task.case} ${task.task}`, "aria-label": `${task.title}, ${ofOrder(task)}` });
+    return row([lines(title, `${words(task.action)}, ${ofOrder(task)}`), dueOf(task)]);
   }));
   by("mine").querySelector("table").hidden = page.items.length === 0;
   const says = !whose ? "Enter a person or a team." : page.items.length === 0 ? `${whose} has no tasks.`

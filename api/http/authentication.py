@@ -7,7 +7,7 @@ its token alone.
 import threading
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from litestar import Request
@@ -22,14 +22,16 @@ from api.http.errors import (
     NotAuthenticated,
     NotPermitted,
     PrincipalNotPermitted,
-    TooManyFailedSignIns,
+    TooManyRequests,
 )
 from api.http.failed_sign_ins import FailedSignIns
+from api.http.rate_limits import CountedWindows
 from application.people.people_desk import TOKEN_PREFIX, token_digest
 from application.people.principals import Principals, ResolvedPrincipal
 from domain.access_errors import ActorNotAllowed
 from domain.authority import NO_AUTHORITY, Authority, authority_of
 from domain.authority import Scope as Reach
+from domain.moments import in_utc
 from domain.people import Actor, Role
 from domain.permissions import Permission, permissions_of, roles_with
 from domain.principals import UNRESTRICTED_KEY, KeyScope
@@ -80,6 +82,8 @@ class TokenCache:
         self._access_tokens = access_tokens
         self._clock = clock
         self.failures = FailedSignIns()
+        self.requests: CountedWindows | None = None
+        """The requests of each principal; None: without a limit."""
         self._kept: dict[str, tuple[float, Principal]] = {}
         self._changes = 0
         self._lock = threading.Lock()
@@ -137,7 +141,7 @@ class TokenCache:
         if key.is_revoked:
             raise NotAuthenticated("the key was revoked")
         if key.expires_at is not None and key.expires_at <= now:
-            expired_at = key.expires_at.astimezone(UTC).isoformat(timespec="seconds")
+            expired_at = in_utc(key.expires_at).isoformat(timespec="seconds")
             raise NotAuthenticated(f"the key expired at {expired_at}")
         found = self._principals.resolve_key(key)
         if found is None:
@@ -172,21 +176,24 @@ class Authentication(ASGIMiddleware):
             if who is None:
                 who = await in_thread(tokens.resolve)(token, digest)
         except NotAuthenticated:
-            _count_failure(tokens.failures, scope["client"])
+            client = scope["client"]
+            tokens.failures.note(client[0] if client is not None else "")
             raise
+        if (requests := tokens.requests) is not None:
+            _count_request(requests, who)
+        scope["user"], scope["auth"] = who, digest
         needed: Permission = scope["route_handler"].opt[NEEDS]
         if needed not in who.authority.permissions:
             raise _not_permitted(who, needed)
-        scope["user"], scope["auth"] = who, digest
         await next_app(scope, receive, send)
 
 
-def _count_failure(failures: FailedSignIns, client: tuple[str, int] | None) -> None:
-    """Raises TooManyFailedSignIns."""
-    address = client[0] if client is not None else ""
-    if (wait := failures.add(address)) is not None:
-        detail = f"more than {failures.most} in a minute; wait {wait} s"
-        raise TooManyFailedSignIns(detail, retry_after=wait) from None
+def _count_request(requests: CountedWindows, who: Principal) -> None:
+    """Raises TooManyRequests."""
+    found = requests.count(who.actor.principal)
+    if found.count > requests.most:
+        detail = f"more than {requests.most} requests in a minute; wait {found.seconds} s"
+        raise TooManyRequests(detail, retry_after=found.seconds)
 
 
 def _restricted_authority(whole: Authority, found: ResolvedPrincipal) -> Authority:

@@ -1,4 +1,5 @@
-"""Outgoing answers: gzip for reads; `nosniff` for all, and `no-store` unless an answer says otherwise.
+"""Outgoing answers: gzip for reads; the request's ids and `nosniff` for all, and `no-store` unless an answer
+says otherwise.
 
 Whole answers of text or JSON to a GET are compressed, if the client accepts gzip. Not compressed are
 streams (server-sent events, bundles), answers to commands (stored and sent again byte for byte), tokens
@@ -14,6 +15,8 @@ from litestar.enums import ScopeType
 from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 
 from api.http.encoded_orders import keep_encoded_slashes
+from api.http.methods import HeadOnly, as_read
+from api.http.request_ids import Header, mark_request
 from infrastructure.event_loops import THREADS
 
 SMALLEST_BYTES: Final = 1_000
@@ -28,8 +31,8 @@ _STREAMED: Final = b"text/event-stream"
 
 
 class Application(Litestar):
-    """Litestar with all its answers compressed and marked, also those it sends before middleware, and
-    with encoded slashes in the ids of orders."""
+    """Litestar with all its answers compressed and marked, also those it sends before middleware, with
+    encoded slashes in the ids of orders, and with HEAD wherever there is GET."""
 
     async def __call__(
         self,
@@ -39,18 +42,23 @@ class Application(Litestar):
     ) -> None:
         if scope["type"] == ScopeType.HTTP:
             keep_encoded_slashes(scope)
-            send = cast(Send, _Outgoing(cast(Scope, scope), cast(Send, send)))
+            scope, mark = mark_request(cast(Scope, scope))
+            if scope.get("method") == "HEAD":
+                scope, send = as_read(scope), cast(Send, HeadOnly(cast(Send, send)))
+            send = cast(Send, _Outgoing(scope, cast(Send, send), mark.headers))
         await super().__call__(scope, receive, send)
 
 
 class _Outgoing:
     """The `send` of one request. It holds back the head of an answer until its body comes."""
 
-    __slots__ = ("_head", "_is_read", "_scope", "_send")
+    __slots__ = ("_head", "_is_read", "_more", "_scope", "_send")
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, more: list[Header]) -> None:
+        """`more`: headers of the answer unless it has them, also those that are added while it is made."""
         self._scope = scope
         self._send = send
+        self._more = more
         self._is_read = scope.get("method") == "GET"
         self._head: Any = None
 
@@ -58,7 +66,11 @@ class _Outgoing:
         if message["type"] == "http.response.start":
             headers = [*message["headers"]]
             given = {name for name, _ in headers}
-            headers += [one for one in (_NOSNIFF, _NO_STORE) if one[0] not in given]
+            headers += [
+                one
+                for one in (_NOSNIFF, _NO_STORE, *self._more)
+                if one[0] not in given or one[0] == b"link"
+            ]
             message = {**message, "headers": headers}
             if self._is_read and message["status"] == 200 and _is_compressible(headers):
                 self._head = message

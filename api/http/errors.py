@@ -43,6 +43,15 @@ class TooManyFailedSignIns(CasetrailError):
     )
 
 
+class TooManyRequests(CasetrailError):
+    """You have sent more requests than you may in a minute."""
+
+    explanation = (
+        "Wait for `Retry-After` seconds. `RateLimit` of every answer says what is left, and `RateLimit-Policy` "
+        "the limit. Send signals in batches of up to 1,000."
+    )
+
+
 class NotPermitted(CasetrailError):
     """None of your roles has the permission for this."""
 
@@ -137,6 +146,15 @@ class NothingRecorded(CasetrailError):
     )
 
 
+class PositionNotFound(CasetrailError):
+    """There is no such event."""
+
+    explanation = (
+        "The log has no event at this position, or you may not read it. `Casetrail-Position` of a "
+        "command's answer is the position after it."
+    )
+
+
 class LogNotAsSigned(CasetrailError):
     """The log differs from its last checkpoint."""
 
@@ -150,7 +168,7 @@ class Unavailable(CasetrailError):
     """The service cannot answer now."""
 
     explanation = (
-        "The database cannot be reached. The request may or may not have been executed. Repeat it with "
+        "The database, or the store of evidence files, cannot be reached or written. The request may or may not have been executed. Repeat it with "
         "the same idempotency key (or signal ids): it is executed once."
     )
 

@@ -1,48 +1,40 @@
 """Counts failed authentications by the address of the client.
 
-Beyond the limit, a failed one is answered with 429. A valid token is never refused: behind a proxy, all
-clients have one address.
+Beyond the limit, a failed one is answered with 429. A valid token is never refused for them: behind a proxy,
+all clients have one address.
 """
 
 import ipaddress
 import logging
-import threading
 import time
 from collections.abc import Callable
-from math import ceil
 from typing import Final
 
+from api.http.errors import TooManyFailedSignIns
+from api.http.rate_limits import CountedWindows
+
 MOST_FAILURES: Final = 60
-WINDOW_SECONDS: Final = 60.0
-MAX_ADDRESSES: Final = 10_000
 _logger = logging.getLogger("casetrail.authentication")
 
 
-class FailedSignIns:
-    """The failures of each address within the last minute that began with one."""
+class FailedSignIns(CountedWindows):
+    """The failures of each address within the minute that began with one."""
 
     def __init__(
         self, most: int = MOST_FAILURES, elapsed: Callable[[], float] = time.monotonic
     ) -> None:
-        self.most = most
-        self._elapsed = elapsed
-        self._lock = threading.Lock()
-        self._windows: dict[str, tuple[float, int]] = {}
-        """By address: when its window began, and the failures in it."""
+        super().__init__("failed-sign-ins", most, elapsed)
 
-    def add(self, address: str) -> int | None:
-        """Count a failure; return the seconds to wait if there were too many."""
-        name, now = _network_of(address), self._elapsed()
-        with self._lock:
-            began, count = self._windows.get(name, (now, 0))
-            if now - began >= WINDOW_SECONDS:
-                began, count = now, 0
-            if len(self._windows) >= MAX_ADDRESSES and name not in self._windows:
-                self._windows.clear()
-            self._windows[name] = (began, count + 1)
-        if count == self.most:
+    def note(self, address: str) -> None:
+        """Count a failure. Raises TooManyFailedSignIns."""
+        name = _network_of(address)
+        found = self.count(name)
+        if found.count == self.most + 1:
             _logger.warning("%s failed to authenticate more than %s times", name, self.most)
-        return ceil(began + WINDOW_SECONDS - now) if count >= self.most else None
+        if found.count > self.most:
+            wait = found.seconds
+            detail = f"more than {self.most} in a minute; wait {wait} s"
+            raise TooManyFailedSignIns(detail, retry_after=wait) from None
 
 
 def _network_of(address: str) -> str:

@@ -1,9 +1,9 @@
-"""Errors as problem documents (RFC 9457), and the table from error to HTTP status."""
+"""Errors as problem documents (RFC 9457)."""
 
 import logging
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import psycopg
@@ -12,6 +12,7 @@ from litestar import Request, Response
 from litestar.exceptions import (
     ClientException,
     HTTPException,
+    InternalServerException,
     MethodNotAllowedException,
     NotFoundException,
     ValidationException,
@@ -20,133 +21,21 @@ from litestar.utils.scope.state import ScopeState
 
 from api.http import errors as e
 from api.http.json_syntax import UNREADABLE, describe_malformed
-from api.http.request_errors import (
-    allowed_methods,
-    describe_fault,
-    describe_unknown_path,
-    parameter_name,
-)
-from domain import access_errors as a
+from api.http.methods import allowed_methods
+from api.http.problem_statuses import STATUS
+from api.http.request_errors import describe_fault, describe_unknown_path, parameter_name
+from api.http.request_ids import request_members
 from domain import errors as d
-from domain import personal_data_errors as y
-from domain.adjustments import errors as m
 from domain.backlog import errors as b
 from domain.cases import errors as c
 from domain.errors import CasetrailError
-from domain.policy import errors as p
 from domain.validation import faults_of
 from infrastructure.postgres.datastore import LogHalted
 
-STATUS: Mapping[type[CasetrailError], int] = {
-    e.MalformedBody: 400,
-    e.MalformedParameter: 400,
-    e.NotAuthenticated: 401,
-    e.NotPermitted: 403,
-    a.NotInScope: 403,
-    a.AnotherPersonNeeded: 403,
-    e.PrincipalNotPermitted: 403,
-    a.PrincipalNotLinked: 403,
-    a.ActorNotAllowed: 403,
-    p.AuthorMayNotDecide: 403,
-    p.OnlyPersonsDecide: 403,
-    p.ChangeNeedsApproval: 403,
-    p.RoutesOwnGrants: 403,
-    e.RouteNotFound: 404,
-    e.NothingRecorded: 404,
-    d.OrderNotFound: 404,
-    c.CaseNotFound: 404,
-    c.QueueNotFound: 404,
-    c.EvidenceNotFound: 404,
-    c.PacketNotFound: 404,
-    b.RecoveryNotFound: 404,
-    a.PersonNotFound: 404,
-    a.GrantNotFound: 404,
-    a.BreakGlassNotFound: 404,
-    a.PrincipalNotFound: 404,
-    p.PolicyNotFound: 404,
-    d.NotWitnessedYet: 404,
-    e.MethodNotAllowed: 405,
-    m.DutyConflict: 403,
-    m.ApprovalsNoLongerHold: 403,
-    m.BreakGlassOfTheInvolved: 403,
-    m.BeyondAuthority: 403,
-    m.AgentHoldsNoDuty: 403,
-    m.ApprovedAlready: 403,
-    m.AdjustmentNotFound: 404,
-    y.CustomerUnknown: 404,
-    y.NoSuchHold: 404,
-    m.AdjustmentNotPending: 409,
-    m.AdjustmentDrifted: 409,
-    m.AdjustmentsOpen: 409,
-    m.DigestDiffers: 409,
-    m.MoreThanPaid: 409,
-    m.MoreThanLine: 409,
-    m.MoreThanCharge: 409,
-    m.NothingMayBeGiven: 409,
-    m.NoPaymentToRefund: 409,
-    c.CaseNotOpen: 409,
-    c.ProblemHasCase: 409,
-    c.CaseNotYours: 409,
-    c.CaseAlreadyResolved: 409,
-    c.CaseNotResolved: 409,
-    c.CaseNotWaiting: 409,
-    c.EvidenceMissing: 409,
-    c.NotDoneYet: 409,
-    c.TaskNotOpen: 409,
-    b.ActionNotOpen: 409,
-    c.HoldNotOurs: 409,
-    c.StepsOpen: 409,
-    m.AmountNotAsOrdered: 409,
-    m.StatementNotWhole: 422,
-    m.NoPaymentProvider: 409,
-    m.RefundRefused: 409,
-    a.PersonExists: 409,
-    a.PersonGone: 409,
-    a.PersonPresent: 409,
-    a.GrantOver: 409,
-    a.BreakGlassMoved: 409,
-    a.BreakGlassReviewDue: 409,
-    a.PrincipalTaken: 409,
-    p.PolicyStateWrong: 409,
-    p.PolicyOutOfDate: 409,
-    p.PolicyUnchanged: 409,
-    p.SimulationMissing: 409,
-    p.PolicyVersionReused: 409,
-    y.UnderLegalHold: 409,
-    y.CustomerStillServed: 409,
-    y.NothingToErase: 409,
-    y.StoredInTheClear: 409,
-    e.IdempotencyKeyInFlight: 409,
-    c.EvidenceErased: 410,
-    c.CaseChanged: 412,
-    b.RecoveryChanged: 412,
-    e.TooLarge: 413,
-    e.EncodingNotSupported: 415,
-    d.Invalid: 422,
-    d.SignalIdReused: 422,
-    d.SourceReserved: 422,
-    c.NoNextOwner: 422,
-    c.NoTermsFit: 422,
-    c.NoSuchVersion: 422,
-    e.IdempotencyKeyReused: 422,
-    e.KeyRequired: 428,
-    e.TooManyFailedSignIns: 429,
-    e.VersionRequired: 428,
-    e.Unexpected: 500,
-    m.RefundKeyReused: 500,
-    m.OutcomeUnknown: 502,
-    e.ReportBehind: 503,
-    e.Unavailable: 503,
-    e.LogUnwritable: 503,
-    e.LogNotAsSigned: 503,
-    e.IssuerUnavailable: 503,
-    y.KeyStoreUnavailable: 503,
-    d.TooContended: 503,
-}
-"""Every error that a client may see. Any other error is a bug, and answered with 500."""
-
 _logger = logging.getLogger("casetrail")
 MEDIA_TYPE = "application/problem+json"
+_CLIENT_LEFT: Final = "client disconnected prematurely"
+"""What Litestar says then; it has no error of its own for it."""
 
 
 def slug(kind: type[CasetrailError]) -> str:
@@ -177,7 +66,7 @@ def problem_of(error: CasetrailError) -> dict[str, Any]:
 
 
 def respond(error: CasetrailError, headers: Mapping[str, str] | None = None) -> Response[bytes]:
-    document = problem_of(error)
+    document = problem_of(error) | request_members()
     extra = dict(headers or {})
     if isinstance(error, e.NotAuthenticated):
         extra["WWW-Authenticate"] = error.challenge
@@ -185,7 +74,7 @@ def respond(error: CasetrailError, headers: Mapping[str, str] | None = None) -> 
         extra["Accept-Encoding"] = "gzip"
     if document["status"] == 503 or isinstance(error, e.IdempotencyKeyInFlight):
         extra["Retry-After"] = "1"
-    if isinstance(error, e.TooManyFailedSignIns):
+    if isinstance(error, e.TooManyFailedSignIns | e.TooManyRequests | d.ReceiptNotReady):
         extra["Retry-After"] = str(error.facts["retry_after"])
     if isinstance(error, c.CaseChanged | b.RecoveryChanged):
         extra["ETag"] = f'"{error.facts["version"]}"'
@@ -208,8 +97,11 @@ def from_framework(request: Request[Any, Any, Any], error: HTTPException) -> Res
     if isinstance(error, NotFoundException):
         return respond(e.RouteNotFound(describe_unknown_path(request)))
     if isinstance(error, MethodNotAllowedException):
-        allowed = {"Allow": ", ".join(allowed_methods(request))}
-        return respond(e.MethodNotAllowed(f"{request.method} {request.url.path}"), allowed)
+        allowed = ", ".join(allowed_methods(request.app, request.scope["path"]))
+        if not allowed:  # a path whose id is none, of a route that has other methods
+            return respond(e.RouteNotFound(describe_unknown_path(request)))
+        told = f"{request.method} {request.url.path}: the path answers {allowed}"
+        return respond(e.MethodNotAllowed(told), {"Allow": allowed})
     if error.status_code == 413:
         limit = request.route_handler.resolve_request_max_body_size()
         return respond(
@@ -219,6 +111,11 @@ def from_framework(request: Request[Any, Any, Any], error: HTTPException) -> Res
         return respond(_invalid(request, error))
     if isinstance(error, ClientException):
         return respond(e.MalformedBody(_describe_body(request, error, error.detail)))
+    if isinstance(error, InternalServerException) and error.detail == _CLIENT_LEFT:
+        _logger.info(
+            "%s %s: the client left before its body had come", request.method, request.url.path
+        )
+        return respond(e.MalformedBody("the body has not come"))
     return from_unexpected(request, error)
 
 
@@ -242,7 +139,7 @@ def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Cas
         for fault in extra
         if isinstance(fault, dict)
     ]
-    detail = "; ".join(f"{fault['parameter']}: {fault['detail']}" for fault in faults)
+    detail = "; ".join(f"{f['parameter']}: {d.without_known(f['detail'])}" for f in faults)
     return e.MalformedParameter(detail or error.detail, errors=faults)
 
 

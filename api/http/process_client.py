@@ -20,17 +20,17 @@ from msgspec import Struct
 _logger = logging.getLogger("casetrail.serve")
 MOST_IDLE: Final = 32
 """How many connections without a request are kept."""
-PATIENCE_SECONDS: Final = 120.0
-QUIET_SECONDS: Final = 1.5
-"""After so long without an answer, the other process is asked whether it lives. One that is busy says so at
-once: its event loop does not wait for its work."""
+DEADLINE_SECONDS: Final = 2.0
+"""For a whole answer. After that, who asked does the work itself."""
+LOOK_SECONDS: Final = 1.5
+"""How often a process that kept nobody to the deadline is asked for a sign of life."""
 SIGN_OF_LIFE_SECONDS: Final = 0.5
 _LIVEZ: Final = b"GET /livez HTTP/1.1\r\nhost: process\r\nconnection: close\r\n\r\n"
 Headers = Sequence[tuple[bytes, bytes]]
 
 
 class NoAnswer(Exception):
-    """The other process could not be reached, did not answer, or showed no sign of life for two seconds."""
+    """The other process could not be reached, or did not answer within the deadline."""
 
 
 class Answer(Struct, frozen=True):
@@ -48,11 +48,11 @@ class ProcessClient:
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._idle: list[_Connection] = []
         self._is_silent = False
-        """It did not answer, and has shown no sign of life since."""
+        """It missed the deadline, and has shown no sign of life since."""
         self._looked_at = 0.0
 
     async def ask(self, method: str, target: bytes, headers: Headers, body: bytes) -> Answer:
-        """The answer to one request. Raises NoAnswer.
+        """The answer to one request, within the deadline. Raises NoAnswer.
 
         If a kept connection turns out to be closed, the request is sent once more over a new one: it must
         be one that may be sent twice.
@@ -61,28 +61,23 @@ class ProcessClient:
         lines.append(b"host: %s:%d" % (self._host.encode(), self._port))
         lines += [b"%s: %s" % header for header in headers]
         request = b"\r\n".join([*lines, b"content-length: %d\r\n" % len(body), body])
-        if self._is_silent:
-            await self._require_life_again()
-        answer = asyncio.ensure_future(self._exchange(request))
-        ends_at = time.monotonic() + PATIENCE_SECONDS
         try:
-            while not (await asyncio.wait([answer], timeout=QUIET_SECONDS))[0]:
-                if not await self._lives() and not answer.done():
-                    self._is_silent, self._looked_at = True, time.monotonic()
-                    _logger.warning("process %s:%s shows no sign of life", self._host, self._port)
-                    raise NoAnswer("it shows no sign of life")
-                if time.monotonic() > ends_at:
-                    raise NoAnswer(f"no answer within {PATIENCE_SECONDS:g} s")
-            return answer.result()
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                if self._is_silent:
+                    await self._require_life_again()
+                return await self._exchange(request)
+        except TimeoutError:
+            if not self._is_silent:
+                _logger.warning("no answer from process %s:%s", self._host, self._port)
+            self._is_silent, self._looked_at = True, time.monotonic()
+            raise NoAnswer(f"no answer within {DEADLINE_SECONDS:g} s") from None
         except OSError as error:
             raise NoAnswer(str(error) or type(error).__name__) from None
-        finally:
-            answer.cancel()
 
     async def _require_life_again(self) -> None:
         """Ask a silent process for a sign of life, once in a while. Raises NoAnswer at once otherwise."""
         now = time.monotonic()
-        if now - self._looked_at > QUIET_SECONDS:
+        if now - self._looked_at > LOOK_SECONDS:
             self._looked_at = now
             self._is_silent = not await self._lives()
         if self._is_silent:

@@ -17,11 +17,6 @@ _FORMS = {KEY_PATTERN.pattern: KEY_FORM, SHOP_PATTERN: SHOP_FORM}
 """What the patterns of parameters mean."""
 
 
-def allowed_methods(request: Request[Any, Any, Any]) -> list[str]:
-    """The methods of the request's path."""
-    return sorted({method for route, _ in _matching_routes(request) for method in route.methods})
-
-
 def _matching_routes(
     request: Request[Any, Any, Any],
 ) -> Iterator[tuple[HTTPRoute, Mapping[str, str]]]:

@@ -20,6 +20,7 @@ from domain.orders.signal_body import DEFAULT_SHOP, order_key
 from domain.personal_data import erase_personal
 
 POSITION_HEADER = "Casetrail-Position"
+RECEIPT_HEADER = "Casetrail-Receipt"
 REPLAYED_HEADER = "Idempotent-Replayed"
 JSON_MEDIA_TYPE = "application/json"
 
@@ -36,7 +37,7 @@ class StoredResponse(Struct, frozen=True, omit_defaults=True):
     """The digest of the request with its JSON in one order of members and without spaces."""
 
     def replayed(self, position: int) -> Response[bytes]:
-        headers = {**self.headers, POSITION_HEADER: str(position), REPLAYED_HEADER: "true"}
+        headers = {**self.headers, **position_headers(position), REPLAYED_HEADER: "true"}
         return _http_response(self.status, self.body.encode(), headers)
 
 
@@ -60,8 +61,18 @@ class CommandResponse(Struct, frozen=True):
         )
 
     def response(self, position: int) -> Response[bytes]:
+        headers = {**self.headers, **position_headers(position)}
+        return _http_response(self.status, _encode_body(self.body), headers)
+
+    def without_receipt(self, position: int) -> Response[bytes]:
+        """The answer to a request that stored nothing, with the position that it was decided on."""
         headers = {**self.headers, POSITION_HEADER: str(position)}
         return _http_response(self.status, _encode_body(self.body), headers)
+
+
+def position_headers(position: int) -> dict[str, str]:
+    """The headers that name the position after a command, and the address of its receipt."""
+    return {POSITION_HEADER: str(position), RECEIPT_HEADER: f"/v1/receipts/{position}"}
 
 
 def _encode_body(body: Struct | None) -> bytes:

@@ -1,12 +1,13 @@
-"""Bodies of signals: one, an array, or NDJSON. Each signal is decoded on its own."""
+"""Bodies of signals: one, an array, NDJSON, or CloudEvents. Each signal is decoded on its own."""
 
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
+from api.http.cloud_events import EVENT, EVENTS, signal_of
 from api.http.errors import MalformedBody, TooLarge
 from api.http.json_keys import find_repeated_keys, may_repeat_a_key
 from api.http.json_syntax import THE_BODY, UNREADABLE, Place, describe_malformed
@@ -24,7 +25,32 @@ _signal_decoder = msgspec.json.Decoder(Signal)
 _signals_decoder = msgspec.json.Decoder(list[Signal])
 _raw_items_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
+LONGEST_NAME: Final = 200
+"""A longer one is not repeated in the answer."""
+
 Item = Signal | CasetrailError
+
+
+class _Named(Struct):
+    source: Any = None
+    id: Any = None
+    order: Any = None
+
+
+class _NamedEvent(_Named):
+    subject: Any = None
+    data: Any = None
+
+    def __post_init__(self) -> None:
+        """Take the names from the signal, where it has them, as reading it does."""
+        self.order = self.subject
+        if isinstance(self.data, dict):
+            for name in ("source", "id", "order"):
+                setattr(self, name, self.data.get(name, getattr(self, name)))
+
+
+_name_decoder = msgspec.json.Decoder(_Named)
+_event_name_decoder = msgspec.json.Decoder(_NamedEvent)
 
 
 def parse_items(body: bytes, content_type: str) -> tuple[list[Item], bool]:
@@ -43,11 +69,15 @@ def parse_items(body: bytes, content_type: str) -> tuple[list[Item], bool]:
         # Files with a byte order mark that were put together have one at the start of a line, too.
         lines = [line.removeprefix(BOM_UTF8) for line in body.split(b"\n")]
         places = [Place("the line", n) for n, line in enumerate(lines, start=1) if line.strip()]
-        found = [line for line in lines if line.strip()]
-        return _decode_items(found, places if len(found) > 1 else None), False
+        items = [line for line in lines if line.strip()]
+        return _decode_items(items, places if len(lines) > 1 else None), False
+    if kind == EVENT:
+        return [_decode_event(body, strict=True)], True
+    if kind == EVENTS:
+        return [_decode_event(raw, Place("the event")) for raw in _batch_of(body)], False
     if kind not in ("application/json", ""):
         raise MalformedBody(
-            f"the Content-Type is {kind}; send application/json or application/x-ndjson"
+            f"the Content-Type is {kind}; send application/json, application/x-ndjson, {EVENT} or {EVENTS}"
         )
     if not body.lstrip().startswith(b"["):
         return [_decode(body, strict=True)], True
@@ -56,13 +86,58 @@ def parse_items(body: bytes, content_type: str) -> tuple[list[Item], bool]:
         if may_repeat_a_key(body) or any(s.assumed_times is not UNSET for s in signals):
             return _decode_items(_raw_items_decoder.decode(body)), False
     except UNREADABLE:
-        try:
-            raws = _raw_items_decoder.decode(body)
-        except UNREADABLE as error:
-            raise MalformedBody(describe_malformed(body, error)) from None
-        return _decode_items(raws), False
+        return _decode_items(_batch_of(body)), False
     _require_batch_limit(len(signals))
     return [*signals], False
+
+
+def _batch_of(body: bytes) -> list[msgspec.Raw]:
+    """The items of an array. Raises MalformedBody, TooLarge."""
+    try:
+        items: list[msgspec.Raw] = _raw_items_decoder.decode(body)
+    except UNREADABLE as error:
+        raise MalformedBody(describe_malformed(body, error)) from None
+    _require_batch_limit(len(items))
+    return items
+
+
+class ItemName(Struct, frozen=True):
+    """How a sender finds an item of the batch again."""
+
+    line: int | None
+    """Of NDJSON, from 1."""
+    signal: str | None
+    """Its source and id, if they can be read."""
+    order: str | None
+
+
+def name_items(body: bytes, content_type: str, wanted: Collection[int]) -> dict[int, ItemName]:
+    """The names of these items, by their index, of a body that `parse_items` has taken."""
+    body = to_utf8(body)
+    kind = content_type.partition(";")[0].strip().lower()
+    decoder = _event_name_decoder if kind == EVENTS else _name_decoder
+    if kind in NDJSON:
+        lines = [*enumerate(body.split(b"\n"), start=1)]
+        raws: list[tuple[int | None, bytes | msgspec.Raw]] = [
+            (n, line.removeprefix(BOM_UTF8)) for n, line in lines if line.strip()
+        ]
+    else:
+        raws = [(None, raw) for raw in _raw_items_decoder.decode(body)]
+    return {index: _name(*raws[index], decoder) for index in wanted}
+
+
+def _name(
+    line: int | None, raw: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[Any]
+) -> ItemName:
+    try:
+        named = decoder.decode(raw)
+    except UNREADABLE:
+        return ItemName(line, None, None)
+    source, id, order = (
+        value if isinstance(value, str) and len(value) <= LONGEST_NAME else None
+        for value in (named.source, named.id, named.order)
+    )
+    return ItemName(line, f"{source}/{id}" if source and id else None, order or None)
 
 
 def _decode_items(
@@ -98,6 +173,22 @@ def _decode(raw: bytes | msgspec.Raw, place: Place = THE_BODY, *, strict: bool =
         return Invalid(repeated, "signal") if repeated else _own_fields_refused(signal, raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _malformed(raw, error, place, strict)
+
+
+def _decode_event(
+    raw: bytes | msgspec.Raw, place: Place = THE_BODY, *, strict: bool = False
+) -> Item:
+    """The signal of a CloudEvent in the JSON format."""
+    try:
+        event = msgspec.json.decode(raw)
+        repeated = find_repeated_keys(raw) if may_repeat_a_key(raw) else []
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _malformed(raw, error, place, strict)
+    try:
+        signal = signal_of(event)
+    except Invalid as invalid:
+        return Invalid([*repeated, *invalid.faults], "the event")
+    return Invalid(repeated, "the event") if repeated else signal
 
 
 def _own_fields_refused(signal: Signal, raw: bytes | msgspec.Raw) -> Item:

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
+from itertools import count
 from typing import Any, Final, cast
 from zlib import crc32
 
@@ -99,8 +100,10 @@ class SignalPartitioning(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         server = scope.get("server")
-        if server is not None and server[1] == self._partitions.own_port:
-            await next_app(scope, receive, send)  # another process has split it
+        is_part = server is not None and server[1] == self._partitions.own_port
+        # A query is that of a dry run. Its signals are decided together: each part would not see the others.
+        if is_part or scope["query_string"]:
+            await next_app(scope, receive, send)
             return
         body = await read_body(receive, self._largest_bytes)
         headers = scope["headers"]
@@ -109,9 +112,8 @@ class SignalPartitioning(ASGIMiddleware):
         places = self._places(items)
         bodies = dict.fromkeys(places, body)
         if len(places) > 1:
-            bodies = {
-                number: _joined([items[n] for n in own], is_lines) for number, own in places.items()
-            }
+            part = _lines_of if is_lines else _array_of
+            bodies = {number: part(body, items, own) for number, own in places.items()}
         asked = [
             self._ask(number, scope, receive, part, next_app) for number, part in bodies.items()
         ]
@@ -196,9 +198,15 @@ def _items_of(body: bytes, *, is_lines: bool) -> Sequence[bytes | msgspec.Raw]:
     return items if len(items) <= MAX_SIGNALS else ()
 
 
-def _joined(items: Iterable[bytes | msgspec.Raw], is_lines: bool) -> bytes:
-    parts = map(bytes, items)
-    return b"\n".join(parts) if is_lines else b"[" + b",".join(parts) + b"]"
+def _array_of(_: bytes, items: Sequence[bytes | msgspec.Raw], own: Sequence[int]) -> bytes:
+    return b"[" + b",".join(bytes(items[n]) for n in own) + b"]"
+
+
+def _lines_of(body: bytes, _: Sequence[bytes | msgspec.Raw], own: Sequence[int]) -> bytes:
+    """Each line keeps its number: those of other processes are left empty."""
+    wanted, number = {*own}, count()
+    lines = body.split(b"\n")
+    return b"\n".join(line if line.strip() and next(number) in wanted else b"" for line in lines)
 
 
 async def _all(asked: Iterable[Awaitable[Answer]]) -> list[Answer]:
@@ -219,7 +227,7 @@ def _merged(answers: Sequence[Answer], places: Sequence[Sequence[int]]) -> Answe
     items = [msgspec.Raw()] * sum(len(own) for own in places)
     for one, own in zip(results, places, strict=True):
         for n, item in zip(own, one.items, strict=True):
-            items[n] = item
+            items[n] = item if not one.refused else _numbered(item, n)
     whole = _Results(
         sum(one.recorded for one in results),
         sum(one.duplicate for one in results),
@@ -232,6 +240,14 @@ def _merged(answers: Sequence[Answer], places: Sequence[Sequence[int]]) -> Answe
     kept = [(key, value) for key, value in answers[0].headers if key.lower() != name]
     headers = [*kept, (name, str(position).encode())]
     return Answer(200, headers, msgspec.json.encode(whole))
+
+
+def _numbered(item: msgspec.Raw, place: int) -> msgspec.Raw:
+    """The result with its place in the whole batch, if it names the one in its part."""
+    found = msgspec.json.decode(item)
+    if "index" not in found:
+        return item
+    return msgspec.Raw(msgspec.json.encode({**found, "index": place}))
 
 
 async def _send(answer: Answer, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP/1.1 protocol: an answer in one write, and a time limit for the head of a request.
+"""The HTTP/1.1 protocol: an answer in one write, and time limits for the head and the body of a request.
 
 uvicorn writes them separately. On a fast network each write wakes the client, which is half the cost of
 a short request.
@@ -13,8 +13,17 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS: Final = 10.0
 """How long a client may take for the request line and the headers of a request."""
+HEAD_BYTES: Final = 64 << 10
+"""Of a request, without its body: what the parser keeps until it is complete."""
+BODY_SECONDS: Final = 20.0
+BODY_BYTES: Final = 64 << 10
+"""In so many seconds so many bytes of a body must come, or its rest. A slower client holds what it has sent in memory,
+before anything is known of it."""
+_BODY_WEIGHT: Final = 9
+"""Of a body in chunks, each byte may have eight beside it: chunks may be small."""
+_TOO_LARGE: Final = f"The request line and the headers have more than {HEAD_BYTES} bytes."
 _REFUSED: Final = (
-    b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"HTTP/1.1 %b\r\ncontent-type: text/plain; charset=utf-8\r\n"
     b"x-content-type-options: nosniff\r\ncache-control: no-store\r\n"
     b"content-length: %d\r\nconnection: close\r\n\r\n%b"
 )
@@ -87,38 +96,79 @@ class BufferedTransport(asyncio.Transport):
 
 class SingleWriteProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 protocol, with one write per answer. A client that does not complete the head of a
-    request in time is disconnected: else a few slow clients could hold all connections."""
+    request in time, or sends its body too slowly, is disconnected: else a few slow clients could hold all
+    connections, and their memory. So is one whose head, or what stands beside the chunks of its body, is too large."""
 
     _limit: asyncio.TimerHandle | None = None
     _is_in_head = True
+    _is_in_body = False
+    _beside_body = 0
+    """Bytes of the request that are not of its body."""
+    _body_bytes = 0
+    """Of the body, within the time that is measured."""
+    _was_paused = False
+    """Whether we did not take more within that time."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(BufferedTransport(transport, self.loop))
         self._start_limit()
 
     def data_received(self, data: bytes) -> None:
+        if self._is_in_head or self._is_in_body:
+            self._beside_body += len(data)
         super().data_received(data)
-        # The head of most requests comes in one piece: no timer for them.
-        if self._limit is None and (self._is_in_head or self._is_idle()):
-            self._start_limit()
+        if self._beside_body > HEAD_BYTES:
+            self._end_large_request()
+            return
+        # Most requests come in one piece: no timer for them.
+        if self._is_in_body:
+            self._body_bytes += len(data)
+            self._was_paused = self._was_paused or self.flow.read_paused
+        if self._limit is None:
+            if self._is_in_head or self._is_idle():
+                self._start_limit()
+            elif self._is_in_body:
+                self._measure_body()
 
     def on_message_begin(self) -> None:
         self._is_in_head = True
+        self._beside_body = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
+        self._is_in_body = True
+        self._beside_body = 0
         self._stop_limit()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._beside_body -= _BODY_WEIGHT * len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._is_in_body = False
+        self._beside_body = 0
+        self._stop_limit()
+        super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_limit()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
+        self._refuse(b"400 Bad Request", msg)
+
+    def _refuse(self, status: bytes, msg: str) -> None:
         body = msg.encode("ascii")
-        self.transport.write(_REFUSED % (len(body), body))
+        self.transport.write(_REFUSED % (status, len(body), body))
         self.transport.close()
+
+    def _end_large_request(self) -> None:
+        if self._is_in_head and self._is_idle():
+            self._refuse(b"431 Request Header Fields Too Large", _TOO_LARGE)
+        elif not self.transport.is_closing():
+            self.transport.close()
 
     def _is_idle(self) -> bool:
         """Whether no request is being answered, though something has come (an empty line, for example)."""
@@ -126,6 +176,18 @@ class SingleWriteProtocol(HttpToolsProtocol):
 
     def _start_limit(self) -> None:
         self._limit = self.loop.call_later(HEAD_SECONDS, self._end_slow_request)
+
+    def _measure_body(self) -> None:
+        """Measure how much of the body comes from now on."""
+        self._body_bytes = 0
+        self._was_paused = self.flow.read_paused
+        self._limit = self.loop.call_later(BODY_SECONDS, self._end_slow_body)
+
+    def _end_slow_body(self) -> None:
+        if self._body_bytes < BODY_BYTES and not (self._was_paused or self.flow.read_paused):
+            self._end_slow_request()
+        else:
+            self._measure_body()
 
     def _stop_limit(self) -> None:
         if self._limit is not None:

@@ -1,9 +1,18 @@
 """Parsing and checking of times that people and clients send."""
 
 from datetime import UTC, datetime
+from typing import Annotated
+
+from litestar.params import QueryParameter
 
 from api.http.errors import MalformedParameter
 
+UpdatedSince = Annotated[
+    datetime | None,
+    QueryParameter(
+        description="Only what has an event that was recorded then or later: an RFC 3339 time."
+    ),
+]
 TIME_EXAMPLE = "2026-10-01 or 2026-10-01T00:00:00Z"
 
 

@@ -8,14 +8,15 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from api.http.problems import BY_SLUG, MEDIA_TYPE, STATUS, title
+from api.http.problem_statuses import STATUS
+from api.http.problems import BY_SLUG, MEDIA_TYPE, title
 from api.reference.examples import Schema, example_of
 from api.reference.shapes import line, prose, shape, table, type_of
 
 CONTENT: Final = "<!-- reference -->"
 RESOURCES: Final = "<!-- resources -->"
 _JSON: Final = "application/json"
-_LONGEST: Final = 1_200
+_LONGEST: Final = 400
 
 
 class Operation(Struct, frozen=True):
@@ -104,14 +105,14 @@ def _body(body: Mapping[str, Any] | None, shapes: Mapping[str, Schema]) -> str:
 
 
 def _responses(responses: Mapping[str, Any], shapes: Mapping[str, Schema]) -> str:
-    parts = []
-    for status, response in responses.items():
-        if status != "default":
-            content = _contents(response.get("content", {}), shapes)
-            parts.append(
-                f"<h3>Response {status}</h3><p>{escape(response['description'])}.{content}"
-            )
-    return "".join(parts)
+    parts = [
+        f"<h3>Response {status}</h3><p>{escape(response['description'])}."
+        + _contents(response.get("content", {}), shapes)
+        for status, response in responses.items()
+        if MEDIA_TYPE not in response.get("content", {})
+    ]
+    problems = [s for s, response in responses.items() if MEDIA_TYPE in response.get("content", {})]
+    return "".join(parts) + f"<p>Problems: {', '.join(problems)}."
 
 
 def _contents(content: Mapping[str, Any], shapes: Mapping[str, Schema]) -> str:

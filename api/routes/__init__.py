@@ -2,6 +2,7 @@
 
 from litestar.handlers import HTTPRouteHandler
 
+from api.routes.access_reviews import ACCESS_REVIEWS
 from api.routes.adjustments import ADJUSTMENT_COMMANDS, list_adjustments
 from api.routes.approvals import approve_several, list_approvals
 from api.routes.audit import get_checkpoint, prove_consistency, prove_inclusion
@@ -18,7 +19,7 @@ from api.routes.held import list_held
 from api.routes.me import get_me
 from api.routes.orders import get_order, get_timeline, list_orders
 from api.routes.packets import get_decided_packet, get_packet
-from api.routes.people import get_person, list_eligible, list_people, review_access
+from api.routes.people import get_person, list_eligible, list_grants, list_people, review_access
 from api.routes.people_commands import PEOPLE_COMMANDS
 from api.routes.personal_data import PERSONAL_DATA
 from api.routes.policies import get_policy, list_policies
@@ -26,14 +27,19 @@ from api.routes.policy_commands import POLICY_COMMANDS
 from api.routes.problems import explain_problem
 from api.routes.questions import QUESTION_ROUTES
 from api.routes.queues import claim_next, get_queue, list_queues
+from api.routes.receipts import RECEIPTS
 from api.routes.reconciliations import list_reconciliations, reconcile
 from api.routes.recovery import RECOVERY_COMMANDS, get_recovery, list_recoveries
+from api.routes.refusals import list_refused
 from api.routes.signals import send_signals
 from api.routes.simulations import simulate_policy
+from api.routes.source_mappings import SOURCE_MAPPINGS
+from api.routes.sources import SOURCES
 from api.routes.standard_work import get_standard_work
 from api.routes.tasks import get_tasks
 from api.routes.trail import get_trail
 from api.routes.views import get_clock, get_flow, get_sla, stream_view
+from api.routes.webhooks import take_webhook
 
 VERSIONED: tuple[HTTPRouteHandler, ...] = (
     get_me,
@@ -71,8 +77,10 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     get_checkpoint,
     prove_inclusion,
     prove_consistency,
+    *RECEIPTS,
     *QUESTION_ROUTES,
     *AUDIT_LISTS,
+    list_refused,
     get_sla,
     get_flow,
     get_standard_work,
@@ -85,10 +93,15 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     get_person,
     *PEOPLE_COMMANDS,
     review_access,
+    list_grants,
+    *ACCESS_REVIEWS,
     list_eligible,
     list_break_glass,
     get_break_glass,
     *BREAK_GLASS_COMMANDS,
     *PERSONAL_DATA,
+    *SOURCES,
+    *SOURCE_MAPPINGS,
+    take_webhook,
 )
 UNVERSIONED: tuple[HTTPRouteHandler, ...] = (livez, readyz, explain_problem)

@@ -60,7 +60,7 @@ class AdjustmentLine(Struct, frozen=True):
 def list_adjustments(
     listing: ListQuery,
     service: ServiceDependency,
-    adjustment_state: Annotated[AdjustmentState | None, QueryParameter(name="state")] = None,
+    adjustment_state: Annotated[list[AdjustmentState] | None, QueryParameter(name="state")] = None,
 ) -> Response[Page[AdjustmentLine]]:
     """The adjustments of all cases, oldest proposal first."""
     listing.wait_for("adjustments")
@@ -86,6 +86,7 @@ def _line(row: AdjustmentRow) -> AdjustmentLine:
 @post(
     "/cases/{case_id:uuid}/adjustments",
     needs=Permission.PROPOSE_ADJUSTMENTS,
+    needs_key=True,
     summary="Propose an adjustment",
 )
 def propose_adjustment(
@@ -128,7 +129,7 @@ def _command(
         )
 
     path = f"/cases/{{case_id:uuid}}/adjustments/{{adjustment_id:uuid}}/{name}"
-    return post(path, needs=needs, summary=summary)(
+    return post(path, needs=needs, needs_key=True, summary=summary)(
         configure_command_handler(handler, f"{name}_adjustment", doc, kind)
     )
 

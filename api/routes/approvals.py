@@ -110,7 +110,12 @@ class BulkApprovalResult(Struct, frozen=True):
     items: Sequence[ApprovalResult]
 
 
-@post("/approvals", needs=Permission.APPROVE_ADJUSTMENTS, summary="Approve several adjustments")
+@post(
+    "/approvals",
+    needs=Permission.APPROVE_ADJUSTMENTS,
+    needs_key=True,
+    summary="Approve several adjustments",
+)
 def approve_several(
     command: CommandRequest, data: JSONBody[BulkApproval]
 ) -> Response[BulkApprovalResult]:

@@ -8,7 +8,6 @@ from litestar.params import QueryParameter, RawBody
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get, post
-from api.http.query import require_known_parameters
 from api.http.service import ServiceDependency
 from api.http.times import require_offset
 from api.routes.people import At
@@ -22,6 +21,7 @@ from api.routes.questions.question import (
     answer_and_record,
 )
 from api.routes.questions.routes import answer_sources
+from api.routes.questions.wording.payments import statement_compared
 from api.routes.reconciliations import decode_statement
 from api.routes.trail_page import CSV, write_csv
 from application.audit.access import AccessReview
@@ -43,7 +43,6 @@ def get_access_review(
 ) -> Response[AccessReview]:
     """Every grant, key, login, agent and delegate of every person. `Accept: text/csv` returns a table.
     This request is recorded, as question 21."""
-    require_known_parameters(request)
     if moment is not None:
         require_offset("at", moment)
     found = answer_and_record(
@@ -51,7 +50,7 @@ def get_access_review(
         answer_sources(service),
         PeopleAsOfParameters(at=moment),
         request.user.actor,
-    )
+    ).found
     headers = {"Vary": "Accept"}
     if CSV not in request.headers.get("accept", ""):
         return Response(found.answer, headers=headers)
@@ -73,7 +72,7 @@ def statement_question(body: bytes, provider: str) -> tuple[Question, StatementP
     def compare(sources: AnswerSources, given: StatementParameters) -> StatementComparison:
         return compare_statement(sources.reading, given.provider, lines)
 
-    question = Question(number=18, answer=compare)
+    question = Question(number=18, answer=compare, words=statement_compared)
     digest = hashlib.sha256(body).hexdigest()
     return question, StatementParameters(provider=provider, statement=digest)
 
@@ -93,11 +92,10 @@ def hold_statement(
 ) -> RecordedAnswer[StatementComparison]:
     """Lists the differences, and reconciles nothing. The body is the statement, as `text/csv` in the
     format of the local provider. Only the request is recorded."""
-    require_known_parameters(request)
     question, given = statement_question(body, provider)
     found: RecordedAnswer[Any] = answer_and_record(
         question, answer_sources(service), given, request.user.actor
-    )
+    ).found
     return found
 
 

@@ -68,6 +68,34 @@ def _view(glass: emergency.BreakGlass) -> BreakGlassView:
     )
 
 
+class ListedBreakGlass(BreakGlassView, frozen=True, kw_only=True):
+    """A break-glass as in single answers, and the earlier names of some fields."""
+
+    break_glass: UUID
+    """The same as `id`."""
+    case_id: UUID | None
+    """The same as `case`."""
+    justified: bool | None
+    """The same as in `review`."""
+    findings: str | None
+
+
+def _listed(row: BreakGlassRow) -> ListedBreakGlass:
+    review = (
+        emergency.BreakGlassReviewed(justified=row.justified, findings=row.findings)
+        if row.justified is not None and row.findings is not None
+        else None
+    )
+    return fill(
+        ListedBreakGlass,
+        row,
+        id=row.break_glass,
+        case=row.case_id,
+        grant=row.grant_id,
+        review=review,
+    )
+
+
 def _run(
     command: CommandRequest, act: Callable[[BreakGlassDesk, Caller], BreakGlassResult]
 ) -> Response[Any]:
@@ -84,15 +112,17 @@ def list_break_glass(
     listing: ListQuery,
     service: ServiceDependency,
     stage: Annotated[
-        emergency.BreakGlassStage | None,
+        list[emergency.BreakGlassStage] | None,
         QueryParameter(description="`review_due`: those that await review."),
     ] = None,
-) -> Response[Page[BreakGlassRow]]:
+) -> Response[Page[ListedBreakGlass]]:
     """The first requested first."""
     listing.wait_for("break_glass")
     where = given_filters(stage=stage)
     return listing.page(
-        BY_REQUEST_TIME, lambda after, limit: service.reports.break_glass(where, after, limit)
+        BY_REQUEST_TIME,
+        lambda after, limit: service.reports.break_glass(where, after, limit),
+        _listed,
     )
 
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
 from api.http.errors import MalformedParameter
-from api.http.query import etag, require_known_parameters
+from api.http.query import etag
 from api.http.service import ServiceDependency
 from api.http.times import require_offset
 from api.routes.cases import CaseView, view_of
@@ -75,7 +75,6 @@ def get_case(
     happen when they are recorded: with both `as_of` and `known_at`, the earlier one counts. The facts
     behind the case (`/packet`) have both limits.
     """
-    require_known_parameters(request)
     require_time_limits(as_of, known_at)
     authority = request.user.authority
     if version is None and as_of is None and known_at is None:
@@ -113,7 +112,6 @@ def get_diff(
     ] = None,
 ) -> CaseDiff:
     """Every difference, in words and as values. `from` may be later than `to`."""
-    require_known_parameters(request)
     lines = service.desks.cases.trail(case_id, request.user.authority)
     after: history.HistoryPoint = parse_point("to", until) if until is not None else len(lines)
     return case_diff_of(

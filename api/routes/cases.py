@@ -11,30 +11,36 @@ from msgspec import Struct
 
 from api.http.commands import CommandRequest
 from api.http.concurrency import get
+from api.http.errors import MalformedParameter
 from api.http.order_names import OptionalShop
-from api.http.query import ListQuery, Page, Sort, etag, given_filters
+from api.http.query import ListQuery, Names, Page, Sort, etag, given_filters
 from api.http.responses import CommandResponse
 from api.http.service import ServiceDependency
-from api.http.times import require_offset
+from api.http.times import UpdatedSince, require_offset
+from api.routes.known_names import require_known_names
 from application.cases.case_commands import CommandResult
 from application.log.caller import Caller
 from domain.adjustments.adjustment import Adjustment
 from domain.cases.case_parts import WHOLE_ORDER, CaseParts
 from domain.cases.duties import DutyHeld
-from domain.cases.events import Resolution
+from domain.cases.events import CaseAbout, Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import CaseState, ExceptionCase
 from domain.cases.left_to_person import why_left_to_person
 from domain.cases.reasons import ResolutionReason
 from domain.cases.steps import Hold, Task
 from domain.cases.work_events import Link, WaitStarted
+from domain.errors import without_known
+from domain.fault_texts import not_one_of
 from domain.orders.order_names import order_name
 from domain.orders.parts import PartKind, split_part_key
 from domain.orders.signal_body import DEFAULT_SHOP
 from domain.permissions import Permission
 from domain.policy.document import Bucket, Severity
 from domain.struct_fields import fill
-from infrastructure.reports.scope_sql import cases_in_scope
+from infrastructure.reports.pages import ALL_ROWS, all_of
+from infrastructure.reports.scope_sql import cases_in_scope, cases_of_subject
+from infrastructure.reports.scope_sql import updated_since as is_updated_since
 from projections.cases import CaseRow
 
 BY_URGENCY: Sort = {"priority": int, "opened_at": datetime, "case_id": UUID}
@@ -72,6 +78,8 @@ class CaseView(Struct, frozen=True):
     order: str
     shop: str
     """The shop in which the order's id is unique."""
+    about: CaseAbout | None
+    """What the case is about, if that is no order."""
     kind: str
     bucket: str | None
     """Null, like the queue and the other results of routing, in a past before the routing."""
@@ -174,13 +182,13 @@ def run_case_command(
 def list_cases(
     listing: ListQuery,
     service: ServiceDependency,
-    queue: Annotated[str | None, QueryParameter()] = None,
-    case_state: Annotated[CaseState | None, QueryParameter(name="state")] = None,
-    kind: Annotated[str | None, QueryParameter()] = None,
-    bucket: Annotated[Bucket | None, QueryParameter()] = None,
-    severity: Annotated[Severity | None, QueryParameter()] = None,
+    queue: Names = None,
+    case_state: Annotated[list[CaseState] | None, QueryParameter(name="state")] = None,
+    kind: Names = None,
+    bucket: Annotated[list[Bucket] | None, QueryParameter()] = None,
+    severity: Annotated[list[Severity] | None, QueryParameter()] = None,
     owner: Annotated[
-        str | None, QueryParameter(description="The person or team that owns the case.")
+        list[str] | None, QueryParameter(description="The person or team that owns the case.")
     ] = None,
     order: Annotated[
         str | None, QueryParameter(description="The id of an order; `shop` names its shop.")
@@ -190,9 +198,25 @@ def list_cases(
         datetime | None,
         QueryParameter(description="Something is due by then, or overdue: an RFC 3339 time."),
     ] = None,
+    customer: Annotated[
+        str | None,
+        QueryParameter(
+            description="The shop's id of the customer. After an erasure, none are found."
+        ),
+    ] = None,
+    updated_since: UpdatedSince = None,
+    fields: Annotated[
+        list[str] | None,
+        QueryParameter(description="The members that the items have, instead of all."),
+    ] = None,
 ) -> Response[Page[CaseRow]]:
-    """Most urgent first. A case must match all filters."""
+    """Most urgent first. A case must match all filters. A kind or queue that no policy has, now or before, is an error."""
+    require_known_names(service.desks.policy, kind or (), queue or ())
     listing.wait_for("cases")
+    if customer is not None:
+        listing.wait_for("orders")
+    if updated_since is not None:
+        require_offset("updated_since", updated_since)
     if due is not None:
         require_offset("due", due)
         listing.wait_for("sla")
@@ -206,7 +230,26 @@ def list_cases(
         order_id=order,
         shop=shop or (DEFAULT_SHOP if order is not None else None),
     )
-    reach = cases_in_scope(listing.authority, Permission.READ_CASES)
-    return listing.page(
-        BY_URGENCY, lambda after, limit: service.reports.cases(where, after, limit, due, reach)
+    reach = all_of(
+        cases_in_scope(listing.authority, Permission.READ_CASES),
+        cases_of_subject(service.desks.log.subject_of(customer)) if customer else ALL_ROWS,
+        is_updated_since(updated_since),
     )
+    return listing.page(
+        BY_URGENCY,
+        lambda after, limit: service.reports.cases(where, after, limit, due, reach),
+        _projection(fields),
+    )
+
+
+def _projection(fields: Sequence[str] | None) -> Callable[[CaseRow], Any]:
+    """What the answer shows of a row. Raises MalformedParameter for a member that rows do not have."""
+    if fields is None:
+        return lambda row: row
+    known = CaseRow.__struct_fields__
+    if faults := [not_one_of(name, known) for name in fields if name not in known]:
+        raise MalformedParameter(
+            f"fields: {without_known(faults[0])}",
+            errors=[{"parameter": "fields", "detail": fault} for fault in faults],
+        )
+    return lambda row: {name: getattr(row, name) for name in fields}

@@ -12,7 +12,6 @@ from api.composition import Desks
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
 from api.http.errors import MalformedParameter
-from api.http.query import require_known_parameters
 from api.http.service import ServiceDependency
 from api.http.times import require_offset
 from api.routes.people import At
@@ -48,7 +47,6 @@ def who_could(
     """Every person at that time, with the roles that reach the case, and each rule that bars the
     person, with the act in the trail that it follows from. It uses the grants, duties and policy of
     that time."""
-    require_known_parameters(request)
     if moment is not None:
         require_offset("at", moment)
     lines = service.desks.cases.trail(case_id, request.user.authority)

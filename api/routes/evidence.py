@@ -1,5 +1,6 @@
 """Evidence files: uploaded, then attached to cases by their digest."""
 
+import logging
 from typing import Annotated
 
 from litestar import Response
@@ -7,14 +8,14 @@ from litestar.params import FromPath, PathParameter, RawBody
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get, post
-from api.http.errors import MalformedBody
+from api.http.errors import MalformedBody, Unavailable
 from api.http.query import MinPosition, Prefer, wait_for_report
 from api.http.responses import JSON_MEDIA_TYPE
 from api.http.service import ServiceDependency
 from domain.cases.errors import EvidenceErased, EvidenceNotFound
 from domain.cases.evidence import FILE_PREFIX
 from domain.permissions import Permission
-from infrastructure.evidence_store import StoredFile
+from infrastructure.evidence_store import EvidenceNotStored, StoredFile
 from infrastructure.reports.pages import ALL_ROWS
 from infrastructure.reports.scope_sql import known_cases_in_scope
 
@@ -30,6 +31,7 @@ MEDIA_TYPES = (
     "text/csv",
     "text/plain",
 )
+_logger = logging.getLogger("casetrail")
 Digest = Annotated[str, PathParameter(pattern="^[0-9a-f]{64}$", description="SHA-256, in hex.")]
 
 
@@ -49,7 +51,11 @@ def upload_evidence(
         raise MalformedBody(f"the Content-Type is {kind!r}; send one of {', '.join(MEDIA_TYPES)}")
     if not body:
         raise MalformedBody("the file is empty")
-    stored = service.evidence.put(body, kind)
+    try:
+        stored = service.evidence.put(body, kind)
+    except EvidenceNotStored as error:
+        _logger.warning("the evidence store cannot be written: %s", error)
+        raise Unavailable("the evidence store cannot be written") from None
     address = f"/v1/evidence/{stored.ref.removeprefix(FILE_PREFIX)}"
     return Response(stored, media_type=JSON_MEDIA_TYPE, headers={"Location": address})
 
@@ -67,7 +73,10 @@ def download_evidence(
     wait_for_report(service, "attachments", min_position, prefer)
     reach = known_cases_in_scope(request.user.authority, Permission.READ_CASES)
     if reach != ALL_ROWS and not service.reports.is_evidence_in_scope(FILE_PREFIX + digest, reach):
-        raise EvidenceNotFound(f"no file {digest}")
+        exists = service.evidence.about(digest) is not None
+        raise EvidenceNotFound(f"no file {digest}").out_of_scope(
+            Permission.READ_CASES if exists else None
+        )
     if service.evidence.is_erased(digest):
         raise EvidenceErased(f"file {digest}")
     stored = service.evidence.about(digest)

@@ -12,6 +12,7 @@ from psycopg_pool import PoolTimeout
 from api.http.concurrency import get, permission_option
 from api.http.service import ServiceDependency
 from infrastructure.health import ReportHealth, TimerHealth
+from infrastructure.postgres.supervisor import read_note
 
 
 class Liveness(Struct, frozen=True):
@@ -31,6 +32,7 @@ class Readiness(Struct, frozen=True):
 
 @litestar.get("/livez", summary="Check liveness", sync_to_thread=False, opt=permission_option(None))
 def livez() -> Liveness:
+    """Answers as long as the process runs, also without a database."""
     return Liveness("alive")
 
 
@@ -41,7 +43,9 @@ def readyz(service: ServiceDependency) -> Response[Readiness]:
     try:
         found = service.health.check(service.desks.clock())
     except (psycopg.Error, PersistenceError, PoolTimeout) as error:
-        return Response(Readiness("unavailable", problems=[str(error)]), status_code=503)
+        note = read_note(service.desks.datastore.dsn)
+        problems = [str(error), *([note] if note is not None else [])]
+        return Response(Readiness("unavailable", problems=problems), status_code=503)
     status = "unavailable" if not found.writable else "degraded" if found.problems else "ready"
     ready = Readiness(
         status,

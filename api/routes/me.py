@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
+from api.http.service import ServiceDependency
 from api.routes.people import GrantView, grant_view
 from domain.people import Role
 from domain.permissions import Permission
@@ -42,16 +43,16 @@ class Me(Struct, frozen=True):
 
 
 @get("/me", needs=Permission.KNOW_ONESELF, summary="Get yourself")
-def get_me(request: AuthenticatedRequest) -> Me:
+def get_me(request: AuthenticatedRequest, service: ServiceDependency) -> Me:
     """Your person, roles and permissions, as this token has them."""
-    who = request.user
+    who, now = request.user, service.desks.clock()
     return Me(
         person=who.person,
         principal=who.actor.principal,
         roles=who.roles,
         skills=who.skills,
         permissions=sorted(who.permissions),
-        grants=[grant_view(grant, lives=True) for grant in who.authority.grants],
+        grants=[grant_view(grant, grant.status(now)) for grant in who.authority.grants],
         agents=who.actor.via,
         delegate=who.actor.delegate,
         key_scope=_key_limits(who.key_scope),

@@ -16,8 +16,9 @@ from api.http.encoded_orders import read_order_id
 from api.http.errors import MalformedParameter
 from api.http.log_lines import LogLine, log_lines
 from api.http.order_names import SHOP_PATTERN, Shop, key_of
-from api.http.query import ListQuery, Page, Sort, given_filters, require_known_parameters
+from api.http.query import ListQuery, Names, Page, Sort, given_filters
 from api.http.service import Service, ServiceDependency
+from api.http.times import UpdatedSince, require_offset
 from api.routes.case import AsOf, KnownAt, require_time_limits
 from api.routes.order_parts import OrderPartsView, order_parts_of
 from api.routes.other_shops import naming_other_shops
@@ -46,6 +47,7 @@ from infrastructure.reports.scope_sql import (
     orders_named,
     orders_of_subject,
 )
+from infrastructure.reports.scope_sql import updated_since as is_updated_since
 
 BY_LAST_SIGNAL: Sort = {"last_signal_at": datetime, "name": str}
 
@@ -57,6 +59,8 @@ class OrderLine(Struct, frozen=True):
     shop: str
     first_signal_at: datetime
     last_signal_at: datetime
+    updated_at: datetime
+    """When its last event was recorded."""
     signals: int
     cases: int
     tier: str | None
@@ -122,7 +126,7 @@ ReferenceFilter = Annotated[
 def list_orders(
     listing: ListQuery,
     service: ServiceDependency,
-    tier: Annotated[str | None, QueryParameter()] = None,
+    tier: Names = None,
     order: Annotated[str | None, QueryParameter(description="The id of an order.")] = None,
     shop: Annotated[
         str | None, QueryParameter(pattern=SHOP_PATTERN, description="Only orders of this shop.")
@@ -139,6 +143,7 @@ def list_orders(
             ge=0, description="Only orders that changed after this position of the log."
         ),
     ] = None,
+    updated_since: UpdatedSince = None,
     payment: ReferenceFilter = None,
     refund: ReferenceFilter = None,
     dispute: ReferenceFilter = None,
@@ -151,11 +156,13 @@ def list_orders(
     carrier: Annotated[
         str | None, QueryParameter(max_length=500, description="The carrier of `tracking`.")
     ] = None,
-    stage: Annotated[Stage | None, QueryParameter()] = None,
-    owner_team: Annotated[str | None, QueryParameter()] = None,
+    stage: Annotated[list[Stage] | None, QueryParameter()] = None,
+    owner_team: Names = None,
 ) -> Response[Page[OrderLine]]:
     """The order with the latest signal first. An order must match all filters."""
     listing.wait_for("orders")
+    if updated_since is not None:
+        require_offset("updated_since", updated_since)
     named = given_filters(
         payment=payment,
         refund=refund,
@@ -177,6 +184,7 @@ def list_orders(
         orders_named(wanted),
         orders_of_subject(service.desks.log.subject_of(customer)) if customer else ALL_ROWS,
         orders_changed_since(changed_since) if changed_since is not None else ALL_ROWS,
+        is_updated_since(updated_since),
     )
     where = given_filters(tier=tier, order_id=order, shop=shop, stage=stage, owner_team=owner_team)
     return listing.page(
@@ -197,7 +205,6 @@ def get_order(
 ) -> OrderView:
     """As it is known now. `as_of` limits it to what had happened by then, `known_at` to what was
     recorded by then; they are independent."""
-    require_known_parameters(request)
     key = key_of(order_id, shop)
     order = _order(service, key, request.user.authority)
     may_read = partial(can_read_order, request.user.authority)
@@ -232,7 +239,6 @@ def get_timeline(
     shop: Shop = DEFAULT_SHOP,
 ) -> Timeline:
     """All log lines about the order and those of its cases that you may read, by position."""
-    require_known_parameters(request)
     order = _order(service, key_of(order_id, shop), request.user.authority)
     stream = order_stream(order.id)
     trail = service.desks.log.trail(stream)
@@ -254,7 +260,8 @@ def _order(service: Service, key: str, authority: Authority) -> Order:
     order = service.desks.orders.current([stream]).get(stream)
     with naming_other_shops(service, key, authority):
         if order is None or not can_read_order(authority, order):
-            raise OrderNotFound(describe_missing(key))
+            needs = Permission.READ_ORDERS if order is not None else None
+            raise OrderNotFound(describe_missing(key)).out_of_scope(needs)
         return order
 
 

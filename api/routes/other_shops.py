@@ -26,4 +26,4 @@ def naming_other_shops(service: Service, key: str, authority: Authority) -> Iter
             raise
         where = " and in ".join(shops)
         detail = f"{error.detail}. There is one in the shop {where}: name the shop in `shop`"
-        raise OrderNotFound(detail, shops=shops) from None
+        raise OrderNotFound(detail, shops=shops).out_of_scope(error.lacks) from None

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
-from api.http.query import MOST_ROWS, require_known_parameters
+from api.http.query import MOST_ROWS
 from api.http.responses import JSON_MEDIA_TYPE
 from api.http.service import ServiceDependency
 from api.routes.case import AsOf, KnownAt, require_time_limits
@@ -95,7 +95,6 @@ def get_packet(
 ) -> PacketView:
     """Each fact with the signals that it comes from: at the last decision, and now. `known_at` and
     `as_of` show both in the past."""
-    require_known_parameters(request)
     require_time_limits(as_of, known_at)
     authority = request.user.authority
     trail: Sequence[RecordedEvent] = service.desks.cases.trail(case_id, authority)
@@ -110,16 +109,16 @@ def get_packet(
         order, recorded = Order(id=order_id), {}
     now = known_at or service.desks.clock()
     known = []
-    for fact in packet_of(order):
-        record_time = max(recorded[source] for source in fact.sources)
+    for fact in packet_of(order) if name.order else enriched.packet:
+        # A case without an order has no facts but those of its packet.
+        record_time = max(recorded.get(one, line.recorded_at) for one in fact.sources)
         age = (now - record_time).total_seconds()
         known.append(
             KnownFact(fact.fact, fact.value, fact.sources, fact.event_time, record_time, age)
         )
     reach = cases_in_scope(authority, Permission.READ_CASES)
-    rows = service.reports.cases(
-        {"order_id": name.order, "shop": name.shop}, None, MOST_ROWS, reach=reach
-    )
+    where = {"order_id": name.order, "shop": name.shop}
+    rows = service.reports.cases(where, None, MOST_ROWS, reach=reach) if name.order else []
     others = [
         EarlierCase(row.case_id, row.kind, row.state, row.opened_at, row.resolved_at)
         for row in rows

@@ -16,8 +16,9 @@ from api.http.service import Service, ServiceDependency
 from api.http.times import require_offset
 from application.cases.history import case_of, lines_until
 from domain.authority import authority_of
-from domain.people import Actor, Grant, Person, Role
+from domain.people import Actor, Role
 from domain.permissions import Permission
+from domain.person import Grant, GrantStatus, Person
 from domain.struct_fields import fill
 
 At = Annotated[
@@ -28,7 +29,7 @@ BY_GRANT: Sort = {"person": str, "number": int}
 
 
 class GrantView(Struct, frozen=True):
-    """A role, its scope and its end; who gave it and why. `lives` says whether it is active."""
+    """A role, its scope and its end; who gave it and why, and who confirmed it. `lives` says whether it is active."""
 
     grant: str
     role: Role
@@ -45,7 +46,16 @@ class GrantView(Struct, frozen=True):
     revoked_at: datetime | None
     revoked_by: str | None
     revoked_for: str | None
+    """Also why it was rejected or withdrawn."""
     lives: bool
+    status: GrantStatus
+    confirmed_at: datetime | None
+    confirmed_by: str | None
+    """The second person who gave it; None if it takes one, or if nobody has confirmed it."""
+    void_for: str | None
+    """Why it gives nothing: two of its people turned out to be one, or the grant of one of them to be void."""
+    unconfirmed_for: str | None
+    """Why its confirmation does not count: the grant of who confirmed it turned out to be void."""
 
 
 class PersonView(Struct, frozen=True):
@@ -96,19 +106,24 @@ class EligibleList(Struct, frozen=True):
     items: Sequence[EligibleView]
 
 
-def grant_view(grant: Grant, lives: bool) -> GrantView:
-    revoked_by = _by(grant.revoked_by) if grant.revoked_by is not None else None
-    granted_by = _by(grant.granted_by)
-    return fill(GrantView, grant, granted_by=granted_by, revoked_by=revoked_by, lives=lives)
+def grant_view(grant: Grant, status: GrantStatus) -> GrantView:
+    return fill(
+        GrantView,
+        grant,
+        granted_by=_by(grant.granted_by),
+        revoked_by=_by(grant.revoked_by),
+        confirmed_by=_by(grant.confirmed_by),
+        status=status,
+        lives=status in (GrantStatus.ACTIVE, GrantStatus.UNCONFIRMED),
+    )
 
 
-def _by(actor: Actor) -> str:
-    return actor.person or actor.principal
+def _by(actor: Actor | None) -> str | None:
+    return (actor.person or actor.principal) if actor is not None else None
 
 
 def person_view(person: Person, now: datetime) -> PersonView:
-    living = person.at(now)
-    authority = authority_of(living)
+    authority = authority_of(person.at(now))
     return fill(
         PersonView,
         person,
@@ -116,7 +131,7 @@ def person_view(person: Person, now: datetime) -> PersonView:
         known_as=sorted(person.known_as),
         roles=authority.roles,
         permissions=sorted(authority.permissions),
-        grants=[grant_view(grant, grant in living) for grant in person.grants],
+        grants=[grant_view(grant, person.status_of(grant, now)) for grant in person.grants],
         reviews_due=sorted(person.reviews_due),
     )
 
@@ -129,7 +144,7 @@ def review_lines(people: Sequence[Person], now: datetime) -> list[ReviewLine]:
             known_as=sorted(person.known_as),
             left_at=person.left_at,
             number=number,
-            grant=grant_view(grant, grant in person.at(now)),
+            grant=grant_view(grant, person.status_of(grant, now)),
         )
         for person in people
         for number, grant in enumerate(person.grants, start=1)
@@ -172,6 +187,27 @@ def review_access(
     return listing.page(BY_GRANT, rows)
 
 
+@get("/grants", needs=Permission.READ_PEOPLE, summary="List grants by status")
+def list_grants(
+    listing: ListQuery,
+    service: ServiceDependency,
+    status: Annotated[
+        list[GrantStatus] | None,
+        QueryParameter(
+            description="`proposed`: those that wait for a second person to confirm them."
+        ),
+    ] = None,
+) -> Response[Page[ReviewLine]]:
+    """`unconfirmed` are active, but one person gave them alone: the operator, or a manager before two were needed."""
+    people, now = _everybody(listing, service, None)
+    lines = [x for x in review_lines(people, now) if status is None or x.grant.status in status]
+
+    def rows(after: list[object] | None, limit: int) -> list[ReviewLine]:
+        return [x for x in lines if after is None or [x.person, x.number] > after][:limit]
+
+    return listing.page(BY_GRANT, rows)
+
+
 @get("/eligible", needs=Permission.READ_PEOPLE, summary="List people with a permission")
 def list_eligible(
     read: ReadQuery,
@@ -207,7 +243,7 @@ def list_eligible(
             EligibleView(
                 person=eligible.person.name,
                 known_as=sorted(eligible.person.known_as),
-                grants=[grant_view(grant, lives=True) for grant in eligible.grants],
+                grants=[grant_view(grant, grant.status(now)) for grant in eligible.grants],
             )
             for eligible in found
         ],

@@ -20,7 +20,7 @@ from domain.permissions import Permission
 
 @post("/people", needs=Permission.MANAGE_PEOPLE, summary="Add a person")
 def add_person(command: CommandRequest, data: JSONBody[AddPerson]) -> Response[PersonView]:
-    """Each role becomes a grant without a scope and without an end."""
+    """Each role becomes a grant without a scope and without an end. One that takes two people is only proposed."""
     return _run(command, lambda desk, by: desk.add(data.name, data.roles, by.now, data.skills, by))
 
 
@@ -37,6 +37,52 @@ def revoke_grant(
 ) -> Response[PersonView]:
     """It ends within seconds. The grant stays in the record."""
     return _run(command, lambda desk, by: desk.revoke(name, grant, data, by))
+
+
+@post(
+    "/people/{name:str}/grants/{grant:str}/confirm",
+    needs=Permission.MANAGE_PEOPLE,
+    summary="Confirm a grant that another person gave",
+)
+def confirm_grant(
+    command: CommandRequest, name: FromPath[str], grant: FromPath[str]
+) -> Response[PersonView]:
+    """A proposed grant is active from now on. You can be neither the person who gave it nor the one who gets
+    it, under any of your names."""
+    grants = command.service.desks.grants
+    return _run(command, lambda _, by: grants.confirm(name, grant, by))
+
+
+@post(
+    "/people/{name:str}/grants/{grant:str}/reject",
+    needs=Permission.MANAGE_PEOPLE,
+    summary="Reject a proposed grant",
+)
+def reject_grant(
+    command: CommandRequest,
+    name: FromPath[str],
+    grant: FromPath[str],
+    data: JSONBody[ChangePersonStatus],
+) -> Response[PersonView]:
+    """It stays in the record and gives nothing."""
+    grants = command.service.desks.grants
+    return _run(command, lambda _, by: grants.reject(name, grant, data, by))
+
+
+@post(
+    "/people/{name:str}/grants/{grant:str}/withdraw",
+    needs=Permission.MANAGE_PEOPLE,
+    summary="Withdraw a grant that you proposed",
+)
+def withdraw_grant(
+    command: CommandRequest,
+    name: FromPath[str],
+    grant: FromPath[str],
+    data: JSONBody[ChangePersonStatus],
+) -> Response[PersonView]:
+    """Only the person who proposed it can, while it waits for a confirmation."""
+    grants = command.service.desks.grants
+    return _run(command, lambda _, by: grants.withdraw(name, grant, data, by))
 
 
 def _run(
@@ -77,11 +123,15 @@ def _grant_role(service: Service, name: str, data: GrantRole, by: Caller) -> Per
 PEOPLE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
     add_person,
     revoke_grant,
+    confirm_grant,
+    reject_grant,
+    withdraw_grant,
     _command(
         "grants",
         "Grant a role to a person",
         "In some queues and regions or in all, until a time or without an end. You cannot grant a role "
-        "to yourself, under any of your names.",
+        "to yourself, under any of your names. A role that takes two people is only proposed: another person "
+        "confirms it.",
         GrantRole,
         _grant_role,
     ),
@@ -95,7 +145,8 @@ PEOPLE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
     _command(
         "return",
         "Record that a person has returned",
-        "Under this name: the grants that have not ended are active again.",
+        "Under this name: the grants that have not ended are active again. Those that take two people wait "
+        "until another person confirms them.",
         ChangePersonStatus,
         lambda service, name, data, by: service.desks.people.come_back(name, data, by),
     ),

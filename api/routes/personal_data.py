@@ -18,7 +18,7 @@ from api.http.commands import CommandRequest, configure_command_handler
 from api.http.concurrency import get, post, run_and_record_reads
 from api.http.errors import MalformedParameter
 from api.http.order_names import SHOP, Shop
-from api.http.query import DEFAULT_LIMIT, Limit, require_known_parameters
+from api.http.query import DEFAULT_LIMIT, Limit
 from api.http.responses import CommandResponse
 from api.http.service import Service, ServiceDependency
 from api.routes.other_shops import naming_other_shops
@@ -143,7 +143,6 @@ def list_held_after_erasure(
 ) -> HeldAfterErasurePage:
     """The orders with personal data that arrived after their erasure, and how many texts; no text itself.
     Erase each by `order` and `shop`. Continue with `next_after` as `after`."""
-    require_known_parameters(request)
     items = _privacy_desk(service).held_after_erasure(_read_after(after), limit)
     return HeldAfterErasurePage(items, f"{items[-1].shop}/{items[-1].order}" if items else "")
 
@@ -170,7 +169,6 @@ def find_reads(
 ) -> ReadsPage:
     """For the customer's orders that hold personal data. After an erasure, these are the ones of which
     something arrived since."""
-    require_known_parameters(request)
     orders = _privacy_desk(service).orders_of(data.customer)
     return _reads_page(service, orders, None, after, limit)
 
@@ -188,7 +186,6 @@ def list_reads(
     limit: Limit = DEFAULT_LIMIT,
 ) -> ReadsPage:
     """Oldest first. Continue with `next_after` as `after`."""
-    require_known_parameters(request)
     return _reads_page(
         service, None if order is None else [order_key(order, shop)], person, after, limit
     )
@@ -265,7 +262,7 @@ PERSONAL_DATA: tuple[HTTPRouteHandler, ...] = (
         "release-legal-hold",
         "holds/release",
         "Release a legal hold",
-        "",
+        "Ends one legal hold, by its number. Data under another one still cannot be erased.",
         ReleaseLegalHold,
         lambda desk, data, by: desk.release(data.whose, data.hold, data.reason, by),
     ),

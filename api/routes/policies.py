@@ -10,7 +10,6 @@ from msgspec import UNSET, Struct
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
-from api.http.query import require_known_parameters
 from api.http.responses import CommandResponse
 from api.http.service import ServiceDependency
 from application.policy.policy_desk import PolicyResult
@@ -18,12 +17,13 @@ from domain.permissions import Permission
 from domain.policy.differences import find_differences
 from domain.policy.document import PolicyDocument
 from domain.policy.events import PolicySimulated
-from domain.policy.governance import Governance, Policy, PolicyState
+from domain.policy.governance import Governance
 from domain.policy.governance_decisions import require_policy
 from domain.policy.holidays import holiday_notices
 from domain.policy.money_figures import MoneyFigures
 from domain.policy.rechecks import Recheck
 from domain.policy.simulation_figures import SimulationFigures
+from domain.policy.versions import Policy, PolicyState
 from domain.struct_fields import fill
 
 _logger = logging.getLogger("casetrail.policy")
@@ -120,7 +120,6 @@ AgainstVersion = Annotated[
 @get("/policies", needs=Permission.READ_POLICIES, summary="List policies")
 def list_policies(request: AuthenticatedRequest, service: ServiceDependency) -> PolicyList:
     """All versions, each with its state now and who did what with it."""
-    require_known_parameters(request)
     governance, now = service.desks.policy.refresh(), service.desks.clock()
     policies = reversed([*governance.policies.values()])
     return PolicyList([PolicyLine(**_line(governance, policy, now)) for policy in policies])
@@ -134,7 +133,6 @@ def get_policy(
     against: AgainstVersion = None,
 ) -> PolicyView:
     """By its version or digest. No version is ever removed."""
-    require_known_parameters(request)
     governance = service.desks.policy.refresh()
     policy = require_policy(governance, version)
     other = require_policy(governance, against) if against is not None else None

@@ -51,6 +51,7 @@ class QueueList(Struct, frozen=True):
 
 @get("/queues", needs=Permission.READ_CASES, summary="List queues")
 def list_queues(read: ReadQuery, service: ServiceDependency) -> QueueList:
+    """The queues that you may read, each with the numbers of its cases, and its plan to work off a backlog."""
     read.wait_for("queue")
     now, authority = service.desks.clock(), read.authority
     counts = service.reports.queue_counts(now, cases_in_scope(authority, Permission.READ_CASES))
@@ -139,4 +140,6 @@ def require_queue(
     queues = service.desks.policy.current.document.queues
     if queue not in queues or not may_read(Permission.READ_CASES, queue):
         readable = [name for name in queues if may_read(Permission.READ_CASES, name)]
-        raise QueueNotFound(no_such("queue", queue, readable))
+        raise QueueNotFound(no_such("queue", queue, readable)).out_of_scope(
+            Permission.READ_CASES if queue in queues else None
+        )

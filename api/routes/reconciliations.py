@@ -19,6 +19,7 @@ from api.http.service import Service, ServiceDependency
 from api.routes.trail_page import CSV
 from application.log.caller import Caller
 from application.money.reconciliation import ReconciliationResult, Statement
+from domain import moments
 from domain.adjustments.provider_statement import StatementEntry
 from domain.adjustments.reconciliation import CurrencySums, Discrepancy
 from domain.errors import Fault, Invalid
@@ -33,11 +34,11 @@ LARGEST_STATEMENT_BYTES = 16 << 20
 NEWEST_FIRST: Sort = {"recorded_at": datetime, "reconciliation": UUID}
 
 
-class ReconciledPeriod(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReconciledPeriod(moments.CommandRequest, frozen=True, kw_only=True):
     """The period whose statement is fetched from the provider."""
 
-    since: datetime
-    until: datetime | None = None
+    since: moments.Moment
+    until: moments.Moment | None = None
     """Now, if left out."""
 
 
@@ -65,6 +66,7 @@ class ReconciliationView(Struct, frozen=True):
 @post(
     "/reconciliations",
     needs=Permission.RECONCILE_ADJUSTMENTS,
+    needs_key=True,
     summary="Reconcile a provider's statement",
 )
 def reconcile(command: CommandRequest, prefer: Prefer = None) -> Response[ReconciliationView]:
@@ -103,10 +105,6 @@ def _statement(service: Service, body: bytes, kind: str, now: datetime) -> State
     if kind == CSV:
         return desk.from_file(decode_statement(body), hashlib.sha256(body).hexdigest())
     period = decode_body(body, ReconciledPeriod, "the period")
-    for name, moment in (("since", period.since), ("until", period.until or now)):
-        if moment.tzinfo is None:
-            fault = Fault(f"/{name}", "has no offset; write it as in 2026-11-21T12:00:00Z")
-            raise Invalid([fault], "the period")
     until = min(period.until or now, now)
     if period.since > until:
         raise Invalid([Fault("/since", "is later than the end of the period")], "the period")

@@ -36,7 +36,7 @@ class TaskView(Struct, frozen=True):
 def get_tasks(
     listing: ListQuery,
     service: ServiceDependency,
-    owner: Annotated[str | None, QueryParameter(description="A person or a team.")] = None,
+    owner: Annotated[list[str] | None, QueryParameter(description="A person or a team.")] = None,
     overdue: Annotated[bool | None, QueryParameter()] = None,
 ) -> Response[Page[TaskView]]:
     """The open tasks of all cases; those due first come first."""

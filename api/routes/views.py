@@ -3,20 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID
 
 import litestar
 import msgspec
 from litestar import Response
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 from msgspec import Struct
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get, permission_option
 from api.http.errors import RouteNotFound
-from api.http.query import ListQuery, Page, ReadQuery, Sort, given_filters, none_if_never
+from api.http.query import ListQuery, Names, Page, ReadQuery, Sort, given_filters, none_if_never
 from api.http.service import Service, ServiceDependency
 from domain.clock.measure_runs import MissedMeasure, TimeAttribution
 from domain.clock.terms import Measure, ServiceTerms
@@ -84,10 +83,7 @@ class ClockView(Struct, frozen=True):
 
 @get("/views/sla", needs=Permission.READ_CASES, summary="List clocks")
 def get_sla(
-    listing: ListQuery,
-    service: ServiceDependency,
-    queue: Annotated[str | None, QueryParameter()] = None,
-    owner: Annotated[str | None, QueryParameter()] = None,
+    listing: ListQuery, service: ServiceDependency, queue: Names = None, owner: Names = None
 ) -> Response[Page[SlaView]]:
     """The clocks of all cases that are not resolved; what is due next comes first."""
     listing.wait_for("sla")

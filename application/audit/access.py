@@ -6,13 +6,16 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from application.audit.access_review_control import ReviewsOfAccess, find_reviews
 from application.audit.log_scan import LogScan
 from application.audit.persons import load_persons
+from application.audit.refused_requests import RefusedCounts
 from application.cases.trail import describe_actor
 from domain.authority import authority_of
 from domain.identities import IdentityEndEvent, IdentityKind, IdentityStart, identity_started_by
-from domain.people import Grant, Person, Role
+from domain.people import Role
 from domain.permissions import Permission
+from domain.person import Grant, GrantStatus, Person
 from domain.recorded_event import RecordedEvent
 from domain.struct_fields import fill
 
@@ -39,6 +42,13 @@ class HeldGrant(Struct, frozen=True, kw_only=True):
     ended_by: str | None
     ended_for: str | None
     lives: bool
+    status: GrantStatus
+    """`unconfirmed`: it takes two people, and one gave it alone, as the operator or before two were needed."""
+    confirmed_by: str | None
+    confirmed_at: datetime | None
+    void_for: str | None
+    unconfirmed_for: str | None
+    """Why its confirmation does not count."""
 
 
 class HeldIdentity(Struct, frozen=True, kw_only=True):
@@ -75,26 +85,32 @@ class HeldAccess(Struct, frozen=True, kw_only=True):
     grants: Sequence[HeldGrant]
     means: Sequence[HeldIdentity]
     last_act: LastAct | None
+    refused_requests: int
+    """Requests that were refused by permission or scope."""
+    last_refused_at: datetime | None
 
 
 class AccessReview(Struct, frozen=True, kw_only=True):
     as_of: datetime
     people: Sequence[HeldAccess]
+    reviews: ReviewsOfAccess
+    """The periodic reviews of all grants, and what is overdue."""
 
 
 def review_access(scan: LogScan, as_of: datetime) -> AccessReview:
     """Review the access of everybody, by what was recorded until then."""
-    means, acts = KnownIdentities(as_of), _LastActs(as_of)
-    scan.feed(means, acts)
+    means, acts, refused = KnownIdentities(as_of), _LastActs(as_of), RefusedCounts(as_of)
+    scan.feed(means, acts, refused)
     by_person: dict[str, list[_IdentityRecord]] = {}
     for identity in means.all_of_them:
         by_person.setdefault(identity.begun.person, []).append(identity)
     return AccessReview(
         as_of=as_of,
         people=[
-            _held_access(person, by_person.get(person.name, ()), acts, as_of)
+            _held_access(person, by_person.get(person.name, ()), acts, refused, as_of)
             for person in load_persons(scan, as_of).people
         ],
+        reviews=find_reviews(scan, as_of),
     )
 
 
@@ -171,10 +187,13 @@ class _LastActs:
 
 
 def _held_access(
-    person: Person, means: Sequence[_IdentityRecord], acts: _LastActs, at: datetime
+    person: Person,
+    means: Sequence[_IdentityRecord],
+    acts: _LastActs,
+    refused: RefusedCounts,
+    at: datetime,
 ) -> HeldAccess:
-    living = person.at(at)
-    authority = authority_of(living)
+    authority = authority_of(person.at(at))
     return fill(
         HeldAccess,
         authority,
@@ -182,13 +201,15 @@ def _held_access(
         person=person.name,
         known_as=sorted(person.known_as),
         permissions=sorted(authority.permissions),
-        grants=[_held_grant(grant, grant in living) for grant in person.grants],
+        grants=[_held_grant(grant, person.status_of(grant, at)) for grant in person.grants],
         means=[_held_identity(identity, acts, at) for identity in means],
         last_act=acts.of(person.name),
+        refused_requests=refused.counts.get(person.name, 0),
+        last_refused_at=refused.last.get(person.name),
     )
 
 
-def _held_grant(grant: Grant, lives: bool) -> HeldGrant:
+def _held_grant(grant: Grant, status: GrantStatus) -> HeldGrant:
     return fill(
         HeldGrant,
         grant,
@@ -197,7 +218,9 @@ def _held_grant(grant: Grant, lives: bool) -> HeldGrant:
         ended_at=grant.revoked_at,
         ended_by=describe_actor(grant.revoked_by) if grant.revoked_by is not None else None,
         ended_for=grant.revoked_for,
-        lives=lives,
+        lives=status in (GrantStatus.ACTIVE, GrantStatus.UNCONFIRMED),
+        status=status,
+        confirmed_by=describe_actor(grant.confirmed_by) if grant.confirmed_by is not None else None,
     )
 
 

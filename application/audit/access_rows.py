@@ -9,6 +9,7 @@ from application.audit.access import AccessReview, HeldGrant, HeldIdentity
 COLUMNS: Final = (
     *("person", "known_as", "left_at", "kind", "name", "role", "where", "good_for", "since"),
     *("given_by", "reason", "until", "ended_at", "ended_by", "ended_for", "lives", "last_act_at"),
+    *("status", "confirmed_by"),
 )
 
 
@@ -29,15 +30,28 @@ def review_rows(review: AccessReview) -> Iterator[Sequence[str]]:
                 "",
                 *_describe_end(grant),
                 last,
+                grant.status,
+                grant.confirmed_by or "",
             )
         for means in held.means:
             narrowed = [*(means.queues or ()), *(means.regions or ())]
             where = " ".join(narrowed) or "everywhere"
             good = " ".join(means.permissions) if means.permissions is not None else "all"
             seen = _format_time(means.last_act.at) if means.last_act is not None else ""
-            yield (*person, means.kind, means.name, "", where, good, *_describe_end(means), seen)
+            yield (
+                *person,
+                means.kind,
+                means.name,
+                "",
+                where,
+                good,
+                *_describe_end(means),
+                seen,
+                "",
+                "",
+            )
         if not held.grants and not held.means:
-            yield (*person, *("",) * (len(COLUMNS) - 4), last)
+            yield (*person, *("",) * (len(COLUMNS) - 6), last, "", "")
 
 
 def _describe_end(held: HeldGrant | HeldIdentity) -> Sequence[str]:

@@ -47,6 +47,7 @@ class ActsAfterLeaving(Struct, frozen=True, kw_only=True):
     """How many people had left by the end of the period; `taken_back` counts keys, logins, agents and
     delegations that ended."""
     taken_back: int
+    who_left: Sequence[str]
     acts: Sequence[ActAfterLeaving]
 
 
@@ -55,7 +56,9 @@ def find_acts_after_leaving(scan: LogScan, period: Period) -> ActsAfterLeaving:
     before the end is fine."""
     ends = AuthorityEndScan(period)
     scan.feed(ends)
-    return ActsAfterLeaving(left=ends.left, taken_back=ends.taken_back, acts=ends.acts)
+    return ActsAfterLeaving(
+        left=ends.left, taken_back=ends.taken_back, who_left=ends.who_left, acts=ends.acts
+    )
 
 
 class AuthorityEndScan:
@@ -68,11 +71,20 @@ class AuthorityEndScan:
 
     @property
     def left(self) -> int:
-        return sum(ended.how == "left" for ended in self._ended.values())
+        return sum(ended.how == "left" for ended in self._ended_by_then())
 
     @property
     def taken_back(self) -> int:
-        return len(self._ended) - self.left
+        return len(self._ended_by_then()) - self.left
+
+    @property
+    def who_left(self) -> list[str]:
+        return sorted(ended.what for ended in self._ended_by_then() if ended.how == "left")
+
+    def _ended_by_then(self) -> list[EndedAuthority]:
+        """What ended before the end of the period."""
+        until = self._period.until
+        return [x for x in self._ended.values() if until is None or x.at < until]
 
     def take(self, line: RecordedEvent) -> None:
         if self._period.holds(line.recorded_at):

@@ -1,4 +1,5 @@
-"""Conflicts of duties: those that grants would allow, refused attempts, those found later, unrecorded ones."""
+"""Conflicts of duties: those that grants would allow, refused attempts, those found later, unrecorded ones,
+those over several cases of an order, and people who approve each other's proposals."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -7,8 +8,16 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from application.audit.duty_acts import DutyAct, find_duty_acts, find_recorded_persons
 from application.audit.log_scan import LogScan
-from application.audit.persons import canonical_names, load_persons, persons_behind
+from application.audit.mutual_approvals import MutualApproval, MutualApprovals
+from application.audit.order_conflicts import (
+    CasesByHand,
+    OrderConflict,
+    find_order_conflicts,
+    load_order_trails,
+)
+from application.audit.persons import load_persons
 from application.audit.potential_conflicts import (
     Delegations,
     PotentialConflict,
@@ -19,8 +28,6 @@ from application.policy.reperformance import Period
 from domain.adjustments.events import DutiesConflicted
 from domain.adjustments.kinds import Duty
 from domain.adjustments.refusals import AttemptRefused
-from domain.cases.duties import duty_of
-from domain.cases.events import CaseEvent
 from domain.orders.order_names import order_name
 from domain.recorded_event import RecordedEvent
 
@@ -60,15 +67,6 @@ class ConflictFoundLater(Struct, frozen=True, kw_only=True):
     duties: Mapping[str, Duty]
 
 
-class DutyAct(Struct, frozen=True):
-    duty: Duty
-    person: str
-    type: str
-    version: int
-    position: int
-    at: datetime
-
-
 class UnrecordedConflict(Struct, frozen=True, kw_only=True):
     """One person took two duties in a case, and the log does not record it; this must not be possible."""
 
@@ -88,18 +86,22 @@ class Conflicts(Struct, frozen=True, kw_only=True):
     """The number of refusals by each other rule."""
     turned_out: Sequence[ConflictFoundLater]
     untold: Sequence[UnrecordedConflict]
+    over_orders: Sequence[OrderConflict]
+    approved_each_other: Sequence[MutualApproval]
 
 
 def find_conflicts(scan: LogScan, as_of: datetime, period: Period) -> Conflicts:
     """Find what grants would allow as of a date, and the attempts and conflicts of the period."""
     recorded, delegations = _RecordedConflicts(period), Delegations(as_of)
     canonical = load_persons(scan).canonical()
-    unrecorded = [
-        conflict
-        for lines in scan.money_trails(recorded, delegations)
-        for conflict in find_unrecorded_conflicts(lines, canonical)
-        if period.holds(max(act.at for act in conflict.acts))
-    ]
+    approvals, by_hand = MutualApprovals(period, canonical), CasesByHand()
+    orders: dict[str, None] = {}
+    unrecorded: list[UnrecordedConflict] = []
+    for lines in scan.money_trails(recorded, delegations, by_hand):
+        found = find_unrecorded_conflicts(lines, canonical)
+        unrecorded += [x for x in found if period.holds(max(act.at for act in x.acts))]
+        approvals.add(lines)
+        orders[lines[0].order or ""] = None
     return Conflicts(
         as_of=as_of,
         could=[
@@ -111,6 +113,13 @@ def find_conflicts(scan: LogScan, as_of: datetime, period: Period) -> Conflicts:
         other_refusals=dict(sorted(recorded.others.items())),
         turned_out=recorded.turned_out,
         untold=sorted(unrecorded, key=lambda x: max(act.position for act in x.acts)),
+        over_orders=[
+            found
+            for trails in load_order_trails(scan, orders, by_hand)
+            for found in find_order_conflicts(trails, canonical)
+            if period.holds(max(act.at for act in found.acts))
+        ],
+        approved_each_other=approvals.found(),
     )
 
 
@@ -139,18 +148,8 @@ def find_unrecorded_conflicts(
     lines: Sequence[RecordedEvent], canonical: dict[str, str]
 ) -> Iterator[UnrecordedConflict]:
     """Find conflicts by the acts in the trail, not by the duties that the case computed from them."""
-    acts: dict[str, dict[Duty, DutyAct]] = {}
-    recorded: set[str] = set()
-    for line in lines:
-        if isinstance(line.event, DutiesConflicted):
-            recorded |= canonical_names(line.event.duties, canonical)
-        duty = duty_of(line.event) if isinstance(line.event, CaseEvent) else None
-        if duty is None or line.actor.person is None:
-            continue
-        for person in persons_behind(line.actor, canonical):
-            act = DutyAct(duty, person, line.type, line.version, line.position, line.recorded_at)
-            acts.setdefault(person, {}).setdefault(duty, act)
-    for person, by_duty in sorted(acts.items()):
+    recorded = find_recorded_persons(lines, canonical)
+    for person, by_duty in sorted(find_duty_acts(lines, canonical).items()):
         if len(by_duty) > 1 and person not in recorded:
             first = lines[0]
             name = order_name(first.order or "")

@@ -7,6 +7,24 @@ from typing import Final
 
 from msgspec import Struct
 
+TITLES: Final = {
+    "log_witnessed": "events signed in time",
+    "quorum_cosigned": "checkpoints cosigned by the quorum of witnesses",
+    "nothing_lost": "no event lost",
+    "duties_apart": "one duty for each person",
+    "duty_rows": "duty rows of the database",
+    "paid_as_approved": "payments as approved",
+    "reconciled_each_day": "daily reconciliation",
+    "policies_by_two": "policies by two people",
+    "grants_by_two": "grants by two people",
+    "access_reviewed": "access reviews",
+    "emergencies_reviewed": "reviews of break-glass",
+    "nobody_after_the_end": "no acts after leaving",
+    "time_kept": "due events in time",
+    "reports_kept": "reports up to date",
+    "builds_known": "known builds",
+}
+"""What each control is called in sentences. Its `name` never changes, since answers on record have it."""
 MAX_EXCEPTIONS: Final = 200
 """The most exceptions that are listed for one control; all are counted."""
 
@@ -26,6 +44,8 @@ class ControlException(Struct, frozen=True):
 
 class Control(Struct, frozen=True, kw_only=True):
     name: str
+    title: str
+    """What it is called in sentences."""
     holds_if: str
     """The condition of the control, in words."""
     operated: ControlOutcome
@@ -56,6 +76,7 @@ class ControlFindings:
         operated = ControlOutcome.YES if self.looked_at else ControlOutcome.NOTHING_TO_DO
         return Control(
             name=self._name,
+            title=TITLES[self._name],
             holds_if=self._holds_if,
             operated=ControlOutcome.NO if self._many else operated,
             looked_at=self.looked_at,

@@ -11,6 +11,7 @@ from application.audit.control import Control, ControlFindings
 from application.audit.log_scan import LogScan
 from application.cases.history import case_of
 from application.policy.reperformance import Period
+from domain.cases.event_descriptions import format_duration
 from domain.recorded_event import RecordedEvent
 
 MAX_REPORT_LAG: Final = 10_000
@@ -32,6 +33,12 @@ class DatabaseState(Protocol):
     def checkpoints(self) -> Iterable[CheckpointRecord]:
         """The checkpoints, by size."""
 
+    def quorum(self) -> str | None:
+        """The quorum of witnesses that policy names, in words; None if it requires no witness."""
+
+    def cosigned(self) -> Iterable[CheckpointRecord]:
+        """The checkpoints that the quorum has cosigned, by size, and when it was reached."""
+
     def is_halted(self) -> bool:
         """Whether the database refuses every append."""
 
@@ -52,14 +59,44 @@ def check_log_witnessed(
 ) -> Control:
     found = ControlFindings(
         "log_witnessed",
-        f"every event was witnessed within {most.total_seconds():g} seconds, and the log is not halted",
+        f"every event was signed within {format_duration(most)}, and the log is not halted",
     )
+    _check_covered(found, database.checkpoints(), "signed", scan, period, most, now)
+    if database.is_halted():
+        found.wrong("the log is halted: it differs from the log that was signed", now)
+    return found.control()
+
+
+def check_quorum_cosigned(
+    scan: LogScan, database: DatabaseState, period: Period, most: timedelta, now: datetime
+) -> Control:
+    """Check that the quorum of witnesses has cosigned every event in time; without one there is nothing to do."""
+    found = ControlFindings(
+        "quorum_cosigned",
+        f"every event was cosigned by the quorum of witnesses that policy names within {format_duration(most)}",
+    )
+    if (quorum := database.quorum()) is not None:
+        found.evidence["quorum"] = quorum
+        _check_covered(found, database.cosigned(), "cosigned", scan, period, most, now)
+    return found.control()
+
+
+def _check_covered(
+    found: ControlFindings,
+    checkpoints: Iterable[CheckpointRecord],
+    done: str,
+    scan: LogScan,
+    period: Period,
+    most: timedelta,
+    now: datetime,
+) -> None:
+    """Find events that waited for longer than `most` to be in a checkpoint that was signed or cosigned (`done`)."""
     many, longest, before = 0, timedelta(), CheckpointRecord(0, datetime.min.replace(tzinfo=UTC))
-    for checkpoint in database.checkpoints():
+    for checkpoint in checkpoints:
         if before.size >= scan.upto:
             break
         if checkpoint.made_at - before.made_at > most:  # else nothing can have waited too long
-            waited = _unwitnessed_time(found, scan, period, before.size, checkpoint.made_at, most)
+            waited = _waiting_time(found, scan, period, before.size, checkpoint, most, done)
             longest = max(longest, waited)
         before = checkpoint
         many += period.holds(checkpoint.made_at)
@@ -67,33 +104,33 @@ def check_log_witnessed(
     if before.size < scan.upto and now - first[0].recorded_at > most:
         found.looked_at += 1
         if period.holds(first[0].recorded_at):
-            detail = f"position {before.size + 1} is not witnessed yet"
+            detail = f"position {before.size + 1} is not {done} yet"
+            if scan.upto - before.size > 1:
+                detail = f"position {before.size + 1} and all after it are not {done} yet"
             found.wrong(detail, first[0].recorded_at, before.size + 1)
-    if database.is_halted():
-        found.wrong("the log is halted: it differs from the log that was witnessed", now)
     found.looked_at += many
-    found.evidence = {
-        "checkpoints": str(many),
-        "longest_wait_seconds": f"{longest.total_seconds():g}",
-    }
-    return found.control()
+    found.evidence["checkpoints"] = str(many)
+    found.evidence["longest_wait_seconds"] = f"{longest.total_seconds():g}"
 
 
-def _unwitnessed_time(
+def _waiting_time(
     found: ControlFindings,
     scan: LogScan,
     period: Period,
     size: int,
-    until: datetime,
+    checkpoint: CheckpointRecord,
     most: timedelta,
+    done: str,
 ) -> timedelta:
-    """How long the first event after this size waited to be witnessed."""
+    """How long the first event after this size waited for the next checkpoint."""
     first = scan.log.read(size, 1)
     if not first or first[0].position > scan.upto or not period.holds(first[0].recorded_at):
         return timedelta()
-    waited = until - first[0].recorded_at
+    waited = checkpoint.made_at - first[0].recorded_at
     if waited > most:
-        detail = f"position {size + 1} was witnessed after {waited.total_seconds():g} seconds"
+        detail = f"position {size + 1} was {done} after {format_duration(waited)}"
+        if (rest := min(checkpoint.size, scan.upto) - size) > 1:
+            detail = f"positions {size + 1} to {size + rest} were {done} after up to {format_duration(waited)}"
         found.wrong(detail, first[0].recorded_at, size + 1)
     return waited
 

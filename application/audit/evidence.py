@@ -8,10 +8,12 @@ from typing import Protocol
 from msgspec import UNSET, Struct
 
 from application.cases.trail import evidence_of
-from domain.cases.events import CaseEvent
+from domain.cases.events import CaseEvent, Enriched
 from domain.cases.evidence import FILE_PREFIX, EvidenceType, is_file_ref
+from domain.cases.packet import PACKET_PREFIX
 from domain.cases.work_events import EvidenceAttached
 from domain.orders.events import SignalRecorded
+from domain.orders.held_signals import SignalHeld
 from domain.recorded_event import RecordedEvent
 
 
@@ -48,7 +50,7 @@ class EvidenceStatus(StrEnum):
     ERASED = "erased"
     """Not checked: the file was erased with its customer's data."""
     IN_THE_LOG = "in_the_log"
-    """A signal of the order: its envelope was read now, and has the digest of its leaf."""
+    """A signal of the order, or a packet of the case: its envelope was read now, and has the digest of its leaf."""
     KEPT_ELSEWHERE = "kept_elsewhere"
     """Not checked: a record of another system, attached as such, whose bytes were never here."""
     ARRIVED_LATER = "arrived_later"
@@ -130,7 +132,12 @@ def check_evidence(
     signals = {
         line.event.signal.key: line.position
         for line in order_lines
-        if isinstance(line.event, SignalRecorded)
+        if isinstance(line.event, SignalRecorded | SignalHeld)
+    }
+    signals |= {
+        f"{PACKET_PREFIX}{line.event.digest}": line.position
+        for line in lines
+        if isinstance(line.event, Enriched)
     }
     pieces = []
     for ref, versions in cited.items():

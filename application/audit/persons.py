@@ -5,8 +5,10 @@ from datetime import datetime
 from uuid import UUID
 
 from application.audit.log_scan import LogScan
-from application.log.streams import person_after
-from domain.people import Actor, Person, PersonRecordEvent
+from application.log.streams import fold_person
+from application.people.person_states import PeopleRecord, record_of
+from domain.people import Actor, PersonRecordEvent
+from domain.person import Person
 from domain.recorded_event import RecordedEvent
 
 
@@ -17,7 +19,8 @@ class Persons:
         self._at = at
         self._later: set[UUID] = set()
         """Streams with lines after that time."""
-        self._people: dict[UUID, Person] = {}
+        self._lines: dict[UUID, list[RecordedEvent]] = {}
+        self._record: PeopleRecord | None = None
 
     def take(self, line: RecordedEvent) -> None:
         if not isinstance(line.event, PersonRecordEvent) or line.stream in self._later:
@@ -25,12 +28,19 @@ class Persons:
         if self._at is not None and line.recorded_at > self._at:
             self._later.add(line.stream)
             return
-        self._people[line.stream] = person_after(self._people.get(line.stream), line)
+        self._lines.setdefault(line.stream, []).append(line)
+        self._record = None
 
     @property
     def people(self) -> list[Person]:
-        """Everybody, sorted by name."""
-        return sorted(self._people.values(), key=lambda person: person.name)
+        """Everybody, sorted by name, with void grants marked by the names known until then."""
+        return self.record.everybody()
+
+    @property
+    def record(self) -> PeopleRecord:
+        if self._record is None:
+            self._record = record_of(self._lines, fold_person)
+        return self._record
 
     def name_groups(self) -> Iterator[Sequence[Person]]:
         """The names of each person, person by person."""
@@ -43,7 +53,7 @@ class Persons:
 
     def canonical(self) -> dict[str, str]:
         """Each name with the canonical name of its person, which is the first in the alphabet."""
-        return {person.name: min(person.known_as) for person in self._people.values()}
+        return {person.name: min(person.known_as) for person in self.people}
 
 
 def load_persons(scan: LogScan, at: datetime | None = None) -> Persons:

@@ -10,7 +10,8 @@ from application.cases.trail import describe_actor
 from application.log.streams import governance_after
 from application.policy.reperformance import Period
 from domain.policy.events import GovernanceEvent
-from domain.policy.governance import Governance, Policy, PolicyAction
+from domain.policy.governance import Governance
+from domain.policy.versions import Policy, PolicyAction
 from domain.recorded_event import RecordedEvent
 from domain.struct_fields import fill
 

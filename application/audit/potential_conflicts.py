@@ -12,8 +12,9 @@ from application.audit.persons import Persons
 from application.cases.trail import describe_actor
 from domain.adjustments.kinds import Duty
 from domain.authority import permissions_of_grant, scope_of
-from domain.people import Grant, Person, Role
+from domain.people import Role
 from domain.permissions import Permission
+from domain.person import Grant, Person
 from domain.principals import DelegationEnded, DelegationGranted
 from domain.recorded_event import RecordedEvent
 from domain.struct_fields import fill

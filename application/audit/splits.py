@@ -1,17 +1,20 @@
-"""Finds split sums: proposals for one order or customer that are each within a limit and together above it.
+"""Finds split sums: proposals for one order, customer or identity, or by one proposer, that are each within a
+limit and together above it.
 
 For each, it says whether the approval matrix counted the proposals together.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from application.audit.log_scan import LogScan
+from application.audit.split_sums import FoundSplits, SplitPart, SplitScope, SplitSum
 from application.cases.history import case_of, facts_before
 from application.cases.trail import fill_from_line
 from application.policy.reperformance import Period
@@ -28,55 +31,7 @@ MatrixLookup = Callable[[str], ApprovalMatrix]
 """The approval matrix of a policy, by its digest."""
 
 
-class SplitScope(StrEnum):
-    ORDER = "order"
-    CUSTOMER = "customer"
-
-
-class SplitPart(Struct, frozen=True, kw_only=True):
-    """One of the proposals of a split sum."""
-
-    adjustment: UUID
-    case: UUID
-    order: str
-    shop: str
-    position: int
-    at: datetime
-    proposed_by: str | None
-    approved_by: Sequence[str]
-    state: str
-    amount: str
-    currency: str
-    counts: str
-    """The amount in the currency of the matrix."""
-    was_counted: str
-    """The amount that the matrix counted, with what else it knew of."""
-
-
-class SplitSum(Struct, frozen=True, kw_only=True):
-    of: SplitScope
-    ledger: UUID
-    """The ledger of the order, or of the customer; only the orders say who the customer is."""
-    limit: str
-    """The largest limit that each part is within and all together exceed."""
-    limit_is: str
-    currency: str
-    together: str
-    within: timedelta
-    parts: Sequence[SplitPart]
-    is_counted_together: bool
-    """Whether the matrix counted the whole sum for the last part, so that the split had no effect."""
-
-
-class Splits(Struct, frozen=True, kw_only=True):
-    window: timedelta | None
-    """The window of the question; None if each policy's own window was used."""
-    threshold: str | None
-    splits: Sequence[SplitSum]
-    came_to_nothing: int
-    """Groups that exceed a limit only with withdrawn, rejected, lapsed or failed proposals."""
-    without_rate: int
-    """Proposals in a currency without a rate in their matrix."""
+_ALONE = (SplitScope.ORDER, SplitScope.PROPOSER)
 
 
 class _ProposalEntry(Struct, frozen=True):
@@ -85,6 +40,14 @@ class _ProposalEntry(Struct, frozen=True):
     counts: Decimal
     window: timedelta
     limits: Mapping[Decimal, str]
+    proposer_limit: Decimal | None
+
+    def for_proposer(self, threshold: Decimal | None) -> _ProposalEntry:
+        """The same with the limit of what policy approves for one person; without limits if there is none."""
+        limits = self.limits if threshold is not None else {}
+        if threshold is None and self.proposer_limit is not None:
+            limits = {self.proposer_limit: "by_policy_per_proposer"}
+        return structs.replace(self, limits=limits)
 
 
 class _SplitGroup:
@@ -106,22 +69,29 @@ def find_splits(
     period: Period,
     threshold: Decimal | None = None,
     window: timedelta | None = None,
-) -> Splits:
+) -> FoundSplits:
     """Find the sums that exceeded a limit in the period. Memory holds the proposals of one window, and the
     findings."""
     finder = _SplitFinder(scan, matrix, threshold, window, period)
     # Erased customers share this ledger, but they are not one customer.
     erased = ledger_of_customer(scan.log.subject_of(ERASED))
     waiting: list[RecordedEvent] = []
-    ledgers: dict[UUID, set[UUID]] = {}
+    ledgers: dict[UUID, dict[UUID, SplitScope]] = {}
     for batch in scan.batches():
+        late: list[tuple[UUID, UUID, SplitScope]] = []
         # An append may continue in the next batch, so proposals wait one batch for their ledger entries.
         complete = waiting
         for line in batch:
             if isinstance(line.event, AdjustmentEntered) and line.stream != erased:
-                ledgers.setdefault(line.event.adjustment, set()).add(line.stream)
+                of = SplitScope(line.event.of or SplitScope.CUSTOMER)
+                of = SplitScope.PROPOSER if line.event.by_policy_for is not None else of
+                ledgers.setdefault(line.event.adjustment, {})[line.stream] = of
+                if line.event.proposed_at is not None:
+                    late.append((line.event.adjustment, line.stream, of))
         waiting = [line for line in batch if isinstance(line.event, AdjustmentProposed)]
         finder.add(complete, ledgers)
+        for entered in late:
+            finder.enter_late(*entered)
         known = {x.event.adjustment for x in waiting if isinstance(x.event, AdjustmentProposed)}
         ledgers = {key: streams for key, streams in ledgers.items() if key in known}
     finder.add(waiting, ledgers)
@@ -143,28 +113,46 @@ class _SplitFinder:
         self._window = window
         self._period = period
         self._recent: dict[UUID, list[_ProposalEntry]] = {}
+        self._by_adjustment: dict[UUID, _ProposalEntry] = {}
         self._open: dict[UUID, _SplitGroup] = {}
         self._found: list[_SplitGroup] = []
         self._without_rate = 0
+        self._proposals = 0
 
-    def add(self, proposed: Sequence[RecordedEvent], ledgers: Mapping[UUID, set[UUID]]) -> None:
+    def add(
+        self, proposed: Sequence[RecordedEvent], ledgers: Mapping[UUID, Mapping[UUID, SplitScope]]
+    ) -> None:
         orders = self._scan.opened([*{order_stream(line.order or "") for line in proposed}])
         for line in proposed:
             entry = self._entry(line)
             if entry is None:
                 self._without_rate += 1
                 continue
+            self._proposals += self._period.holds(line.recorded_at)
             of_order = ledger_of_order(line.order or "")
-            of_customer = sorted({*ledgers.get(entry.event.adjustment, ())} - {of_order})
+            entered = dict(ledgers.get(entry.event.adjustment, {}))
+            entered.pop(of_order, None)
             customer = _customer(line, orders.get(order_stream(line.order or ""), ()))
             if customer is not None:
                 # Also with another ledger in the log: the person who split the sum may have chosen that.
-                of_customer.append(ledger_of_customer(self._scan.log.subject_of(customer)))
+                key = ledger_of_customer(self._scan.log.subject_of(customer))
+                entered.setdefault(key, SplitScope.CUSTOMER)
+            self._by_adjustment[entry.event.adjustment] = entry
             self._enter(of_order, SplitScope.ORDER, entry)
-            for key in dict.fromkeys(of_customer):
-                self._enter(key, SplitScope.CUSTOMER, entry)
+            for key, of in sorted(entered.items()):
+                if of is not SplitScope.PROPOSER:
+                    self._enter(key, of, entry)
+                elif (limited := entry.for_proposer(self._threshold)).limits:
+                    self._enter(key, of, limited)
         if proposed:
             self._forget(proposed[-1].recorded_at)
+
+    def enter_late(self, adjustment: UUID, key: UUID, of: SplitScope) -> None:
+        """A proposal of a customer or identity that its order got afterwards; one that still waits for its
+        entries has it among them."""
+        entry = self._by_adjustment.get(adjustment)
+        if entry is not None and entry not in self._recent.get(key, ()):
+            self._enter(key, of, entry)
 
     def _entry(self, line: RecordedEvent) -> _ProposalEntry | None:
         event = line.event
@@ -178,12 +166,13 @@ class _SplitFinder:
         limits = (
             _approval_limits(matrix) if self._threshold is None else {self._threshold: "as asked"}
         )
-        return _ProposalEntry(line, event, counts, window, limits)
+        most = matrix.approvals.by_policy_per_proposer
+        return _ProposalEntry(line, event, counts, window, limits, most)
 
     def _enter(self, key: UUID, of: SplitScope, entry: _ProposalEntry) -> None:
         since = entry.line.recorded_at - entry.window
         recent = [x for x in self._recent.get(key, ()) if x.line.recorded_at >= since]
-        recent.append(entry)
+        recent = sorted([*recent, entry], key=lambda x: x.line.position)
         self._recent[key] = recent
         if _passed_limit(recent, entry.limits) is None:
             self._open.pop(key, None)
@@ -201,18 +190,25 @@ class _SplitFinder:
         ]:
             del self._recent[key]
             self._open.pop(key, None)
+        kept = self._by_adjustment.items()
+        self._by_adjustment = {
+            id: one for id, one in kept if one.line.recorded_at >= now - one.window
+        }
 
-    def splits(self) -> Splits:
-        # A customer's ledger in the log may have another id than the one computed now.
-        found: dict[tuple[SplitScope, tuple[UUID, ...]], _SplitGroup] = {}
+    def splits(self) -> FoundSplits:
+        # The same proposals may have several identities in common, and a customer's ledger in the log may
+        # have another id than the one computed now: that is one finding.
+        found: dict[tuple[SplitScope, tuple[UUID, ...]], list[_SplitGroup]] = {}
         for group in self._found:
-            found.setdefault((group.of, group.adjustments), group)
+            of = group.of if group.of in _ALONE else SplitScope.CUSTOMER
+            found.setdefault((of, group.adjustments), []).append(group)
         rows = [
-            row for group in found.values() if (row := _split_sum(group, self._scan)) is not None
+            row for groups in found.values() if (row := _split_sum(groups, self._scan)) is not None
         ]
-        return Splits(
+        return FoundSplits(
             window=self._window,
             threshold=f"{self._threshold:f}" if self._threshold is not None else None,
+            proposals=self._proposals,
             splits=rows,
             came_to_nothing=len(found) - len(rows),
             without_rate=self._without_rate,
@@ -240,8 +236,9 @@ def _passed_limit(
     return max((limit for limit in limits if most <= limit < together), default=None)
 
 
-def _split_sum(group: _SplitGroup, scan: LogScan) -> SplitSum | None:
-    """The sum of the proposals that count; None if they exceed no limit."""
+def _split_sum(groups: Sequence[_SplitGroup], scan: LogScan) -> SplitSum | None:
+    """The sum of the proposals that count, which are those of each group; None if they exceed no limit."""
+    group = min(groups, key=lambda one: [*SplitScope].index(one.of))
     known: dict[UUID, Adjustment] = {}
     for lines in scan.trails([*{entry.line.stream for entry in group.entries}]).values():
         known |= {x.id: x for x in case_of(lines).adjustments.items}
@@ -252,8 +249,11 @@ def _split_sum(group: _SplitGroup, scan: LogScan) -> SplitSum | None:
         return None
     together = sum((e.counts for e in entries), Decimal(0))
     last = entries[-1].event.requirement
+    is_of_proposer = group.of is SplitScope.PROPOSER
+    counted = Decimal((last.of_proposer if is_of_proposer else None) or last.counted)
     return SplitSum(
         of=group.of,
+        same=_same(groups),
         ledger=group.key,
         limit=f"{limit:f}",
         limit_is=limits[limit],
@@ -261,8 +261,16 @@ def _split_sum(group: _SplitGroup, scan: LogScan) -> SplitSum | None:
         together=f"{together:f}",
         within=entries[-1].line.recorded_at - entries[0].line.recorded_at,
         parts=[*_split_parts(entries, known)],
-        is_counted_together=Decimal(last.counted) >= together,
+        is_counted_together=counted >= together,
     )
+
+
+def _same(groups: Sequence[_SplitGroup]) -> str:
+    first = groups[0]
+    if first.of is SplitScope.PROPOSER:
+        return f"proposed by {first.entries[-1].line.actor.person}, approved by policy"
+    kinds = sorted({group.of for group in groups}, key=[*SplitScope].index)
+    return f"the same {', '.join(kinds)} ({str(first.key)[:8]})"
 
 
 def _split_parts(

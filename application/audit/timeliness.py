@@ -8,6 +8,7 @@ from application.audit.control import Control, ControlFindings
 from application.policy.reperformance import Period
 from domain.adjustments.events import AdjustmentExecuted, ExecutionFailed, ExecutionStarted
 from domain.adjustments.reconciliation import ReconciliationRecorded
+from domain.cases.event_descriptions import format_duration
 from domain.recorded_event import RecordedEvent
 
 _DUE_PREFIX: Final = "due:"
@@ -23,7 +24,7 @@ class TimerLateness:
         self._most = most
         self._longest = timedelta()
         self._found = ControlFindings(
-            "time_kept", f"due events are recorded within {most.total_seconds():g} seconds"
+            "time_kept", f"due events are recorded within {format_duration(most)}"
         )
 
     def take(self, line: RecordedEvent) -> None:
@@ -36,9 +37,7 @@ class TimerLateness:
         self._found.looked_at += 1
         self._longest = max(self._longest, late)
         if late > self._most:
-            detail = (
-                f"{line.type} was due at {due_at.isoformat()}, {late.total_seconds():g} s earlier"
-            )
+            detail = f"{line.type} was due at {due_at.isoformat()}, {format_duration(late)} earlier"
             self._found.wrong(detail, line.recorded_at, line.position)
 
     def control(self, overdue: tuple[int, datetime | None]) -> Control:

@@ -6,8 +6,10 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from application.audit.refused_requests import RefusedKind, list_refused_requests
 from application.cases.history import recorded_until
 from application.cases.trail import fill_from_line
+from application.log.event_log import EventLog
 from application.money.eligibility import Candidate, EligibilityCheck
 from domain.access_errors import PersonNotFound
 from domain.adjustments.kinds import Duty
@@ -39,9 +41,12 @@ class WhyNotReport(Struct, frozen=True, kw_only=True):
     could: bool
     against: Candidate | None
     attempts: Sequence[RefusedAttempt]
+    requests: Sequence[RefusedKind]
+    """Requests of the person that were refused by permission or scope, on any case."""
 
 
 def explain_why_not(
+    log: EventLog,
     who_could: EligibilityCheck,
     lines: Sequence[RecordedEvent],
     refusals: Sequence[RecordedEvent],
@@ -68,4 +73,5 @@ def explain_why_not(
             for line in recorded_until(refusals, at)
             if isinstance(line.event, AttemptRefused) and names & {*line.actor.persons}
         ],
+        requests=list_refused_requests(log, names, at),
     )

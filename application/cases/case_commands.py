@@ -1,7 +1,7 @@
 """Decides and stores a person's act on a case.
 
 The act applies to the named version, after the events that are due by then. It is stored with the duties that it
-takes. If a rule forbids it, the refusal is recorded in a stream of its own.
+takes, in the case and over its order. If a rule forbids it, the refusal is recorded in a stream of its own.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +17,7 @@ from application.log.repository import Repository
 from application.log.streams import CASE, require_case_trail
 from application.log.writes import timer_after
 from application.people.break_glass_parties import load_parties
+from application.people.order_duties import OrderCases, OrderDuties
 from application.people.refusals import record_refusal
 from application.people.scope import caller_in_scope, require_case_in_scope
 from domain.access_errors import NotInScope
@@ -35,10 +36,12 @@ from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timers import apply_due_events
 from domain.cases.timing import RoleMembers
-from domain.errors import TrailHasGap
+from domain.errors import TooContended, TrailHasGap
 from domain.people import POLICY_ACTOR, TIMEKEEPER_ACTOR, Actor
 from domain.permissions import Permission
 from domain.recorded_event import RecordedEvent
+
+ATTEMPTS = 20
 
 CaseDecider = Callable[[ExceptionCase], Sequence[CaseEvent]]
 
@@ -57,9 +60,11 @@ class CaseCommands:
         cases: Repository[ExceptionCase],
         staff: RoleMembers,
         cited: CitedEvidence,
+        duties: OrderDuties,
     ) -> None:
         self.log = log
         self.cases = cases
+        self.duties = duties
         self._staff = staff
         self._cited = cited
 
@@ -71,46 +76,85 @@ class CaseCommands:
         decide: CaseDecider,
         also: Sequence[Write] = (),
         needs: Permission = Permission.WORK_CASES,
+        over: OrderCases | None = None,
     ) -> CommandResult:
         """Decide on the case at this version, within the caller's scope, and store it with `also`.
 
-        Raises CaseNotFound, NotInScope, CaseChanged, what `decide` raises, and every Refusal after it is
-        recorded. Raises VersionTaken if `also` may be the cause.
+        `over` are the cases of the order if they are read already. Raises CaseNotFound, NotInScope,
+        CaseChanged, what `decide` raises, and every Refusal after it is recorded. Raises VersionTaken if
+        `also` or `over` may be the cause.
         """
-        case, by = self._at(case_id, expected, by, needs)
+        for _ in range(ATTEMPTS):
+            case, caller = self._at(case_id, expected, by, needs)
+            try:
+                return self._act(case, caller, decide, also, over or self.duties.of(case))
+            except VersionTaken:
+                now = self.case(case_id, caller.authority)
+                self.duties.refresh(now.order)
+                if now.version != expected:
+                    raise self.changed(now, expected) from None
+                if also or over is not None:
+                    raise
+        raise TooContended(f"case {case_id}, {ATTEMPTS} attempts")
+
+    def _act(
+        self,
+        case: ExceptionCase,
+        by: Caller,
+        decide: CaseDecider,
+        also: Sequence[Write],
+        over: OrderCases,
+    ) -> CommandResult:
         due, now = apply_due_events(case, by.now, self._staff)
         before = [self._due_events_write(case, due, by)] if due else []
-        used = {under: load_parties(self.log, under) for under in now.glasses}
+        used = {under: load_parties(self.log, under) for under in over.glasses(now)}
         try:
             if (under := by.actor.under) is not None:
-                require_uninvolved(now.duties, used.get(under) or load_parties(self.log, under))
+                parties = used.get(under) or load_parties(self.log, under)
+                require_uninvolved(over.all_duties(now), parties)
             events = self._cited.mark(now, decide(now))
             for event in events:
                 if (duty := duty_of(event)) is not None and _event_actor(event, by) is by.actor:
-                    require_no_duty_conflict(now.duties, by.names, duty)
+                    require_no_duty_conflict(now.duties, by.names, duty, over.elsewhere)
                     require_not_opener(used.values(), by.names, duty)
-            return self.record(now, events, by, before, also)
+            return self._record(now, events, by, before, also, over)
         except Refusal as refusal:
             record_refusal(self.log, now, refusal, by)
             raise
         except DutyTaken as taken:
             # Another act came first: the log says by now which one.
-            found = self._duty_conflict(case_id, taken, by)
+            found = self._duty_conflict(now, taken.duty, by)
             record_refusal(self.log, now, found, by)
             raise found from None
-        except VersionTaken:
-            case = self.case(case_id, by.authority)
-            if also and case.version == expected:
-                raise
-            raise self.changed(case, expected) from None
 
-    def record(
+    def open(
+        self,
+        case: ExceptionCase,
+        opening: Sequence[CaseEvent],
+        by: Caller,
+        also: Sequence[Write] = (),
+    ) -> CommandResult:
+        """Store the first events of a case. Raises VersionTaken, DutyConflict."""
+        over = self.duties.of(case)
+        try:
+            require_no_duty_conflict({}, by.names, Duty.REVIEW, over.elsewhere)
+            return self._record(case, opening, by, (), also, over)
+        except VersionTaken:
+            self.duties.refresh(case.order)
+            raise
+        except (DutyConflict, DutyTaken) as refused:
+            found = self._duty_conflict(case, Duty.REVIEW, by)
+            record_refusal(self.log, case, found, by)
+            raise found from refused
+
+    def _record(
         self,
         case: ExceptionCase,
         events: Sequence[CaseEvent],
         by: Caller,
-        before: Sequence[Write] = (),
-        also: Sequence[Write] = (),
+        before: Sequence[Write],
+        also: Sequence[Write],
+        over: OrderCases,
     ) -> CommandResult:
         """Store what was decided; the writes `before` it and `also` are in the same append."""
         after = case
@@ -120,7 +164,9 @@ class CaseCommands:
         write = self._write(case, by_actor, by)
         due = after.next_due if before else timer_after(case, after)
         writes = [*before, structs.replace(write, next_due=due), *also]
-        duties = duty_rows_of(case, by_actor, by.names)
+        if duties_taken(case, by_actor, by.names):
+            writes += over.guards(by, writes)
+        duties = duty_rows_of(case, by_actor, by.names, over)
         appended = self.log.append(writes, by.row(after) if by.row else None, duties)
         self.cases.keep(case.id, after)
         return CommandResult(after, appended.position)
@@ -174,15 +220,18 @@ class CaseCommands:
             raise self.changed(case, expected)
         return case, in_scope
 
-    def _duty_conflict(self, case_id: UUID, taken: DutyTaken, by: Caller) -> DutyConflict:
+    def _duty_conflict(self, case: ExceptionCase, duty: Duty, by: Caller) -> DutyConflict:
+        every = self.duties.read([case.order])[case.order]
+        duties = self.cases.refreshed([case.id])
+        own = duties[case.id].duties if case.id in duties else {}
         try:
-            require_no_duty_conflict(self.case(case_id).duties, by.names, taken.duty)
+            require_no_duty_conflict(own, by.names, duty, every.elsewhere)
         except DutyConflict as found:
             return found
         return DutyConflict(
-            f"{by.person} has another duty in case {case_id} than to {taken.duty}",
+            f"{by.person} has another duty in the order of case {case.id} than to {duty}",
             rule="one-duty-per-person",
-            duty=taken.duty.value,
+            duty=duty.value,
             person=by.person,
         )
 
@@ -207,23 +256,33 @@ class CaseCommands:
         )
 
 
-def duty_rows_of(
+def duties_taken(
     case: ExceptionCase, events: Sequence[tuple[Actor, CaseEvent]], names: Sequence[str]
+) -> list[DutyRow]:
+    """The duties that these events give to the people behind them."""
+    duties = [duty for actor, event in events if actor.person and (duty := duty_of(event))]
+    return [DutyRow(case.id, name, duty) for duty in dict.fromkeys(duties) for name in names]
+
+
+def duty_rows_of(
+    case: ExceptionCase,
+    events: Sequence[tuple[Actor, CaseEvent]],
+    names: Sequence[str],
+    over: OrderCases,
 ) -> list[DutyRow]:
     """Rows for the duties that these events take: the database refuses a second duty of a person.
 
     Duties are separated only where there is money. The first proposal adds the duties that people had by then;
-    after it, each act adds its own.
+    after it, each act adds its own, for the case and for its order.
     """
     proposed = any(isinstance(event, AdjustmentProposed) for _, event in events)
+    taken = duties_taken(case, events, names)
+    of_order = over.rows(case, proposed, taken) if proposed or over.ledger.version else []
     if not proposed and not case.adjustments:
-        return []
+        return of_order
     held = [(name, one.duty) for name, one in case.duties.items()] if proposed else []
-    for actor, event in events:
-        duty = duty_of(event)
-        if duty is not None and actor.person is not None:
-            held += [(name, duty) for name in names if not _has_duty(case, name, duty)]
-    return [DutyRow(case.id, name, duty) for name, duty in dict.fromkeys(held)]
+    held += [(row.person, row.duty) for row in taken if not _has_duty(case, row.person, row.duty)]
+    return [*(DutyRow(case.id, *row) for row in dict.fromkeys(held)), *of_order]
 
 
 def _has_duty(case: ExceptionCase, name: str, duty: Duty) -> bool:

@@ -7,10 +7,13 @@ from uuid import UUID
 from application.cases.case_commands import CaseCommands, CommandResult
 from application.cases.cited_evidence import CitedEvidence, FileLookup, assume_stored
 from application.cases.opening import open_by_hand
+from application.log import streams
 from application.log.caller import Caller
 from application.log.event_log import EventLog
 from application.log.repository import Repository
+from application.people.order_duties import OrderDuties
 from domain.access_errors import NotInScope
+from domain.adjustments.ledger import Ledger
 from domain.authority import FULL_AUTHORITY, Authority
 from domain.cases import decisions
 from domain.cases.errors import CaseChanged, CaseNotFound, CaseNotOpen
@@ -44,9 +47,13 @@ class CaseDesk:
         staff: RoleMembers,
         authority_of: AuthorityLookup = lambda person, now: FULL_AUTHORITY,
         is_file_stored: FileLookup = assume_stored,
+        ledgers: Repository[Ledger] | None = None,
     ) -> None:
         self._authority_of = authority_of
-        self._commands = CaseCommands(log, cases, staff, CitedEvidence(orders, is_file_stored))
+        cited = CitedEvidence(orders, is_file_stored)
+        known = ledgers if ledgers is not None else streams.ledgers(log)
+        duties = OrderDuties(orders, cases, known, lambda: rulebook().document.kinds)
+        self._commands = CaseCommands(log, cases, staff, cited, duties)
         self._act = self._commands.act
         self.case = self._commands.case
         self.trail = self._commands.trail

@@ -21,6 +21,7 @@ from domain.errors import OrderNotFound
 from domain.orders.events import SignalRecorded
 from domain.orders.facts import OrderFacts, facts_of
 from domain.orders.order import Order
+from domain.orders.signals import Signal
 from domain.policy.decision import is_number, is_same_value
 from domain.policy.differences import describe_value
 from domain.recorded_event import RecordedEvent
@@ -101,11 +102,14 @@ def order_of(
 
 def facts_before(lines: Iterable[RecordedEvent], position: int) -> OrderFacts:
     """The facts of an order by the signals that were recorded before this position."""
-    return facts_of(
-        line.event.signal
-        for line in lines
-        if isinstance(line.event, SignalRecorded) and line.position < position
-    )
+    return facts_of(signals_before(lines, position))
+
+
+def signals_before(lines: Iterable[RecordedEvent], position: int) -> Iterator[Signal]:
+    """The signals of an order that were recorded before this position."""
+    for line in lines:
+        if isinstance(line.event, SignalRecorded) and line.position < position:
+            yield line.event.signal
 
 
 def find_changes(before: Any, after: Any, place: str = "") -> Iterator[Change]:

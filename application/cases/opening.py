@@ -5,6 +5,7 @@ from application.log.caller import Caller
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
 from application.log.streams import ORDER
+from application.people.order_duties import BY_HAND
 from application.people.scope import can_read_order, require_may_open
 from domain.cases.case_parts import WHOLE_ORDER
 from domain.cases.errors import CaseChanged, ProblemHasCase
@@ -33,7 +34,7 @@ def open_by_hand(
 ) -> CommandResult:
     """Open a case, or add the parts to the open case of this problem.
 
-    Raises Invalid, OrderNotFound, ProblemHasCase.
+    Raises Invalid, OrderNotFound, ProblemHasCase, DutyConflict.
     """
     stream = order_stream(ask.order_key)
     for _ in range(ATTEMPTS):
@@ -74,7 +75,7 @@ def _open(
     by = require_may_open(ask, case.id, opening, order, by)
     found = problems_by_hand(case, ask.parts or (WHOLE_ORDER,))
     also = by.write(order_stream(order.id), ORDER, order.version, found, order.id)
-    return commands.record(case, opening, by, also=[also]), found
+    return commands.open(case, opening, by, [also]), found
 
 
 def _join(
@@ -102,13 +103,13 @@ def _open_without_order(
     """Open a case about an order that no signal has named, or that is out of the caller's scope."""
     opening = open_manually(ask, None, rulebook, by.now)
     for occurrence in range(1, MOST_OCCURRENCES):
-        case_id = case_stream(ask.order_key, f"{ask.kind}\nby hand", occurrence)
+        case_id = case_stream(ask.order_key, BY_HAND.format(kind=ask.kind), occurrence)
         by = require_may_open(ask, case_id, opening(occurrence), None, by)
-        if commands.cases.cached([case_id]):
-            continue
         case = ExceptionCase(id=case_id, order=ask.order_key)
-        try:
-            return commands.record(case, opening(occurrence), by)
-        except VersionTaken:
-            commands.cases.forget([case_id])
+        # An append is also refused if the order just got its first adjustment: then the id is still free.
+        while not commands.cases.cached([case_id]):
+            try:
+                return commands.open(case, opening(occurrence), by)
+            except VersionTaken:
+                commands.cases.forget([case_id])
     raise CaseChanged(case_id, 0, 1, ())

@@ -35,7 +35,7 @@ def related_orders(
 ) -> Sequence[RelatedOrder]:
     """By the statements of this order, and by those of others that the reader may read."""
     found = [_related(one.other_key, one, False) for one in relations_of(order)]
-    for row in log.recorder.select_references([(RELATED, order.id)]):
+    for row in log.references([(RELATED, order.id)]):
         try:
             with without_read_tracking():  # only the relation is shown
                 other, _ = order_of(log.trail(order_stream(row.order)), as_of, known_at)

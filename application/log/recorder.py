@@ -149,6 +149,10 @@ class LogRecorder(ApplicationRecorder):
         """The orders and held signals of these references, given by kind and value."""
 
     @abstractmethod
+    def select_keys(self, name: str) -> Sequence[str]:
+        """The names of the keys of an order, of a held signal or of a delivery."""
+
+    @abstractmethod
     def has_referring_signals(self) -> bool:
         """Whether a signal ever named its order by references."""
 
@@ -160,6 +164,10 @@ class LogRecorder(ApplicationRecorder):
     def select_tails(self, known: Sequence[tuple[UUID, int]]) -> Iterable[tuple[int, bytes]]:
         """Position and state of every event after these versions of these streams; within a stream, in
         order of version."""
+
+    @abstractmethod
+    def select_ends(self, streams: Sequence[UUID]) -> Iterable[tuple[int, bytes]]:
+        """Position and state of the last event of each of the streams that has any."""
 
     @abstractmethod
     def select_positions(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:

@@ -67,6 +67,8 @@ class Repository(Generic[A]):
     def current(self, streams: Sequence[UUID]) -> dict[UUID, A]:
         """The states as the log has them now."""
         found: dict[UUID, A] = {}
+        if not streams:
+            return found
         for stream, lines in self._log.trails(streams).items():
             state = self.fold_lines(lines)
             if state is not None:
@@ -79,6 +81,11 @@ class Repository(Generic[A]):
         for line in lines:
             state = self._fold(state, line)
         return state
+
+    def kept(self, stream: UUID) -> A | None:
+        """The state in memory, without reading the log; None if it is not there."""
+        with self._lock:
+            return self._kept.get(stream)
 
     def keep(self, stream: UUID, state: A) -> None:
         """Cache a state that the log has."""

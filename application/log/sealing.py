@@ -24,6 +24,7 @@ from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.signal_body import given
 from domain.personal_data import erase_personal, extract_personal, restore_personal
 from domain.recorded_event import RecordedEvent, SealedTexts
+from domain.sources.deliveries import DeliveryReadAgain, DeliveryTaken
 
 _ENVELOPE_TAIL_LENGTH = 3
 """The length of what follows the sealed text in an envelope: `"}}`."""
@@ -53,6 +54,9 @@ class DataKeys(Protocol):
 
     def subject_of(self, customer: str) -> UUID:
         """The id of the customer's record. Raises KeyStoreUnavailable."""
+
+    def find_subject_of(self, customer: str) -> UUID | None:
+        """The same; None while there is no secret that such ids depend on. Raises KeyStoreUnavailable."""
 
     def find(self, refs: Iterable[str]) -> Mapping[str, DataKey]:
         """Those of the keys that still exist, by name. Raises KeyStoreUnavailable."""
@@ -102,10 +106,12 @@ class Seals:
             else to_stored(line)
             for line, (event, texts) in zip(lines, parts, strict=True)
         ]
+        rows = [KeyRow(order, key.ref) for order, key in keys.items()]
+        rows += [row for line in personal for row in _keys_of_delivery(line, keys)]
         return SealedAppend(
             stored,
             _seal_answer(command, keys),
-            [*(KeyRow(order, key.ref) for order, key in keys.items()), *joined],
+            [*rows, *joined],
             [
                 SubjectRow(self.subject_of(customer), order)
                 for line in personal
@@ -116,6 +122,10 @@ class Seals:
     def subject_of(self, customer: str) -> UUID:
         """Raises KeyStoreUnavailable."""
         return self._keys.subject_of(customer)
+
+    def find_subject_of(self, customer: str) -> UUID | None:
+        """The same, without making the secret on first use. Raises KeyStoreUnavailable."""
+        return self._keys.find_subject_of(customer)
 
     def opened(self, rows: Iterable[tuple[int, bytes]]) -> list[RecordedEvent]:
         """The lines with their texts; `[erased]` where the key is destroyed."""
@@ -165,9 +175,17 @@ def without_read_tracking() -> Iterator[None]:
         yield
 
 
+def _keys_of_delivery(line: RecordedEvent, keys: Mapping[str, DataKey]) -> Iterator[KeyRow]:
+    """The key of a delivery becomes a key of the orders and held signals that it speaks of."""
+    if isinstance(line.event, DeliveryTaken | DeliveryReadAgain) and line.order is not None:
+        for order in line.event.orders:
+            yield KeyRow(order, keys[line.order].ref)
+
+
 def _keys_of_joined(line: RecordedEvent) -> Iterator[KeyRow]:
-    """The keys of a held signal become keys of the orders that it joins, so that an erasure finds them."""
-    if isinstance(line.event, HeldSignalJoined):
+    """The keys of a held signal become keys of the orders that it joins, so that an erasure finds them; also those
+    of a delivery that is read again."""
+    if isinstance(line.event, HeldSignalJoined | DeliveryReadAgain):
         for order in line.event.orders:
             for key in line.event.keys:
                 yield KeyRow(order, key)

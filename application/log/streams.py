@@ -1,11 +1,12 @@
 """The kinds of stream, how each folds its lines, and the repositories that commands work with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
 from uuid import UUID
 
 from application.log.event_log import EventLog
 from application.log.repository import A, Repository
+from domain.access_reviews import AccessReviewEvent, AccessReviews
 from domain.adjustments.ledger import Ledger, LedgerEvent
 from domain.backlog.events import RecoveryEvent
 from domain.backlog.recovery import Recovery
@@ -21,12 +22,16 @@ from domain.look_ups.prices import ProductPrices
 from domain.orders.events import OrderEvent
 from domain.orders.held_signals import HeldEvent, HeldSignal, SignalHeld
 from domain.orders.order import Order
-from domain.people import Person, PersonAdded, PersonRecordEvent
+from domain.people import PersonAdded, PersonRecordEvent
+from domain.person import Person
 from domain.policy.events import GovernanceEvent, RecheckEvent
 from domain.policy.governance import Governance
 from domain.policy.rechecks import Recheck
 from domain.privacy import PrivacyEvent, PrivacyRecord
 from domain.recorded_event import RecordedEvent
+from domain.sources.deliveries import DeliveryEvent, DeliveryTaken, KeptDelivery, kept_delivery
+from domain.sources.source import SourceEvent, Sources
+from domain.sources.unread_codes import CodeCaseOpened, UnreadCodes
 
 T = TypeVar("T")
 
@@ -36,6 +41,7 @@ POLICY: Final = "policy"
 RECHECK: Final = "recheck"
 PERSON: Final = "person"
 BREAK_GLASS: Final = "break_glass"
+ACCESS_REVIEWS: Final = "access_reviews"
 PRINCIPAL: Final = "principal"
 RECOVERY: Final = "recovery"
 CUSTOMER: Final = "customer"
@@ -46,7 +52,12 @@ RECONCILIATION: Final = "reconciliation"
 BUILD: Final = "build"
 PRIVACY: Final = "privacy"
 AUDIT: Final = "audit"
+ACCESS: Final = "access"
 HELD: Final = "held"
+SOURCES: Final = "sources"
+DELIVERY: Final = "delivery"
+PULLS: Final = "pulls"
+UNREAD_CODES: Final = "unread_codes"
 
 History: TypeAlias = CustomerOrders | ProductPrices
 """What arriving orders are compared with. In one repository, so that a batch reads once."""
@@ -66,13 +77,28 @@ def case_after(case: ExceptionCase | None, line: RecordedEvent) -> ExceptionCase
 def person_after(person: Person | None, line: RecordedEvent) -> Person:
     version, kinds = (person.version, PersonRecordEvent) if person else (0, PersonAdded)
     event = _next_event(version, line, kinds, "a person")
-    return (person or Person(name=event.name)).after(event, line.recorded_at, line.actor)
+    person = person or Person(name=event.name)
+    return person.after(event, line.recorded_at, line.actor, line.position)
+
+
+def fold_person(lines: Iterable[RecordedEvent]) -> Person | None:
+    """The person after the lines of their stream, from the first one."""
+    person: Person | None = None
+    for line in lines:
+        person = person_after(person, line)
+    return person
 
 
 def break_glass_after(glass: BreakGlass | None, line: RecordedEvent) -> BreakGlass:
     glass = glass or BreakGlass(id=line.stream)
     event = _next_event(glass.version, line, BreakGlassEvent, "a break-glass")
     return glass.after(event, line.recorded_at, line.actor)
+
+
+def access_reviews_after(reviews: AccessReviews | None, line: RecordedEvent) -> AccessReviews:
+    reviews = reviews or AccessReviews()
+    event = _next_event(reviews.version, line, AccessReviewEvent, "access reviews")
+    return reviews.after(event, line.recorded_at, line.actor, line.position)
 
 
 def history_after(history: History | None, line: RecordedEvent) -> History:
@@ -106,6 +132,19 @@ def held_signal_of(lines: Sequence[RecordedEvent]) -> HeldSignal:
             _next_event(held.version, line, HeldEvent, "a held signal"), line.recorded_at
         )
     return held
+
+
+def sources_after(sources: Sources | None, line: RecordedEvent) -> Sources:
+    now = sources or Sources()
+    event = _next_event(now.version, line, SourceEvent, "sources")
+    return now.after(event, line.recorded_at, line.actor)
+
+
+def delivery_after(kept: KeptDelivery | None, line: RecordedEvent) -> KeptDelivery:
+    if kept is None:
+        taken = _next_event(0, line, DeliveryTaken, "a delivery")
+        return kept_delivery(taken, line.recorded_at)
+    return kept.after(_next_event(kept.version, line, DeliveryEvent, "a delivery"))
 
 
 def governance_after(governance: Governance, line: RecordedEvent) -> Governance:
@@ -145,6 +184,7 @@ def _fold_by(new: Callable[[], T], kinds: Any, what: str) -> Callable[[T | None,
 
 recovery_after = _fold_by(Recovery, RecoveryEvent, "a recovery")
 ledger_after = _fold_by(Ledger, LedgerEvent, "a ledger")
+unread_codes_after = _fold_by(UnreadCodes, CodeCaseOpened, "unread codes")
 recheck_after = _fold_by(Recheck, RecheckEvent, "a recheck")
 
 
@@ -164,7 +204,11 @@ orders = _repository(order_after)
 cases = _repository(case_after)
 people = _repository(person_after)
 break_glasses = _repository(break_glass_after)
+access_reviews = _repository(access_reviews_after)
 recoveries = _repository(recovery_after)
 histories = _repository(history_after)
 ledgers = _repository(ledger_after)
 privacy_records = _repository(privacy_after)
+sources = _repository(sources_after)
+deliveries = _repository(delivery_after)
+unread_codes = _repository(unread_codes_after)

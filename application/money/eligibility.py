@@ -11,7 +11,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.cases.history import case_of, lines_until
+from application.cases.history import case_of, lines_until, recorded_until
+from application.log.event_log import EventLog
+from application.people.order_duties import OrderDuties
 from application.people.people_desk import PeopleDesk
 from application.people.refusals import earlier_version_of
 from domain.adjustments import decisions
@@ -19,10 +21,11 @@ from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.errors import Refusal
 from domain.adjustments.kinds import Duty
 from domain.authority import authority_of
-from domain.cases.duties import find_duty_conflict
+from domain.cases.duties import DutiesElsewhere, find_duty_conflict
 from domain.cases.exception_case import ExceptionCase
-from domain.people import Person, Role
+from domain.people import Role
 from domain.permissions import Permission
+from domain.person import Person
 from domain.policy.approvals import ApprovalMatrix
 from domain.recorded_event import RecordedEvent
 
@@ -59,19 +62,34 @@ class EligibilityCheck(Struct, frozen=True):
 
     people: PeopleDesk
     matrix: Callable[[str], ApprovalMatrix]
+    log: EventLog
+    duties: OrderDuties
 
     def look(
         self, lines: Sequence[RecordedEvent], adjustment: UUID, duty: Duty, at: datetime
     ) -> list[Candidate]:
         """A candidate for each person of that time. Raises CaseNotFound, AdjustmentNotFound."""
         case = case_of(lines_until(lines, at))
-        found = case.adjustments.get(adjustment)
+        found, elsewhere = case.adjustments.get(adjustment), self._elsewhere(case, at)
         return [
-            self._candidate(case, found, duty, person, at) for person in self.people.everybody(at)
+            self._candidate(case, found, duty, person, elsewhere, at)
+            for person in self.people.everybody(at)
         ]
 
+    def _elsewhere(self, case: ExceptionCase, at: datetime) -> DutiesElsewhere:
+        """The duties that people had in the order's other cases at that time."""
+        trails = self.log.trails([*self.duties.of(case).others])
+        then = {id: [*recorded_until(lines, at)] for id, lines in trails.items()}
+        return {id: case_of(lines).duties for id, lines in then.items() if lines}
+
     def _candidate(
-        self, case: ExceptionCase, adjustment: Adjustment, duty: Duty, person: Person, at: datetime
+        self,
+        case: ExceptionCase,
+        adjustment: Adjustment,
+        duty: Duty,
+        person: Person,
+        elsewhere: DutiesElsewhere,
+        at: datetime,
     ) -> Candidate:
         grants = () if person.has_left else person.at(at)
         roles = sorted(
@@ -79,7 +97,7 @@ class EligibilityCheck(Struct, frozen=True):
                 PERMISSION_BY_DUTY[duty], case.queue, case.region, case.id
             )
         )
-        blocking = self._blocking_rules(case, adjustment, duty, person, roles)
+        blocking = self._blocking_rules(case, adjustment, duty, person, roles, elsewhere)
         return Candidate(person.name, roles, not blocking, blocking)
 
     def _blocking_rules(
@@ -89,6 +107,7 @@ class EligibilityCheck(Struct, frozen=True):
         duty: Duty,
         person: Person,
         roles: Sequence[Role],
+        elsewhere: DutiesElsewhere,
     ) -> list[BlockingRule]:
         names = sorted(person.known_as)
         found = []
@@ -98,12 +117,14 @@ class EligibilityCheck(Struct, frozen=True):
                 BlockingRule("permission", f"{person.name} {reason} ({PERMISSION_BY_DUTY[duty]})")
             )
         if duty is Duty.APPROVE:
-            approver = decisions.ActingPerson(person.name, tuple(names), tuple(roles))
+            approver = decisions.ActingPerson(
+                person.name, tuple(names), tuple(roles), elsewhere=elsewhere
+            )
             matrix = self.matrix(adjustment.requirement.policy_digest)
             refusals: Iterable[Refusal] = decisions.find_refusals(
                 case, adjustment, approver, matrix
             )
         else:
-            refused = find_duty_conflict(case.duties, names, duty)
+            refused = find_duty_conflict(case.duties, names, duty, elsewhere)
             refusals = () if refused is None else (refused,)
         return [*found, *map(BlockingRule.by, refusals)]

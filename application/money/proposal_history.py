@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from application.cases.history import facts_before
+from application.cases.history import facts_before, signals_before
 from application.log.event_log import EventLog
 from application.policy.order_pasts import SimulationScope
 from domain.adjustments.events import (
@@ -15,6 +15,7 @@ from domain.adjustments.events import (
     AdjustmentWithdrawn,
     ExecutionFailed,
 )
+from domain.adjustments.identities import find_identities, text_to_digest
 from domain.orders.order import order_stream
 from domain.policy.money_figures import PastProposal
 from domain.recorded_event import RecordedEvent
@@ -37,10 +38,11 @@ def load_proposal_history(
             for line in known:
                 if isinstance(line.event, AdjustmentProposed):
                     order = orders.get(order_stream(line.order or ""), ())
-                    yield _proposal(line, line.event, known, order)
+                    yield _proposal(log, line, line.event, known, order)
 
 
 def _proposal(
+    log: EventLog,
     line: RecordedEvent,
     event: AdjustmentProposed,
     trail: Sequence[RecordedEvent],
@@ -56,6 +58,11 @@ def _proposal(
         at=line.recorded_at,
         ended_at=_ended_at(trail, event.adjustment),
         facts=facts,
+        proposer=line.actor.person,
+        identities=tuple(
+            (kind, log.subject_of(text_to_digest(kind, value)))
+            for kind, value in find_identities(signals_before(order, line.position))
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from domain.errors import CasetrailError, Fault, Invalid, SignalIdReused, Source
 from domain.orders.events import FoundIn
 from domain.orders.order import Order
 from domain.orders.order_names import describe_order
-from domain.orders.references import is_same_statement
+from domain.orders.references import differing_fields, is_same_statement
 from domain.orders.signal_body import OWN_SOURCE
 from domain.orders.signal_times import check_zone_name, zones_in
 from domain.orders.signals import Signal
@@ -105,6 +105,7 @@ def split_accepted(
             accepted[signal.key] = signal
         elif not is_same_statement(known, signal):
             refused[id(signal)] = SignalIdReused(
-                f"{signal.key} of order {describe_order(order.id)} was recorded with other content; send a new id"
+                f"{signal.key} of order {describe_order(order.id)} was recorded with other content; send a new id",
+                differing_fields(known, signal),
             )
     return list(accepted.values()), refused

@@ -49,7 +49,7 @@ class ForeignReferences:
         if not wanted:
             return {}
         orders: dict[tuple[str, str], set[str]] = {}
-        for row in self._log.recorder.select_references([*wanted]):
+        for row in self._log.references([*wanted]):
             if not row.order.startswith(HELD_PREFIX):
                 orders.setdefault((row.kind, row.value), set()).add(row.order)
         fresh: dict[str, dict[str, Signal]] = {}

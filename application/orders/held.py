@@ -31,7 +31,13 @@ from domain.orders.held_signals import (
     is_told_by_order,
 )
 from domain.orders.order import Order, order_stream
-from domain.orders.references import SIGNAL, Reference, is_same_statement, references_of
+from domain.orders.references import (
+    SIGNAL,
+    Reference,
+    differing_fields,
+    is_same_statement,
+    references_of,
+)
 from domain.orders.signals import Signal
 from domain.orders.standing import named_statement
 from domain.people import POLICY_ACTOR, TIMEKEEPER_ACTOR, Actor
@@ -82,7 +88,7 @@ class HeldSignals:
         """Whether a signal ever named its order by references. Another process may have taken its first such
         one a second ago."""
         if not self._any and time.monotonic() - self._asked_at > ASK_AGAIN_SECONDS:
-            self._any = self._log.recorder.has_referring_signals()
+            self._any = self._log.has_referring_signals()
             self._asked_at = time.monotonic()
         return self._any
 
@@ -102,7 +108,8 @@ class HeldSignals:
                 refused[n] = refusal
             elif before is not None and not is_same_statement(before.signal, signal):
                 refused[n] = SignalIdReused(
-                    f"{signal.key} was recorded with other content; send a new id"
+                    f"{signal.key} was recorded with other content; send a new id",
+                    differing_fields(before.signal, signal),
                 )
             elif before is not None:
                 held[n] = before
@@ -143,7 +150,7 @@ class HeldSignals:
             references = dict.fromkeys(r for one in told for r in self._taught_by(one.signal))
             asked = [*references, *map(found_by, references)]
             asked += [(SIGNAL, one.signal.key) for one in told]
-            rows = self._log.recorder.select_references(asked)
+            rows = self._log.references(asked)
             again = self._sent_again(rows, told)
             if not again and not self._may_concern_others(rows, told):
                 break
@@ -170,7 +177,7 @@ class HeldSignals:
             for order, _ in due
         }
         wanted = dict.fromkeys(r for references in taught.values() for r in references)
-        rows = self._log.recorder.select_references([*wanted, *map(found_by, wanted)])
+        rows = self._log.references([*wanted, *map(found_by, wanted)])
         named = orders_by_reference(rows)
         changed = False
         for order, now in due:
@@ -252,7 +259,7 @@ class HeldSignals:
         """Record a held signal in its orders."""
         held = join.held
         by = system_caller(held.actor, now, f"signal:{held.signal.key}")
-        event = HeldSignalJoined(orders=join.orders, keys=self._log.keys_of(held.stream))
+        event = HeldSignalJoined(orders=join.orders, keys=self._log.keys_of(held.stream, held.name))
         joined = by.write(held.stream, HELD, held.version, [event], held.name, None)
         cleared = self._unmatched.settle(held, now) if held.reported_at else ()
         return self._recorded(join.arrivals, held.actor, [joined, *cleared])

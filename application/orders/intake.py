@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
 from application.log.event_log import EventLog, Write
-from application.log.recorder import CommandRow, VersionTaken
+from application.log.recorder import VersionTaken
 from application.log.repository import Repository
 from application.orders.batches import Arrival, OrderBatch, group_by_order
 from application.orders.foreign_references import ForeignReferences
@@ -18,22 +18,25 @@ from application.orders.held import HeldSignals
 from application.orders.look_ups import EMPTY_RESULT, LookUp, LookUpResult, find_new_orders
 from application.orders.order_decisions import OrderOutcome, decide_order
 from application.orders.order_finder import OrderFinder
-from application.orders.order_locks import NamedLocks
+from application.orders.order_locks import NamedLocks, customer_locks
 from application.orders.receipts import AffectedCase as AffectedCase
+from application.orders.receipts import BesideTaken as BesideTaken
 from application.orders.receipts import IntakeResult as IntakeResult
+from application.orders.receipts import MakeRow, MakeWrites, add_notices, place_receipts, with_joins
 from application.orders.receipts import Receipt as Receipt
 from application.orders.receipts import SignalOutcome as SignalOutcome
-from application.orders.receipts import add_notices, place_receipts, with_joins
+from application.orders.subject_cases import SubjectCases
 from application.orders.suspicions import Suspicions
 from application.orders.unmatched import UnmatchedSignals
+from application.orders.unread_codes import UnreadCodeCases
 from application.orders.waiting_batches import WaitingBatches
+from domain.adjustments.identities import names_identity
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import RoleMembers
 from domain.errors import CasetrailError, TooContended
-from domain.orders.held_signals import HELD_PREFIX
 from domain.orders.order import Order, order_stream
 from domain.orders.payment_signals import RefundIssued
-from domain.orders.purchase_signals import OrderEdited, OrderPlaced
+from domain.orders.unread_codes import unread_code_of
 from domain.people import Actor
 from domain.policy.rulebook import Rulebook
 
@@ -42,12 +45,8 @@ PAUSE_AFTER_ATTEMPTS = 3
 """After so many lost races with other processes, each attempt first waits for a random time."""
 CONTENTION_BATCHES = 100
 LONGEST_PAUSE_SECONDS = 0.05
-FindLedgerWrites = Callable[[Sequence[tuple[Order, Order]], datetime], Iterable[Write]]
-"""Writes that follow from orders before and after a batch, at its time."""
-
-
-_TELLS_OF_REFUNDS = RefundIssued | OrderPlaced | OrderEdited
-"""A refund counts for the customer once both are known."""
+FindLedgerWrites = Callable[[Sequence[tuple[Order, Order]], datetime, bool], Iterable[Write]]
+"""Writes that follow from orders before and after a batch, at its time, in a first attempt or again."""
 
 
 class Intake:
@@ -61,7 +60,7 @@ class Intake:
         look_up: LookUp,
         told_refunds: FindLedgerWrites | None = None,
     ) -> None:
-        """`told_refunds` makes the writes that enter refunds of other systems in customers' ledgers."""
+        """`told_refunds` makes the writes that enter what an order was given in customers' ledgers."""
         self._told_refunds = told_refunds
         self._staff = staff
         self._log = log
@@ -72,7 +71,9 @@ class Intake:
         self._locks = NamedLocks()
         self._finder = OrderFinder(log, orders)
         self.foreign = ForeignReferences(log, orders)
-        unmatched = UnmatchedSignals(cases, rulebook, staff)
+        self.subjects = SubjectCases(cases, rulebook, staff)
+        self.codes = UnreadCodeCases(log, self.subjects, rulebook)
+        unmatched = UnmatchedSignals(self.subjects)
         self.held = HeldSignals(log, orders, self._held_at_most, self._record_found, unmatched)
         self._waiting = WaitingBatches(self._record)
         self._suspicions = Suspicions(log, orders, self._record_found)
@@ -83,29 +84,43 @@ class Intake:
         self,
         arrivals: Sequence[Arrival],
         actor: Actor,
-        command: Callable[[Sequence[Receipt]], CommandRow | None] | None = None,
+        command: MakeRow | None = None,
+        beside: MakeWrites | None = None,
     ) -> IntakeResult:
         """Record a batch, and all that follows from it, in one transaction; batches that wait for each
         other are recorded together.
 
         A signal is refused by itself if its id was used with other content, or if its source is our own
         name. A signal that names its order by references is held while they lead to none. What look-ups
-        find about new orders is recorded with them. `command` makes the row that stores the answer.
-        Raises TooContended, CommandRepeated.
+        find about new orders is recorded with them. `command` makes the row that stores the answer, and
+        `beside` further writes; both are asked again at each attempt. Without `beside`, carriers' codes that no
+        mapping reads open cases. Raises TooContended, CommandRepeated, BesideTaken, and what these two raise.
         """
+        if beside is None and any(unread_code_of(one.signal) for one in arrivals):
+            return self.codes.take(self._take, arrivals, actor, command)
+        return self._take(arrivals, actor, command, beside)
+
+    def _take(
+        self,
+        arrivals: Sequence[Arrival],
+        actor: Actor,
+        command: MakeRow | None,
+        beside: MakeWrites | None,
+    ) -> IntakeResult:
         if not all(arrival.signal.order for arrival in arrivals):
-            return self._take_referring(arrivals, actor, command)
-        if command is None:
+            return self._take_referring(arrivals, actor, command, beside)
+        if command is None and beside is None:
             result = self._waiting.record(arrivals, actor)
         else:
-            result = self._record(arrivals, actor, command)
+            result = self._record(arrivals, actor, command, beside=beside)
         return IntakeResult(result.position, self._look_again(arrivals, result.receipts))
 
     def _take_referring(
         self,
         arrivals: Sequence[Arrival],
         actor: Actor,
-        command: Callable[[Sequence[Receipt]], CommandRow | None] | None,
+        command: MakeRow | None,
+        beside: MakeWrites | None,
     ) -> IntakeResult:
         """The same for a batch with signals that name their order by references."""
         for _ in range(ATTEMPTS):
@@ -118,6 +133,7 @@ class Intake:
                     actor,
                     (lambda found, place=place: command(place(found))) if command else None,  # type: ignore[misc]
                     holding.writes,
+                    (lambda found, place=place: beside(place(found))) if beside else None,  # type: ignore[misc]
                 )
             except VersionTaken:
                 continue
@@ -159,16 +175,23 @@ class Intake:
         self,
         arrivals: Sequence[Arrival],
         actor: Actor,
-        command: Callable[[Sequence[Receipt]], CommandRow | None] | None = None,
+        command: MakeRow | None = None,
         extra: Sequence[Write] = (),
+        beside: MakeWrites | None = None,
     ) -> IntakeResult:
-        """Record signals that name their orders. Raises VersionTaken only if an `extra` write conflicts."""
+        """Record signals that name their orders. Raises VersionTaken if an `extra` write conflicts, and BesideTaken
+        if one of those beside does."""
         units = group_by_order(arrivals)
         foreign = self.foreign.of_arrivals(arrivals)
         self._contended = max(self._contended - 1, 0)
         # Without locks, of several batches about one order or customer only the first append succeeds,
         # and the others are computed again.
-        with self._locks.of([*(unit.order for unit in units), *self._customers(units)]):
+        with self._locks.of(
+            [
+                *(unit.order for unit in units),
+                *customer_locks(units, self._rulebook().document.look_ups),
+            ]
+        ):
             for attempt in range(ATTEMPTS):
                 if attempt > PAUSE_AFTER_ATTEMPTS:
                     time.sleep(random.uniform(0, LONGEST_PAUSE_SECONDS))
@@ -176,11 +199,13 @@ class Intake:
                 orders, looked_up = self._look_up_new(units)
                 responses = self._respond(units, orders, looked_up, receipts, actor)
                 add_notices(receipts, foreign)
+                besides = beside(receipts) if beside else ()
                 writes = [write for r in responses for write in r.writes]
                 writes += [
                     *looked_up.writes,
                     *extra,
-                    *self._ledger_writes(units, orders, responses),
+                    *self._ledger_writes(units, orders, responses, attempt > 0),
+                    *besides,
                 ]
                 row = command(receipts) if command else None
                 if not writes and row is None:
@@ -190,6 +215,8 @@ class Intake:
                 except VersionTaken:
                     if extra and not self._are_current(extra):
                         raise
+                    if besides and not self._are_current(besides):
+                        raise BesideTaken from None
                     # Other processes write to these orders. For a while, read their new lines first:
                     # that is cheaper than to compute a batch twice.
                     self._contended = CONTENTION_BATCHES
@@ -207,32 +234,26 @@ class Intake:
         units: Sequence[OrderBatch],
         orders: Mapping[UUID, Order],
         outcomes: Sequence[OrderOutcome],
+        again: bool,
     ) -> Iterable[Write]:
         if self._told_refunds is None:
             return ()
         changed = [
             (orders.get(outcome.stream) or Order(id=unit.order), outcome.order)
             for unit, outcome in zip(units, outcomes, strict=True)
-            if any(isinstance(a.signal, _TELLS_OF_REFUNDS) for a in unit.arrivals)
+            if any(
+                isinstance(a.signal, RefundIssued) or names_identity(a.signal)
+                for a in unit.arrivals
+            )
         ]
         if not changed:
             return ()
-        return self._told_refunds(changed, units[0].arrivals[0].received_at)
+        return self._told_refunds(changed, units[0].arrivals[0].received_at, again)
 
     def _are_current(self, writes: Sequence[Write]) -> bool:
         """Whether these streams are still at the versions that the writes were decided on."""
         tails = self._log.tails({write.stream: write.expected for write in writes})
         return not any(tails.values())
-
-    def _customers(self, units: Sequence[OrderBatch]) -> Iterator[str]:
-        """Lock names of the customers whose orders are compared; no order's name begins so."""
-        wanted = self._rulebook().document.look_ups
-        if wanted is not None and wanted.duplicates is not None:
-            for unit in units:
-                for arrival in unit.arrivals:
-                    signal = arrival.signal
-                    if isinstance(signal, OrderPlaced) and signal.customer is not None:
-                        yield f"{HELD_PREFIX}customer {signal.customer.id}"
 
     def _look_up_new(
         self, units: Sequence[OrderBatch]

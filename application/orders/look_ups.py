@@ -23,7 +23,7 @@ from domain.orders.purchase_signals import OrderPlaced
 from domain.orders.signal_body import OWN_SOURCE
 from domain.orders.signals import Signal
 from domain.people import POLICY_ACTOR
-from domain.policy.document import LookUps
+from domain.policy.look_up_parts import LookUps
 from domain.recorded_event import RecordedEvent
 
 

@@ -1,6 +1,6 @@
 """What a batch of signals leads to for one order: its events, those of its cases, and the receipts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from msgspec import Struct, UnsetType
@@ -54,6 +54,7 @@ def decide_order(
         fresh, refused = split_accepted(sent, derived, order, received_at)
         found_in = {a.signal.key: a.found_in for a in here if not isinstance(a.found_in, UnsetType)}
         recorded = {signal.key for signal in response.take(fresh, found_in)}
+        affected = _affected_cases(response, {signal.key for signal in sent})
         for n in places:
             signal = unit.arrivals[n].signal
             if problem := refused.get(id(signal)):
@@ -62,7 +63,9 @@ def decide_order(
                 recorded.discard(signal.key)
                 receipts[unit.places[n]] = Receipt(
                     SignalOutcome.RECORDED,
-                    _affected_cases(response),
+                    tuple(c for c, of in affected if not of or signal.key in of)
+                    if affected
+                    else (),
                     notices=notices_of(response.order, signal.key),
                 )
         cause = f"signal:{unit.arrivals[places[0]].signal.key}"
@@ -73,8 +76,22 @@ def decide_order(
     return OrderOutcome(order_stream(unit.order), order, own, changed, writes)
 
 
-def _affected_cases(response: CaseDetection) -> tuple[AffectedCase, ...]:
-    return tuple(
-        AffectedCase(case_id, response.cases[case_id].kind, str(events[-1].__struct_config__.tag))
-        for case_id, events in response.case_events.items()
-    )
+def _affected_cases(
+    response: CaseDetection, sent: set[str]
+) -> list[tuple[AffectedCase, Collection[str]]]:
+    """The cases with new events, each with those of the sent signals that the events name.
+
+    None is named where time, or a signal that we made ourselves, changed the case.
+    """
+    return [
+        (
+            AffectedCase(id, response.cases[id].kind, str(events[-1].__struct_config__.tag)),
+            sent.intersection(key for event in events for key in _named_signals(event)),
+        )
+        for id, events in response.case_events.items()
+    ]
+
+
+def _named_signals(event: object) -> Sequence[str]:
+    one = getattr(event, "signal", None)
+    return (one,) if isinstance(one, str) else getattr(event, "signals", ())

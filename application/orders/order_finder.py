@@ -66,7 +66,7 @@ class OrderFinder:
     def _candidates(self, signals: Iterable[Signal]) -> dict[str, list[Signal]]:
         """The orders that these signals may be about, with their signals."""
         wanted = {reference for signal in signals for reference in references_of(signal)}
-        rows = self._log.recorder.select_references([*wanted]) if wanted else ()
+        rows = self._log.references([*wanted]) if wanted else ()
         keys = {row.order for row in rows if not row.order.startswith(HELD_PREFIX)}
         states = self._orders.refreshed([order_stream(key) for key in keys])
         return {

@@ -124,7 +124,7 @@ class Placements:
         asked: set[Reference] = set()
         while missing := [reference for reference in wanted if reference not in asked]:
             asked.update(missing)
-            rows = self._log.recorder.select_references(missing)
+            rows = self._log.references(missing)
             names = {row.order for row in rows} - orders.keys() - held.keys()
             new_held = self._load_held([name for name in names if name.startswith(HELD_PREFIX)])
             held.update(new_held)
@@ -148,7 +148,7 @@ class Placements:
                 event = SignalHeld(signal=signal, why=match.why, orders=match.orders)
                 yield by.write(stream, HELD, version, [event], name, now + FIRST_LOOK)
         elif held is not None and set(held.joined) != set(match.orders):
-            joined = HeldSignalJoined(orders=match.orders, keys=self._log.keys_of(stream))
+            joined = HeldSignalJoined(orders=match.orders, keys=self._log.keys_of(stream, name))
             yield by.write(stream, HELD, version, [joined], name, None)
 
 

@@ -1,11 +1,13 @@
 """The outcomes of signals: what intake answers for each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from uuid import UUID
 
 from msgspec import Struct, structs
 
+from application.log.event_log import Write
+from application.log.recorder import CommandRow
 from application.orders.batches import Arrival
 from application.orders.held import Holding
 from application.orders.order_finder import Assigned
@@ -40,7 +42,11 @@ class SignalNotice(Struct, frozen=True):
 
 
 class Receipt(Struct, frozen=True):
-    """The outcome of one signal. `cases` are those that its order's signals opened or joined."""
+    """The outcome of one signal.
+
+    `cases` are those of its order that it opened, joined or reopened, and those that changed at the same
+    time without a signal that was sent, such as by a deadline.
+    """
 
     outcome: SignalOutcome
     cases: tuple[AffectedCase, ...] = ()
@@ -56,6 +62,14 @@ class Receipt(Struct, frozen=True):
 class IntakeResult(Struct, frozen=True):
     position: int
     receipts: Sequence[Receipt]
+
+
+MakeRow = Callable[[Sequence[Receipt]], CommandRow | None]
+MakeWrites = Callable[[Sequence[Receipt]], Sequence[Write]]
+
+
+class BesideTaken(Exception):
+    """A stream of the writes beside the signals has another version by now; nothing was stored."""
 
 
 def notices_of(order: Order, key: str) -> Sequence[SignalNotice]:

@@ -86,7 +86,7 @@ class Suspicions:
         touched = dict.fromkeys(self._touched(arrivals))
         if not touched:
             return
-        rows = self._log.recorder.select_references([(SUSPECTED, key) for key in touched])
+        rows = self._log.references([(SUSPECTED, key) for key in touched])
         suspecting = self._load({*touched, *(row.order for row in rows)})
         open_ones = [
             (order, signal)

@@ -11,6 +11,8 @@ from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
 from application.log.streams import BREAK_GLASS
+from application.people.break_glass_parties import find_cases_of_use
+from application.people.order_duties import OrderDuties
 from application.people.people_desk import PeopleDesk, person_write
 from application.people.refusals import record_refusal
 from domain import break_glass as emergency
@@ -19,7 +21,9 @@ from domain import people as model
 from domain.access_errors import BreakGlassNotFound
 from domain.adjustments.errors import BreakGlassOfTheInvolved
 from domain.cases.duties import require_no_duty
+from domain.cases.exception_case import ExceptionCase
 from domain.errors import TooContended
+from domain.person import Person
 from domain.policy.rulebook import Rulebook
 
 ATTEMPTS = 20
@@ -35,7 +39,7 @@ class BreakGlassResult(Struct, frozen=True):
 PersonEvents = dict[str, list[model.PersonRecordEvent]]
 """The events for each person's stream, by name; without events, the person must not have changed."""
 
-BreakGlassDecision = tuple[emergency.BreakGlassEvent, Collection[model.Person], PersonEvents]
+BreakGlassDecision = tuple[emergency.BreakGlassEvent, Collection[Person], PersonEvents]
 
 
 class BreakGlassDesk:
@@ -50,6 +54,12 @@ class BreakGlassDesk:
         self._known = known
         self._people = people
         self._rulebook = rulebook
+        self._duties = OrderDuties(
+            streams.orders(log),
+            streams.cases(log),
+            streams.ledgers(log),
+            lambda: rulebook().document.kinds,
+        )
 
     def glass(self, break_glass: UUID) -> emergency.BreakGlass:
         """The break-glass as the log has it. Raises BreakGlassNotFound."""
@@ -63,11 +73,11 @@ class BreakGlassDesk:
 
     def ask(self, ask: emergency.RequestBreakGlass, by: Caller) -> BreakGlassResult:
         """Request emergency access. Raises Invalid, AnotherPersonNeeded, BreakGlassReviewDue,
-        BreakGlassOfTheInvolved."""
+        BreakGlassOfTheInvolved, CaseNotFound."""
         queues = self._rulebook().document.queues
         names = self._names(by)
         asked = glasses.request_break_glass(ask, by.actor, names, queues, by.now)
-        self._require_uninvolved(ask.case, names, "asks for a break-glass", by)
+        self._require_uninvolved(self._cases([ask.case]), names, "asks for a break-glass", by)
         glass = emergency.BreakGlass(id=emergency.break_glass_stream(by.person, by.now))
         try:
             return self._record(glass, asked, names, {}, by)
@@ -81,7 +91,8 @@ class BreakGlassDesk:
         def decide(glass: emergency.BreakGlass) -> BreakGlassDecision:
             openers, askers = self._names(by), self._people.known_as([glass.asked_by])
             assert glass.asked is not None
-            self._require_uninvolved(glass.asked.case, openers, "opens a break-glass", by)
+            cases = self._cases([glass.asked.case])
+            self._require_uninvolved(cases, openers, "opens a break-glass", by)
             asker = next(person for person in askers if person.name == glass.asked_by)
             opened = glasses.open_break_glass(
                 glass, by.actor, openers, askers, asker.next_grant, by.now
@@ -120,8 +131,8 @@ class BreakGlassDesk:
 
         def decide(glass: emergency.BreakGlass) -> BreakGlassDecision:
             reviewers = self._names(by)
-            case = glass.asked.case if glass.asked is not None else None
-            self._require_uninvolved(case, reviewers, "reviews a break-glass", by)
+            cases = self._cases([*find_cases_of_use(self._log, glass)])
+            self._require_uninvolved(cases, reviewers, "reviews a break-glass", by)
             parties = self._people.known_as(glass.parties)
             names = frozenset().union(*(party.known_as for party in parties))
             reviewed = glasses.review_break_glass(glass, by.actor, reviewers, names, judge)
@@ -130,21 +141,30 @@ class BreakGlassDesk:
 
         return self._act(break_glass, by, decide)
 
-    def _require_uninvolved(
-        self, case_id: UUID | None, people: Collection[model.Person], what: str, by: Caller
-    ) -> None:
-        """Raises BreakGlassOfTheInvolved. A break-glass of a queue is checked in each case where it is used."""
-        case = streams.cases(self._log).current([case_id]).get(case_id) if case_id else None
-        if case is None:
-            return
-        try:
-            names = frozenset().union(*(person.known_as for person in people))
-            require_no_duty(case.duties, names, what)
-        except BreakGlassOfTheInvolved as refusal:
-            record_refusal(self._log, case, refusal, by)
-            raise
+    def _cases(self, ids: Sequence[UUID | None]) -> list[ExceptionCase]:
+        """These cases; none for a break-glass of a queue, which is checked in each case where it is used.
 
-    def _names(self, by: Caller) -> list[model.Person]:
+        Raises CaseNotFound."""
+        wanted = [case for case in ids if case is not None]
+        trails = self._log.trails(wanted)
+        for case in wanted:
+            streams.require_case_trail(case, trails.get(case, ()))
+        found = (streams.cases(self._log).fold_lines(trails[case]) for case in wanted)
+        return [case for case in found if case is not None]
+
+    def _require_uninvolved(
+        self, cases: Sequence[ExceptionCase], people: Collection[Person], what: str, by: Caller
+    ) -> None:
+        """Raises BreakGlassOfTheInvolved."""
+        names = frozenset().union(*(person.known_as for person in people))
+        for case in cases:
+            try:
+                require_no_duty(self._duties.complete(case).all_duties(case), names, what)
+            except BreakGlassOfTheInvolved as refusal:
+                record_refusal(self._log, case, refusal, by)
+                raise
+
+    def _names(self, by: Caller) -> list[Person]:
         """The persons that the act counts for, under all their names."""
         return self._people.known_as(by.actor.persons)
 
@@ -172,7 +192,7 @@ class BreakGlassDesk:
         self,
         glass: emergency.BreakGlass,
         decided: emergency.BreakGlassEvent,
-        people: Collection[model.Person],
+        people: Collection[Person],
         person_events: PersonEvents,
         by: Caller,
         due_events: Sequence[emergency.BreakGlassEvent] = (),

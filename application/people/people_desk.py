@@ -4,7 +4,6 @@ import hashlib
 import secrets
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
-from itertools import takewhile
 from uuid import UUID
 
 from msgspec import UNSET, Struct
@@ -14,15 +13,17 @@ from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
 from application.log.streams import PERSON
+from application.people.person_states import PeopleRecord, PersonStates
 from domain import grants
 from domain import people as model
 from domain.access_errors import PersonExists, PersonNotFound
-from domain.authority import NO_AUTHORITY, Authority, authority_of
+from domain.authority import Authority, authority_of
 from domain.eligibility import EligiblePerson, find_eligible
 from domain.errors import Fault, Invalid, TooContended
 from domain.fault_texts import did_you_mean
-from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName, SetSkills
+from domain.grants import AddPerson, ChangePersonStatus, GrantRole, LinkPersonName, SetSkills
 from domain.permissions import Permission
+from domain.person import Person
 from domain.policy.document_types import Name
 from domain.principals import UNRESTRICTED_KEY, KeyScope
 from domain.validation import faults_of
@@ -39,35 +40,31 @@ def token_digest(token: str) -> str:
 class PersonResult(Struct, frozen=True):
     """The person after the command, and the log's position."""
 
-    person: model.Person
+    person: Person
     position: int
 
 
-PersonDecision = Iterable[tuple[model.Person, Sequence[model.PersonRecordEvent]]]
+PersonDecision = Iterable[tuple[Person, Sequence[model.PersonRecordEvent]]]
 
 
 class PeopleDesk:
     """`roster` lists all names; only `everybody` and `eligible` need it."""
 
     def __init__(
-        self,
-        log: EventLog,
-        people: Repository[model.Person],
-        roster: Callable[[], Sequence[str]] = tuple,
+        self, log: EventLog, people: Repository[Person], roster: Callable[[], Sequence[str]] = tuple
     ) -> None:
         self._log = log
-        self._people = people
+        self._states = PersonStates(log, people)
         self._roster = roster
         self.watchers: list[Callable[[], None]] = []
         """Called after every change of what people may do."""
 
-    def known(self, name: str) -> model.Person | None:
-        stream = model.person_stream(name)
-        return self._people.current([stream]).get(stream)
+    def known(self, name: str) -> Person | None:
+        return self._states.current([name]).get(name)
 
-    def person(self, name: str, at: datetime | None = None) -> model.Person:
+    def person(self, name: str, at: datetime | None = None) -> Person:
         """The person now, or at a time. Raises PersonNotFound."""
-        found = self.known(name) if at is None else self._as_of([name], at).get(name)
+        found = self.known(name) if at is None else self._states.as_of([name], at).get(name)
         if found is None:
             when = f" at {at.isoformat()}" if at else ""
             raise PersonNotFound(f"no person {name}{when}{self.similar_to(name)}")
@@ -82,12 +79,18 @@ class PeopleDesk:
         known = self.known(person)
         return known.known_as if known is not None else frozenset({person})
 
-    def known_as(self, names: Iterable[str]) -> list[model.Person]:
+    def known_as(self, names: Iterable[str]) -> list[Person]:
         """These persons, and their other names, each as a person of its own."""
-        found = self._people.current([model.person_stream(name) for name in names])
-        others = {other for person in found.values() for other in person.others}
-        more = self._people.current([model.person_stream(name) for name in others])
-        return sorted((found | more).values(), key=lambda person: person.name)
+        return self.record().known_as(names)
+
+    def deciding_names(self, names: Iterable[str]) -> list[Person]:
+        """These persons and all others whose changes can change what these may do: see
+        `PeopleRecord.deciding_names`."""
+        return self.record().deciding_names(names)
+
+    def record(self) -> PeopleRecord:
+        """What the log says of people now; for several questions about one moment."""
+        return self._states.record()
 
     def names_behind(self, actor: model.Actor) -> frozenset[str]:
         """All names of the persons that the act counts for."""
@@ -98,19 +101,21 @@ class PeopleDesk:
         known = self.known(name)
         return authority_of(known.at(now)) if known is not None else None
 
-    def authority_then(self, name: str, at: datetime) -> Authority:
-        """What the person was allowed at a time, by what was recorded until then; nothing if nobody had this
-        name."""
-        found = self._as_of([name], at).get(name)
-        return authority_of(found.at(at)) if found is not None else NO_AUTHORITY
+    def authority_at(self, name: str, position: int, at: datetime) -> Authority:
+        """What the person was allowed by what the log has before a position, at a time; nothing if nobody
+        had this name. A grant that is void by the names known now gave nothing then."""
+        return self.record().authority_before(name, position, at)
 
-    def everybody(self, at: datetime | None = None) -> list[model.Person]:
+    def everybody(self, at: datetime | None = None) -> list[Person]:
         """Everybody now, or at a time, sorted by name."""
         names = sorted(self._roster())
         if at is not None:
-            return list(self._as_of(names, at).values())
-        found = self._people.current([model.person_stream(name) for name in names])
-        return sorted(found.values(), key=lambda person: person.name)
+            return list(self._states.as_of(names, at).values())
+        return sorted(self._states.current(names).values(), key=lambda person: person.name)
+
+    def everybody_upto(self, position: int) -> list[Person]:
+        """Everybody by what the log has up to a position, sorted by name. It needs no report."""
+        return self._states.everybody_upto(position)
 
     def eligible(
         self,
@@ -122,17 +127,6 @@ class PeopleDesk:
     ) -> list[EligiblePerson]:
         """Who could have done it there at that time, by what was recorded until then."""
         return find_eligible(self.everybody(at), permission, queue, region, at, case)
-
-    def _as_of(self, names: Sequence[str], at: datetime) -> dict[str, model.Person]:
-        """Those of them that existed then, by what was recorded until then."""
-        trails = self._log.trails([model.person_stream(name) for name in names])
-        found = {}
-        for name in names:
-            lines = trails.get(model.person_stream(name), ())
-            person = self._people.fold_lines(takewhile(lambda line: line.recorded_at <= at, lines))
-            if person is not None:
-                found[name] = person
-        return found
 
     def add(
         self,
@@ -149,19 +143,23 @@ class PeopleDesk:
             raise Invalid(faults, "the person")
         if self.known(name) is not None:
             raise PersonExists(f"a person named {name} exists already; choose another name")
-        added = model.PersonAdded(name=name, roles=tuple(roles), skills=tuple(skills))
         by = by or operator_caller(now)
+        ask = AddPerson(name=name, roles=tuple(roles), skills=tuple(skills))
+        events = grants.add_person(ask, self.names_behind(by.actor))
         try:
-            return self._record([(model.Person(name=name), [added])], by)
+            return self._record([(Person(name=name), events)], by)
         except VersionTaken:
             raise PersonExists(
                 f"a person named {name} was added just now; choose another name"
             ) from None
 
     def give(self, name: str, ask: GrantRole, queues: Collection[str], by: Caller) -> PersonResult:
-        """Raises PersonNotFound, AnotherPersonNeeded, PersonGone, Invalid."""
+        """Give a role, or propose it if it takes two people and the caller is not the operator.
 
-        def decide(person: model.Person) -> model.PersonRecordEvent:
+        Raises PersonNotFound, AnotherPersonNeeded, PersonGone, Invalid.
+        """
+
+        def decide(person: Person) -> model.PersonRecordEvent:
             return grants.grant_role(person, ask, self.names_behind(by.actor), queues, by.now)
 
         return self._act_on_one(name, by, decide)
@@ -175,13 +173,13 @@ class PeopleDesk:
     def leave(self, name: str, ask: ChangePersonStatus, by: Caller) -> PersonResult:
         """Record that a person left, under all names. Raises PersonNotFound, PersonGone."""
 
-        def decide(person: model.Person) -> PersonDecision:
+        def decide(person: Person) -> PersonDecision:
             left = grants.record_departure(person, ask.reason)
             return [(person, [left])] + [
                 (other, [left]) for other in self._others(person) if not other.has_left
             ]
 
-        return self._act(name, by, decide)
+        return self.act(name, by, decide)
 
     def come_back(self, name: str, ask: ChangePersonStatus, by: Caller) -> PersonResult:
         """Record that a person returned, under this name alone. Raises PersonNotFound, PersonPresent,
@@ -189,7 +187,9 @@ class PeopleDesk:
         return self._act_on_one(
             name,
             by,
-            lambda person: grants.record_return(person, ask.reason, self.names_behind(by.actor)),
+            lambda person: grants.record_return(
+                person, ask.reason, self.names_behind(by.actor), by.now
+            ),
         )
 
     def set_skills(self, name: str, ask: SetSkills, by: Caller) -> PersonResult:
@@ -198,7 +198,7 @@ class PeopleDesk:
     def same_as(self, name: str, ask: LinkPersonName, by: Caller) -> PersonResult:
         """Record that two names are one person. Raises PersonNotFound, Invalid."""
 
-        def decide(person: model.Person) -> PersonDecision:
+        def decide(person: Person) -> PersonDecision:
             if ask.other in person.known_as:
                 fault = Fault("/other", f"{ask.other} and {name} are one person already")
                 raise Invalid([fault], "the other name")
@@ -206,7 +206,7 @@ class PeopleDesk:
             some = [person, *self._others(person)]
             return grants.link_person_names(some, [other, *self._others(other)], ask.reason)
 
-        return self._act(name, by, decide)
+        return self.act(name, by, decide)
 
     def issue_token(
         self,
@@ -236,31 +236,31 @@ class PeopleDesk:
         self._log.append([caller.write(model.token_stream(digest), PERSON, 0, [issued])])
         return token
 
-    def _others(self, person: model.Person) -> list[model.Person]:
+    def _others(self, person: Person) -> list[Person]:
         """The other names of the person, as the log has them."""
-        found = self._people.current([model.person_stream(name) for name in person.others])
-        return sorted(found.values(), key=lambda one: one.name)
+        return sorted(self._states.current(person.others).values(), key=lambda one: one.name)
 
     def _act_on_one(
-        self, name: str, by: Caller, decide: Callable[[model.Person], model.PersonRecordEvent]
+        self, name: str, by: Caller, decide: Callable[[Person], model.PersonRecordEvent]
     ) -> PersonResult:
-        return self._act(name, by, lambda person: [(person, [decide(person)])])
+        return self.act(name, by, lambda person: [(person, [decide(person)])])
 
-    def _act(
-        self, name: str, by: Caller, decide: Callable[[model.Person], PersonDecision]
+    def act(
+        self, name: str, by: Caller, decide: Callable[[Person], PersonDecision]
     ) -> PersonResult:
-        """Decide and record; decide again if somebody else changed one of the people meanwhile."""
+        """Decide and record; decide again if somebody else changed one of the people meanwhile. A person
+        without events only must not have changed."""
         for _ in range(ATTEMPTS):
             person = self.person(name)
             try:
-                return self._record([(p, e) for p, e in decide(person) if e], by, name)
+                return self._record([*decide(person)], by, name)
             except VersionTaken:
                 continue
         raise TooContended(f"person {name}, {ATTEMPTS} attempts")
 
     def _record(
         self,
-        decided: Sequence[tuple[model.Person, Sequence[model.PersonRecordEvent]]],
+        decided: Sequence[tuple[Person, Sequence[model.PersonRecordEvent]]],
         by: Caller,
         name: str = "",
     ) -> PersonResult:
@@ -269,12 +269,14 @@ class PeopleDesk:
         for event in events:
             after = after.after(event, by.now, by.actor)
         appended = self._log.append(writes, by.row_of(after))
-        for watcher in self.watchers:
-            watcher()
+        self.tell_watchers()
         return PersonResult(after, appended.position)
 
+    def tell_watchers(self) -> None:
+        """Tell them that what people may do has changed."""
+        for watcher in self.watchers:
+            watcher()
 
-def person_write(
-    person: model.Person, events: Sequence[model.PersonRecordEvent], by: Caller
-) -> Write:
+
+def person_write(person: Person, events: Sequence[model.PersonRecordEvent], by: Caller) -> Write:
     return by.write(model.person_stream(person.name), PERSON, person.version, events)

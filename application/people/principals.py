@@ -10,7 +10,8 @@ from application.log.event_log import EventLog
 from application.people.people_desk import PeopleDesk
 from domain import principals
 from domain.access_errors import ActorNotAllowed, PrincipalNotLinked
-from domain.people import Actor, Person, token_stream
+from domain.people import Actor, token_stream
+from domain.person import Person
 
 NO_ACTOR: Final = "an `act` of the token names no agent or delegate that may act for this person"
 

@@ -16,6 +16,7 @@ from application.people.principals import Principals
 from domain import principals as model
 from domain.access_errors import PrincipalNotFound, PrincipalTaken
 from domain.errors import Fault, Invalid
+from domain.moments import Moment
 from domain.people import OPERATOR_ACTOR, Actor, PersonName, Reason
 from domain.permissions import Permission
 from domain.policy.document_types import Name
@@ -45,6 +46,7 @@ class PrincipalsDesk:
         _require_valid("the key", permissions=(scope.permissions, frozenset[Permission] | None))
         _require_valid("the key", queues=(scope.queues, tuple[Name, ...] | None))
         _require_valid("the key", regions=(scope.regions, tuple[model.Region, ...] | None))
+        _require_valid("the key", expires_at=(expires_at, Moment | None))
         if expires_at is not None and expires_at <= now:
             raise Invalid([Fault("/expires_at", "must be in the future")], "the key")
         self._require_agent(agent, name)
@@ -140,7 +142,7 @@ class PrincipalsDesk:
     ) -> None:
         """Let a delegate act for a person until a time; this replaces an earlier delegation of the two.
         Raises Invalid, PersonNotFound."""
-        _require_valid("the delegation", reason=(reason, Reason))
+        _require_valid("the delegation", reason=(reason, Reason), until=(until, Moment))
         if until <= now:
             raise Invalid([Fault("/until", "must be in the future")], "the delegation")
         if person == delegate:

@@ -12,12 +12,14 @@ from application.log.streams import REFUSALS
 from domain.adjustments.errors import Refusal
 from domain.adjustments.refusals import AttemptRefused, refusals_stream
 from domain.cases.exception_case import ExceptionCase
+from domain.errors import TooContended
 
-ATTEMPTS = 10
+ATTEMPTS = 100
+"""Only other processes are in each other's way: those of one process wait for their turn."""
 
 
 def record_refusal(log: EventLog, case: ExceptionCase, refusal: Refusal, by: Caller) -> None:
-    """Record that it was refused, without the content of the request."""
+    """Record that it was refused, without the content of the request. Raises TooContended."""
     adjustment = refusal.facts.get("adjustment")
     event = AttemptRefused(
         case=case.id,
@@ -29,7 +31,8 @@ def record_refusal(log: EventLog, case: ExceptionCase, refusal: Refusal, by: Cal
         adjustment=UUID(str(adjustment)) if adjustment is not None else None,
     )
     write = by.write(refusals_stream(case.id), REFUSALS, 0, [event], case.order)
-    log.append_last(write, ATTEMPTS)
+    if log.append_last(write, ATTEMPTS) is None:
+        raise TooContended(f"others were refused here at the same moment; {ATTEMPTS} attempts")
 
 
 def earlier_version_of(refusal: Refusal) -> int | None:

@@ -23,7 +23,7 @@ def caller_in_scope(case: ExceptionCase, by: Caller, needs: Permission) -> Calle
 def require_case_in_scope(authority: Authority, case: ExceptionCase) -> None:
     """Raises CaseNotFound if the case is out of scope."""
     if not authority.covers(Permission.READ_CASES, case.queue, case.region, case.id):
-        raise CaseNotFound(f"no case {case.id}")
+        raise CaseNotFound(f"no case {case.id}").out_of_scope(Permission.READ_CASES)
 
 
 def can_read_order(authority: Authority, order: Order) -> bool:
@@ -44,4 +44,4 @@ def require_may_open(
     if order is None and by.authority.has_queue(Permission.WORK_CASES, routed.queue):
         raise OrderNotFound(describe_missing(ask.order_key))
     detail = f"{routed.queue} is outside your scope: name one of your queues"
-    raise Invalid([Fault("/queue", detail)], "the case")
+    raise Invalid([Fault("/queue", detail)], "the case").out_of_scope(Permission.WORK_CASES)

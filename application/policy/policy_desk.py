@@ -6,7 +6,7 @@ A policy document is recorded whole in the log before the first decision cites i
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from msgspec import UNSET, Struct, structs
@@ -15,8 +15,9 @@ from application.log.caller import Caller, system_caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.streams import POLICY as POLICY_KIND
-from application.log.streams import RECHECK, governance_after
-from application.policy.policy_persons import KnownAs, PolicyPersons
+from application.log.streams import governance_after
+from application.policy.policy_persons import NobodyOnRecord, PeopleOnRecord, PolicyPersons
+from application.policy.recheck_timers import recheck_timers
 from domain.adjustments.decisions import require_matrix
 from domain.errors import TooContended
 from domain.people import OPERATOR_ACTOR, TIMEKEEPER_ACTOR
@@ -24,19 +25,12 @@ from domain.permissions import Permission
 from domain.policy import governance_decisions as decisions
 from domain.policy.approvals import ApprovalMatrix
 from domain.policy.errors import PolicyInForce
-from domain.policy.events import (
-    POLICY_STREAM,
-    GovernanceEvent,
-    PolicyActivated,
-    PolicySimulated,
-    recheck_stream,
-)
-from domain.policy.governance import Governance, Policy
+from domain.policy.events import POLICY_STREAM, GovernanceEvent, PolicyActivated, PolicySimulated
+from domain.policy.governance import Governance
 from domain.policy.rulebook import Rulebook
+from domain.policy.versions import Policy
 
 ATTEMPTS = 10
-RECHECK_DELAY = timedelta(seconds=3)
-"""After this time, no process decides by the old policy any more, and the recheck of open orders begins."""
 
 
 class PolicyResult(Struct, frozen=True):
@@ -57,15 +51,15 @@ class _ActivePolicy(Struct, frozen=True):
 
 class PolicyDesk:
     """Holds the rulebook in force. Commands decide by `current`: it follows the log with each call of
-    `refresh`, and changes by itself at the times that the log names. Without `known_as`, each name is a
-    person."""
+    `refresh`, and changes by itself at the times that the log names. Without `people`, each name is a
+    person who may do everything."""
 
     def __init__(
-        self, log: EventLog, clock: Callable[[], datetime], known_as: KnownAs = lambda names: ()
+        self, log: EventLog, clock: Callable[[], datetime], people: PeopleOnRecord | None = None
     ) -> None:
         self._log = log
         self._clock = clock
-        self._persons = PolicyPersons(known_as)
+        self._persons = PolicyPersons(log, people or NobodyOnRecord())
         self._governance = Governance()
         self._rulebooks: dict[str, Rulebook] = {}
         self._deciding: _ActivePolicy | None = None
@@ -179,10 +173,13 @@ class PolicyDesk:
 
     def approve(self, name: str, note: str, base: str | None, by: Caller) -> PolicyResult:
         self._persons.require_permission(by, Permission.APPROVE_POLICIES)
-        names = self._persons.names_behind(by)
-        return self._about(
-            name, by, lambda g, p: decisions.approve(g, p, note, base, by.actor, by.now, names)
-        )
+
+        def decide(governance: Governance, policy: Policy) -> GovernanceEvent:
+            # At each attempt: two names may have become one person since the one before.
+            names = self._persons.names_behind(by)
+            return decisions.approve(governance, policy, note, base, by.actor, by.now, names)
+
+        return self._about(name, by, decide)
 
     def reject(self, name: str, reason: str, by: Caller) -> PolicyResult:
         return self._about(name, by, lambda g, p: decisions.reject(g, p, reason, by.actor, by.now))
@@ -196,11 +193,12 @@ class PolicyDesk:
         self, name: str, effective_from: datetime | None, note: str, by: Caller
     ) -> PolicyResult:
         self._persons.require_permission(by, Permission.ACTIVATE_POLICIES)
+        names, had = self._persons.names_of, self._persons.had_role
         return self._about(
             name,
             by,
             lambda g, p: decisions.activate(
-                g, p, effective_from, note, by.actor, by.now, self._persons.names_of
+                g, p, effective_from, note, by.actor, by.now, names, had
             ),
         )
 
@@ -221,16 +219,19 @@ class PolicyDesk:
         return self._act(
             by,
             lambda g: decisions.activate_emergency(
-                g, document, reason, expires_at, by.actor, by.now, queues
+                g, document, reason, expires_at, by.actor, by.now, queues, self._persons.names_of
             ),
         )
 
     def ratify(self, name: str, note: str, by: Caller) -> PolicyResult:
         self._persons.require_permission(by, Permission.APPROVE_POLICIES)
-        names = self._persons.names_behind(by)
-        return self._about(
-            name, by, lambda g, p: decisions.ratify(g, p, note, by.actor, by.now, names)
-        )
+        had = self._persons.had_role
+
+        def decide(governance: Governance, policy: Policy) -> GovernanceEvent:
+            names = self._persons.names_behind(by)
+            return decisions.ratify(governance, policy, note, by.actor, by.now, names, had)
+
+        return self._about(name, by, decide)
 
     def record_simulation(self, event: PolicySimulated, by: Caller) -> PolicyResult:
         """Record the result of a simulation."""
@@ -251,18 +252,33 @@ class PolicyDesk:
         self, name: str, by: Caller, decide: Callable[[Governance, Policy], GovernanceEvent]
     ) -> PolicyResult:
         """Raises PolicyNotFound."""
-        return self._act(by, lambda g: decide(g, decisions.require_policy(g, name)))
+        return self._act(
+            by,
+            lambda g: decide(g, decisions.require_policy(g, name)),
+            lambda g: self._persons.guards(decisions.require_policy(g, name), by),
+        )
 
-    def _act(self, by: Caller, decide: Callable[[Governance], GovernanceEvent]) -> PolicyResult:
+    def _act(
+        self,
+        by: Caller,
+        decide: Callable[[Governance], GovernanceEvent],
+        guards: Callable[[Governance], Sequence[Write]] = lambda _: (),
+    ) -> PolicyResult:
         for _ in range(ATTEMPTS):
             governance = self.refresh()
+            unchanged = guards(governance)
             event = decide(governance)
-            with suppress(VersionTaken):  # somebody else was faster: decide again
-                return self._append(governance, [event], by)
+            # Somebody else was faster, or one of the people has changed: decide again.
+            with suppress(VersionTaken):
+                return self._append(governance, [event], by, unchanged)
         raise TooContended(f"{ATTEMPTS} attempts")
 
     def _append(
-        self, before: Governance, events: Sequence[GovernanceEvent], by: Caller
+        self,
+        before: Governance,
+        events: Sequence[GovernanceEvent],
+        by: Caller,
+        guards: Sequence[Write] = (),
     ) -> PolicyResult:
         after = before
         for event in events:
@@ -274,26 +290,9 @@ class PolicyDesk:
         policy = after.policies[events[-1].digest] if events else after.in_force(by.now)
         assert policy is not None
         result = PolicyResult(policy, after, by.now, 0)
-        writes = [write, *_recheck_timers(before, after, by.now)]
+        writes = [write, *recheck_timers(before, after, by.now), *guards]
         appended = self._log.append(writes, by.row_of(result))
         with self._lock:
             if after.version > self._governance.version:
                 self._adopt(after)
         return structs.replace(result, position=appended.position)
-
-
-def _recheck_timers(before: Governance, after: Governance, now: datetime) -> list[Write]:
-    """Timers of rechecks of open orders, soon after each time when a new policy comes into force."""
-    known = {change.at for change in before.policy_changes()}
-    return [
-        Write(
-            stream=recheck_stream(change.digest, change.at),
-            kind=RECHECK,
-            expected=0,
-            events=[],
-            recorded_at=now,
-            next_due=change.at + RECHECK_DELAY,
-        )
-        for change in after.policy_changes()
-        if change.at not in known and change.at >= now and change.before is not None
-    ]

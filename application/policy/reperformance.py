@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, structs
 
 from application.log.event_log import EventLog
 from application.log.streams import case_after, require_case_trail
@@ -35,6 +35,7 @@ from domain.cases.reperformance import (
     compare_case_decision,
     compare_order_decision,
 )
+from domain.cases.subject_reperformance import compare_subject_decision
 from domain.cases.work_events import Opened
 from domain.orders.events import ExpectationMet, PassedIntake, ProblemDetected
 from domain.orders.order import Order, order_stream
@@ -141,6 +142,9 @@ class Reperformance(Struct, frozen=True):
     def _of_case(
         self, past: OrderHistory, lines: Sequence[RecordedEvent]
     ) -> Iterator[ReperformedDecision]:
+        if isinstance(lines[0].event, Detected) and lines[0].event.about is not UNSET:
+            yield from self._of_subject_case(lines)
+            return
         case = ExceptionCase(id=lines[0].stream)
         found: Order | None = None
         """The order when policy last found the problem: the case is routed by its facts then."""
@@ -177,6 +181,20 @@ class Reperformance(Struct, frozen=True):
             if isinstance(event, Opened):
                 found = None
             by_hand = isinstance(event, Reopened) and event.decision is None
+
+    def _of_subject_case(self, lines: Sequence[RecordedEvent]) -> Iterator[ReperformedDecision]:
+        """The decisions of a case about no order."""
+        case, nothing = ExceptionCase(id=lines[0].stream), [Moment(Order(id=""), frozenset())]
+        for line, packet in zip(lines, _packets_at(lines), strict=True):
+            event, before, case = line.event, case, case_after(case, line)
+            if cited_policy(event) is None or not isinstance(event, CaseEvent):
+                continue
+            reading = reading_of_case_event(event, packet.event)
+            basis = RecordedBasis(reading, cited_facts(event), packet.facts, packet.is_own(line))
+            state = before if before.exists else case
+            decide = partial(compare_subject_decision, event, state, packet.facts)
+            explained, _ = self._repeat(line, decide, nothing, basis, case.kind)
+            yield _reperformed_decision(line, line.stream, reading, explained)
 
     def _repeat(
         self,

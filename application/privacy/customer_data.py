@@ -1,6 +1,7 @@
 """The data held of a customer: orders, cases, personal texts and files; and the writes that erase it."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from application.log.caller import Caller
 from application.log.event_codec import from_state
 from application.log.event_log import EventLog, Write
 from application.log.repository import Repository
-from application.log.streams import CASE, ORDER
+from application.log.streams import CASE, ORDER, deliveries
 from application.privacy.views import RecordView
 from domain.cases.events import CaseDataErased
 from domain.cases.evidence import FILE_PREFIX
@@ -20,7 +21,8 @@ from domain.orders.order import Order, order_stream
 from domain.orders.order_names import OrderName, order_name
 from domain.personal_data import ERASED, personal_texts
 from domain.personal_data_errors import CustomerStillServed, StoredInTheClear
-from domain.privacy import PrivacyRecord
+from domain.privacy import Erasure, PrivacyRecord
+from domain.sources.deliveries import KeptDelivery
 from domain.struct_fields import fill
 
 
@@ -39,6 +41,21 @@ class HeldText(Struct, frozen=True):
     """It arrived after an erasure of its order."""
 
 
+class HeldDelivery(Struct, frozen=True):
+    """What a source sent of a customer's orders, kept as it came."""
+
+    delivery: UUID
+    source: str
+    sender_id: str
+    received_at: datetime
+    body: str | None
+    """As it came; null where it speaks of orders of others too, or is not text."""
+    other_orders: int
+    """How many orders of others it speaks of."""
+    after_erasure: bool
+    """It arrived after an erasure of one of the orders."""
+
+
 class HeldData(Struct, frozen=True):
     """The data held of a customer, or of one order."""
 
@@ -48,9 +65,11 @@ class HeldData(Struct, frozen=True):
     texts: Sequence[HeldText]
     files: Sequence[str]
     after_erasure: int
-    """How many texts arrived after an erasure."""
+    """How many texts and deliveries arrived after an erasure."""
     note: str | None
     """The same in words, and what to do; null if nothing was erased before."""
+    deliveries: Sequence[HeldDelivery] = ()
+    """What sources sent of these orders and is not erased."""
 
 
 class HeldAfterErasure(Struct, frozen=True):
@@ -182,3 +201,34 @@ def load_customer_data(
         for occurrence in range(1, ref.occurrence + 1)
     ]
     return CustomerData(found, cases.current([*dict.fromkeys([*streams, *reported])]))
+
+
+def held_deliveries(
+    log: EventLog, reported: Collection[UUID], names: Collection[str], erasures: Sequence[Erasure]
+) -> list[HeldDelivery]:
+    """Those of the reported deliveries that no erasure covers."""
+    ordered = {name: one.ordered_at for one in erasures for name in one.orders}
+    found = deliveries(log).current([*reported])
+    return [
+        _held_delivery(stream, kept, names, not ordered.keys().isdisjoint(kept.orders))
+        for stream in reported
+        if (kept := found.get(stream)) is not None
+        and not kept.is_erased
+        # From the order of an erasure on they are hidden, also while their keys still exist.
+        and not any(kept.received_at <= ordered[name] for name in kept.orders if name in ordered)
+    ]
+
+
+def _held_delivery(
+    stream: UUID, kept: KeptDelivery, names: Collection[str], is_later: bool
+) -> HeldDelivery:
+    others = len({*kept.orders} - {*names})
+    body = None
+    # The body of several orders would show the data of other customers.
+    if not others and kept.body is not None:
+        with suppress(UnicodeDecodeError):
+            body = kept.body.decode()
+    taken = kept.taken
+    return HeldDelivery(
+        stream, taken.source, taken.delivery, kept.received_at, body, others, is_later
+    )

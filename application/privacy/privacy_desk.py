@@ -25,10 +25,16 @@ from application.privacy.customer_data import (
     HeldAfterErasure,
     HeldData,
     OrderCustomer,
+    held_deliveries,
     load_customer_data,
 )
 from application.privacy.stores import CustomerKeys, EvidenceFiles
-from application.privacy.views import record_view
+from application.privacy.views import (
+    describe_last_erasure,
+    describe_later,
+    erasures_of,
+    record_view,
+)
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import OrderNotFound, TooContended
 from domain.orders.events import OrderDataErased
@@ -39,7 +45,6 @@ from domain.people import ERASER_ACTOR
 from domain.personal_data_errors import CustomerUnknown, KeyStoreUnavailable, NothingToErase
 from domain.privacy import (
     DataSubject,
-    Erasure,
     ErasureBasis,
     ErasureCompleted,
     ErasureOrdered,
@@ -84,11 +89,13 @@ class PrivacyDesk:
         record, names = self._known(whose)
         theirs = self._load_customer_data(names)
         texts = theirs.texts(self._log)
+        sent = held_deliveries(self._log, self._files.deliveries_of(names), names, record.erasures)
         later = sum(len(one.texts) for one in texts if one.after_erasure)
-        note = _describe_later(record, names, later)
+        later += sum(one.after_erasure for one in sent)
+        note = describe_later(record, names, later)
         files = self._files.not_erased(theirs.files)
         shown, orders = record_view(record), order_names(names)
-        return HeldData(shown, orders, [*theirs.cases], texts, files, later, note)
+        return HeldData(shown, orders, [*theirs.cases], texts, files, later, note, sent)
 
     def held_after_erasure(self, after: str, limit: int) -> list[HeldAfterErasure]:
         """The orders of which something arrived after their erasure, by order. Raises KeyStoreUnavailable."""
@@ -97,10 +104,13 @@ class PrivacyDesk:
             for name in self._keys.held_after_erasure(None, after, limit):
                 record = self.record(self._subject_of_order(name))
                 texts = self._load_customer_data([name]).texts(self._log)
-                later = sum(len(one.texts) for one in texts)
-                last = max((one.recorded_at for one in texts), default=None)
-                if erasures := _erasures_of(record, [name]):
-                    at, note = erasures[-1].ordered_at, _describe_later(record, [name], later)
+                reported = self._files.deliveries_of([name])
+                sent = held_deliveries(self._log, reported, [name], record.erasures)
+                later = sum(len(one.texts) for one in texts) + len(sent)
+                times = [*(one.recorded_at for one in texts), *(one.received_at for one in sent)]
+                last = max(times, default=None)
+                if erasures := erasures_of(record, [name]):
+                    at, note = erasures[-1].ordered_at, describe_later(record, [name], later)
                     found.append(
                         HeldAfterErasure(
                             *split_order_key(name), record.id, at, later, last, note or ""
@@ -184,7 +194,7 @@ class PrivacyDesk:
             with without_read_tracking():
                 if not theirs.texts(self._log):
                     raise NothingToErase(
-                        f"order {describe_order(whose.order)}{_describe_last_erasure(_erasures_of(record, names))}"
+                        f"order {describe_order(whose.order)}{describe_last_erasure(erasures_of(record, names))}"
                     )
         theirs.require_all_closed()
         theirs.require_sealed(self._log)
@@ -215,7 +225,7 @@ class PrivacyDesk:
         record = self.record(self._subject(whose))
         names = [whose.order] if whose.order is not None else self._orders_of(record)
         if not names:
-            erased = _describe_last_erasure(record.erasures)
+            erased = describe_last_erasure(record.erasures)
             raise CustomerUnknown(f"no order of this customer is known{erased}")
         return record, names
 
@@ -273,26 +283,5 @@ class PrivacyDesk:
     ) -> PrivacyResult:
         after = record.after(event, by.now, by.actor)
         write = by.write(record.id, PRIVACY, record.version, [event], next_due=after.next_due)
-        return PrivacyResult(after, self._log.append([write, *also], by.row_of(after)).position)
-
-
-def _erasures_of(record: PrivacyRecord, orders: Collection[str]) -> list[Erasure]:
-    return [one for one in record.erasures if not {*orders}.isdisjoint(one.orders)]
-
-
-def _describe_later(record: PrivacyRecord, orders: Collection[str], texts: int) -> str | None:
-    """What arrived after the last erasure of these orders; None if there was none."""
-    erasures = _erasures_of(record, orders)
-    if not erasures:
-        return None
-    when = f"after the erasure at {erasures[-1].ordered_at:%Y-%m-%dT%H:%M:%SZ}"
-    if not texts:
-        return f"No text arrived {when}."
-    arrived = "1 text" if texts == 1 else f"{texts} texts"
-    return f"{arrived} arrived {when}. Order a second erasure to erase what arrived."
-
-
-def _describe_last_erasure(erasures: Sequence[Erasure]) -> str:
-    if not erasures:
-        return ""
-    return f"; the customer's data was erased on {erasures[-1].ordered_at.date()}"
+        # The last position is the one that the answer names, and has a receipt: the decision's.
+        return PrivacyResult(after, self._log.append([*also, write], by.row_of(after)).position)

@@ -42,6 +42,9 @@ class EvidenceFiles(Protocol):
     def cases_of(self, orders: Collection[str]) -> Collection[UUID]:
         """The cases of these orders that the reports know, also those that a person opened."""
 
+    def deliveries_of(self, orders: Collection[str]) -> Collection[UUID]:
+        """The deliveries of sources that the reports know to speak of these orders, the oldest first."""
+
     def attached_elsewhere(
         self, refs: Collection[str], cases: Collection[UUID]
     ) -> Collection[str] | None:

@@ -22,9 +22,9 @@ from domain.adjustments.commands import (
 )
 from domain.adjustments.kinds import PROVIDER_PAID_KINDS, Duty
 from domain.adjustments.money_left import MoneyLeft
-from domain.adjustments.refund_limits import require_left
+from domain.adjustments.order_value import require_left_of_order
 from domain.cases.decisions import require_claimed_by
-from domain.cases.duties import find_duty_conflict, require_no_duty_conflict
+from domain.cases.duties import DutiesElsewhere, find_duty_conflict, require_no_duty_conflict
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import Fault, Invalid
@@ -39,13 +39,14 @@ EXTERNAL_SYSTEM = "elsewhere"
 
 
 class ActingPerson(Struct, frozen=True):
-    """The person who acts: all names of those whose act it is, the roles that cover the case, and
-    whether an agent acts for the person."""
+    """The person who acts: all names of those whose act it is, the roles that cover the case,
+    whether an agent acts for the person, and the duties that people have in other cases of the order."""
 
     person: str
     names: tuple[str, ...]
     roles: tuple[Role, ...] = ()
     is_agent: bool = False
+    elsewhere: DutiesElsewhere = {}
 
 
 def require_matrix(rulebook: Rulebook) -> ApprovalMatrix:
@@ -68,15 +69,15 @@ def approve(
     """The event of an approval. `left` is what may be given for the order besides this adjustment.
 
     Raises a Refusal if a rule forbids it, AdjustmentNotPending, DigestDiffers, AdjustmentDrifted,
-    MoreThanPaid, MoreThanLine, MoreThanCharge.
+    MoreThanOrder, MoreThanPaid, MoreThanLine, MoreThanCharge.
     """
     _require_state(adjustment, (AdjustmentState.PROPOSED,), "approved")
     matrix = require_matrix(rulebook)
     for refusal in find_refusals(case, adjustment, by, matrix):
         raise refusal
     _require_unchanged(adjustment, request.digest, order, rulebook)
-    require_left(adjustment, left)
-    found = matrix.limit_of(by.roles, adjustment.requirement.roles)
+    require_left_of_order(adjustment, left, matrix)
+    found = matrix.role_for(by.roles, adjustment.requirement)
     assert found is not None
     role, limit = found
     return events.AdjustmentApproved(
@@ -96,7 +97,7 @@ def find_refusals(
     """Every rule that forbids this person to approve."""
     if by.is_agent:
         yield _agent_refusal(by, Duty.APPROVE)
-    found = find_duty_conflict(case.duties, by.names, Duty.APPROVE)
+    found = find_duty_conflict(case.duties, by.names, Duty.APPROVE, by.elsewhere)
     if found is not None:
         yield found
     for approval in adjustment.approvals:
@@ -117,7 +118,7 @@ def reject(
     """The event of a rejection, by an approver; possible until the payment is ordered."""
     _require_state(adjustment, UNEXECUTED_STATES, "rejected")
     require_not_agent(by, Duty.APPROVE)
-    require_no_duty_conflict(case.duties, by.names, Duty.APPROVE)
+    require_no_duty_conflict(case.duties, by.names, Duty.APPROVE, by.elsewhere)
     _require_digest(adjustment, request.digest)
     return events.AdjustmentRejected(
         adjustment=adjustment.id, digest=request.digest, reason=request.reason
@@ -146,14 +147,14 @@ def execute(
 ) -> list[CaseEvent]:
     """The events of an execution: the order to pay, or for other kinds that it was carried out.
 
-    Raises a Refusal, AdjustmentNotPending, DigestDiffers, AdjustmentDrifted, MoreThanPaid, MoreThanLine,
-    MoreThanCharge, Invalid, NoPaymentProvider.
+    Raises a Refusal, AdjustmentNotPending, DigestDiffers, AdjustmentDrifted, MoreThanOrder,
+    MoreThanPaid, MoreThanLine, MoreThanCharge, Invalid, NoPaymentProvider.
     """
     require_not_agent(by, Duty.EXECUTE)
-    require_no_duty_conflict(case.duties, by.names, Duty.EXECUTE)
+    require_no_duty_conflict(case.duties, by.names, Duty.EXECUTE, by.elsewhere)
     _require_state(adjustment, APPROVED_STATES, "executed")
     _require_unchanged(adjustment, request.digest, order, rulebook)
-    require_left(adjustment, left)
+    require_left_of_order(adjustment, left, require_matrix(rulebook))
     if adjustment.kind in PROVIDER_PAID_KINDS:
         if request.reference is not None:
             detail = f"leave it out: the payment provider gives a {adjustment.kind} its reference"
@@ -165,6 +166,12 @@ def execute(
         return [_execution_started(adjustment, provider)]
     if request.reference is None:
         detail = f"give the reference of the {adjustment.kind} in the system that carried it out"
+        raise Invalid([Fault("/reference", detail)], "the execution")
+    if request.reference in left.references:
+        detail = (
+            f"{request.reference} is the reference of another adjustment or refund of the order: give the one of this "
+            f"{adjustment.kind} in the system that carried it out"
+        )
         raise Invalid([Fault("/reference", detail)], "the execution")
     done = events.AdjustmentExecuted(
         adjustment=adjustment.id,
@@ -180,7 +187,7 @@ def reconcile(
 ) -> events.AdjustmentReconciled:
     """The event of a reconciliation. Raises a Refusal, AdjustmentNotPending, AmountNotAsOrdered."""
     require_not_agent(by, Duty.RECONCILE)
-    require_no_duty_conflict(case.duties, by.names, Duty.RECONCILE)
+    require_no_duty_conflict(case.duties, by.names, Duty.RECONCILE, by.elsewhere)
     _require_state(adjustment, (AdjustmentState.EXECUTED,), "reconciled")
     if adjustment.given is not None:
         raise errors.AmountNotAsOrdered(
@@ -212,18 +219,20 @@ def _find_limit_refusals(
 ) -> Iterator[errors.BeyondAuthority]:
     required = adjustment.requirement
     counted = Decimal(required.counted)
-    found = matrix.limit_of(by.roles, required.roles)
+    found = matrix.role_for(by.roles, required)
     has = ", ".join(by.roles) or "no role for this case"
     facts = {"counted": required.counted, "currency": required.currency, "band": required.rule}
     if found is None:
         roles = ", ".join(required.roles or matrix.approvals.limits)
         detail = f"{by.person} has {has}; rule {required.rule} requires one of: {roles}"
+        if required.beyond_roles:
+            detail += f"; and beyond the order's value one of: {', '.join(required.beyond_roles)}"
         yield errors.BeyondAuthority(detail, rule="role-may-approve", **facts)
     elif found[1] < counted:
         role, limit = found
         detail = (
             f"{by.person}, as {role}, may approve up to {limit:f} {required.currency}; the counted "
-            f"amount is {required.counted}"
+            f"amount is {required.counted} {required.currency}"
         )
         yield errors.BeyondAuthority(detail, rule="within-limit", limit=f"{limit:f}", **facts)
 

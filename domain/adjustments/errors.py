@@ -49,6 +49,18 @@ class MoreThanCharge(CasetrailError):
     )
 
 
+class MoreThanOrder(CasetrailError):
+    """More would be given for the order than it is worth."""
+
+    explanation = (
+        "`value` is what was charged for the order, or what was captured if that is more. `given` is everything that "
+        "was given or is reserved for it in all of its cases, and `given_by` says by what: refunds, store "
+        "credit, replacements and write-offs at their amount, refunds that other systems made or requested, "
+        "and disputes. `goodwill` is what the policy's `approvals.goodwill` allows beyond the value, `left` "
+        "the rest. Propose at most that, or withdraw another adjustment of the order first."
+    )
+
+
 class AdjustmentNotPending(CasetrailError):
     """The adjustment's state does not allow this."""
 
@@ -101,13 +113,14 @@ class Refusal(CasetrailError):
 
 
 class DutyConflict(Refusal):
-    """The person already has another duty in this case."""
+    """The person already has another duty in this case or its order."""
 
     explanation = (
-        "One person has one duty in a case: review, approve, execute or reconcile. This covers the "
-        "whole history of the case and all of the person's accounts, agents and delegates. `act`, "
-        "`version` and `at` name the first act of the other duty. Another person has to do this; no "
-        "setting and no role lifts the rule."
+        "One person has one duty over an order and all of its cases: review, approve, execute or reconcile. "
+        "This covers the whole history and all of the person's accounts, agents and delegates. `act`, "
+        "`version` and `at` name the first act of the other duty; if it was in another case of the order, "
+        "`other_case` and `other_version` name that. Another person has to do this; no setting and no role "
+        "lifts the rule."
     )
 
 
@@ -141,10 +154,10 @@ class ApprovalsNoLongerHold(Refusal):
 
     explanation = (
         "Before a payment is ordered, its proposal and approvals are checked again: their people and the "
-        "executor are different humans by all names known now, none has another duty in the case, and each "
+        "executor are different humans by all names known now, none has another duty in the order, and each "
         "had a valid grant when they acted. `rule` says what is not so, `persons`, `at` and `version` name "
         "the act. It will never hold again: reject or withdraw the adjustment, and let people without "
-        "another part in the case propose and approve a new one."
+        "another part in the order propose and approve a new one."
     )
 
 
@@ -152,8 +165,8 @@ class BreakGlassOfTheInvolved(Refusal):
     """A person with a part in the case has a part in its break-glass."""
 
     explanation = (
-        "Nobody who has a duty in a case asks for, opens or reviews a break-glass for it, and who opened one "
-        "takes no duty where it was used. All names of a person count. Let people without a part in the case do it."
+        "Nobody who has a duty in a case of an order asks for, opens or reviews a break-glass for one of its "
+        "cases, and who opened one takes no duty in an order where it was used. All names of a person count. Let people without a part in the case do it."
     )
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from domain.adjustments.identity_kinds import Identity
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty, LapseCause
 from domain.cases.evidence import EvidenceRef, UnknownEvidence
 from domain.money import PositiveMoney
@@ -20,20 +21,26 @@ RequiredReason = Annotated[str, lines(4000, least=1)]
 Reference = Annotated[str, one_line(200, least=1)]
 """The id of the payment at the provider, or in the system that carried it out."""
 PaymentId = Annotated[str, one_line(200, least=1)]
+PieceCount = Annotated[int, Meta(ge=1, le=100_000)]
 
 
 class AdjustedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Pieces of an order line, by `line` or `sku`, and their part of the amount."""
 
     sku: Annotated[str, one_line(120, least=1)] | UnsetType = UNSET
-    quantity: Annotated[int, Meta(ge=1, le=100_000)] = 1
+    quantity: PieceCount = 1
     amount: PositiveMoney | UnsetType = UNSET
-    """Left out in a proposal, the value of these pieces that is left. In the log it is always given."""
+    """In the log, both are always given."""
     line: SourceId | UnsetType = UNSET
 
     def __post_init__(self) -> None:
-        if self.line is UNSET and self.sku is UNSET:
-            raise ValueError("name the pieces by `line` or `sku`")
+        require_line_or_sku(self.line, self.sku)
+
+
+def require_line_or_sku(line: str | UnsetType, sku: str | UnsetType) -> None:
+    """Raises ValueError if neither is given."""
+    if line is UNSET and sku is UNSET:
+        raise ValueError("name the pieces by `line` or `sku`")
 
 
 class AdjustedCharge(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,16 +61,25 @@ class BoundFact(Struct, frozen=True):
 
 CaseParts = Annotated[tuple[Annotated[str, one_line(400, least=1)], ...], Meta(max_length=1000)]
 """Keys of the parts of the case, such as `parcel:P1`."""
-AdjustedLines = Annotated[tuple[AdjustedLine, ...], Meta(max_length=1000)]
 AdjustedCharges = Annotated[tuple[AdjustedCharge, ...], Meta(max_length=200)]
+
+
+class IdentitySum(Struct, frozen=True):
+    """The sum over everything that was proposed or paid for orders with one identity, within the window."""
+
+    of: Identity
+    sum: str
+    """In the matrix's currency."""
+    orders: int
+    """How many other orders it has."""
 
 
 class ApprovalRequirement(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who must approve an adjustment, by the policy's matrix when it was proposed.
 
-    `counted` is the amount that the matrix was read by, in its currency. It is the larger of two sums:
-    this amount with the others proposed or paid for the order, and with those for the customer within
-    the window.
+    `counted` is the amount that the matrix was read by, in its currency. It is the largest of several sums:
+    this amount with the others proposed or paid for the order, and with those for the customer, and for each
+    identity of the customer, within the window.
     """
 
     policy: str
@@ -77,6 +93,17 @@ class ApprovalRequirement(Struct, frozen=True, kw_only=True, omit_defaults=True)
     of_customer: str | None = None
     roles: tuple[Role, ...] = ()
     """The roles that may approve, within their limits; empty means every role with a limit."""
+    sums: tuple[IdentitySum, ...] = ()
+    """For each kind of identity that policy sums over and that has other orders, the largest sum."""
+    of_proposer: str | None = None
+    """This amount with all that policy approved for the proposer's proposals within the window, where policy
+    limits that."""
+    beyond_value: str | None = None
+    """By how much all that is given for the order exceeds its value with this adjustment, in the order's
+    currency."""
+    beyond_roles: tuple[Role, ...] = ()
+    """Beyond the order's value, each approver also has one of these roles, where both the band and the policy's
+    goodwill name roles."""
 
 
 class AdjustmentFact(Struct, frozen=True, kw_only=True):
@@ -230,11 +257,13 @@ PaymentOutcome: TypeAlias = OutcomeInDoubt | AdjustmentExecuted | AmountDiffers 
 
 
 class DutiesConflicted(Struct, frozen=True, kw_only=True, tag="case.duties_conflicted"):
-    """Names with different duties in the case turned out to be one person. The acts stay valid; a person
-    must look at them."""
+    """Names with different duties in the case or its order turned out to be one person. The acts stay
+    valid; a person must look at them."""
 
     duties: dict[str, Duty]
     """By name."""
+    cases: dict[str, UUID] | UnsetType = UNSET
+    """By name, the case of the order where it has this duty; left out if it is this case for all."""
 
 
 SystemAdjustmentEvent: TypeAlias = AdjustmentSystemApproved | AdjustmentLapsed | DutiesConflicted

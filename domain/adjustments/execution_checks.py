@@ -20,7 +20,7 @@ from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.errors import ApprovalsNoLongerHold
 from domain.adjustments.kinds import Duty
 from domain.authority import Authority
-from domain.cases.duties import Duties
+from domain.cases.duties import Duties, DutiesElsewhere, find_duty_conflict
 from domain.people import Role
 from domain.permissions import Permission
 
@@ -31,8 +31,9 @@ class PeopleOnRecord(Protocol):
     def names_of(self, person: str) -> frozenset[str]:
         """All names of this person now."""
 
-    def authority_then(self, name: str, at: datetime) -> Authority:
-        """What the person was allowed at a time; nothing for a name that was not known then."""
+    def authority_at(self, name: str, position: int, at: datetime) -> Authority:
+        """What the person was allowed by what the log has before a position, at a time; nothing for a name
+        that it has not. Clocks of two machines differ, so time orders nothing; a grant for a time ends by it."""
 
 
 class MoneyAct(Struct, frozen=True):
@@ -48,6 +49,8 @@ class MoneyAct(Struct, frozen=True):
     """The role whose limit an approval used."""
     version: int | None = None
     """Its version in the case's trail, where it is known."""
+    also: tuple[Role, ...] = ()
+    """The roles of which an approval beyond the order's value needs one as well."""
 
     def __str__(self) -> str:
         version = f"version {self.version}, " if self.version is not None else ""
@@ -73,6 +76,7 @@ def earlier_acts(adjustment: Adjustment) -> list[MoneyAct]:
             Permission.APPROVE_ADJUSTMENTS,
             one.role,
             one.version,
+            adjustment.requirement.beyond_roles,
         )
         for one in adjustment.approvals
     ]
@@ -87,23 +91,37 @@ class ActScope(NamedTuple):
     case: UUID
 
 
-ScopeOf = Callable[[MoneyAct], ActScope]
+class ActPlace(NamedTuple):
+    position: int
+    """Of the act in the log."""
+    scope: ActScope
+
+
+PlaceOf = Callable[[MoneyAct], ActPlace]
 
 
 def require_acts_hold(
-    adjustment: Adjustment, duties: Duties, people: PeopleOnRecord, scope_of: ScopeOf
+    adjustment: Adjustment,
+    duties: Duties,
+    elsewhere: DutiesElsewhere,
+    people: PeopleOnRecord,
+    place_of: PlaceOf,
 ) -> None:
     """Require that the proposal and every approval are still valid. `duties` are those of the case: each act
-    gave its people one, so they cannot execute.
+    gave its people one, so they cannot execute. `elsewhere` are those in other cases of the order.
 
     Raises ApprovalsNoLongerHold, with the first rule that an act breaks.
     """
-    for found in find_broken_rules(adjustment, duties, people, scope_of):
+    for found in find_broken_rules(adjustment, duties, elsewhere, people, place_of):
         raise found
 
 
 def find_broken_rules(
-    adjustment: Adjustment, duties: Duties, people: PeopleOnRecord, scope_of: ScopeOf
+    adjustment: Adjustment,
+    duties: Duties,
+    elsewhere: DutiesElsewhere,
+    people: PeopleOnRecord,
+    place_of: PlaceOf,
 ) -> Iterator[ApprovalsNoLongerHold]:
     acts = earlier_acts(adjustment)
     humans = [frozenset().union(*map(people.names_of, act.persons)) for act in acts]
@@ -113,25 +131,23 @@ def find_broken_rules(
                 adjustment, "different-people", other, f"{one}, and is the same person: {other}"
             )
     for act, names in zip(acts, humans, strict=True):
-        for name in sorted(names):
-            held = duties.get(name)
-            if held is not None and held.duty is not act.duty:
-                detail = (
-                    f"{act}, and as {name} has the duty to {held.duty} in this case since {held.act} "
-                    f"(version {held.version}, {held.at.isoformat()})"
-                )
-                yield _broken(adjustment, "one-duty-per-person", act, detail)
-        yield from _find_missing_grants(adjustment, act, people, scope_of)
+        conflict = find_duty_conflict(duties, sorted(names), act.duty, elsewhere)
+        if conflict is not None:
+            detail = f"{act}, but {conflict.detail}"
+            yield _broken(adjustment, "one-duty-per-person", act, detail)
+        yield from _find_missing_grants(adjustment, act, people, place_of)
 
 
 def _find_missing_grants(
-    adjustment: Adjustment, act: MoneyAct, people: PeopleOnRecord, scope_of: ScopeOf
+    adjustment: Adjustment, act: MoneyAct, people: PeopleOnRecord, place_of: PlaceOf
 ) -> Iterator[ApprovalsNoLongerHold]:
     # A delegate acts with the permissions of the person, who comes first.
     for name in act.persons[:1]:
-        roles = people.authority_then(name, act.at).roles_over(act.needs, *scope_of(act))
-        if not roles or (act.role is not None and Role(act.role) not in roles):
-            role = f" as {act.role}" if act.role is not None else ""
+        position, scope = place_of(act)
+        roles = people.authority_at(name, position, act.at).roles_over(act.needs, *scope)
+        lacks = act.also and not set(act.also).intersection(roles)
+        if not roles or (act.role is not None and Role(act.role) not in roles) or lacks:
+            role = f" as {' and '.join([act.role, *act.also[:1]])}" if act.role is not None else ""
             detail = f"{act}, and had no valid grant for that{role}"
             yield _broken(adjustment, "grants-valid-when-used", act, detail)
 

@@ -36,7 +36,8 @@ PROVIDER_PAID_KINDS: Final = frozenset(
 )
 """Kinds that the payment provider pays back. Other systems carry out the rest, under a reference."""
 GIVEN_BACK_KINDS: Final = PROVIDER_PAID_KINDS | {AdjustmentKind.STORE_CREDIT}
-"""Kinds that give back what was paid: together they never give more than was captured."""
+"""Kinds that give back what was paid. A refund counts store credit against the payments; store credit itself is
+limited by the order's value."""
 PART_OF_A_PIECE_KINDS: Final = frozenset({AdjustmentKind.PRICE_ADJUSTMENT})
 """Kinds that give a part of a piece's value: the piece may be refunded later, for what is left of it."""
 GOODWILL_KINDS: Final = frozenset({AdjustmentKind.APPEASEMENT})

@@ -23,7 +23,10 @@ def overpaid_left(left: MoneyLeft) -> Decimal | None:
 
 def _overpaid(left: MoneyLeft) -> Decimal:
     money = left.money
-    ours = sum((_for_gone(one, left) for one in left.untold), ZERO)
+    ours = ZERO
+    for one, told in left.ours:
+        for_gone, untold = _for_gone(one, left), left.untold(one, told)
+        ours += for_gone if untold is None else min(for_gone, untold)
     return max(money.refund_due + money.overpaid - money.reserved - ours, ZERO)
 
 

@@ -15,8 +15,8 @@ from domain.adjustments.decisions import ActingPerson, require_matrix, require_n
 from domain.adjustments.events import AdjustmentProposed, AdjustmentSystemApproved
 from domain.adjustments.kinds import Duty
 from domain.adjustments.money_left import MoneyLeft
+from domain.adjustments.order_value import goodwill_of, require_left_of_order
 from domain.adjustments.proposed_amounts import propose_amounts
-from domain.adjustments.refund_limits import require_left
 from domain.cases.decisions import require_claimed_by, require_evidence
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
@@ -47,7 +47,8 @@ def propose(
 
     If policy approves it by itself, its approval is included. `left` is what may still be given for the
     order; `sums` adds what else was given to the amount. Raises NothingMayBeGiven, Invalid, CaseNotYours,
-    EvidenceMissing, NoPaymentToRefund, MoreThanPaid, MoreThanLine, MoreThanCharge, AgentHoldsNoDuty.
+    EvidenceMissing, NoPaymentToRefund, MoreThanPaid, MoreThanLine, MoreThanCharge, MoreThanOrder,
+    AgentHoldsNoDuty.
     """
     require_claimed_by(case, by.person)
     require_not_agent(by, Duty.REVIEW)
@@ -61,8 +62,9 @@ def propose(
         case, required_evidence, f"to propose a {request.kind}", request.evidence, order
     )
     tier = order.facts.customer.tier
+    counted = replace(sums(amounts.amount), beyond_value=goodwill_of(amounts, left, matrix))
     required, decision = matrix.requirement(
-        ProposedAdjustment(request.kind, request.reason, tier), sums(amounts.amount), order.facts
+        ProposedAdjustment(request.kind, request.reason, tier), counted, order.facts
     )
     enriched = create_enriched(order)
     lapses_at = now + matrix.approvals.lapses_after
@@ -79,7 +81,7 @@ def propose(
         requirement=required,
         lapses_at=lapses_at,
     )
-    require_left(bare, left)
+    require_left_of_order(bare, left, matrix)
     proposed = replace(bare, digest=approval_digest(case, bare))
     events: list[CaseEvent] = [proposed] if enriched.digest == case.packet else [enriched, proposed]
     if required.approvers:

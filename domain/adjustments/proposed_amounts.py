@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from domain.adjustments.commands import ProposeAdjustment
+from domain.adjustments.commands import ProposeAdjustment, ProposedLine
 from domain.adjustments.errors import NoPaymentToRefund
 from domain.adjustments.events import AdjustedCharge, AdjustedLine
 from domain.adjustments.kinds import GOODWILL_KINDS, PROVIDER_PAID_KINDS
@@ -102,6 +102,18 @@ def _describe_payments(
     return f"it has {len(with_money)} captured payments with money left. Name one in `payment`: {names}"
 
 
+def _adjusted_line(named: ProposedLine) -> AdjustedLine:
+    """The line with its quantity; one piece without."""
+    quantity = 1 if isinstance(named.quantity, UnsetType) else named.quantity
+    return AdjustedLine(sku=named.sku, quantity=quantity, amount=named.amount, line=named.line)
+
+
+def _pieces_of(asked: AdjustedLine, lines: Sequence[OrderLine]) -> int:
+    """How many pieces the order has of what is asked for: whole pieces of the lines, or a component of a bundle."""
+    component = component_of(asked, lines[0])
+    return sum(line.quantity for line in lines) * (component.quantity if component else 1)
+
+
 class _Filled(Struct):
     """The asked lines and charges, with the identities and amounts that follow from the order."""
 
@@ -120,8 +132,8 @@ class _Filled(Struct):
         """Pieces of a product that several lines have are taken in the order of the lines."""
         found: list[AdjustedLine] = []
         taken: dict[str, int] = {}
-        for n, asked in enumerate(self.request.lines):
-            pointer = f"/lines/{n}"
+        for n, named in enumerate(self.request.lines):
+            pointer, asked = f"/lines/{n}", _adjusted_line(named)
             self._check_currency(asked.amount, pointer)
             if not (self.left.content.lines or self.left.money.removed.lines):
                 if isinstance(asked.amount, UnsetType):
@@ -129,8 +141,13 @@ class _Filled(Struct):
                     self.faults.append(Fault(f"{pointer}/amount", detail))
                 found.append(asked)
             elif lines := self.left.lines_of(asked):
-                if not self._has_other_sku(asked, lines[0], pointer):
-                    found += self._split(asked, lines, taken)
+                if self._has_other_sku(asked, lines[0], pointer):
+                    continue
+                if isinstance(named.quantity, UnsetType) and (many := _pieces_of(asked, lines)) > 1:
+                    detail = f"say for how many pieces: the order has {many} of them"
+                    self.faults.append(Fault(f"{pointer}/quantity", detail))
+                    continue
+                found += self._split(asked, lines, taken)
             else:
                 member = "sku" if isinstance(asked.line, UnsetType) else "line"
                 known = ", ".join(line.id for line in self.left.content.lines)

@@ -6,12 +6,7 @@ from decimal import Decimal
 from domain.adjustments import errors
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.events import AdjustedLine, AdjustmentProposed
-from domain.adjustments.kinds import (
-    GIVEN_BACK_KINDS,
-    PART_OF_A_PIECE_KINDS,
-    PROVIDER_PAID_KINDS,
-    AdjustmentKind,
-)
+from domain.adjustments.kinds import PART_OF_A_PIECE_KINDS, PROVIDER_PAID_KINDS, AdjustmentKind
 from domain.adjustments.money_left import (
     MoneyLeft,
     PartFigures,
@@ -28,7 +23,7 @@ from domain.orders.signal_body import given
 
 def require_left(one: AdjustmentProposed | Adjustment, left: MoneyLeft) -> None:
     """Raises MoreThanPaid, MoreThanLine, MoreThanCharge if it gives more than is left."""
-    if one.kind in GIVEN_BACK_KINDS:
+    if one.kind in PROVIDER_PAID_KINDS:
         _require_left_of_payments(one, left)
     require_left_of_lines(one.kind, one.lines, left)
     # An adjustment may name a charge several times: what it gives of the charge in all must be left.
@@ -50,11 +45,9 @@ def require_left(one: AdjustmentProposed | Adjustment, left: MoneyLeft) -> None:
 
 
 def _require_left_of_payments(one: AdjustmentProposed | Adjustment, left: MoneyLeft) -> None:
-    checked: list[tuple[str, PaymentFigures]] = []
-    if one.kind in PROVIDER_PAID_KINDS:
-        payment = next((p for p in left.money.payments if p.id == one.payment), None)
-        of_payment = left.payment(payment) if payment is not None else PaymentFigures(*[ZERO] * 4)
-        checked.append((f" by payment {one.payment}", of_payment))
+    payment = next((p for p in left.money.payments if p.id == one.payment), None)
+    of_payment = left.payment(payment) if payment is not None else PaymentFigures(*[ZERO] * 4)
+    checked = [(f" by payment {one.payment}", of_payment)]
     if left.whole is not None and left.money.currency == one.amount.currency:
         checked.append(("", left.whole))
     for what, figures in checked:

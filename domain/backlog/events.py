@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
+from domain.moments import keep_in_years
 from domain.policy.document import Backlog
 from domain.policy.document_types import Title
 from domain.texts import Owner, lines
@@ -55,6 +56,9 @@ class RecoveryActionAdded(Struct, frozen=True, kw_only=True, gc=False, tag="reco
     title: Title
     owner: Owner
     due_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        keep_in_years(self, "due_at")
 
 
 class RecoveryActionDone(Struct, frozen=True, kw_only=True, gc=False, tag="recovery.action_done"):

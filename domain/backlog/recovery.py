@@ -15,7 +15,7 @@ from msgspec import Meta, Struct, structs
 
 from domain.backlog import events
 from domain.backlog.errors import ActionNotOpen, RecoveryNotFound
-from domain.cases.work_commands import CommandRequest
+from domain.moments import CommandRequest, Moment
 from domain.people import PersonName
 from domain.policy.document import Backlog
 from domain.policy.document_types import Name, Title
@@ -32,7 +32,7 @@ class AddAction(CommandRequest, frozen=True, kw_only=True):
     title: Title
     owner: PersonName | Name | None = None
     """A team or a person; left out, the plan's owner."""
-    due_at: Annotated[datetime, Meta(tz=True)] | None = None
+    due_at: Moment | None = None
 
 
 class CompleteAction(CommandRequest, frozen=True, kw_only=True):

@@ -1,12 +1,14 @@
-"""Segregation of duties: one person, one duty, over the whole history of a case.
+"""Segregation of duties: one person, one duty, over the whole history of an order and all its cases.
 
 The person counts, not the account: an act through an agent, a key or a delegate counts for everyone it
 is done for or by. Source: trust model, "Segregation of duties". The database rejects a second duty too
-(table `duties`, written with the events).
+(table `duties`, written with the events, for the case and for its order).
 """
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import TypeAlias
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -52,6 +54,8 @@ class DutyHeld(Struct, frozen=True, gc=False):
 
 Duties = Mapping[str, DutyHeld]
 """By person."""
+DutiesElsewhere: TypeAlias = Mapping[UUID, Duties]
+"""The duties in the other cases of the order, by case."""
 
 
 class GlassParties(Struct, frozen=True):
@@ -87,35 +91,62 @@ def duties_after(duties: Duties, event: CaseEvent, at: datetime, by: Actor, vers
     return {**duties, **dict.fromkeys(new, held)}
 
 
-def find_duty_conflict(duties: Duties, names: Collection[str], duty: Duty) -> DutyConflict | None:
-    """The conflict that keeps a person with these names from a duty; None if there is none."""
-    for name in names:
-        held = duties.get(name)
-        if held is not None and held.duty is not duty:
-            return DutyConflict(
-                f"{name} has the duty to {held.duty} in this case since {held.act} "
-                f"(version {held.version}, {held.at.isoformat()}); another person has to {duty}",
-                rule="one-duty-per-person",
-                duty=duty.value,
-                person=name,
-                held=held.duty.value,
-                act=held.act,
-                version=held.version,
-                at=held.at.isoformat(),
-            )
+def find_duty_conflict(
+    duties: Duties, names: Collection[str], duty: Duty, elsewhere: DutiesElsewhere
+) -> DutyConflict | None:
+    """The conflict that keeps a person with these names from a duty in a case; None if there is none."""
+    for other, held_there in ((None, duties), *elsewhere.items()):
+        for name in names:
+            held = held_there.get(name)
+            if held is not None and held.duty is not duty:
+                return _conflict(name, duty, held, other)
     return None
 
 
-def require_no_duty_conflict(duties: Duties, names: Collection[str], duty: Duty) -> None:
+def _conflict(name: str, duty: Duty, held: DutyHeld, other: UUID | None) -> DutyConflict:
+    where: dict[str, object] = {"version": held.version}
+    if other is not None:
+        where = {"other_case": str(other), "other_version": held.version}
+    return DutyConflict(
+        f"{name} has the duty to {held.duty} in {_describe_case(other)} since {held.act} "
+        f"(version {held.version}, {held.at.isoformat()}); another person has to {duty}",
+        rule="one-duty-per-person",
+        duty=duty.value,
+        person=name,
+        held=held.duty.value,
+        act=held.act,
+        at=held.at.isoformat(),
+        **where,
+    )
+
+
+def _describe_case(other: UUID | None) -> str:
+    return f"case {other} of the same order" if other is not None else "this case"
+
+
+def require_no_duty_conflict(
+    duties: Duties, names: Collection[str], duty: Duty, elsewhere: DutiesElsewhere
+) -> None:
     """Raises DutyConflict, which names the rule and the earlier act."""
-    found = find_duty_conflict(duties, names, duty)
+    found = find_duty_conflict(duties, names, duty, elsewhere)
     if found is not None:
         raise found
 
 
-def require_uninvolved(duties: Duties, parties: GlassParties) -> None:
+def first_duties(cases: Collection[Duties]) -> Duties:
+    """Each person's first duty in these cases."""
+    first: dict[str, DutyHeld] = {}
+    for duties in cases:
+        for name, held in duties.items():
+            if name not in first or held.at < first[name].at:
+                first[name] = held
+    return first
+
+
+def require_uninvolved(cases: Collection[Duties], parties: GlassParties) -> None:
     """Require that two persons asked for and opened the break-glass, that the one who opened it has no duty
-    in the case, and that the one who asked for it had none before.
+    in a case of the order, and that the one who asked for it had none before. `cases` are the duties in
+    each of them.
 
     Raises BreakGlassOfTheInvolved.
     """
@@ -128,38 +159,40 @@ def require_uninvolved(duties: Duties, parties: GlassParties) -> None:
         )
     for names, since in ((parties.openers, None), (parties.askers, parties.asked_at)):
         did = "opened" if since is None else "asked for"
-        for name in sorted(names & duties.keys()):
-            held = duties[name]
-            if since is None or held.at <= since:
-                raise _involved(name, held, f"{did} {parties.under}")
+        for duties in cases:
+            for name in sorted(names & duties.keys()):
+                held = duties[name]
+                if since is None or held.at <= since:
+                    raise _involved(name, held, f"{did} {parties.under}")
 
 
 def require_not_opener(used: Collection[GlassParties], names: Collection[str], duty: Duty) -> None:
-    """Require that nobody takes a duty in a case where a break-glass was used that they opened.
+    """Require that nobody takes a duty in an order where a break-glass was used that they opened.
 
     Raises BreakGlassOfTheInvolved.
     """
     for parties in used:
         for name in sorted(parties.openers & {*names}):
             raise BreakGlassOfTheInvolved(
-                f"{name} opened {parties.under}, which was used in this case; another person has to {duty}",
+                f"{name} opened {parties.under}, which was used in a case of this order; another person has to {duty}",
                 rule="break-glass-by-the-uninvolved",
                 duty=duty.value,
                 person=name,
             )
 
 
-def require_no_duty(duties: Duties, names: Collection[str], what: str) -> None:
-    """Require that people with these names have no duty in a case, for which they want to act on a
-    break-glass. Raises BreakGlassOfTheInvolved."""
-    for name in sorted({*names} & duties.keys()):
-        raise _involved(name, duties[name], what)
+def require_no_duty(cases: Collection[Duties], names: Collection[str], what: str) -> None:
+    """Require that people with these names have no duty in the cases of an order, if they want to act on a
+    break-glass for one of them. Raises BreakGlassOfTheInvolved."""
+    for duties in cases:
+        for name in sorted({*names} & duties.keys()):
+            raise _involved(name, duties[name], what)
 
 
 def _involved(name: str, held: DutyHeld, what: str) -> BreakGlassOfTheInvolved:
     return BreakGlassOfTheInvolved(
-        f"{name} {what}, and has the duty to {held.duty} in this case since {held.act} "
-        f"(version {held.version}, {held.at.isoformat()})",
+        f"{name} {what}, and has the duty to {held.duty} in this order since {held.act} "
+        f"(version {held.version} of its case, {held.at.isoformat()})",
         rule="break-glass-by-the-uninvolved",
         duty="break_glass",
         person=name,

@@ -12,7 +12,9 @@ from domain.adjustments.refusals import AttemptRefused
 from domain.cases import events
 from domain.cases import step_events as steps
 from domain.cases import work_events as work
+from domain.cases.about import describe_about
 from domain.cases.case_parts import MANUAL_RULE
+from domain.cases.packet import PACKET_PREFIX
 from domain.cases.part_events import PartCleared, PartJoined
 from domain.orders.content import charge_key
 from domain.orders.signal_body import given
@@ -34,13 +36,17 @@ def _describe(event: events.CaseEvent | AttemptRefused) -> str:
             parts = _for_parts(event.parts or ())
             return f"Opened by hand as {_spell_out(kind)}{parts}: {note}"
         case events.Detected(kind=kind, deadline=deadline, signals=signals):
-            why = (
-                f"the deadline {_format_time(deadline)} passed"
-                if deadline
-                else f"shown by {_format_list(signals)}"
-            )
+            if deadline:
+                why = f"the deadline {_format_time(deadline)} passed"
+            elif signals:
+                why = f"shown by {_format_list(signals)}"
+            else:
+                why = f"by the rule {event.decision.rule}"
             again = " again" if event.recurrence_of else ""
-            return f"Detected {_spell_out(kind)}{again}{_for_parts([event.part or ''])}: {why}."
+            about = given(event.about)
+            of = f" of {describe_about(about)}" if about is not None else ""
+            parts = _for_parts([event.part or ""])
+            return f"Detected {_spell_out(kind)}{again}{of}{parts}: {why}."
         case events.Enriched(packet=packet, digest=digest):
             return f"Recorded the order packet {digest[:12]}: {_format_count(len(packet), 'fact')}."
         case events.Routed(queue=queue, owner_team=team, priority=priority):
@@ -79,6 +85,11 @@ def _describe(event: events.CaseEvent | AttemptRefused) -> str:
 
 
 def _describe_joined(event: events.SignalJoined) -> str:
+    if event.signal.startswith(PACKET_PREFIX):
+        what = "is back" if event.clearing is None else "is gone"
+        return (
+            f"The packet {event.signal.removeprefix(PACKET_PREFIX)[:12]} shows: the problem {what}."
+        )
     joined = f"{event.signal} ({event.signal_type}) joined"
     if event.clearing is None:
         return f"{joined}."
@@ -167,6 +178,19 @@ def _describe_step(event: steps.StepEvent) -> str:
             assert_never(event)
 
 
+def _describe_sums(requirement: money.ApprovalRequirement) -> str:
+    """What raised the counted amount: `; counted: 470.00 EUR with 3 other orders of the same email`."""
+    currency = requirement.currency
+    raised = [
+        f"{one.sum} {currency} with {_format_count(one.orders, 'other order')} of the same {one.of}"
+        for one in requirement.sums
+        if one.sum == requirement.counted
+    ]
+    if requirement.beyond_value is not None:
+        raised.append(f"{requirement.beyond_value} beyond the value of the order")
+    return f"; counted: {', '.join(raised)}" if raised else ""
+
+
 def _describe_object(event: money.AdjustmentProposed) -> str:
     """What of the order an adjustment is for: ` for 1 of B, charge shipping, of payment pi_3`."""
     lines = [f"{one.quantity} of {given(one.line) or one.sku}" for one in event.lines]
@@ -187,9 +211,10 @@ def _describe_adjustment(event: money.AdjustmentEvent) -> str:
                 if approvers
                 else "policy approves by itself"
             )
-            what = _describe_object(event)
+            what, why = _describe_object(event), _describe_sums(event.requirement)
             return _append_note(
-                f"Proposed {_spell_out(kind)} of {amount}{what} ({_spell_out(reason)}); {by}", note
+                f"Proposed {_spell_out(kind)} of {amount}{what} ({_spell_out(reason)}); {by}{why}",
+                note,
             )
         case money.AdjustmentApproved(role=role, limit=limit, complete=complete, note=note):
             rest = "" if complete else "; another person must approve too"

@@ -52,11 +52,19 @@ class Resolution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class CaseAbout(Struct, frozen=True, kw_only=True, gc=False):
-    """References that lead to no order, and the signal that names them."""
+    """What a case is about that is about no order: references that lead to none, or a source."""
 
-    references: dict[str, str]
+    references: dict[str, str] | UnsetType = UNSET
     """Kind -> value, such as payment -> pi_3."""
-    signal: str
+    signal: str | UnsetType = UNSET
+    """The signal that names the references, or that has the code."""
+    source: str | UnsetType = UNSET
+    """The name of the source, or of the system that sent the signal with the code."""
+    sources: tuple[str, ...] | UnsetType = UNSET
+    """Sources that fell silent together."""
+    table: str | UnsetType = UNSET
+    """The table of the mapping, or the vocabulary of the carrier, that does not list the code."""
+    code: str | UnsetType = UNSET
 
 
 class Detected(Struct, frozen=True, kw_only=True, gc=False, tag="case.detected"):

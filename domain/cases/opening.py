@@ -12,7 +12,7 @@ from domain.cases.packet import READING, packet_digest, packet_of
 from domain.clock.calendars import BusinessCalendar
 from domain.orders.order import Order
 from domain.orders.signals import Signal
-from domain.policy.decision import Decision
+from domain.policy.decision import Decision, Verdict
 from domain.policy.document import Kind, Severity
 from domain.policy.facts import ORDER_FACTS
 from domain.policy.rulebook import Routing, Rulebook
@@ -21,6 +21,8 @@ from domain.struct_fields import fill
 SHORTEST_TIME: Final = timedelta(minutes=1)
 """What a case has at least, where its time is over when it opens."""
 ALWAYS_OPEN: Final = BusinessCalendar(time_zone="UTC", always_open=True)
+OWNER: Final = "source.owner"
+"""What a routing reads that sends the case to the owner of its source."""
 OpeningEventsBuilder = Callable[[int], list[CaseEvent]]
 """Builds the events that open a case, from the number of its occurrence."""
 
@@ -97,4 +99,20 @@ def create_routed(
         terms=terms,
         ladder=rulebook.ladder(routing.queue),
         region=order.facts.address.region if order is not None else None,
+    )
+
+
+def route_to_owner(routing: Routing, owner: str | None, rulebook: Rulebook) -> Routing:
+    """The routing, to the first queue of the owner if policy's route leads to another team."""
+    if owner is None or routing.owner_team == owner:
+        return routing
+    queues = rulebook.document.queues
+    queue = next((name for name, one in queues.items() if one.owner_team == owner), None)
+    if queue is None:
+        return routing
+    skills = (route.skill for route in rulebook.document.route if route.queue == queue)
+    verdict = Verdict(OWNER, f"is {owner}", owner, True)
+    decision = structs.replace(routing.decision, verdicts=(*routing.decision.verdicts, verdict))
+    return structs.replace(
+        routing, queue=queue, owner_team=owner, skill=next(skills, routing.skill), decision=decision
     )

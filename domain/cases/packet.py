@@ -19,8 +19,8 @@ from domain.policy.facts import ORDER_FACTS, OWN_FACTS
 READING: Final = 2
 """The version of the rules by which facts are read from signals. Raise it when a fact is added, or reads
 other signals: then a packet of an earlier reading is compared by the facts that it has."""
-
-
+PACKET_PREFIX: Final = "packet:"
+"""Evidence that begins so is a packet of the case itself, named by its digest."""
 _FIELDS: Final = {
     kind: tuple(
         (fact.path.removeprefix("part."), fact.sources)

@@ -241,7 +241,7 @@ class ProblemCases:
             case.id, create_signal_joined(evidence, clearing, decision, paused, corrected=corrected)
         )
         if automatic and paused is None:
-            for event in resolve_cleared_case(case, evidence, clearing, corrected=corrected):
+            for event in resolve_cleared_case(case, evidence.key, clearing, corrected=corrected):
                 self._add_case_event(case.id, event)
 
     def _about(self, fresh: Sequence[Signal], kind: str) -> list[Signal]:

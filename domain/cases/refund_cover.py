@@ -7,7 +7,7 @@ from msgspec import Struct, UnsetType
 
 from domain.adjustments.adjustment import PAID_STATES
 from domain.adjustments.kinds import AdjustmentKind as Kind
-from domain.adjustments.told_refunds import find_told_refund
+from domain.adjustments.told_refunds import match_told_refunds
 from domain.cases.exception_case import ExceptionCase
 from domain.money import ZERO, smallest_unit
 from domain.orders.goods import Goods
@@ -44,7 +44,7 @@ def find_shortfall(case: ExceptionCase, order: Order, part: str) -> Shortfall | 
     goods, money, named = facts.goods, facts.money, split_part_key(part)
     if named is None or named[0] not in (PartKind.LINE, PartKind.PARCEL):
         return None
-    given = _given(case, money, part)
+    given = _given(case, order, part)
     wanted = _pieces_of(named[0], named[1], goods, given.pieces)
     currency = goods.content.currency
     if not wanted or currency is None or not given.is_known or _is_settled(wanted, goods, money):
@@ -62,7 +62,9 @@ def _pieces_of(
 ) -> Mapping[str, int]:
     """The pieces that a part is about, by line; none if they are not known."""
     if kind is PartKind.PARCEL:
-        return goods.pieces.get(id, {})
+        held = goods.pieces.get(id, {})
+        lines = [(line, held[line.id]) for line in goods.content.lines if line.id in held]
+        return {line.id: min(pieces, line.quantity) for line, pieces in lines}
     line = goods.content.line(id)
     if line is None:
         return {}
@@ -77,8 +79,8 @@ def _is_settled(wanted: Collection[str], goods: Goods, money: OrderMoney) -> boo
     )
 
 
-def _given(case: ExceptionCase, money: OrderMoney, part: str) -> _Given:
-    found = _Given({}, {})
+def _given(case: ExceptionCase, order: Order, part: str) -> _Given:
+    found, money = _Given({}, {}), order.facts.money
     for refund in money.refunds:
         if refund.state is not RefundState.ISSUED:
             continue
@@ -89,9 +91,10 @@ def _given(case: ExceptionCase, money: OrderMoney, part: str) -> _Given:
             found.is_known = False
         elif not refund.lines:
             found.of_no_line += refund.settled - sum(refund.charges.values(), ZERO)
+    told = match_told_refunds(case.adjustments.items, order, money)
     for one in case.adjustments.items:
         is_paid = one.state in PAID_STATES and one.kind in (Kind.REFUND, Kind.PARTIAL_REFUND)
-        if not is_paid or find_told_refund(one, money) is not None:
+        if not is_paid or one.id in told:
             continue
         found.is_known = found.is_known and one.amount.currency == money.currency
         for of in one.lines:

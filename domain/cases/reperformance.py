@@ -4,7 +4,7 @@ On the same facts and under the policy that it cites, a decision must come out a
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import zip_longest
 
@@ -20,8 +20,9 @@ from domain.adjustments.proposal import approval_digest
 from domain.cases import events
 from domain.cases.case_parts import MANUAL_RULE, WHOLE_ORDER
 from domain.cases.clearing import find_gone
+from domain.cases.event_descriptions import format_duration
 from domain.cases.exception_case import ExceptionCase
-from domain.cases.opening import create_routed
+from domain.cases.opening import OWNER, create_routed, route_to_owner
 from domain.cases.part_events import PartCleared, PartJoined
 from domain.cases.work_events import Retermed
 from domain.orders.events import ExpectationMet, PassedIntake
@@ -40,6 +41,7 @@ ROUTED_FIELDS = (
     "work_type",
     "skill",
     "priority",
+    "severity",
     "tier",
     "service",
     "terms",
@@ -210,9 +212,10 @@ def _compare_routing(
         return
     rule = case.rule or MANUAL_RULE
     facts = CaseFacts(kind=case.kind, bucket=kind.bucket, severity=kind.severity, rule=rule)
-    routing = on.rulebook.route(facts, on.order.facts)
+    owner = next((str(one.read) for one in event.decision.verdicts if one.fact == OWNER), None)
+    routing = route_to_owner(on.rulebook.route(facts, on.order.facts), owner, on.rulebook)
     yield from _compare_decisions("decision", event.decision, routing.decision)
-    again = create_routed(routing, case.kind, kind, on.rulebook, on.order, on.order.began)
+    again = create_routed(routing, case.kind, kind, on.rulebook, on.order, on.at)
     if event.terms is not None and again.terms is not None:
         # Older terms have cut-offs outside of the opening hours, too.
         cut_offs = event.terms.cut_offs_while_open
@@ -220,8 +223,35 @@ def _compare_routing(
             again, terms=structs.replace(again.terms, cut_offs_while_open=cut_offs)
         )
     for field in ROUTED_FIELDS:
-        if getattr(event, field) != getattr(again, field):
-            yield DecisionDifference(field, str(getattr(event, field)), str(getattr(again, field)))
+        yield from _compare_values(field, getattr(event, field), getattr(again, field))
+
+
+def _compare_values(what: str, recorded: object, again: object) -> Iterator[DecisionDifference]:
+    """The differences of two values of a routing, in words; of terms and ladders, each part that differs."""
+    if recorded == again:
+        return
+    if isinstance(recorded, Struct) and type(recorded) is type(again):
+        for name in recorded.__struct_fields__:
+            yield from _compare_values(name, getattr(recorded, name), getattr(again, name))
+    else:
+        yield DecisionDifference(what, _in_words(recorded), _in_words(again))
+
+
+def _in_words(value: object) -> str:
+    """A value of a routing, as people read it. Lengths of time are in full seconds."""
+    if value is None or value is UNSET:
+        return NOTHING
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    if isinstance(value, Struct):
+        parts = ((name, getattr(value, name)) for name in value.__struct_fields__)
+        told = (f"{name} {_in_words(one)}" for name, one in parts if one not in (None, UNSET))
+        return f"({', '.join(told)})"
+    if isinstance(value, tuple | frozenset):
+        return ", ".join(map(_in_words, value)) or NOTHING
+    if isinstance(value, dict):
+        return ", ".join(f"{_in_words(key)} {_in_words(one)}" for key, one in value.items())
+    return str(value)
 
 
 def _repeat_requirement(
@@ -231,10 +261,17 @@ def _repeat_requirement(
     matrix, facts = on.rulebook.approvals, on.order.facts
     assert matrix is not None
     customer = Decimal(recorded.of_customer) if recorded.of_customer is not None else None
-    sums = CumulativeAmounts(Decimal(recorded.of_order), customer)
-    return matrix.requirement(
+    proposer = Decimal(recorded.of_proposer) if recorded.of_proposer is not None else None
+    beyond = Decimal(recorded.beyond_value or 0)
+    of_order = Decimal(recorded.of_order)
+    sums = CumulativeAmounts(of_order, customer, beyond, recorded.sums, proposer)
+    again, decision = matrix.requirement(
         ProposedAdjustment(proposed.kind, proposed.reason, facts.customer.tier), sums, facts
     )
+    if again.beyond_roles and not recorded.beyond_roles:
+        # Earlier versions required only the roles of the policy's goodwill.
+        again = structs.replace(again, roles=again.beyond_roles, beyond_roles=())
+    return again, decision
 
 
 def _compare_decisions(

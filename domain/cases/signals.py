@@ -89,14 +89,14 @@ def find_showing_signals(
 
 
 def resolve_cleared_case(
-    case: ExceptionCase, evidence: Signal, clearing: Decision, *, corrected: bool = False
+    case: ExceptionCase, evidence: str, clearing: Decision, *, corrected: bool = False
 ) -> list[CaseEvent]:
-    """Resolve a case whose problem is gone, and close its open tasks and holds."""
+    """Resolve a case whose problem is gone, as `evidence` shows, and close its open tasks and holds."""
     cleared, why = ResolutionReason.SOURCE_CLEARED, "The problem is gone."
     if corrected:
         cleared, why = ResolutionReason.SOURCE_CORRECTED, "The source took its statement back."
     resolution = Resolution(
-        reason=cleared, root_cause=RootCause.UPSTREAM_DATA, evidence=(evidence.key,)
+        reason=cleared, root_cause=RootCause.UPSTREAM_DATA, evidence=(evidence,)
     )
     steps = close_open_steps(case.steps, why)
     return [*steps, Resolved(resolution=resolution, clearing=clearing)]

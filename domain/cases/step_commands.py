@@ -1,13 +1,8 @@
 """Commands on tasks and holds, as decoded from a request."""
 
-from datetime import datetime
-from typing import Annotated
-
-from msgspec import Meta
-
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
 from domain.cases.step_events import Number
-from domain.cases.work_commands import CommandRequest
+from domain.moments import CommandRequest, Moment
 from domain.people import PersonName
 from domain.policy.document_types import Name, Title
 from domain.texts import Note, RequiredNote
@@ -18,7 +13,7 @@ class AddTask(CommandRequest, frozen=True, kw_only=True):
     action: NextAction = NextAction.OTHER
     owner: PersonName | Name | None = None
     """A team or a person; left out, the team of the case's queue."""
-    due_at: Annotated[datetime, Meta(tz=True)] | None = None
+    due_at: Moment | None = None
 
 
 class CompleteTask(CommandRequest, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
+from domain.moments import keep_in_years
 from domain.policy.document_types import Title
 from domain.texts import Note, Owner
 
@@ -25,6 +26,9 @@ class TaskCreated(
     due_at: datetime | None = None
     policy: str | None = None
     """The version of the policy that created it; None if a person did."""
+
+    def __post_init__(self) -> None:
+        keep_in_years(self, "due_at")
 
 
 class TaskDone(Struct, frozen=True, kw_only=True, gc=False, tag="case.task_done"):

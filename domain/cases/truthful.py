@@ -8,7 +8,7 @@ from msgspec import UnsetType
 
 from domain.adjustments.adjustment import PAID_STATES
 from domain.adjustments.kinds import AdjustmentKind as Kind
-from domain.adjustments.told_refunds import find_told_refund
+from domain.adjustments.told_refunds import match_told_refunds
 from domain.cases.errors import NotDoneYet
 from domain.cases.events import Resolution
 from domain.cases.exception_case import ExceptionCase
@@ -95,10 +95,11 @@ def require_truthful(
 def _shown(reason: Reason, case: ExceptionCase, order: Order | None, part: str) -> Iterator[bool]:
     money = order.facts.money if order is not None else OrderMoney()
     lines = _lines_of_part(order, part)
+    told_refunds = match_told_refunds(case.adjustments.items, order, money) if order else {}
     for one in case.adjustments.items:
         if one.kind not in ADJUSTMENTS.get(reason, ()) or one.state not in PAID_STATES:
             continue
-        told = find_told_refund(one, money)
+        told = told_refunds.get(one.id)
         named = {str(of.line) for of in one.lines if not isinstance(of.line, UnsetType)}
         own = () if isinstance(one.parts, UnsetType) else one.parts
         fits = part in own if own and part else _fits(named, lines)

@@ -1,24 +1,20 @@
 """Commands on a case, as decoded from a request."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from domain.cases.evidence import EvidenceRef
 from domain.cases.work_events import ErrorReason, Link, Party, Version
 from domain.clock.terms import Dependency
+from domain.moments import CommandRequest, Moment
 from domain.orders.signal_body import DEFAULT_SHOP, OrderId, ShopName, order_key
 from domain.people import PersonName
 from domain.policy.document_types import Name
 from domain.texts import Note, RequiredNote, one_line
 
 PartKey = Annotated[str, one_line(300, least=1)]
-
-
-class CommandRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The base of commands. Unknown fields are rejected: the sender may rely on them."""
 
 
 class OpenCase(CommandRequest, frozen=True, kw_only=True):
@@ -54,7 +50,7 @@ class StartWait(CommandRequest, frozen=True, kw_only=True):
     party: Party
     """The name of the carrier, the supplier, the customer …"""
     note: Note = ""
-    expected_by: Annotated[datetime, Meta(tz=True)] | None = None
+    expected_by: Moment | None = None
     """When the wait ends by itself."""
 
 

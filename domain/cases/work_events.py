@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from domain.cases.evidence import Evidence, EvidenceRef, UnknownEvidence
 from domain.cases.step_events import StepEvent, TaskOverdue
 from domain.clock.terms import Dependency, Measure, ServiceTerms
+from domain.moments import keep_in_years
 from domain.policy.document import Automation, Bucket, Ladder, Severity
 from domain.policy.document_types import Name, RuleName
 from domain.texts import Note, RequiredNote, one_line
@@ -81,6 +82,9 @@ class WaitStarted(Struct, frozen=True, kw_only=True, gc=False, tag="case.wait_st
     party: Party
     note: Note = ""
     expected_by: datetime | None = None
+
+    def __post_init__(self) -> None:
+        keep_in_years(self, "expected_by")
 
 
 class WaitEnd(StrEnum):

@@ -24,10 +24,14 @@ class Cancellations(Struct, frozen=True, kw_only=True):
     """When the order as a whole was cancelled, or its last piece."""
 
 
-def cancelled_by_name(signals: SignalsByType, content: OrderContent) -> PieceCount:
-    """The pieces that cancellations name, since the lines were stated."""
+def cancelled_by_name(
+    signals: SignalsByType, content: OrderContent, until: datetime | None = None
+) -> PieceCount:
+    """The pieces that cancellations name, since the lines were stated, and until a time."""
     found: dict[str, int] = {line.id: 0 for line in content.lines}
     for signal in signals.get(OrderCancelled, ()):
+        if until is not None and signal.event_time > until:
+            continue
         if content.lines_at is None or signal.event_time > content.lines_at:
             for piece in given(signal.lines) or ():
                 _cancel(found, content, piece, signal.key, "", [])

@@ -141,18 +141,6 @@ class OrderContent(Struct, frozen=True, kw_only=True, dict=True):
         """The line with this identity, by any name that only one line has."""
         return self._by_name.get(name or "")
 
-    def pieces_at(self, line: OrderLine, at: datetime) -> int | None:
-        """How many pieces of a line the order had at a time; None if nobody had told that by then."""
-        told = [lines for moment, lines in self.stated_lines if moment <= at]
-        if not told or not told[-1]:
-            return None
-        then = dict(zip(line_names(told[-1]), told[-1], strict=True))
-        if line.id in then:
-            return then[line.id].quantity
-        # Without an id, another line of the product changes the name.
-        is_renamed = any(one.sku == line.line.sku for one in told[-1] if given(one.id) is None)
-        return None if is_renamed else 0
-
     def lines_of_sku(self, sku: str) -> Sequence[OrderLine]:
         """The lines with this product, or with it as a component, in their order."""
         return [
@@ -233,11 +221,7 @@ def line_names(lines: Sequence[purchase.Line]) -> list[str]:
 
 def _priced_lines(order: OrderPlaced) -> tuple[OrderLine, ...]:
     """The lines with their identities, and the order's discounts and tax spread over them by value."""
-    names = line_names(order.lines)
-    lines = [
-        OrderLine(id=name, line=line, gross=_gross(line))
-        for name, line in zip(names, order.lines, strict=True)
-    ]
+    lines = [*plain_lines(order.lines)]
     if not lines:
         return ()
     if discounts := sum((d.amount.value for d in given(order.discounts) or ()), ZERO):
@@ -252,6 +236,14 @@ def _priced_lines(order: OrderPlaced) -> tuple[OrderLine, ...]:
         taxes = dict(zip([one.id for one in on_top], _shares(tax.value, on_top), strict=True))
         lines = [structs.replace(one, order_tax=taxes.get(one.id, ZERO)) for one in lines]
     return tuple(lines)
+
+
+def plain_lines(lines: Sequence[purchase.Line]) -> tuple[OrderLine, ...]:
+    """Lines with their identities, before what the order as a whole adds to their values."""
+    return tuple(
+        OrderLine(id=name, line=line, gross=_gross(line))
+        for name, line in zip(line_names(lines), lines, strict=True)
+    )
 
 
 def _gross(line: purchase.Line) -> Decimal:

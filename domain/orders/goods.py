@@ -1,22 +1,25 @@
 """Where the pieces of an order are: waiting, in parcels, with the customer, back with us.
 
-Pieces are conserved: what was ordered and not cancelled is always the sum of the places.
+Pieces are conserved: what was ordered and not cancelled is always the sum of the places. What left stays in
+its parcel; pieces that a later edit or cancellation takes away are the surplus until they come back.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from domain.orders.cancellations import Cancellations, cancellations_of, cancelled_by_name
 from domain.orders.content import OrderContent, OrderLine
+from domain.orders.earlier_lines import with_most_pieces
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.needless_parcels import needless_parcels
 from domain.orders.notices import Notice
 from domain.orders.packed_pieces import NOTHING_TOLD, Packed, PackedPieces, ToldPieces, told_pieces
 from domain.orders.parcels import Parcel, parcels_of
 from domain.orders.pieces import PieceCount, count_stated
+from domain.orders.purchase_signals import OrderCancelled
 from domain.orders.returned_pieces import received_pieces
 from domain.orders.stock_places import StockPlaces, stock_places
 
@@ -41,6 +44,8 @@ class LineGoods(Struct, frozen=True, kw_only=True):
     """With the customer."""
     returned: int = 0
     lost: int = 0
+    surplus: int = 0
+    """Left, and no longer of the order; not back and not lost. They are beside the kept pieces."""
     unsent: int = 0
     """In no parcel: to be sent, cancelled or unavailable."""
     ended_at: datetime | None = None
@@ -60,6 +65,8 @@ class LineGoods(Struct, frozen=True, kw_only=True):
 class Goods(Struct, frozen=True, kw_only=True, dict=True):
     content: OrderContent
     lines: tuple[LineGoods, ...] = ()
+    removed: tuple[LineGoods, ...] = ()
+    """The lines that an edit removed after pieces of them had left: they have no pieces but the surplus."""
     parcels: tuple[Parcel, ...] = ()
     pieces: Mapping[str, Mapping[str, int]] = {}
     """By parcel: its pieces by line; parcels whose pieces are not known are left out."""
@@ -97,27 +104,42 @@ def goods_of(
     outbound = [parcel for parcel in parcels if parcel.goes_out]
     notices: list[Notice] = [Notice.other_currency(key, content) for key in content.other_currency]
     told = told_pieces(outbound, content, earlier, lambda: cancelled_by_name(signals, content))
-    parts = PackedPieces(outbound, told, content)
+    ever_cancelled = (
+        (lambda c, at: cancelled_by_name(signals, c, at)) if OrderCancelled in signals else None
+    )
+    parts = PackedPieces(outbound, told, content, ever_cancelled)
     cancelled = cancellations_of(signals, content, parts, notices)
     stock = stock_places(signals, content)
     reached = _reached(parts)
+    widest = with_most_pieces(content)
     received = received_pieces(
-        signals, content, lambda line: reached.arrived.count(line, line.quantity)
+        signals, widest, lambda line: reached.arrived.count(line, line.quantity)
     )
+    most = {line.id: line for line in widest.lines}
     lines = tuple(
-        [_line(line, cancelled, reached, received.get(line.id, 0), stock) for line in content.lines]
+        [
+            _line(line, most[line.id], cancelled, reached, received.get(line.id, 0), stock)
+            for line in content.lines
+        ]
     )
+    gone = [
+        _line(without_pieces(one), one, cancelled, reached, received.get(one.id, 0), stock)
+        for one in widest.lines[len(lines) :]
+    ]
     if content.lines_known:
         for n, parcel in enumerate(outbound):
             if parcel.told:
                 before = [told[p.id].count for p in outbound[:n] if p.id in told]
-                notices += _piece_notices(parcel.told_by, told[parcel.id], content, before)
+                notices += _piece_notices(parcel.told_by, told[parcel.id], before)
     pieces = {id: one.by_line for id, one in told.items()}
     return Goods(
         content=content,
         lines=lines,
+        removed=tuple([one for one in gone if one.surplus]),
         parcels=parcels,
-        pieces=pieces | _rest_of_unknown(lines, parts, content) if parts.unknown else pieces,
+        pieces=pieces | _rest_of_unknown([*lines, *gone], parts, content)
+        if parts.unknown
+        else pieces,
         told=told,
         cancelled_at=cancelled.whole_at,
         delivered_at=_delivered_at(lines, parts),
@@ -150,21 +172,34 @@ def _reached(parts: PackedPieces) -> _Reached:
 
 def _line(
     line: OrderLine,
+    most: OrderLine,
     cancellations: Cancellations,
     reached: _Reached,
     received: int,
     stock: StockPlaces,
 ) -> LineGoods:
-    """Each piece counts for the furthest place that it reached."""
+    """Each piece counts for the furthest place that it reached. `most` is the line with the most pieces it had.
+
+    Of the pieces that left and are more than those kept, those that are back or lost come first.
+    """
     cancelled = cancellations.pieces.get(line.id, 0)
     kept = line.quantity - cancelled
-    arrived = reached.arrived.count(line, kept)
-    back = reached.back.count(line, kept) - arrived
-    gone = reached.gone.count(line, kept) - arrived - back
-    moving = reached.moving.count(line, kept) - arrived - back - gone
-    packed = reached.packed.count(line, kept) - arrived - back - gone - moving
-    in_stock = kept - arrived - back - gone - moving - packed
-    returned = min(received, arrived)
+    here = reached.arrived.count(most, most.quantity)
+    back = reached.back.count(most, most.quantity) - here
+    gone = reached.gone.count(most, most.quantity) - here - back
+    moving = reached.moving.count(most, most.quantity) - here - back - gone
+    packed = reached.packed.count(most, most.quantity) - here - back - gone - moving
+    left = here + back + gone + moving
+    returned = min(received, here)
+    places = [returned, back, gone, moving, here - returned]
+    excess = max(left - kept, 0)
+    surplus = max(excess - returned - back - gone, 0)
+    for n, pieces in enumerate(places):
+        places[n] -= min(pieces, excess)
+        excess -= min(pieces, excess)
+    returned, back, gone, moving, delivered = places
+    packed = min(packed, kept - sum(places))
+    in_stock = kept - sum(places) - packed
     unavailable, backordered, allocated = stock.unsent(line.id, in_stock, line.quantity, cancelled)
     unsent = line.quantity - reached.packed.count(line, line.quantity)
     cancelled_at = cancellations.last_at.get(line.id) if cancelled else None
@@ -180,9 +215,10 @@ def _line(
         unavailable=unavailable,
         in_parcels=packed,
         on_the_way=moving,
-        delivered=arrived - returned,
+        delivered=delivered,
         returned=returned + back,
         lost=gone,
+        surplus=surplus,
         unsent=unsent if line.is_shipped else 0,
         ended_at=None
         if in_stock > unavailable
@@ -203,13 +239,16 @@ def _rest_of_unknown(
     return {parts.unknown[0].id: rest}
 
 
-def _piece_notices(
-    key: str, told: ToldPieces, content: OrderContent, earlier: Sequence[PieceCount]
-) -> Iterable[Notice]:
-    """More pieces in a parcel than the order has, after those of earlier parcels."""
+def without_pieces(line: OrderLine) -> OrderLine:
+    """A line that an edit removed."""
+    return structs.replace(line, line=structs.replace(line.line, quantity=0))
+
+
+def _piece_notices(key: str, told: ToldPieces, earlier: Sequence[PieceCount]) -> Iterable[Notice]:
+    """More pieces in a parcel than the order had, after those of earlier parcels."""
     for n, counted in enumerate(told.one_by_one):
-        for id, quantity in counted.whole_lines(content).items():
-            line = content.line(id)
+        for id, quantity in counted.whole_lines(told.content).items():
+            line = told.content.line(id)
             if line is None:
                 continue
             elsewhere = count_stated(line, earlier)

@@ -5,13 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from domain.money import ZERO
 from domain.orders.authorizations import PAYMENT_SIGNALS
-from domain.orders.content import OrderLine
 from domain.orders.fact_metadata import SignalsByType, derived_from
-from domain.orders.goods import Goods, LineGoods
+from domain.orders.goods import Goods, LineGoods, without_pieces
 from domain.orders.goods_parts import CONTENT_FEEDS, GOODS_FEEDS, STOCK_FEEDS
 from domain.orders.money_ledger import OrderMoney
 from domain.orders.payment_signals import RefundFailed, RefundIssued, RefundRequested
@@ -36,7 +35,8 @@ StockPieces = Annotated[int | None, derived_from(*STOCK_FEEDS, through=GOODS_FEE
 class LinePart(Struct, frozen=True, gc=False):
     """A line: its pieces are always the sum of the places from `waiting` to `lost`, and `cancelled`.
 
-    A line that an edit removed has no pieces; it is a part once something was given back for it.
+    A line that an edit removed has no pieces; it is a part if pieces of it had left, and once something was
+    given back for it.
     """
 
     id: Annotated[str, _content]
@@ -67,6 +67,9 @@ class LinePart(Struct, frozen=True, gc=False):
     """Pieces that came back to us."""
     lost: Pieces = None
     """Pieces in lost parcels."""
+    surplus: Pieces = None
+    """Pieces that left, and that an edit or a cancellation took from the order then: they are neither back nor
+    lost. They are beside the pieces of the order."""
     unshipped: Pieces = None
     """Pieces that are to be sent, and are in no parcel."""
     unsent: Pieces = None
@@ -103,19 +106,17 @@ class LinePart(Struct, frozen=True, gc=False):
 
 def line_parts(signals: SignalsByType, goods: Goods, money: OrderMoney) -> tuple[LinePart, ...]:
     claims = _claimed_lines(signals.get(CustomerClaimed, []), goods)
-    removed = [
-        LineGoods(line=_without_pieces(line))
+    removed = [*goods.removed]
+    known = {one.line.id for one in removed}
+    removed += [
+        LineGoods(line=without_pieces(line))
         for line in money.removed.lines
-        if line.id in money.line_refunds
+        if line.id in money.line_refunds and line.id not in known
     ]
     return tuple(
         _line_part(one, goods, money, claims.get(one.line.id, set()))
         for one in (*goods.lines, *removed)
     )
-
-
-def _without_pieces(line: OrderLine) -> OrderLine:
-    return structs.replace(line, line=structs.replace(line.line, quantity=0))
 
 
 def _line_part(
@@ -141,6 +142,7 @@ def _line_part(
         delivered=one.delivered,
         returned=one.returned,
         lost=one.lost,
+        surplus=one.surplus,
         unshipped=one.unshipped,
         unsent=one.unsent,
         ended_at=one.ended_at,

@@ -76,6 +76,25 @@ class Notice(Struct, frozen=True, kw_only=True):
         )
 
     @staticmethod
+    def left_already(signal: str, line: str, pieces: int) -> Notice:
+        return Notice(
+            signal=signal,
+            pointer="/lines",
+            detail=f"of line {line}, {pieces} had left when this edit took them from the order: they are "
+            "its `surplus` until they are back. If the customer sends them back, send return.authorized; if "
+            "they belong to the order, replace the statement",
+        )
+
+    @staticmethod
+    def empty_line(signal: str, pointer: str, line: str) -> Notice:
+        return Notice(
+            signal=signal,
+            pointer=f"{pointer}/quantity",
+            detail=f"0 pieces of line {line}: nothing of it is sent or charged. Give the number of its pieces, "
+            "or leave the line out",
+        )
+
+    @staticmethod
     def no_pieces(signal: str, pointer: str, line: str) -> Notice:
         return Notice(
             signal=signal,

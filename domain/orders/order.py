@@ -105,6 +105,11 @@ class Order(Struct, frozen=True, kw_only=True):
         assert self.known_facts is not None
         return self.known_facts
 
+    @property
+    def stated(self) -> list[Signal]:
+        """All recorded signals, also those whose time is still to come."""
+        return [*self.signals.values(), *self.ahead.values()]
+
     def _by_type(self) -> SignalsByType:
         """The statements that count, by type; grouped once and then kept up to date."""
         if self.is_corrected:
@@ -118,9 +123,7 @@ class Order(Struct, frozen=True, kw_only=True):
     def began(self) -> datetime:
         """When the order was placed, or the event time of its first signal."""
         placed_at = self.facts.milestones.placed_at
-        return placed_at or min(
-            signal.event_time for signal in (self.signals or self.ahead).values()
-        )
+        return placed_at or min(one.event_time for one in (self.signals or self.ahead).values())
 
     def passages(self, rulebook: Rulebook, named_at: datetime | None = None) -> Passages:
         """The stages of standard work, also those that no event has recorded yet."""

@@ -5,12 +5,13 @@ from functools import cache
 
 from msgspec import structs
 
-from domain.orders.content import OrderContent
+from domain.orders.content import OrderContent, line_names
 from domain.orders.fact_metadata import SignalsByType
 from domain.orders.facts import OrderFacts
+from domain.orders.goods import Goods
 from domain.orders.notices import Notice
 from domain.orders.odd_statements import StatementsOfOrder
-from domain.orders.order_versions import find_revision_notices
+from domain.orders.order_versions import find_revision_notices, sort_versions
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.signal_body import LinePieces, given
 from domain.orders.signals import Signal
@@ -36,6 +37,8 @@ def find_notices(
         *(find_correction_notices(signals.values()) if is_corrected else ()),
         *_sku_notices(looked_at.values(), goods.content),
         *_zero_notices(counting),
+        *_empty_lines(by_type, counting),
+        *_surplus_notices(by_type, goods, counting),
         *_revision_notices(by_type, counting),
         *StatementsOfOrder(by_type, goods, money).find_notices(counting),
         *find_unknown_parts(by_type, goods, money, counting),
@@ -75,6 +78,40 @@ def _zero_notices(signals: Iterable[Signal]) -> Iterator[Notice]:
             if not getattr(piece, "amount", None):
                 name = piece.line or piece.sku or ""
                 yield Notice.no_pieces(signal.key, f"/lines/{n}", name)
+
+
+def _empty_lines(by_type: SignalsByType, signals: Iterable[Signal]) -> Iterator[Notice]:
+    """A notice for each line of no pieces. An edit may say 0 of a line that had pieces: that removes it."""
+    for signal in signals:
+        if not isinstance(signal, OrderPlaced | OrderEdited):
+            continue
+        lines = given(signal.lines) or ()
+        empty = [(n, name) for n, name in enumerate(line_names(lines)) if not lines[n].quantity]
+        had = _names_with_pieces(by_type) if empty and isinstance(signal, OrderEdited) else set()
+        for n, name in empty:
+            if name not in had and lines[n].sku not in had:
+                yield Notice.empty_line(signal.key, f"/lines/{n}", name)
+
+
+def _names_with_pieces(by_type: SignalsByType) -> set[str | None]:
+    """The ids and the products of lines that had pieces in some statement of the order."""
+    stated = [*by_type.get(OrderPlaced, ()), *by_type.get(OrderEdited, ())]
+    lines = [line for one in stated for line in given(one.lines) or () if line.quantity]
+    return {given(line.id) or line.sku for line in lines}
+
+
+def _surplus_notices(
+    by_type: SignalsByType, goods: Goods, signals: Iterable[Signal]
+) -> Iterator[Notice]:
+    """A notice for the last edit of the lines, where it took away pieces that had left."""
+    surplus = [one for one in (*goods.lines, *goods.removed) if one.surplus > one.cancelled]
+    if not surplus:
+        return
+    edits = [one for one in by_type.get(OrderEdited, ()) if given(one.lines) is not None]
+    last = sort_versions(edits)[-1].key if edits else None
+    if any(signal.key == last for signal in signals):
+        for one in surplus:
+            yield Notice.left_already(str(last), one.line.id, one.surplus - one.cancelled)
 
 
 def _revision_notices(by_type: SignalsByType, signals: Iterable[Signal]) -> Iterator[Notice]:

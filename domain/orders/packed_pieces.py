@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from domain.orders.content import OrderContent, OrderLine
+from domain.orders.earlier_lines import content_as_of, with_most_pieces
 from domain.orders.parcel import Parcel
 from domain.orders.pieces import (
     PieceCount,
@@ -30,6 +31,8 @@ class ToldPieces(Struct, frozen=True):
     by_line: Mapping[str, int]
     one_by_one: Sequence[PieceCount]
     """Of each stated piece by itself."""
+    content: OrderContent
+    """The order when the parcel left, else as it is now: a later edit takes nothing out of a parcel."""
 
 
 NOTHING_TOLD: Final[Mapping[str, ToldPieces]] = {}
@@ -53,26 +56,27 @@ def told_pieces(
         if parcel.told is None:
             continue
         known = earlier.get(parcel.id)
-        if any(names_shared_product(piece, content) for piece in parcel.told):
+        then = _when_it_left(parcel, content)
+        if any(names_shared_product(piece, then) for piece in parcel.told):
             shared.append(parcel)
-        elif known is not None and known.stated is parcel.told:
+        elif known is not None and known.stated is parcel.told and known.content is then:
             told[parcel.id] = known
             continue
-        told[parcel.id] = _told(parcel, content)
+        told[parcel.id] = _told(parcel, then)
     if not shared:
         return told
     unwanted = cancelled()
     counts = {id: one.count for id, one in told.items()}
     for parcel in shared:
-        named = [p for p in parcel.told or () if not names_shared_product(p, content)]
-        counts[parcel.id] = count_pieces(named, content)
+        then = told[parcel.id].content
+        named = [p for p in parcel.told or () if not names_shared_product(p, then)]
+        counts[parcel.id] = count_pieces(named, then)
     gone = {p.id for p in parcels if p.delivered_at is None and (p.lost_at or p.back_at)}
     for parcel in shared:
         others = [count for id, count in counts.items() if id != parcel.id]
         staying = [c for id, c in counts.items() if id != parcel.id and id not in gone]
-        told[parcel.id] = _told(
-            parcel, content, [[*others, unwanted], [*staying, unwanted], staying]
-        )
+        then = told[parcel.id].content
+        told[parcel.id] = _told(parcel, then, [[*others, unwanted], [*staying, unwanted], staying])
         counts[parcel.id] = told[parcel.id].count
     return told
 
@@ -83,7 +87,12 @@ def _told(
     stated = parcel.told or ()
     one_by_one = count_each_piece(stated, content, elsewhere)
     count = join_counts(one_by_one)
-    return ToldPieces(stated, count, count.whole_lines(content), one_by_one)
+    return ToldPieces(stated, count, count.whole_lines(content), one_by_one, content)
+
+
+def _when_it_left(parcel: Parcel, content: OrderContent) -> OrderContent:
+    at = parcel.handed_over_at
+    return content if at is None or len(content.stated_lines) < 2 else content_as_of(content, at)
 
 
 class Packed(Struct, frozen=True, gc=False):
@@ -106,8 +115,14 @@ class PackedPieces:
     """The outbound parcels, with the pieces that each is known to hold."""
 
     def __init__(
-        self, parcels: Sequence[Parcel], told: Mapping[str, ToldPieces], content: OrderContent
+        self,
+        parcels: Sequence[Parcel],
+        told: Mapping[str, ToldPieces],
+        content: OrderContent,
+        cancelled: Callable[[OrderContent, datetime], PieceCount] | None = None,
     ) -> None:
+        """`cancelled` are the pieces that were cancelled until a time; None if none ever was."""
+        self._cancelled = cancelled
         self.parcels = parcels
         self.told = told
         self._content = content
@@ -115,26 +130,48 @@ class PackedPieces:
         self.counts = [one.count for one in told.values()]
 
     def rest(self, line: OrderLine, kept: int) -> int:
-        """How many of the kept pieces of a line are in the parcels without lines: those in no other parcel.
+        """How many pieces of a line are in the parcels without lines: those in no other parcel.
 
-        Pieces that the order had not when they left are in none of them.
+        Of the `kept` pieces, or, once these parcels were all handed over, of those that the order had then.
         """
         if not line.is_shipped:
             return 0
-        rest = kept - count_stated(line, self.counts)
-        if rest > 0 and self._left_at is not None:
-            then = self._content.pieces_at(line, self._left_at)
-            if then is not None:
-                rest = min(rest, then - count_stated(line, self._counts_by(self._left_at)))
-        return max(rest, 0)
+        then = self._had_when_they_left.get(line.id) if self._left_at is not None else None
+        if then is None:
+            return max(kept - count_stated(line, self.counts), 0)
+        nowhere_else = self._most.get(line.id, kept) - count_stated(line, self.counts)
+        return max(min(nowhere_else, then - count_stated(line, self._counts_by_then)), 0)
+
+    @cached_property
+    def _most(self) -> Mapping[str, int]:
+        """By line: the most pieces that it ever had."""
+        return {line.id: line.quantity for line in with_most_pieces(self._content).lines}
 
     @cached_property
     def _left_at(self) -> datetime | None:
-        """When the last parcel without lines was handed over, if all were and the lines changed."""
-        if len(self._content.stated_lines) < 2:
+        """When the last parcel without lines was handed over, if all were and the pieces changed."""
+        if len(self._content.stated_lines) < 2 and self._cancelled is None:
             return None
         times = [parcel.handed_over_at for parcel in self.unknown]
         return max((at for at in times if at is not None), default=None) if all(times) else None
+
+    @cached_property
+    def _had_when_they_left(self) -> Mapping[str, int]:
+        """By line: the pieces that were not cancelled then; a line that nobody had told is left out."""
+        at, content = self._left_at, self._content
+        if at is None:
+            return {}
+        then = content_as_of(content, at)
+        is_told = any(moment <= at for moment, lines in content.stated_lines if lines)
+        if then is content and not is_told:
+            return {}
+        gone = [self._cancelled(then, at)] if self._cancelled is not None else []
+        had = {line.id: line.quantity - count_stated(line, gone) for line in then.lines}
+        return {line.id: 0 for line in content.lines} | had
+
+    @cached_property
+    def _counts_by_then(self) -> Sequence[PieceCount]:
+        return self._counts_by(self._left_at) if self._left_at is not None else ()
 
     def _counts_by(self, at: datetime) -> list[PieceCount]:
         """The pieces of the parcels with lines that were handed over by then."""

@@ -8,6 +8,7 @@ import re
 import typing
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,7 @@ from domain.errors import Fault, Invalid
 from domain.orders.signal_body import SignalBody
 from domain.orders.signal_times import check_moment, time_zone
 from domain.orders.signals import Signal
-from domain.validation import escape_pointer_token, faults_of
+from domain.validation import escape_pointer_token, faults_of, struct_fields
 
 _REPAIRABLE: Final = re.compile(
     r"(?P<seconds>\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:[.,](?P<fraction>\d+))?"
@@ -133,12 +134,15 @@ def _local_time(raw: object) -> datetime | None:
     return moment if moment.tzinfo is None else None
 
 
+_hints = cache(typing.get_type_hints)
+
+
 def _times(raw: Any, hint: Any, pointer: str = "") -> Iterator[tuple[Any, Any, str]]:
     """Each place of a time in plain data: its container, its key and its pointer."""
     if isinstance(raw, dict):
         for struct in _structs_in(hint):
-            hints = typing.get_type_hints(struct)
-            for field in msgspec.structs.fields(struct):
+            hints = _hints(struct)
+            for field in struct_fields(struct):
                 name = field.encode_name
                 if name in raw:
                     inner = f"{pointer}/{escape_pointer_token(name)}"

@@ -15,11 +15,13 @@ from domain.orders.order import is_same_signal
 from domain.orders.parcel_names import tracking_value
 from domain.orders.purchase_signals import OrderEdited, OrderPlaced
 from domain.orders.return_signals import ReturnLabelCreated
+from domain.orders.same_values import values_of
 from domain.orders.shipment_signals import HandedOver, LabelCreated
 from domain.orders.signal_body import Refs, TrackingRef, given, split_order_key
 from domain.orders.signals import Signal
 from domain.orders.signals_by_type import fields_of_refs, with_ids_of_refs
 from domain.orders.standing import standing
+from domain.personal_data import erase_personal
 
 Reference: TypeAlias = tuple[str, str]
 """The kind of a reference, and its value."""
@@ -241,6 +243,20 @@ def is_same_statement(recorded: Signal, sent: Signal) -> bool:
         or is_same_signal(_content(recorded), _content(sent))
         or is_same_signal(_content(with_ids_of_refs(recorded)), _content(with_ids_of_refs(sent)))
     )
+
+
+def differing_fields(recorded: Signal, sent: Signal) -> frozenset[str]:
+    """The fields in which two statements of one identity differ; all of them if their types do."""
+    if type(recorded) is not type(sent):
+        return frozenset({"type", *sent.__struct_fields__})
+    one, other = _content(with_ids_of_refs(recorded)), _content(with_ids_of_refs(sent))
+    without_personal = erase_personal(other)
+
+    def is_same(name: str) -> bool:
+        value = values_of(getattr(one, name))
+        return value in (values_of(getattr(two, name)) for two in (other, without_personal))
+
+    return frozenset(name for name in sent.__struct_fields__ if not is_same(name))
 
 
 def _content(signal: Signal) -> Signal:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
+from domain.adjustments.identity_kinds import ALL_IDENTITIES, Identity
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.cases.evidence import EvidenceType
 from domain.money import Currency
@@ -31,6 +32,21 @@ class ApprovalBand(Part, frozen=True, kw_only=True):
     """The policy approves it; no person needs to."""
 
 
+class Goodwill(Part, frozen=True, kw_only=True):
+    """What may be given beyond the value of an order, and who must approve it then. With both limits, the
+    smaller counts."""
+
+    rule: RuleName = "goodwill"
+    up_to: Decimal | None = None
+    """In the matrix's currency, for all that is given for an order beyond its value."""
+    percent: Decimal | None = None
+    """Of the order's value."""
+    approvers: Annotated[int, Meta(ge=1, le=5)] = 1
+    """At least this many; the band that fits may require more."""
+    roles: tuple[Role, ...] = ()
+    """The roles that may approve. If the band that fits names roles too, each approver needs one of both lists."""
+
+
 class Approvals(Part, frozen=True, kw_only=True):
     """The delegation of authority; without it, no adjustment is possible."""
 
@@ -44,5 +60,12 @@ class Approvals(Part, frozen=True, kw_only=True):
     limits: dict[Role, Decimal]
     """The most that each role may approve."""
     bands: Annotated[tuple[ApprovalBand, ...], Meta(min_length=1)]
+    sums_over: tuple[Identity, ...] = ALL_IDENTITIES
+    """The identities of the customer over which sums run too, within the window. Leave one out if many
+    customers share it, such as an address of a hotel."""
+    by_policy_per_proposer: Decimal | None = None
+    """The most that policy approves by itself for the proposals of one person within the window."""
+    goodwill: Goodwill | None = None
+    """Without it, nothing is given beyond the value of an order."""
     requires: dict[AdjustmentKind, tuple[EvidenceType, ...]] = field(default_factory=dict)
     """The evidence that a proposal of each kind must cite."""

@@ -9,9 +9,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from domain.adjustments.events import ApprovalRequirement
+from domain.adjustments.events import ApprovalRequirement, IdentitySum
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.currencies import EXPONENTS
 from domain.errors import Fault, Invalid
@@ -19,7 +19,7 @@ from domain.money import Money
 from domain.orders.facts import OrderFacts
 from domain.people import Role
 from domain.policy.amounts import Rates, is_amount
-from domain.policy.approval_parts import ApprovalBand, Approvals
+from domain.policy.approval_parts import ApprovalBand, Approvals, Goodwill
 from domain.policy.checks import duration_faults, unknown_name
 from domain.policy.conditions import CompiledCondition, compile_order_condition
 from domain.policy.decision import Decision, Verdict
@@ -32,10 +32,16 @@ class CumulativeAmounts(Struct, frozen=True):
 
     of_order: Decimal
     of_customer: Decimal | None
+    beyond_value: Decimal = Decimal(0)
+    """By how much all that is given for the order exceeds its value, in the order's currency."""
+    identities: tuple[IdentitySum, ...] = ()
+    of_proposer: Decimal | None = None
+    """With all that policy approved for the proposer in the window; None if policy does not limit it."""
 
     @property
     def largest(self) -> Decimal:
-        return max(self.of_order, self.of_customer or self.of_order)
+        sums = (Decimal(one.sum) for one in self.identities)
+        return max(self.of_order, self.of_customer or self.of_order, *sums)
 
 
 class ProposedAdjustment(Struct, frozen=True):
@@ -91,6 +97,19 @@ class ApprovalMatrix:
             raise Invalid([unknown_name(pointer, what, currency, known)], "the adjustment")
         return value * rate
 
+    def goodwill(self, value: Decimal, currency: str) -> Decimal:
+        """What may be given beyond an order of this value, in the order's currency. Raises Invalid for a
+        currency without a rate."""
+        goodwill = self.approvals.goodwill
+        if goodwill is None:
+            return Decimal(0)
+        limits = []
+        if goodwill.percent is not None:
+            limits.append(value * goodwill.percent / 100)
+        if goodwill.up_to is not None:
+            limits.append(goodwill.up_to / self.converted(Decimal(1), currency))
+        return min(limits)
+
     def requirement(
         self, adjustment: ProposedAdjustment, sums: CumulativeAmounts, facts: OrderFacts
     ) -> tuple[ApprovalRequirement, Decision]:
@@ -103,10 +122,40 @@ class ApprovalMatrix:
                 fits = sums.largest <= band.up_to
                 test = f"at_most {band.up_to}"
                 verdicts.append(Verdict("adjustment.counted", test, f"{sums.largest:f}", fits))
-            if _fits(band, adjustment, sums) and (condition is None or condition.holds(facts)):
+            is_within = self._is_within_proposers_limit(band, sums, verdicts)
+            if (
+                _fits(band, adjustment, sums)
+                and is_within
+                and (condition is None or condition.holds(facts))
+            ):
+                if sums.beyond_value:
+                    verdicts.append(
+                        Verdict(
+                            "adjustment.beyond_value", "above 0", f"{sums.beyond_value:f}", True
+                        )
+                    )
                 decision = Decision(policy=self._version, rule=band.rule, verdicts=tuple(verdicts))
                 return self._required(band, sums), decision
         raise AssertionError("a valid matrix ends with a band that fits everything")
+
+    def _is_within_proposers_limit(
+        self, band: ApprovalBand, sums: CumulativeAmounts, verdicts: list[Verdict]
+    ) -> bool:
+        """Whether policy may still approve for this proposer; only bands with `by_policy` ask."""
+        limit = self.approvals.by_policy_per_proposer
+        if not band.by_policy or limit is None or sums.of_proposer is None:
+            return True
+        is_within, name = sums.of_proposer <= limit, "adjustment.of_proposer"
+        verdicts.append(Verdict(name, f"at_most {limit}", f"{sums.of_proposer:f}", is_within))
+        return is_within
+
+    def role_for(
+        self, roles: Collection[Role], required: ApprovalRequirement
+    ) -> tuple[Role, Decimal] | None:
+        """Of these roles the one that approves, and its limit; None if they do not have all that is required."""
+        if required.beyond_roles and not set(required.beyond_roles).intersection(roles):
+            return None
+        return self.limit_of(roles, required.roles)
 
     def limit_of(
         self, roles: Iterable[Role], allowed: Collection[Role]
@@ -123,6 +172,15 @@ class ApprovalMatrix:
         return role, limit
 
     def _required(self, band: ApprovalBand, sums: CumulativeAmounts) -> ApprovalRequirement:
+        goodwill = self.approvals.goodwill if sums.beyond_value else None
+        beyond_roles = goodwill.roles if goodwill is not None and band.roles else ()
+        if goodwill is not None:
+            band = structs.replace(
+                band,
+                rule=goodwill.rule,
+                approvers=max(band.approvers, goodwill.approvers),
+                roles=band.roles or goodwill.roles,
+            )
         return ApprovalRequirement(
             policy=self._version,
             policy_digest=self._digest,
@@ -133,6 +191,10 @@ class ApprovalMatrix:
             of_order=f"{sums.of_order:f}",
             of_customer=f"{sums.of_customer:f}" if sums.of_customer is not None else None,
             roles=band.roles,
+            sums=sums.identities,
+            of_proposer=f"{sums.of_proposer:f}" if sums.of_proposer is not None else None,
+            beyond_value=f"{sums.beyond_value:f}" if sums.beyond_value else None,
+            beyond_roles=beyond_roles,
         )
 
 
@@ -142,6 +204,7 @@ def _fits(band: ApprovalBand, adjustment: ProposedAdjustment, sums: CumulativeAm
         and (not band.reasons or adjustment.reason in band.reasons)
         and (not band.tiers or adjustment.tier in band.tiers)
         and (band.up_to is None or sums.largest <= band.up_to)
+        and not (band.by_policy and sums.beyond_value)
     )
 
 
@@ -162,6 +225,10 @@ def _approval_faults(approvals: Approvals) -> Iterable[Fault]:
         if not is_amount(limit) or limit < 0:
             must_be = "must be 0 or more" if is_amount(limit) else _MUST_BE
             yield Fault(f"/approvals/limits/{role}", f"{must_be}, not {limit}")
+    most = approvals.by_policy_per_proposer
+    if most is not None and (not is_amount(most) or most < 0):
+        must_be = "must be 0 or more" if is_amount(most) else _MUST_BE
+        yield Fault("/approvals/by_policy_per_proposer", f"{must_be}, not {most}")
     for name in ("window", "lapses_after"):
         yield from duration_faults(f"/approvals/{name}", getattr(approvals, name), MAX_DURATION)
     for n, band in enumerate(approvals.bands):
@@ -174,9 +241,25 @@ def _approval_faults(approvals: Approvals) -> Iterable[Fault]:
             )
         if band.up_to is not None and not is_amount(band.up_to):
             yield Fault(f"{place}/up_to", f"{_MUST_BE}, not {band.up_to}")
+    if (goodwill := approvals.goodwill) is not None:
+        yield from _goodwill_faults(goodwill)
     last = approvals.bands[-1]
     if last.by_policy or last.kinds or last.reasons or last.tiers or last.when or last.up_to:
         detail = (
             "the last band must fit everything and need a person: give only `approvers` and `roles`"
         )
         yield Fault(f"/approvals/bands/{len(approvals.bands) - 1}", detail)
+
+
+def _goodwill_faults(goodwill: Goodwill) -> Iterable[Fault]:
+    place = "/approvals/goodwill"
+    if goodwill.up_to is None and goodwill.percent is None:
+        yield Fault(
+            place,
+            "give `up_to` or `percent`: it says how much may be given beyond an order's value",
+        )
+    for name in ("up_to", "percent"):
+        limit = getattr(goodwill, name)
+        if limit is not None and (not is_amount(limit) or limit < 0):
+            must_be = "must be 0 or more" if is_amount(limit) else _MUST_BE
+            yield Fault(f"{place}/{name}", f"{must_be}, not {limit}")

@@ -1,15 +1,10 @@
 """Policy commands, as decoded from a request."""
 
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from msgspec import Meta
-
-from domain.cases.work_commands import CommandRequest
+from domain.moments import CommandRequest, Moment
 from domain.policy.document_types import Version
 from domain.policy.events import Digest, OptionalNote, Reason
-
-Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class ProposePolicy(CommandRequest, frozen=True, kw_only=True):

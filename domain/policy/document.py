@@ -19,8 +19,11 @@ from domain.clock.calendars import BusinessCalendar
 from domain.clock.terms import Dependency, Measure
 from domain.orders.parts import PartKind
 from domain.policy import document_types as types
+from domain.policy.access_review_parts import AccessReviewRules
 from domain.policy.amounts import Amount, check_amount, parse_amount
 from domain.policy.approval_parts import Approvals
+from domain.policy.look_up_parts import LookUps
+from domain.policy.source_parts import SourceRules
 from domain.policy.stages import StageService
 from domain.texts import lines
 
@@ -232,28 +235,6 @@ class Priorities(types.Part, frozen=True, kw_only=True):
     clock: ClockBands = ClockBands()
 
 
-class DuplicateLookUp(types.Part, frozen=True, kw_only=True):
-    """Orders of one customer with one basket, at most `within` apart, are duplicates."""
-
-    within: timedelta
-
-
-class PriceLookUp(types.Part, frozen=True, kw_only=True):
-    """A product's usual price: the median over the period `over`, weighted by time."""
-
-    over: timedelta
-    least_history: timedelta
-    """A product with a shorter history has no usual price yet. One order counts for this long at most."""
-
-
-class LookUps(types.Part, frozen=True, kw_only=True):
-    """Checks of an arriving order against data outside its own signals. An absent one is off."""
-
-    duplicates: DuplicateLookUp | None = None
-    prices: PriceLookUp | None = None
-    addresses: bool = False
-
-
 class References(types.Part, frozen=True, kw_only=True):
     """Signals whose references lead to no order yet."""
 
@@ -283,9 +264,13 @@ class PolicyDocument(types.Part, frozen=True, kw_only=True):
     """While this holds for an order, none of its cases resolves itself: a person decides."""
     look_ups: LookUps | None = None
     references: References | None = None
+    sources: SourceRules | None = None
+    """When a problem of a source is a case; by default none is."""
     approvals: Approvals | None = None
     standard_flow_when: types.Condition | None = None
     """An order without a case for which this holds has passed intake: it needs no person."""
+    access_reviews: AccessReviewRules | None = None
+    """How often all grants are reviewed, and by whom; by default they need not be."""
     route: Annotated[tuple[Route, ...], Meta(min_length=1)]
 
 

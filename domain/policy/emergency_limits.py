@@ -4,17 +4,22 @@ It is a list of what is allowed, so a new section or field takes two people unti
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
+from domain.clock.open_hours import business_time
 from domain.errors import Fault
 from domain.policy.document import Automation, Kind, PolicyDocument, Queue, Route
 from domain.policy.document_types import Condition
 
 TWO_PEOPLE: Final = "takes two people and a simulation"
 CHANGEABLE_SECTIONS: Final = frozenset({"version", "summary", "priorities", "calendars"})
-"""Sections without a control: order of work, and time. They may change in any way."""
+"""Sections without a control: order of work, and time. They may change in any way, but for `find_calendar_faults`."""
+LOOK_AHEAD: Final = timedelta(days=14)
+LEAST_OPEN_SHARE: Final = 2
+"""A calendar keeps at least one half of its open time in the days ahead."""
 STRICTNESS: Final = (Automation.AUTOMATIC, Automation.REVIEW, Automation.BLOCKED)
 """From what the service may do alone to what it may not."""
 
@@ -30,6 +35,32 @@ def find_emergency_faults(approved: PolicyDocument, changed: PolicyDocument) -> 
         pointer = f"/document/{section}"
         faults += check(before, after, pointer) if check else [Fault(pointer, TWO_PEOPLE)]
     return faults
+
+
+def find_calendar_faults(
+    approved: PolicyDocument, changed: PolicyDocument, now: datetime
+) -> Iterator[Fault]:
+    """The calendars that would stop the clocks: without open time, nothing is ever late.
+
+    An emergency closes a place for some days; it leaves half of the open time of the next two weeks.
+    """
+    until = now + LOOK_AHEAD
+    for name, before in approved.calendars.items():
+        after = changed.calendars.get(name)
+        if after is None:
+            yield Fault(f"/document/calendars/{name}", f"to remove it {TWO_PEOPLE}")
+            continue
+        had, has = business_time(before, now, until), business_time(after, now, until)
+        if has * LEAST_OPEN_SHARE < had:
+            yield Fault(
+                f"/document/calendars/{name}",
+                f"would be open for {_hours(has)} of the next {LOOK_AHEAD.days} days instead of {_hours(had)}: "
+                f"less than half {TWO_PEOPLE}",
+            )
+
+
+def _hours(open_time: timedelta) -> str:
+    return f"{open_time.total_seconds() / 3600:.4g} hours"
 
 
 def changes_routing(approved: PolicyDocument, changed: PolicyDocument) -> bool:

@@ -62,6 +62,15 @@ class AuthorMayNotDecide(CasetrailError):
     )
 
 
+class PolicyActsNoLongerHold(CasetrailError):
+    """Somebody who proposed or approved this policy had no valid role for it."""
+
+    explanation = (
+        "`act` names the act. A role counts for nothing if its receiver, giver and confirmer turn out to be fewer "
+        "than three people. Reject the policy, and let people with valid roles propose and approve it."
+    )
+
+
 class ChangeNeedsApproval(CasetrailError):
     """One person may not change this part of the policy alone."""
 

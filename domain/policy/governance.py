@@ -1,94 +1,16 @@
-"""The governance of policies: which one is in force at any time, the state of each, and its actions."""
+"""The governance of policies: which one is in force at any time, and the state of each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import assert_never
 
 from msgspec import UNSET, Struct, structs
 
 from domain.people import Actor
 from domain.policy import events
-from domain.policy.document import PolicyDocument
-
-
-class PolicyState(StrEnum):
-    PROPOSED = "proposed"
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    WITHDRAWN = "withdrawn"
-    REVISED = "revised"
-    """Another proposal replaced it."""
-    SCHEDULED = "scheduled"
-    """It will be in force from a later time."""
-    IN_FORCE = "in_force"
-    RETIRED = "retired"
-    """It was in force, and another one is now."""
-    EXPIRED = "expired"
-    """An emergency change that was not ratified in time."""
-
-
-class PolicyAction(Struct, frozen=True):
-    what: str
-    by: Actor
-    at: datetime
-    note: str = ""
-
-
-class Policy(Struct, frozen=True, kw_only=True):
-    """A document with all actions on it."""
-
-    document: PolicyDocument
-    digest: str
-    standing: PolicyState
-    """The state by people's actions: proposed, approved, rejected, withdrawn or revised."""
-    is_pending: bool = False
-    """It was proposed, and not activated since."""
-    base: str | None = None
-    """The digest of the policy that it is to replace."""
-    authors: frozenset[str] = frozenset()
-    """Everybody who proposed it or a version that it revises."""
-    acts: tuple[PolicyAction, ...] = ()
-    simulations: tuple[events.PolicySimulated, ...] = ()
-
-    @property
-    def version(self) -> str:
-        return self.document.version
-
-    def last(self, *names: str) -> PolicyAction | None:
-        """The newest action with one of these names."""
-        return next((act for act in reversed(self.acts) if act.what in names), None)
-
-
-class PolicyActivation(Struct, frozen=True, kw_only=True):
-    """A document is in force from `starts_at`: until another is, or until it expires."""
-
-    digest: str
-    starts_at: datetime
-    by: Actor
-    expires_at: datetime | None = None
-    """When an emergency change ends, if it is not ratified."""
-    is_emergency: bool = False
-    is_told: bool = True
-    """The log has the event of its scheduled begin, or of the end of an emergency change."""
-
-    @property
-    def is_by_one_person(self) -> bool:
-        """Whether it is an emergency change that nobody has ratified."""
-        return self.expires_at is not None
-
-    def holds(self, at: datetime) -> bool:
-        return self.starts_at <= at and (self.expires_at is None or at < self.expires_at)
-
-
-class PolicyChange(Struct, frozen=True):
-    """Another document comes into force at this time."""
-
-    at: datetime
-    digest: str
-    before: str | None
+from domain.policy.versions import Policy, PolicyAction, PolicyActivation, PolicyChange, PolicyState
 
 
 class Governance(Struct, frozen=True, kw_only=True):
@@ -194,7 +116,9 @@ class Governance(Struct, frozen=True, kw_only=True):
                 )
                 return now._activate(event, active, at, note or "")
             case events.PolicyRolledBack(reason=reason):
-                active = PolicyActivation(digest=event.digest, starts_at=at, by=by)
+                active = PolicyActivation(
+                    digest=event.digest, starts_at=at, by=by, is_rollback=True
+                )
                 return now._activate(event, active, at, reason)
             case events.PolicyEmergencyActivated(reason=reason, expires_at=expires_at):
                 active = PolicyActivation(
@@ -231,7 +155,7 @@ class Governance(Struct, frozen=True, kw_only=True):
                 is_pending=True,
                 base=event.base,
                 authors=authors | (known.authors if known else frozenset()),
-                acts=(*(known.acts if known else ()), _action_of(event, by, at, event.why)),
+                acts=(*(known.acts if known else ()), now._action(event, by, at, event.why)),
                 simulations=known.simulations if known else (),
             )
         )
@@ -260,7 +184,7 @@ class Governance(Struct, frozen=True, kw_only=True):
             standing=PolicyState.APPROVED,
             is_pending=False,
             authors=known.authors | frozenset(by.persons if active.is_emergency else ()),
-            acts=(*known.acts, _action_of(event, by, at, note)),
+            acts=(*known.acts, self._action(event, by, at, note)),
         )
         return structs.replace(self._with(policy), reigns=tuple(reigns))
 
@@ -287,12 +211,14 @@ class Governance(Struct, frozen=True, kw_only=True):
         **change: object,
     ) -> Governance:
         policy = self.policies[event.digest]
-        acts = (*policy.acts, _action_of(event, by, at, note))
+        acts = (*policy.acts, self._action(event, by, at, note))
         return self._with(structs.replace(policy, acts=acts, **change))
 
     def _with(self, policy: Policy) -> Governance:
         return structs.replace(self, policies={**self.policies, policy.digest: policy})
 
-
-def _action_of(event: events.GovernanceEvent, by: Actor, at: datetime, note: str) -> PolicyAction:
-    return PolicyAction(str(event.__struct_config__.tag), by, at, note)
+    def _action(
+        self, event: events.GovernanceEvent, by: Actor, at: datetime, note: str
+    ) -> PolicyAction:
+        """The act of the event that this state already counts."""
+        return PolicyAction(str(event.__struct_config__.tag), by, at, note, self.version)

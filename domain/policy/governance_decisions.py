@@ -7,24 +7,29 @@ from msgspec import UNSET, structs
 
 from domain.errors import Fault, Invalid
 from domain.people import Actor
+from domain.permissions import Permission
 from domain.policy import errors, events
 from domain.policy.document import PolicyDocument, canonical_content, digest_of
-from domain.policy.governance import Governance, Policy, PolicyState
+from domain.policy.governance import Governance
 from domain.policy.governance_rules import (
+    HadRole,
     NamesOf,
     create_state_error,
     require_change,
     require_changeable_alone,
     require_current_base,
+    require_no_chain,
     require_not_author,
     require_nothing_scheduled,
     require_person,
     require_policy_in_force,
+    require_roles_held,
     require_simulation,
     require_state,
     require_two_persons,
     require_version_unchanged,
 )
+from domain.policy.versions import Policy, PolicyState
 
 MAX_EMERGENCY_DURATION = timedelta(days=3)
 DEFAULT_EMERGENCY_DURATION = timedelta(days=1)
@@ -33,6 +38,17 @@ _P = PolicyState
 _PENDING_STATES = (_P.PROPOSED, _P.APPROVED)
 _CLOSED_STATES = (_P.REJECTED, _P.WITHDRAWN, _P.REVISED, _P.EXPIRED)
 _NEW_VERSION = ". Nothing was changed: to propose a change, give the document a new `version`"
+
+_DECISIVE = (
+    ("policy.proposed", Permission.PROPOSE_POLICIES),
+    ("policy.approved", Permission.APPROVE_POLICIES),
+)
+_EMERGENCY = (("policy.emergency_activated", Permission.ACTIVATE_POLICIES),)
+
+
+def _had_role(*_: object) -> bool:
+    """Of decisions without people on record."""
+    return True
 
 
 def propose(
@@ -111,11 +127,13 @@ def activate(
     by: Actor,
     now: datetime,
     names_of: NamesOf = frozenset,
+    had_role: HadRole = _had_role,
 ) -> events.PolicyActivated:
     require_person(by, "activates a policy")
     require_state(governed, policy, now, (_P.APPROVED,), "cannot be activated")
     in_force = require_current_base(governed, policy, now)
     require_two_persons(policy, names_of)
+    require_roles_held(policy, _DECISIVE, had_role)
     require_simulation(policy, in_force, now)
     require_nothing_scheduled(governed, now, f"version {policy.version} is activated")
     if effective_from is not None and not now <= effective_from <= now + MAX_SCHEDULING_HORIZON:
@@ -171,6 +189,7 @@ def activate_emergency(
     by: Actor,
     now: datetime,
     own_queues: Collection[str] = (),
+    names_of: NamesOf = frozenset,
 ) -> events.PolicyEmergencyActivated:
     require_person(by, "changes a policy in an emergency")
     base = require_policy_in_force(governed, now)
@@ -188,6 +207,7 @@ def activate_emergency(
             raise create_state_error(
                 governed, other, now, "is the same change and now needs an approval"
             )
+    require_no_chain(governed, by, now, names_of)
     return events.PolicyEmergencyActivated(
         document=document,
         digest=digest_of(document),
@@ -219,6 +239,7 @@ def ratify(
     by: Actor,
     now: datetime,
     known_as: Collection[str] = (),
+    had_role: HadRole = _had_role,
 ) -> events.PolicyRatified:
     require_person(by, "ratifies an emergency change")
     active = governed.activation_at(now)
@@ -227,6 +248,7 @@ def ratify(
     require_not_author(
         policy, {*by.persons, *known_as}, "ratify", policy.last("policy.emergency_activated")
     )
+    require_roles_held(policy, _EMERGENCY, had_role)
     require_nothing_scheduled(governed, now, f"version {policy.version} is ratified")
     return events.PolicyRatified(digest=policy.digest, note=note)
 

@@ -4,15 +4,23 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 
 from domain.people import Actor
+from domain.permissions import Permission
 from domain.policy import errors
 from domain.policy.document import PolicyDocument, canonical_content, digest_of
-from domain.policy.emergency_limits import changes_routing, find_emergency_faults
-from domain.policy.governance import Governance, Policy, PolicyAction, PolicyState
+from domain.policy.emergency_limits import (
+    changes_routing,
+    find_calendar_faults,
+    find_emergency_faults,
+)
+from domain.policy.governance import Governance
+from domain.policy.versions import Policy, PolicyAction, PolicyState
 
 SIMULATED_DAYS = 7
 """A simulation counts if it is of at least so many days, and not older than this."""
 NamesOf = Callable[[Iterable[str]], Collection[str]]
 """All names, as the log has them now, of the persons with these names."""
+HadRole = Callable[[str, PolicyAction, Permission], bool]
+"""Whether a person had the permission when they acted; a role that is void by the names known now gave none."""
 
 
 def require_policy_in_force(governed: Governance, now: datetime) -> Policy:
@@ -105,6 +113,24 @@ def require_two_persons(policy: Policy, names_of: NamesOf) -> None:
         )
 
 
+def require_roles_held(
+    policy: Policy, acts: Iterable[tuple[str, Permission]], had_role: HadRole
+) -> None:
+    """Require that the person who did each of these acts last had a role that allows it, by the names known now."""
+    for what, needs in acts:
+        act = policy.last(what)
+        # A delegate acts with the permissions of the person, who comes first.
+        for name in act.by.persons[:1] if act is not None else ():
+            if act is not None and not had_role(name, act, needs):
+                raise errors.PolicyActsNoLongerHold(
+                    f"version {policy.version}: {describe_action(act)}, and {name} had no valid role with the permission "
+                    f"{needs}: reject it, and propose it again",
+                    act=act.what,
+                    persons=list(act.by.persons),
+                    at=act.at.isoformat(),
+                )
+
+
 def require_simulation(policy: Policy, in_force: Policy, now: datetime) -> None:
     days = timedelta(days=SIMULATED_DAYS)
     if not any(
@@ -139,7 +165,9 @@ def require_changeable_alone(
     `own_queues` are the queues that the person has grants for.
     """
     approved = governed.approved_at(now) or require_policy_in_force(governed, now)
-    if faults := find_emergency_faults(approved.document, document):
+    faults = find_emergency_faults(approved.document, document)
+    faults += find_calendar_faults(approved.document, document, now)
+    if faults:
         raise errors.ChangeNeedsApproval(faults, what)
     if own_queues and changes_routing(approved.document, document):
         raise errors.RoutesOwnGrants(
@@ -147,6 +175,27 @@ def require_changeable_alone(
             f"{', '.join(sorted(own_queues))}",
             queues=sorted(own_queues),
         )
+
+
+def require_no_chain(
+    governed: Governance, by: Actor, now: datetime, names_of: NamesOf = frozenset
+) -> None:
+    """Require that this person's emergency changes since two people last decided were ratified: one after another
+    would be a policy of one person without an end."""
+    own = {*names_of(by.persons)}
+    for active in reversed([one for one in governed.reigns if one.starts_at <= now]):
+        if active.is_by_one_person and own & {*names_of(active.by.persons)}:
+            earlier = governed.policies[active.digest]
+            raise create_state_error(
+                governed,
+                earlier,
+                now,
+                f"is the last emergency change of {by.person}, and nobody ratified it",
+                ". Another person can ratify it while it is in force, or make the next emergency change; or two people "
+                "activate a policy. You can still roll back",
+            )
+        if not active.is_by_one_person and not active.is_rollback:
+            return
 
 
 def create_state_error(

@@ -7,7 +7,7 @@ from domain.errors import Fault
 from domain.look_ups.duplicates import MAX_DUPLICATE_WINDOW
 from domain.look_ups.prices import MAX_PRICE_PERIOD, MIN_PRICE_PERIOD
 from domain.policy.checks import duration_faults
-from domain.policy.document import LookUps
+from domain.policy.look_up_parts import LookUps
 
 
 def find_look_up_faults(look_ups: LookUps) -> Iterator[Fault]:

@@ -3,9 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeVar
+from uuid import UUID
 
 from msgspec import Struct
 
+from domain.adjustments.events import IdentitySum
+from domain.adjustments.identity_kinds import Identity
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.errors import Invalid
 from domain.money import PositiveMoney
@@ -28,6 +32,12 @@ class PastProposal(Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
     """When it was rejected, withdrawn or lapsed: from then on it does not count."""
     facts: OrderFacts
+    proposer: str | None = None
+    identities: tuple[tuple[Identity, UUID], ...] = ()
+    """What identifies the customer, as keyed digests."""
+
+
+K = TypeVar("K")
 
 
 class AmountPair(Struct, frozen=True, kw_only=True):
@@ -68,10 +78,12 @@ def compute_money_figures(
         return None
     of_order = _group_by((p.order, p) for p in past)
     of_customer = _group_by((p.customer, p) for p in past if p.customer is not None)
-    required = [
-        [_required_approvers(rulebook.approvals, p, of_order, of_customer) for p in period]
-        for rulebook in (active, proposed)
-    ]
+    of_identity = _group_by((one, p) for p in past for one in p.identities)
+    required = []
+    for rulebook in (active, proposed):
+        found = _Requirements(rulebook.approvals, of_order, of_customer, of_identity)
+        counts = {id(p): found.approvers(p) for p in past}
+        required.append([counts[id(p)] for p in period])
     pairs = [(a, b) for a, b in zip(*required, strict=True) if a is not None and b is not None]
 
     def sums(only_by_policy: bool) -> AmountPair:
@@ -106,40 +118,71 @@ def compute_money_figures(
     )
 
 
-def _required_approvers(
-    matrix: ApprovalMatrix | None,
-    proposal: PastProposal,
-    of_order: Mapping[str, Sequence[PastProposal]],
-    of_customer: Mapping[str, Sequence[PastProposal]],
-) -> int | None:
-    """How many people would have had to approve; None if it could not have been proposed."""
-    if matrix is None:
-        return None
-    at = proposal.at
-    since = at - matrix.approvals.window
+class _Requirements:
+    """How many people would have had to approve each proposal, in the order of time."""
 
-    def total(others: Iterable[PastProposal]) -> Decimal:
-        amounts = (
-            matrix.counted(other.amount)
-            for other in others
-            if other.at <= at and (other.ended_at is None or other.ended_at > at)
+    def __init__(
+        self,
+        matrix: ApprovalMatrix | None,
+        of_order: Mapping[str, Sequence[PastProposal]],
+        of_customer: Mapping[str, Sequence[PastProposal]],
+        of_identity: Mapping[tuple[Identity, UUID], Sequence[PastProposal]],
+    ) -> None:
+        self._matrix = matrix
+        self._of_order = of_order
+        self._of_customer = of_customer
+        self._of_identity = of_identity
+        self._by_policy: dict[str, list[PastProposal]] = {}
+        """What this matrix would have approved by policy, by proposer."""
+
+    def approvers(self, proposal: PastProposal) -> int | None:
+        """None if it could not have been proposed."""
+        matrix = self._matrix
+        if matrix is None:
+            return None
+        try:
+            sums = self._sums(proposal, matrix)
+            adjustment = ProposedAdjustment(proposal.kind, proposal.reason, proposal.tier)
+            found = matrix.requirement(adjustment, sums, proposal.facts)[0].approvers
+        except Invalid:
+            return None
+        if not found and proposal.proposer is not None:
+            self._by_policy.setdefault(proposal.proposer, []).append(proposal)
+        return found
+
+    def _sums(self, proposal: PastProposal, matrix: ApprovalMatrix) -> CumulativeAmounts:
+        at, since = proposal.at, proposal.at - matrix.approvals.window
+
+        def counting(others: Iterable[PastProposal]) -> list[PastProposal]:
+            return [o for o in others if o.at <= at and (o.ended_at is None or o.ended_at > at)]
+
+        def total(others: Iterable[PastProposal]) -> Decimal:
+            return sum((matrix.counted(o.amount) for o in counting(others)), Decimal(0))
+
+        def recent(others: Iterable[PastProposal]) -> list[PastProposal]:
+            return [o for o in counting(others) if o.at >= since]
+
+        identities: dict[Identity, IdentitySum] = {}
+        for key in proposal.identities:
+            others = recent(self._of_identity[key])
+            orders = {other.order for other in others} - {proposal.order}
+            found, known = total(others), identities.get(key[0])
+            is_larger = known is None or found > Decimal(known.sum)
+            if key[0] in matrix.approvals.sums_over and orders and is_larger:
+                identities[key[0]] = IdentitySum(key[0], f"{found:f}", len(orders))
+        customer = self._of_customer.get(proposal.customer or "")
+        earlier = recent(self._by_policy.get(proposal.proposer or "", ()))
+        is_limited = matrix.approvals.by_policy_per_proposer is not None
+        return CumulativeAmounts(
+            of_order=total(self._of_order[proposal.order]),
+            of_customer=total(recent(customer)) if customer else None,
+            identities=tuple(identities.values()),
+            of_proposer=total([*earlier, proposal]) if is_limited else None,
         )
-        return sum(amounts, Decimal(0))
-
-    try:
-        customer = of_customer.get(proposal.customer or "")
-        sums = CumulativeAmounts(
-            of_order=total(of_order[proposal.order]),
-            of_customer=total(o for o in customer if o.at >= since) if customer else None,
-        )
-        adjustment = ProposedAdjustment(proposal.kind, proposal.reason, proposal.tier)
-        return matrix.requirement(adjustment, sums, proposal.facts)[0].approvers
-    except Invalid:
-        return None
 
 
-def _group_by(pairs: Iterable[tuple[str, PastProposal]]) -> dict[str, list[PastProposal]]:
-    found: dict[str, list[PastProposal]] = {}
+def _group_by(pairs: Iterable[tuple[K, PastProposal]]) -> dict[K, list[PastProposal]]:
+    found: dict[K, list[PastProposal]] = {}
     for key, proposal in pairs:
         found.setdefault(key, []).append(proposal)
     return found

@@ -7,6 +7,8 @@ from datetime import timedelta
 import msgspec
 
 from domain.errors import Fault, Invalid
+from domain.people import Role
+from domain.policy.access_review_parts import find_access_review_faults
 from domain.policy.checks import duration_faults, unknown_name
 from domain.policy.comparisons import Scope
 from domain.policy.document import Automation, Bucket, Detection, Expectation, Kind, PolicyDocument
@@ -22,6 +24,19 @@ MAX_DEPTH = 30
 MAX_PARTS = 10_000
 UNMATCHED_SIGNAL = "unmatched_signal"
 """The kind of case that a signal opens whose references lead to no order for too long."""
+UNKNOWN_CODE = "unknown_code"
+"""The kind of case that a code opens which no mapping reads."""
+SOURCE_SILENT = "source_silent"
+"""The kind of case that a source opens which sends less than it should."""
+LONGEST_SILENCE = timedelta(days=1)
+SHORTEST_SILENCE = timedelta(minutes=10)
+"""The worker looks every minute, at what the report had a minute before."""
+OPENED_BY_PARTS = {
+    UNMATCHED_SIGNAL: "references",
+    UNKNOWN_CODE: "sources",
+    SOURCE_SILENT: "sources",
+}
+"""The kinds that parts of the document open, and not rules."""
 PEOPLE_ONLY_BUCKETS = (Bucket.FRAUD_RISK, Bucket.ADDRESS_PROBLEM)
 """Buckets whose cases may not resolve themselves."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -70,9 +85,10 @@ def _find_consistency_faults(document: PolicyDocument) -> list[Fault]:
                 pointer = f"/{part}/{n}/kind"
                 found.append(unknown_name(pointer, "kind", rule.kind, document.kinds))
     for name, kind in document.kinds.items():
-        is_opened_for_references = name == UNMATCHED_SIGNAL and document.references is not None
-        if name not in opened and not is_opened_for_references:
-            detail = "no rule or expectation opens this kind: add one, or remove the kind"
+        opening_part = OPENED_BY_PARTS.get(name)
+        if name not in opened and not (opening_part and getattr(document, opening_part)):
+            add = f"`{opening_part}`, which opens it" if opening_part else "one"
+            detail = f"no rule or expectation opens this kind: add {add}, or remove the kind"
             found.append(Fault(f"/kinds/{name}", detail))
         if kind.automation is Automation.AUTOMATIC and kind.bucket in PEOPLE_ONLY_BUCKETS:
             detail = f"a person decides on each case of {kind.bucket}: use review or blocked"
@@ -113,6 +129,12 @@ def _find_consistency_faults(document: PolicyDocument) -> list[Fault]:
         found += _find_due_faults(kind, f"/kinds/{name}")
     if document.look_ups is not None:
         found += find_look_up_faults(document.look_ups)
+    if document.sources is not None:
+        pointer = "/sources/silence/window"
+        window = document.sources.silence.window
+        found += duration_faults(pointer, window, LONGEST_SILENCE, SHORTEST_SILENCE)
+    owners = {queue.owner_team for queue in document.queues.values()} | {str(role) for role in Role}
+    found += find_access_review_faults(document.access_reviews, owners)
     names = {"case.kind": set(document.kinds), "case.rule": opening}
     for n, route in enumerate(document.route):
         if route.when is not None:

@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 from infrastructure.doctor import log
 from infrastructure.doctor.erasures import check_after_erasure
 from infrastructure.doctor.findings import Finding, Verdict
-from infrastructure.doctor.holidays import check_holidays
+from infrastructure.doctor.keys import check_keys
+from infrastructure.doctor.replication import check_replication
 from infrastructure.doctor.rights import check_rights
+from infrastructure.doctor.schedules import check_schedules
 from infrastructure.doctor.server import check_server
+from infrastructure.doctor.source_secrets import check_source_secrets
 from infrastructure.event_store.rights import Connection
 from infrastructure.postgres.datastore import connect
 from infrastructure.settings import Settings
@@ -22,15 +25,18 @@ class UnsafeToStart(Exception):
 def examine(
     connection: Connection, settings: Settings, *, whole: bool = False, now: datetime | None = None
 ) -> list[Finding]:
-    """Every finding. `whole` also checks every event; `now` is the time for the check of holidays."""
+    """Every finding. `whole` also checks every event; `now` is the time for the checks of holidays and access
+    reviews."""
     found = _quick_findings(connection)
     if found[1].verdict is Verdict.OK:
         found += [
             log.check_last_event(connection),
             *log.check_witnessed(connection, settings),
-            log.check_keys(connection, settings),
+            *check_replication(connection, settings.standbys),
+            check_keys(connection, settings),
             check_after_erasure(connection),
-            check_holidays(connection, now or datetime.now(UTC)),
+            check_source_secrets(connection, settings, now or datetime.now(UTC)),
+            *check_schedules(connection, now or datetime.now(UTC)),
         ]
         if whole:
             found.append(log.check_whole_log(connection, settings))

@@ -1,4 +1,4 @@
-"""Checks of the log: migrations, last event, keys, checkpoints, and every event on request."""
+"""Checks of the log: migrations, last event, checkpoints, and every event on request."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +8,6 @@ from typing import Final
 
 from psycopg.rows import tuple_row
 
-from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.doctor.findings import Finding, ok, unsafe, warning
 from infrastructure.event_store.migrations import (
     AppliedMigrationChanged,
@@ -16,21 +15,19 @@ from infrastructure.event_store.migrations import (
     shipped_migrations,
 )
 from infrastructure.event_store.rights import Connection
-from infrastructure.personal.key_store import PEPPER_NAME, open_key_store, store_fingerprint
 from infrastructure.postgres.datastore import UNSAFE_SWITCH
 from infrastructure.settings import Settings
 from infrastructure.transparency.acknowledged import AcknowledgedHeads
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
-from infrastructure.transparency.cosignatures import (
-    WitnessUnavailable,
-    WitnessUnusable,
-    open_witness_client,
-)
+from infrastructure.transparency.cosignatures import open_witness_clients
 from infrastructure.transparency.former_keys import KEYS_FILE
 from infrastructure.transparency.full_check import RECORDED_EARLIER, SIGNED_BY_ANOTHER, find_faults
+from infrastructure.transparency.origins import read_origins
 from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints, size_of_note
 from infrastructure.transparency.signing_keys import KeyUnusable, read_only_signer
 from infrastructure.transparency.storage import StorageUnavailable
+from infrastructure.transparency.witness_answers import WitnessObjects
+from infrastructure.transparency.witness_policy import WitnessUnusable
 
 MAX_CLOCK_AHEAD: Final = timedelta(minutes=5)
 
@@ -113,24 +110,6 @@ def _is_writable(place: Path) -> bool:
     return around.is_dir() and os.access(around, os.W_OK)
 
 
-def check_keys(connection: Connection, settings: Settings) -> Finding:
-    what, store = "keys of personal data", open_key_store(settings.key_place)
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute("SELECT id FROM key_store").fetchone()
-    try:
-        secret = store.read(PEPPER_NAME)
-    except KeyStoreUnavailable as error:
-        return unsafe(
-            what, str(error), "repair that: until then, no personal data can be read or stored."
-        )
-    if row is None:
-        return ok(what, "nothing personal is stored yet")
-    if secret is None or store_fingerprint(secret) != row[0]:
-        to_do = "set CASETRAIL_KEYS to the directory that holds them."
-        return unsafe(what, f"the keys of this database are not in {settings.key_place}", to_do)
-    return ok(what, f"in {settings.key_place}")
-
-
 def check_witnessed(connection: Connection, settings: Settings) -> Iterator[Finding]:
     place, what = settings.checkpoint_place, "checkpoints outside"
     if isinstance(place, Path) and not _is_writable(place):
@@ -139,7 +118,8 @@ def check_witnessed(connection: Connection, settings: Settings) -> Iterator[Find
         return
     outside = OutsideCheckpoints(place)
     try:
-        last, has_latest_file = outside.latest(), outside.has_latest_file()
+        newest = outside.of_origin(max(outside.numbers(), default=1))
+        last, has_latest_file = newest.latest(), newest.has_latest_file()
     except StorageUnavailable as error:
         yield unsafe(what, f"{place}: {error}", "repair that: until then, no checkpoint is stored.")
         return
@@ -148,25 +128,37 @@ def check_witnessed(connection: Connection, settings: Settings) -> Iterator[Find
         to_do = "set CASETRAIL_CHECKPOINT_KEY to the key that signed them."
         yield unsafe(what, f"the key file {key} is missing", to_do)
         return
-    silent: WitnessUnavailable | None = None
     try:
         heads = AcknowledgedHeads(settings.heads_place)
         checkpoints = Checkpoints(read_only_signer(key), outside, heads=heads)
         checkpoints.compare(connection)
-        witness = open_witness_client(settings.witness, checkpoints)
-        if witness is not None:
-            witness.compare(connection)
-    except WitnessUnavailable as error:
-        silent = error
+        witnesses = open_witness_clients(settings, checkpoints)
+        problems = witnesses.compare(connection) if witnesses is not None else {}
     except (LogNotAsWitnessed, KeyUnusable, WitnessUnusable, OSError) as error:
         yield unsafe(
             what, str(error), "repair that: until then, nothing is written. See docs/proof.md."
         )
         return
-    yield _describe_matching(outside, last, has_latest_file)
-    if silent is not None:
-        to_do = "repair that: until then, the log is not compared with the witness."
-        yield warning("witness", str(silent), to_do)
+    yield _describe_matching(newest, last, has_latest_file)
+    yield from _accepted_losses(connection)
+    for name, problem in problems.items():
+        if isinstance(problem, WitnessObjects):
+            to_do = "repair that: without the quorum of the others, nothing is written. See docs/proof.md."
+            yield unsafe(f"witness {name}", str(problem), to_do)
+        else:
+            to_do = "repair that: until then, the log is not compared with this witness."
+            yield warning(f"witness {name}", str(problem), to_do)
+
+
+def _accepted_losses(connection: Connection) -> Iterator[Finding]:
+    for loss in read_origins(connection).losses:
+        event = loss.event
+        yield warning(
+            "accepted loss",
+            f"{event.last - event.kept} events were lost, at positions {event.kept + 1} to {event.last} of "
+            f"{event.before}; {event.requested_by} and {event.confirmed_by} accepted it on {loss.at:%Y-%m-%d}",
+            "attach what turns up of them: `casetrail log attach-lost`.",
+        )
 
 
 def _describe_matching(
@@ -181,7 +173,7 @@ def _describe_matching(
     if not has_latest_file:
         return warning(
             what,
-            f"the file `latest` is missing in {place}; the numbered one of {size} positions matches the log",
+            f"the file `{outside.latest_file}` is missing in {place}; the numbered one of {size} positions matches the log",
             "find out who removed it. The next checkpoint writes it again.",
         )
     return ok(what, f"the last one, of {size} positions, matches the log ({place})")

@@ -8,8 +8,8 @@ from psycopg.rows import dict_row
 
 from infrastructure.doctor.findings import Finding, ok, unsafe, warning
 from infrastructure.event_store.rights import Connection
-from infrastructure.postgres.embedded import EXPENDABLE_SETTING
 from infrastructure.postgres.roles import LOGINS_SETTING, ROLES
+from infrastructure.postgres.server_settings import EXPENDABLE_SETTING
 
 MAX_CLOCK_SKEW: Final = timedelta(seconds=2)
 SETTINGS: Final = (

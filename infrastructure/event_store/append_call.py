@@ -1,4 +1,4 @@
-"""A group of appends as one call of `append_events`: the statement and its parameters."""
+"""A group of appends as one call of `append_events`: the statement and its parameters, and its commands."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,12 +6,17 @@ from functools import lru_cache
 from typing import Any
 
 from infrastructure.event_store.pending_append import PendingAppend, preceding_versions
+from infrastructure.transparency.recent_acknowledgements import AcknowledgedCommand
 
+_SETTINGS = ", current_setting('synchronous_commit'), current_setting('synchronous_standby_names')"
 _ADD_REFERENCES = ", add_references(%b, %b, %b)"
 
 
-def append_statement(group: Sequence[PendingAppend]) -> tuple[bytes, list[Any]]:
-    """The statement that stores this group, and its parameters. Empty parameters are left out."""
+def append_statement(
+    group: Sequence[PendingAppend], *, with_settings: bool = False
+) -> tuple[bytes, list[Any]]:
+    """The statement that stores this group, and its parameters. Empty parameters are left out.
+    `with_settings`: it also returns whether, and for which standbys, PostgreSQL waits at the commit."""
     events = [event for pending in group for event in pending.append.events]
     guards = [guard for pending in group for guard in pending.append.guards]
     earlier = preceding_versions(events)
@@ -56,21 +61,30 @@ def append_statement(group: Sequence[PendingAppend]) -> tuple[bytes, list[Any]]:
         "subject_orders": [row.order for row in subjects],
     }
     used = {name: values for name, values in parameters.items() if values}
+    statement = _statement_for(tuple(used), bool(references), with_settings)
     if not references:
-        return _statement_for(tuple(used)), [*used.values()]
+        return statement, [*used.values()]
     columns = ([row.kind for row in references], [row.value for row in references])
-    return _statement_for(tuple(used), True), [
-        *used.values(),
-        *columns,
-        [row.order for row in references],
-    ]
+    return statement, [*used.values(), *columns, [row.order for row in references]]
+
+
+def commands_of(group: Sequence[PendingAppend], base: int) -> list[AcknowledgedCommand]:
+    """The commands of a stored group that have events, with the position of each one's last event."""
+    found, place = [], base
+    for pending in group:
+        place += len(pending.append.events)
+        command = pending.append.command
+        if command is not None and pending.append.events:
+            found.append(AcknowledgedCommand(place, command.principal, command.key))
+    return found
 
 
 @lru_cache
-def _statement_for(names: tuple[str, ...], with_references: bool = False) -> bytes:
+def _statement_for(names: tuple[str, ...], with_references: bool, with_settings: bool) -> bytes:
     """The call with these parameters. There are few combinations, each prepared once."""
     call = f"SELECT append_events({', '.join(f'{name} => %b' for name in names)})"
-    return f"{call}{_ADD_REFERENCES if with_references else ''}".encode()
+    settings = _SETTINGS if with_settings else ""
+    return f"{call}{settings}{_ADD_REFERENCES if with_references else ''}".encode()
 
 
 def _require_time_zone(moment: datetime | None) -> datetime | None:

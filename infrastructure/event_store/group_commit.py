@@ -16,30 +16,31 @@ from uuid import UUID
 
 import psycopg
 from eventsourcing.persistence import IntegrityError, InterfaceError
-from psycopg.errors import LockNotAvailable, UniqueViolation
+from psycopg.errors import LockNotAvailable, ReadOnlySqlTransaction, UniqueViolation
 
 from application.log.recorder import Append, StoredCommand, leaf_digest
 from domain.personal_data_errors import KeyStoreUnavailable
-from infrastructure.event_store.append_call import append_statement
+from infrastructure.event_store.acknowledgements import WAIT_SECONDS, Acknowledgements
+from infrastructure.event_store.append_call import append_statement, commands_of
+from infrastructure.event_store.broken_sessions import end_frozen_session, is_transient
 from infrastructure.event_store.pending_append import (
     PendingAppend,
     answer_without_storing,
+    fail_all,
     split_conflicting,
 )
 from infrastructure.postgres import datastore
 from infrastructure.postgres.rows import fetch_rows
 from infrastructure.transparency.continuity import Continuity
 
+_WAITING_COMMIT = "SELECT pg_logical_emit_message(true, 'casetrail', 'confirm')"
 MOST_EVENTS = 2_000
 MOST_APPENDS = 512
 MOST_BYTES = 16 << 20
 
 
 class GroupCommit:
-    """Queues the appends of all threads and stores them in groups.
-
-    `after_commit` gets the log's new head, on the committing thread.
-    """
+    """Queues the appends of all threads and stores them in groups. `after_commit` gets the new head."""
 
     def __init__(
         self, dsn: str, after_commit: Callable[[int], None], continuity: Continuity
@@ -51,6 +52,10 @@ class GroupCommit:
         self._after_commit = after_commit
         self._queue: queue.SimpleQueue[PendingAppend | None] = queue.SimpleQueue()
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+        gate = continuity.standbys
+        self._later = Acknowledgements(gate, self._acknowledge) if gate else None
+        self._is_confirmed = True
+        """Whether PostgreSQL has waited for its standbys at each commit."""
         self._opening = threading.Lock()
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -81,6 +86,8 @@ class GroupCommit:
             self._queue.put(None)
         if self._thread is not None:
             self._thread.join()
+        if self._later is not None:
+            self._later.close()
         self._disconnect()
         self._continuity.close()
 
@@ -119,42 +126,50 @@ class GroupCommit:
         ends_at = time.monotonic() + datastore.RETRY_SECONDS
         while group := self._with_kept_keys(group):
             try:
-                base = self._call(group)
+                base, settings = self._call(group)
             except UniqueViolation as error:
                 try:
                     left = self._answer_taken(group)
                     if len(left) == len(group):
                         # None of their versions and keys is taken, yet PostgreSQL refuses them.
-                        _fail_all(left, IntegrityError(f"the log is damaged: {error}"))
+                        fail_all(left, IntegrityError(f"the log is damaged: {error}"))
                         return
                     group = left
                     continue
                 except (psycopg.Error, datastore.LogHalted) as trouble:
                     lost: Exception = trouble
             except datastore.LogHalted as error:
-                _fail_all(group, error)
+                fail_all(group, error)
                 return
             except Exception as error:  # noqa: BLE001 - raised to the callers, not in this thread
-                if _is_transient(error):
+                if is_transient(error):
                     lost = error
+                elif isinstance(error, ReadOnlySqlTransaction):
+                    # Halted meanwhile. Once the halt is lifted, the log may be another.
+                    self._disconnect()
+                    fail_all(group, datastore.to_library_error(error))
+                    return
                 # A bad append must not fail the others of its group.
                 elif len(group) == 1:
-                    _fail_all(group, datastore.to_library_error(error))
+                    fail_all(group, datastore.to_library_error(error))
                     return
                 else:
                     for pending in group:
                         self._store([pending])
                     return
             else:
-                self._answer_stored(group, base)
+                if self._later is not None:
+                    self._later.put(group, base, *settings)
+                else:
+                    self._acknowledge(group, base)
                 return
             for pending in group:
                 pending.tried = True
             self._disconnect()
             if isinstance(lost, LockNotAvailable):
-                self._end_frozen_session()
+                end_frozen_session(self._connected())
             if time.monotonic() > ends_at:
-                _fail_all(group, datastore.to_library_error(lost))
+                fail_all(group, datastore.to_library_error(lost))
                 return
             time.sleep(datastore.FIRST_PAUSE_SECONDS)
 
@@ -166,15 +181,15 @@ class GroupCommit:
         try:
             self.require_keys(keys)
         except KeyStoreUnavailable as error:
-            _fail_all([pending for pending in group if pending.append.keys], error)
+            fail_all([pending for pending in group if pending.append.keys], error)
             return [pending for pending in group if not pending.append.keys]
         return group
 
-    def _answer_stored(self, group: Sequence[PendingAppend], base: int) -> None:
+    def _acknowledge(self, group: Sequence[PendingAppend], base: int) -> None:
         place = base
         events = [leaf for pending in group for leaf in pending.leaves]
         if events:
-            self._continuity.acknowledged(base + len(events), events[-1])
+            self._continuity.acknowledged(base + 1, events, commands_of(group, base))
         for pending in group:
             count = len(pending.append.events)
             pending.succeed(place + 1 if count else place)
@@ -182,17 +197,24 @@ class GroupCommit:
         if place > base:
             self._after_commit(place)
 
-    def _call(self, group: Sequence[PendingAppend]) -> int:
-        statement, parameters = append_statement(group)
-        cursor = self._connected().cursor(binary=True)
+    def _call(self, group: Sequence[PendingAppend]) -> tuple[int, Sequence[str]]:
+        """The position before the group, and with standbys two settings of the commit."""
+        with_settings = self._later is not None
+        statement, parameters = append_statement(group, with_settings=with_settings)
+        connection = self._connected()
+        cursor = connection.cursor(binary=True)
         row = cursor.execute(statement, parameters, prepare=True).fetchone()
+        self._require_confirmed()
         assert row is not None
         assert isinstance(row[0], int)
-        return row[0]
+        return row[0], row[1:3] if with_settings else ()
 
     def _answer_taken(self, group: Sequence[PendingAppend]) -> list[PendingAppend]:
         """Answer the appends that cannot be stored or are stored already; return the others. A taken
         version stays taken, so each round makes the group smaller."""
+        gate = self._continuity.standbys
+        if gate is not None and not gate.wait(WAIT_SECONDS):
+            raise psycopg.OperationalError("the standbys have not confirmed an earlier commit")
         wanted = [
             (event.originator_id, event.originator_version)
             for pending in group
@@ -244,48 +266,35 @@ class GroupCommit:
             self._after_commit(max(heads))
         return left
 
-    def _end_frozen_session(self) -> None:
-        """End the session that holds the lock of `log_head` while its client sends nothing. The
-        append is one statement and its commit is another message. A client can freeze between the
-        two, and no timeout before PostgreSQL 17's `transaction_timeout` ends its session."""
-        connection = self._connected()
-        with contextlib.suppress(psycopg.Error), connection.transaction():
-            # The login role owns the other processes' sessions, so only it may end them.
-            connection.execute("SET LOCAL ROLE NONE")
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_locks USING (pid) "
-                "WHERE relation = 'log_head'::regclass AND mode = 'RowExclusiveLock' AND granted "
-                "AND wait_event = 'ClientRead' AND xact_start < clock_timestamp() - interval '1 s'"
-            )
-
     def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
         """The connection. A new one is checked once: a restore breaks every connection."""
         if self._connection is None:
             connection = datastore.connect(self._dsn)
+            connection.add_notice_handler(self._hear)
             try:
                 self._continuity.require_same_log(connection)
+                if not self._is_confirmed:
+                    # A commit that waits for the standbys: then they have all earlier ones, too.
+                    self._is_confirmed = True
+                    connection.execute(_WAITING_COMMIT)
+                    self._require_confirmed()
             except BaseException:
                 connection.close()
                 raise
             self._connection = connection
         return self._connection
 
+    def _hear(self, notice: psycopg.errors.Diagnostic) -> None:
+        # A wait for standbys that is cancelled ends with a warning, and the commit stands.
+        if notice.severity_nonlocalized == "WARNING":
+            self._is_confirmed = False
+
+    def _require_confirmed(self) -> None:
+        if not self._is_confirmed:
+            raise psycopg.OperationalError("the standbys have not confirmed the commit")
+
     def _disconnect(self) -> None:
         if self._connection is not None:
             with contextlib.suppress(psycopg.Error):
                 self._connection.close()
             self._connection = None
-
-
-def _fail_all(group: Sequence[PendingAppend], error: Exception) -> None:
-    for pending in group:
-        pending.fail(error)
-
-
-def _is_transient(error: Exception) -> bool:
-    """Whether to try again: after a lost connection, a lock timeout or a server restart. No
-    SQLSTATE: the connection broke. Else by class: 08 connection, 40 rollback, 53 resources, 55
-    object state, 57 operator intervention."""
-    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        return False
-    return error.sqlstate is None or error.sqlstate[:2] in ("08", "40", "53", "55", "57")

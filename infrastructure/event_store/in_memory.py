@@ -94,6 +94,10 @@ class InMemoryLogRecorder(POPOApplicationRecorder, recorder.LogRecorder):
         with self._database_lock:
             return [row for row in self.references if (row.kind, row.value) in asked]
 
+    def select_keys(self, name: str) -> Sequence[str]:
+        with self._database_lock:
+            return [row.key for row in self.keys if row.order == name]
+
     def has_referring_signals(self) -> bool:
         with self._database_lock:
             return any(row.kind in ("signal", "found") for row in self.references)
@@ -113,6 +117,11 @@ class InMemoryLogRecorder(POPOApplicationRecorder, recorder.LogRecorder):
                 for stream, version in known
                 for position in self._positions[stream][version:]
             ]
+
+    def select_ends(self, streams: Sequence[UUID]) -> Iterable[tuple[int, bytes]]:
+        with self._database_lock:
+            ends = [self._positions[stream][-1:] for stream in sorted(set(streams))]
+            return [(n, self._stored_events[n - 1].state) for end in ends for n in end]
 
     def select_positions(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
         with self._database_lock:

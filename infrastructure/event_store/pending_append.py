@@ -158,3 +158,8 @@ def _answer_if_stored(
     assert first is not None
     pending.succeed(first)
     return True
+
+
+def fail_all(group: Sequence[PendingAppend], error: Exception) -> None:
+    for pending in group:
+        pending.fail(error)

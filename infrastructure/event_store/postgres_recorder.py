@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from eventsourcing.persistence import StoredEvent
+from eventsourcing.persistence import OperationalError, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder
 
 from application.log.recorder import (
@@ -18,6 +18,7 @@ from application.log.recorder import (
     newest_share,
 )
 from infrastructure.event_loops import current_greenlet
+from infrastructure.event_store.acknowledgements import WAIT_SECONDS
 from infrastructure.event_store.announcements import Announcer
 from infrastructure.event_store.group_commit import GroupCommit
 from infrastructure.event_store.stream_reads import BatchedStreamReads
@@ -47,9 +48,8 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
         super().__init__(datastore, events_table_name="stored_events")
         self._rows = partial(datastore.rows, prepare=True)
         self.announcer = Announcer(datastore.dsn)
-        self._group_commit = GroupCommit(
-            datastore.dsn, self.announcer.announce, continuity or Continuity()
-        )
+        self._continuity = continuity or Continuity()
+        self._group_commit = GroupCommit(datastore.dsn, self.announcer.announce, self._continuity)
         self._reads = BatchedStreamReads(self._select_streams)
 
     def create_table(self) -> None:
@@ -81,6 +81,9 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
             "SELECT digest, result, position FROM commands WHERE principal = %s AND key = %s",
             *(principal, key),
         )
+        gate = self._continuity.standbys
+        if rows and gate is not None and not gate.wait(WAIT_SECONDS):
+            raise OperationalError(f"the standbys {gate.standbys} have not confirmed the command")
         return StoredCommand(*rows[0]) if rows else None
 
     def select_references(self, wanted: Sequence[tuple[str, str]]) -> Sequence[ReferenceRow]:
@@ -91,6 +94,10 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
             prepare=False,
         )
         return [ReferenceRow(*row) for row in rows]
+
+    def select_keys(self, name: str) -> Sequence[str]:
+        rows = self._rows("SELECT key FROM order_keys WHERE order_id = %s ORDER BY key", name)
+        return [key for (key,) in rows]
 
     def has_referring_signals(self) -> bool:
         rows = self._rows(
@@ -124,6 +131,15 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
             prepare=False,
         )
 
+    def select_ends(self, streams: Sequence[UUID]) -> Iterable[tuple[int, bytes]]:
+        return self._rows(
+            "SELECT notification_id, state FROM unnest(%s::uuid[]) AS wanted (stream) "
+            "CROSS JOIN LATERAL (SELECT notification_id, state FROM stored_events "
+            "WHERE originator_id = stream ORDER BY originator_version DESC LIMIT 1) AS ending",
+            list(streams),
+            prepare=False,
+        )
+
     def select_positions(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
         return self._rows(
             "SELECT notification_id, state FROM stored_events WHERE notification_id > %s "
@@ -143,7 +159,11 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
         return int(self._rows("SELECT position FROM log_head")[0][0])
 
     def select_timers(self, streams: Sequence[UUID]) -> dict[UUID, datetime]:
-        rows = self._rows("SELECT stream, due_at FROM timers WHERE stream = ANY(%s)", [*streams])
+        # A timer may be due after the year 9999, which Python cannot hold (see `in_utc`).
+        rows = self._rows(
+            "SELECT stream, least(due_at, '9999-12-31Z') FROM timers WHERE stream = ANY(%s)",
+            [*streams],
+        )
         return dict(rows)
 
     def take_due(self, now: datetime, limit: int, lease: timedelta) -> Sequence[DueStream]:

@@ -30,10 +30,13 @@ TABLES: Final[Mapping[str, Sequence[Right]]] = {
     "duties": (_READER_SELECT,),
     "timers": (_READER_SELECT, Right(WRITER, "UPDATE", ("leased_until",))),
     "log_nodes": (_READER_SELECT, Right(PROJECTOR, "INSERT", ("level", "place", "hash"))),
-    "checkpoints": (_READER_SELECT, Right(PROJECTOR, "INSERT", ("size", "root", "note"))),
+    "checkpoints": (
+        _READER_SELECT,
+        Right(PROJECTOR, "INSERT", ("origin_number", "size", "root", "note")),
+    ),
     "checkpoint_signatures": (
         _READER_SELECT,
-        Right(PROJECTOR, "INSERT", ("size", "signed_by", "line")),
+        Right(PROJECTOR, "INSERT", ("origin_number", "size", "signed_by", "line")),
     ),
     "key_store": (_READER_SELECT, Right(WRITER, "INSERT", ("id",))),
     "order_keys": (_READER_SELECT, Right(WRITER, "UPDATE", ("destroyed_at", "destroyed_by"))),

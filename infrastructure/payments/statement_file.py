@@ -4,7 +4,7 @@ import csv
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -15,6 +15,7 @@ from domain.adjustments.provider_statement import (
     StatementLine,
     UnreadableLine,
 )
+from domain.moments import check_in_every_zone
 from domain.money import AMOUNT_PATTERN, Money
 from infrastructure.csv_cells import unguard_cell
 from infrastructure.encoded_text import UnreadableText, describe_undecodable, to_utf8
@@ -174,7 +175,8 @@ def _parse_time(text: str) -> datetime:
         raise ValueError(f"the time is {_shorten(text)}, not a time of ISO 8601") from None
     if at.tzinfo is None:
         raise ValueError(f"the time {text} has no time zone")
-    return at
+    check_in_every_zone(at)
+    return at.astimezone(UTC)
 
 
 def _unreadable(number: int, fields: Sequence[str], why: str) -> UnreadableLine:

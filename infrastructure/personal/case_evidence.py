@@ -33,6 +33,19 @@ class CaseEvidenceFiles:
             return [case for (case,) in fetch_rows(connection, query, ids, shops)]
 
     @retry_lost_connection
+    def deliveries_of(self, orders: Collection[str]) -> Collection[UUID]:
+        with self._datastore.get_connection() as connection:
+            if fetch_rows(connection, "SELECT to_regclass('views.deliveries') IS NULL") == [
+                (True,)
+            ]:
+                return ()
+            query = (
+                "SELECT delivery FROM views.deliveries WHERE orders ?| %s "
+                "ORDER BY received_at, delivery"
+            )
+            return [one for (one,) in fetch_rows(connection, query, [*orders])]
+
+    @retry_lost_connection
     def attached_elsewhere(
         self, refs: Collection[str], cases: Collection[UUID]
     ) -> Collection[str] | None:

@@ -91,6 +91,14 @@ class KeyRing:
             self._kept.require({key.ref for key in in_use})
         self._store.try_write()
 
+    @retry_lost_connection
+    def require_store(self) -> None:
+        """Require that the store is this database's, before something else is put there: one that was lost would
+        be made again. Raises KeyStoreUnavailable."""
+        with self._datastore.get_connection() as connection:
+            self._require_own_store(connection)
+        self.try_store()
+
     def find(self, refs: Iterable[str]) -> Mapping[str, AesKey]:
         found: dict[str, AesKey] = {}
         for ref in refs:
@@ -102,6 +110,12 @@ class KeyRing:
     def subject_of(self, customer: str) -> UUID:
         """The ID of a customer here: an HMAC of the shop's customer ID."""
         return UUID(bytes=hmac.digest(self._secret(), customer.encode(), "sha256")[:16], version=5)
+
+    def find_subject_of(self, customer: str) -> UUID | None:
+        is_new = self._pepper is None and not self._datastore.rows("SELECT id FROM key_store")
+        if is_new and run_blocking(lambda: self._store.read(key_store.PEPPER_NAME)) is None:
+            return None
+        return self.subject_of(customer)
 
     @retry_lost_connection
     def orders_of(self, subject: UUID) -> list[str]:

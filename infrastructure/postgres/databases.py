@@ -4,7 +4,7 @@ import logging
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Final, NamedTuple
 
 import psycopg
@@ -14,6 +14,7 @@ from psycopg.sql import SQL, Identifier
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from infrastructure.postgres.roles import dsn_with_role_logins
 from infrastructure.postgres.rows import Connection, fetch_rows
+from infrastructure.postgres.supervisor import supervised
 from infrastructure.settings import DATABASE, Settings
 
 MIN_SERVER_VERSION = 15
@@ -28,10 +29,12 @@ class DatabaseUnusable(Exception):
 
 
 @contextmanager
-def open_database(settings: Settings, *, to_write: bool = True) -> Iterator[str]:
+def open_database(
+    settings: Settings, *, to_write: bool = True, supervise: bool = False
+) -> Iterator[str]:
     """The connection string of the database. An embedded server is started, and stopped at the end
-    if no other process uses it. With `to_write`, waits for a server that recovers. Raises
-    DatabaseUnusable, PostgresNotStarted."""
+    if no other process uses it; with `supervise`, it is kept running. With `to_write`, waits for a
+    server that recovers. Raises DatabaseUnusable, PostgresNotStarted."""
     if settings.database_url is not None:
         _require_usable(settings.database_url)
         if to_write:
@@ -44,7 +47,8 @@ def open_database(settings: Settings, *, to_write: bool = True) -> Iterator[str]
         if to_write:
             _wait_for_recovery(server.dsn())
             server.ensure_database(DATABASE)
-        yield dsn_with_role_logins(server.dsn(DATABASE))
+        with supervised(server) if supervise else nullcontext():
+            yield dsn_with_role_logins(server.dsn(DATABASE))
     finally:
         server.leave()
 

@@ -39,25 +39,21 @@ from infrastructure.postgres.account import (
     run_as,
 )
 from infrastructure.postgres.binaries import find_binaries
+from infrastructure.postgres.server_processes import (
+    command_line,
+    end_all,
+    family,
+    is_shut_down,
+    pid_in_file,
+    thaw,
+)
+from infrastructure.postgres.server_settings import server_settings
 
 START_TIMEOUT_SECONDS = 300
 LOG_LIMIT_BYTES = 10_000_000
 # sun_path has 104 bytes on macOS and 108 on Linux, the closing NUL among them.
 SOCKET_PATH_LIMIT_BYTES = 103
-SETTINGS = {
-    "listen_addresses": "",
-    "port": "5432",
-    "unix_socket_permissions": "0700",
-    "max_connections": "100",
-    "shared_buffers": "256MB",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "log_checkpoints": "off",
-    "jit": "off",
-}
-DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
-EXPENDABLE_SETTING = "casetrail.expendable"
-"""Marks a server that may lose data in a power cut. The service refuses an unmarked one that may."""
+NOTE = "supervisor.txt"
 
 
 class PostgresNotStarted(Exception):
@@ -123,6 +119,25 @@ class EmbeddedPostgres:
             with file_lock(self.home / "postgres.lock"):
                 self._stop()
 
+    def restart(self, hung: int | None) -> bool:
+        """Start a dead server again, or one whose postmaster `hung`: its processes are killed. False if
+        that is not so any more, or if it was shut down. Raises PostgresNotStarted, OSError."""
+        with file_lock(self.home / "postgres.lock") as lock:
+            if self.postmaster != hung or (hung is None and self.was_shut_down):
+                return False
+            end_all(self._data, hung)
+            self._start_or_attach(lock)
+        return True
+
+    def answers(self) -> bool:
+        """Whether a new connection gets an answer, if only that the server is starting."""
+        return self._ping() in (pq.Ping.OK, pq.Ping.REJECT)
+
+    @property
+    def was_shut_down(self) -> bool:
+        """Whether the server was shut down in an orderly way, or its data is gone. It must not run."""
+        return is_shut_down(self._data)
+
     def dsn(self, database: str = "postgres") -> str:
         """The address of a database of the started server."""
         directory = quote(str(self._socket.parent), safe="")
@@ -145,13 +160,19 @@ class EmbeddedPostgres:
     @property
     def postmaster(self) -> int | None:
         """The running server's process ID, if it is visible here."""
-        try:
-            first = (self._data / "postmaster.pid").read_text().partition("\n")[0]
-            pid = abs(int(first))  # negative: `postgres --single` runs on the data
-        except (FileNotFoundError, ValueError):
-            return None
+        pid = abs(pid_in_file(self._data))
         # A living pid proves nothing: it may be a zombie's or belong to another program.
-        return pid if f" -D {self._data} " in _command_line(pid) else None
+        return pid if pid and f" -D {self._data} " in command_line(pid) else None
+
+    @property
+    def is_being_repaired(self) -> bool:
+        """Whether `postgres --single` runs on the data."""
+        return pid_in_file(self._data) < 0 and self.postmaster is not None
+
+    @property
+    def note(self) -> Path:
+        """What the supervisor told last. Every process that has the server's address finds it."""
+        return self._socket.parent / NOTE
 
     @property
     def _data(self) -> Path:
@@ -195,6 +216,8 @@ class EmbeddedPostgres:
                 self._start(lock)
                 return
             # The server is starting or stopping, and the process that started or stopped it is gone.
+            if pid := self.postmaster:
+                thaw(family(pid))
             if time.monotonic() > deadline:
                 raise PostgresNotStarted(
                     f"The server in {cluster} runs but does not answer.",
@@ -227,11 +250,7 @@ class EmbeddedPostgres:
         with suppress(FileNotFoundError):
             if self._log.stat().st_size > LOG_LIMIT_BYTES:
                 self._log.replace(self._log.with_suffix(".log.1"))
-        settings = {**SETTINGS, "unix_socket_directories": f'"{self._socket.parent}"'}
-        settings |= dict.fromkeys(DURABILITY, "on" if self.durable else "off")
-        if not self.durable:
-            settings[EXPENDABLE_SETTING] = "on"
-        options = shlex.join(f"--{name}={value}" for name, value in settings.items())
+        options = shlex.join(server_settings(self._socket.parent, durable=self.durable))
         paths = ["-D", str(self._data), "-l", str(self._log)]
         wait = ["-w", "-t", str(START_TIMEOUT_SECONDS)]
         try:
@@ -262,10 +281,12 @@ class EmbeddedPostgres:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGINT)  # "fast"
             while self.postmaster == pid:
+                thaw(family(pid))
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"PostgreSQL (pid {pid}) does not stop; see {self._log}")
                 time.sleep(0.01)
         with suppress(OSError):
+            self.note.unlink(missing_ok=True)
             self._socket.parent.rmdir()
         self._unregister()
 
@@ -277,14 +298,3 @@ class EmbeddedPostgres:
                 f"fix the cause given there; the data is in {self.cluster}.",
                 self._log,
             )
-
-
-def _command_line(pid: int) -> str:
-    """A process's command line, separated by spaces; empty for a zombie or a dead process."""
-    if Path("/proc/self/cmdline").exists():
-        try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            return ""
-        return os.fsdecode(words).replace("\0", " ")
-    return run_as(None, ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]).stdout

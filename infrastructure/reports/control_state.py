@@ -8,6 +8,8 @@ from uuid import UUID
 from application.audit.database_state import CheckpointRecord, ReportState
 from infrastructure.postgres.datastore import Datastore
 from infrastructure.reports.rows import read_structs, read_tuples
+from infrastructure.transparency.witness_record import describe_quorum, quorum_checkpoints
+from infrastructure.verifier.trust_policy import NO_WITNESS, TrustPolicy
 
 PAGE_SIZE: Final = 5_000
 OVERDUE_AFTER: Final = timedelta(seconds=30)
@@ -16,11 +18,13 @@ OVERDUE_AFTER: Final = timedelta(seconds=30)
 class ControlState:
     """Reads the state of the controls, for auditors."""
 
-    def __init__(self, datastore: Datastore) -> None:
+    def __init__(self, datastore: Datastore, policy: TrustPolicy = NO_WITNESS) -> None:
+        """`policy` names the witnesses that cosign the log."""
         self._datastore = datastore
+        self._policy = policy
 
     def checkpoints(self) -> Iterator[CheckpointRecord]:
-        """All checkpoints by size, read a page at a time."""
+        """The checkpoints by size, read a page at a time; without those of lost positions."""
         after = 0
         while page := self._checkpoints(after):
             yield from page
@@ -30,9 +34,20 @@ class ControlState:
         return read_structs(
             self._datastore,
             CheckpointRecord,
-            "SELECT size, made_at FROM checkpoints WHERE size > %s ORDER BY size LIMIT %s",
+            # A later origin begins at a size from which on earlier origins do not count.
+            "SELECT size, made_at FROM checkpoints AS made WHERE size > %s AND NOT EXISTS ("
+            "SELECT FROM checkpoints AS later WHERE later.origin_number > made.origin_number "
+            "AND later.size <= made.size) ORDER BY size LIMIT %s",
             (after, PAGE_SIZE),
         )
+
+    def quorum(self) -> str | None:
+        return describe_quorum(self._policy)
+
+    def cosigned(self) -> Iterator[CheckpointRecord]:
+        with self._datastore.get_connection() as connection:
+            for one in quorum_checkpoints(connection, self._policy):
+                yield CheckpointRecord(one.size, one.at)
 
     def is_halted(self) -> bool:
         return bool(read_tuples(self._datastore, "SELECT FROM log_head WHERE halted"))

@@ -31,7 +31,7 @@ class MoneyReports:
         )
 
     def split_duties(self) -> list[tuple[UUID, list[str]]]:
-        """Cases in which accounts of one person have different duties, with these accounts."""
+        """Cases and orders in which accounts of one person have different duties, with these accounts."""
         rows = read_tuples(
             self._datastore,
             "SELECT case_id, array_agg(DISTINCT d.person ORDER BY d.person) "

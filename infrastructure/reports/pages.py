@@ -53,11 +53,14 @@ def read_page(
     limit: int,
     always: Clause = ALL_ROWS,
 ) -> list[R]:
-    """The next rows after the row that has the values `after` in the columns of the ordering."""
+    """The next rows after the row that has the values `after` in the columns of the ordering. `where` names
+    the value that a column must have, or the list of values of which it must have one."""
     source = Clause(Identifier("views", view)) if isinstance(view, str) else view
     tests: list[Composable] = [always.sql]
-    tests += [SQL("{} = %s").format(Identifier(name)) for name in where]
-    values: list[Any] = [*source.values, *always.values, *where.values()]
+    wanted = [_column_condition(name, value) for name, value in where.items()]
+    tests += [clause.sql for clause in wanted]
+    values: list[Any] = [*source.values, *always.values]
+    values += [value for clause in wanted for value in clause.values]
     if after is not None:
         test, more = _after_condition(ordering, after)
         tests.append(test)
@@ -68,6 +71,15 @@ def read_page(
     )
     statement = SQL("SELECT * FROM {} {} ORDER BY {} LIMIT %s").format(source.sql, condition, order)
     return read_structs(datastore, row, statement, [*values, limit])
+
+
+def _column_condition(name: str, value: object) -> Clause:
+    """The condition that a column has the value, or one of several values."""
+    if not isinstance(value, list):
+        return Clause(SQL("{} = %s").format(Identifier(name)), (value,))
+    if len(value) == 1:  # so that an index gives the rows in order
+        return _column_condition(name, value[0])
+    return Clause(SQL("{} = ANY(%s)").format(Identifier(name)), ([str(one) for one in value],))
 
 
 def _after_condition(

@@ -1,6 +1,7 @@
 """The scope of an authority as SQL conditions on reports, so that pages are full and counts right."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from psycopg.sql import SQL, Composable
@@ -14,7 +15,12 @@ _REGION = SQL("(region = ANY(%s) OR split_part(region, '-', 1) = ANY(%s))")
 _CASE = SQL("case_id = %s")
 _REFERENCE = SQL("name IN (SELECT order_id FROM order_references WHERE kind = %s AND value = %s)")
 _SUBJECT = SQL("name IN (SELECT order_id FROM order_subjects WHERE subject = %s)")
+_CASE_SUBJECT = SQL(
+    "(order_id, shop) IN (SELECT order_id, shop FROM views.orders WHERE "
+    "name IN (SELECT order_id FROM order_subjects WHERE subject = %s))"
+)
 _CHANGED_SINCE = SQL("position > %s")
+_UPDATED_SINCE = SQL("updated_at >= %s")
 
 
 def cases_in_scope(authority: Authority, permission: Permission) -> Clause:
@@ -45,6 +51,16 @@ def orders_named(references: Sequence[tuple[str, str]]) -> Clause:
 def orders_of_subject(subject: UUID) -> Clause:
     """The condition on the orders of a customer, by the id of the customer's record."""
     return Clause(_SUBJECT, (subject,))
+
+
+def cases_of_subject(subject: UUID) -> Clause:
+    """The condition on the cases of a customer's orders, by the id of the customer's record."""
+    return Clause(_CASE_SUBJECT, (subject,))
+
+
+def updated_since(moment: datetime | None) -> Clause:
+    """The condition on rows with an event that was recorded then or later."""
+    return Clause(_UPDATED_SINCE, (moment,)) if moment is not None else ALL_ROWS
 
 
 def orders_changed_since(position: int) -> Clause:

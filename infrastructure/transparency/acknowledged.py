@@ -1,4 +1,4 @@
-"""The last acknowledged position of each process of this machine, in files outside the database.
+"""What each process of this machine has acknowledged last, in files outside the database.
 
 Checkpoints are a few seconds behind. A database restored under a running service may hold every
 witnessed position and still lack positions acknowledged since.
@@ -10,16 +10,24 @@ import os
 import secrets
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from infrastructure.postgres.rows import Connection, fetch_rows
+from infrastructure.transparency import recent_acknowledgements as recent
+from infrastructure.transparency.origins import Origins
 
 _MARK = struct.Struct(">Q32s")
 _CHECKSUM = struct.Struct(">I")
 _SIZE = _MARK.size + _CHECKSUM.size
+_HEAD_BYTES = 2 * _SIZE
+_ORIGIN_DIRECTORY = "origin-"
+
+
+MOST_ABANDONED: Final = 8
+"""So many files of dead processes are kept."""
 
 
 class AcknowledgedMissing(Exception):
@@ -34,7 +42,8 @@ class AcknowledgedHead(NamedTuple):
 
 
 class AcknowledgedHeads:
-    """A directory with a file for each process that appends.
+    """A directory with a file for each process that appends, and below it one for each origin after an
+    accepted loss.
 
     The files are not synced: they guard against restores. A power cut loses no acknowledged event.
     """
@@ -44,15 +53,20 @@ class AcknowledgedHeads:
         self._file: int | None = None
         self._marks: mmap.mmap | None = None
         self._offset = 0
+        self._commands = 0
+        self._number = 1
 
-    def open(self) -> None:
-        """Create this process's file. Call it before an append: after one, nothing may fail any more.
-        Raises OSError."""
+    def open(self, number: int = 1) -> None:
+        """Create this process's file among those of an origin. Call it before an append: after one,
+        nothing may fail any more. Raises OSError."""
+        if self._marks is not None and number != self._number:
+            self.close()
         if self._marks is None:
-            self._file, self._marks = self._create()
+            self._file, self._marks = self._create(self._directory_of(number))
+            self._number = number
 
     def acknowledged(self, head: AcknowledgedHead) -> None:
-        self.open()
+        self.open(self._number)
         assert self._marks is not None
         mark = _MARK.pack(*head)
         # Mapped memory outlives the process; a system call would release the interpreter lock for each
@@ -61,27 +75,70 @@ class AcknowledgedHeads:
         self._marks[slot] = mark + _CHECKSUM.pack(zlib.crc32(mark))
         self._offset = _SIZE - self._offset
 
+    def note_recent(
+        self, first: int, leaves: Sequence[bytes], commands: Sequence[recent.AcknowledgedCommand]
+    ) -> None:
+        """Keep the leaves from position `first` on and the commands, for the report of a later loss."""
+        assert self._marks is not None
+        with memoryview(self._marks) as whole, whole[_HEAD_BYTES:] as rings:
+            recent.write_leaves(rings, first, leaves)
+            for command in commands:
+                recent.write_command(rings, self._commands, command)
+                self._commands += 1
+
     def close(self) -> None:
         if self._marks is not None and self._file is not None:
             self._marks.close()
             os.close(self._file)
             self._file = self._marks = None
 
-    def known(self) -> list[AcknowledgedHead]:
-        """The heads of all processes, also of those that have died."""
-        return [head for _, head in self._all()]
+    def known(self, number: int = 1) -> list[AcknowledgedHead]:
+        """The heads of all processes under an origin, also of those that have died."""
+        return [head for _, head in self._all(self._directory_of(number))]
 
-    def require_stored(self, connection: Connection) -> None:
-        """Raises AcknowledgedMissing."""
-        advice = f". Restore a later backup. The acknowledged positions are in {self.directory}."
-        require_stored(connection, self.known(), advice)
+    def numbers(self) -> list[int]:
+        """The numbers of the origins that have heads, ascending."""
+        later = self.directory.glob(f"{_ORIGIN_DIRECTORY}*") if self.directory.is_dir() else ()
+        names = [file.name.removeprefix(_ORIGIN_DIRECTORY) for file in later]
+        return [1, *sorted(int(name) for name in names if name.isdecimal())]
 
-    def _all(self) -> list[tuple[Path, AcknowledgedHead]]:
-        if not self.directory.is_dir():
+    def recent(
+        self, number: int
+    ) -> tuple[list[AcknowledgedHead], list[recent.AcknowledgedCommand]]:
+        """The newest leaves and commands of all processes under an origin."""
+        leaves = list[AcknowledgedHead]()
+        commands = list[recent.AcknowledgedCommand]()
+        for file, _ in self._all(self._directory_of(number)):
+            with suppress(FileNotFoundError):
+                rings = file.read_bytes()[_HEAD_BYTES:]
+                if len(rings) == recent.RINGS_BYTES:  # earlier builds kept the head only
+                    leaves += [AcknowledgedHead(*one) for one in recent.read_leaves(rings)]
+                    commands += recent.read_commands(rings)
+        return leaves, commands
+
+    def require_stored(self, connection: Connection, origins: Origins) -> None:
+        """Require all heads, except those whose loss was accepted. Raises AcknowledgedMissing."""
+        heads = [
+            head
+            for number in self.numbers()
+            for head in self.known(number)
+            if origins.holds(number, head.position)
+        ]
+        advice = (
+            f". Restore a later backup, or see `casetrail log loss`. The acknowledged positions are in "
+            f"{self.directory}."
+        )
+        require_stored(connection, heads, advice)
+
+    def _directory_of(self, number: int) -> Path:
+        return self.directory if number == 1 else self.directory / f"{_ORIGIN_DIRECTORY}{number}"
+
+    def _all(self, directory: Path) -> list[tuple[Path, AcknowledgedHead]]:
+        if not directory.is_dir():
             return []
         found = []
-        for file in self.directory.iterdir():
-            if file.is_dir():  # the heads of the logs that another DATABASE_URL has
+        for file in directory.iterdir():
+            if file.is_dir():  # another DATABASE_URL's log has heads there, or another origin
                 continue
             with suppress(FileNotFoundError):
                 head = _read_head(file)
@@ -89,23 +146,30 @@ class AcknowledgedHeads:
                     found.append((file, head))
         return found
 
-    def _create(self) -> tuple[int, mmap.mmap]:
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self._remove_abandoned()
-        file = self.directory / f"{os.getpid()}.{secrets.token_hex(4)}"
+    def _create(self, directory: Path) -> tuple[int, mmap.mmap]:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._remove_abandoned(directory)
+        file = directory / f"{os.getpid()}.{secrets.token_hex(4)}"
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX)  # for as long as this process lives
         # Written now, so that a full disk raises here and does not kill the process later.
-        os.pwrite(descriptor, bytes(2 * _SIZE), 0)
-        return descriptor, mmap.mmap(descriptor, 2 * _SIZE)
+        os.pwrite(descriptor, bytes(_HEAD_BYTES + recent.RINGS_BYTES), 0)
+        return descriptor, mmap.mmap(descriptor, _HEAD_BYTES + recent.RINGS_BYTES)
 
-    def _remove_abandoned(self) -> None:
-        """Remove the files of dead processes, except the one with the last position."""
-        with _lock_abandoned([file for file, _ in self._all()]) as dead:
-            last = max((head for file, head in self._all() if file in dead), default=None)
-            for file, head in self._all():
-                if file in dead and head != last:
+    def _remove_abandoned(self, directory: Path) -> None:
+        """Remove the files of dead processes, except that with the last position and a few that still know
+        of recent ones."""
+        known = sorted(self._all(directory), key=lambda one: one[1], reverse=True)
+        with _lock_abandoned([file for file, _ in known]) as dead:
+            last = known[0][1].position if known else 0
+            kept = 0
+            for file, head in known:
+                if file not in dead:
+                    continue
+                is_recent = kept < MOST_ABANDONED and head.position > last - recent.LEAVES
+                if kept and not is_recent:
                     file.unlink(missing_ok=True)
+                kept += 1
 
 
 def require_stored(connection: Connection, heads: list[AcknowledgedHead], advice: str) -> None:
@@ -135,7 +199,8 @@ def require_stored(connection: Connection, heads: list[AcknowledgedHead], advice
 
 def _read_head(file: Path) -> AcknowledgedHead | None:
     """The later complete head of the file's two slots; None if neither is complete."""
-    content = file.read_bytes()
+    with open(file, "rb") as opened:
+        content = opened.read(_HEAD_BYTES)
     found = []
     for start in (0, _SIZE):
         written = content[start : start + _SIZE]

@@ -3,29 +3,33 @@
 from collections.abc import Callable
 from functools import partial
 
-from psycopg.errors import InsufficientPrivilege
-
 from application.log.recorder import leaf_digest
+from domain.losses import origin_name, origin_number
 from domain.merkle.tree import root_at
-from infrastructure.postgres.rows import Connection, fetch_rows
+from infrastructure.postgres.rows import Connection
+from infrastructure.postgres.standbys import StandbyGate
 from infrastructure.transparency import nodes
 from infrastructure.transparency.acknowledged import AcknowledgedHeads, AcknowledgedMissing
 from infrastructure.transparency.former_keys import read_former_keys
-from infrastructure.transparency.outside_checkpoints import DISPUTED_FILE, OutsideCheckpoints
+from infrastructure.transparency.halts import halt_log, lift_halt
+from infrastructure.transparency.origins import LogNotAsWitnessed as LogNotAsWitnessed
+from infrastructure.transparency.origins import Origins, read_origins
+from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
 from infrastructure.transparency.signing_keys import KeyUnusable, Signer
+from infrastructure.transparency.stored_checkpoints import (
+    StoredCheckpoint,
+    latest_checkpoint,
+    store_checkpoint,
+    store_signature,
+)
 from infrastructure.verifier import notes
 
 LOCK = 0x0CA5E7A4
 """Advisory lock, held while a checkpoint is made and while the key is rotated."""
-_SELECT_NOTE = """
-    SELECT size, note || coalesce((SELECT string_agg(line, '' ORDER BY made_at, signed_by)
-        FROM checkpoint_signatures WHERE checkpoint_signatures.size = checkpoints.size), '')
-    FROM checkpoints
-"""
-
-
-class LogNotAsWitnessed(Exception):
-    """The log is not the one that was witnessed outside the database; writes are halted."""
+STANDBY_SECONDS = 1.0
+"""How long one attempt to sign waits for the standbys."""
+ACCEPTED_FILE = "accepted.{number}"
+"""The event with which an origin begins, as it is stored."""
 
 
 class Checkpoints:
@@ -37,12 +41,14 @@ class Checkpoints:
         outside: OutsideCheckpoints,
         again: Callable[[], Signer] | None = None,
         heads: AcknowledgedHeads | None = None,
+        standbys: StandbyGate | None = None,
     ) -> None:
         """`again` rereads the key, which another process may have rotated; `heads` are the positions
-        acknowledged since the last checkpoint."""
+        acknowledged since the last checkpoint; `standbys` must flush a size before it is signed."""
+        self.standbys = standbys
         self._signer = signer
         self.outside = outside
-        self._heads = heads
+        self.heads = heads
         self._again = again
 
     @property
@@ -51,6 +57,19 @@ class Checkpoints:
         if self._again is not None:
             self._signer = self._again()
         return self._signer
+
+    def signer_of(self, number: int) -> Signer:
+        """The key in force under the name of an origin. Raises KeyUnusable."""
+        signer = self.signer
+        return signer.named(origin_name(signer.key.name, number))
+
+    def number_of(self, made: notes.Checkpoint) -> int:
+        """The number of a checkpoint's origin; 1 for one of a key that was given up."""
+        return origin_number(self._signer.key.name, made.origin) or 1
+
+    def outside_of(self, connection: Connection) -> OutsideCheckpoints:
+        """Those of the origin in force. Raises LogNotAsWitnessed."""
+        return self.outside.of_origin(read_origins(connection).number)
 
     def make(self, connection: Connection) -> notes.Checkpoint | None:
         """Make a checkpoint of the log if it has grown. Raises KeyUnusable. Halts the log and raises
@@ -65,33 +84,39 @@ class Checkpoints:
         # The size is read first: later appends have no nodes yet and are not signed.
         size = nodes.read_head(connection)
         nodes.fill_all_nodes(connection)
+        if self.standbys is not None:
+            with self.standbys as gate:
+                if not gate.wait(STANDBY_SECONDS):
+                    return None  # the next call looks again
         with connection.transaction():
             if not nodes.try_lock(connection, LOCK):
                 return None
             self._require_key_in_force()
             self.require_as_witnessed(connection)
-            last = latest_checkpoint(connection)
-            if last is not None and last[0] >= size:
-                made, size, note = None, last[0], self._verify_stored_note(connection, *last)
+            origins = read_origins(connection)
+            last = latest_checkpoint(connection, origins.number)
+            if last is not None and last.size >= size:
+                made, size, note = None, last.size, self._verify_stored_note(connection, last)
             elif not size:
                 return None
             else:
+                signer = self.signer_of(origins.number)
                 root = root_at(size, partial(nodes.read_nodes, connection))
-                made = notes.Checkpoint(self.signer.key.name, size, root)
-                note = self.signer.signed(made.text)
-                connection.execute(
-                    "INSERT INTO checkpoints (size, root, note) VALUES (%s, %s, %s)",
-                    (size, root, note.decode()),
-                )
+                made = notes.Checkpoint(signer.key.name, size, root, origins.extension)
+                note = signer.signed(made.text)
+                store_checkpoint(connection, origins.number, made, note)
         # Only a stored checkpoint is kept outside; after a crash in between, the next call keeps it.
-        if self.outside.note(size) is None:
-            self.outside.keep(size, note)
-            self.outside.thin_out()
+        outside = self.outside.of_origin(origins.number)
+        if outside.note(size) is None:
+            outside.keep(size, note)
+            outside.thin_out()
         return made
 
-    def _verify_stored_note(self, connection: Connection, size: int, note: str) -> bytes:
+    def _verify_stored_note(self, connection: Connection, stored: StoredCheckpoint) -> bytes:
         """The database's last note, signed by the key in force; the signature is added if it is missing.
         Other roles can add such rows, so the root is checked first. Raises LogNotAsWitnessed."""
+        size, note, number = stored
+        key = self.signer_of(number).key
         try:
             text, _ = notes.split_note(note.encode())
             stated = notes.parse_checkpoint(text)
@@ -99,19 +124,19 @@ class Checkpoints:
             raise LogNotAsWitnessed(
                 f"The last checkpoint in the database is not ours: {error}"
             ) from None
-        if stated.size != size or not _has_root_of(connection, stated):
+        if stated.size != size or not has_root_of(connection, stated):
             raise LogNotAsWitnessed(
                 f"The checkpoint of {size} positions in the database does not have this log's root."
             )
         try:
-            notes.open_note(note.encode(), self.signer.key)
+            notes.open_note(note.encode(), key)
         except notes.NoteBroken:
-            note = store_signature(connection, size, self.signer.key, self.signer.signature(text))
+            note = store_signature(connection, stored, key, self.signer_of(number).signature(text))
         return note.encode()
 
     def _require_key_in_force(self) -> None:
         key = self.signer.key
-        if any(former.key == key for former in read_former_keys(self.outside)):
+        if any(former.key.public == key.public for former in read_former_keys(self.outside)):
             raise KeyUnusable(
                 f"the checkpoint key {key.text} was rotated: give this process its successor"
             )
@@ -120,9 +145,10 @@ class Checkpoints:
         """Require that the log extends the last checkpoint outside, and lift a halt. If it does not,
         halts the log and raises LogNotAsWitnessed or PositionsMissing."""
         try:
-            if (why := self.outside.disputed()) is not None:
+            outside = self.outside_of(connection)
+            if (why := outside.disputed()) is not None:
                 raise LogNotAsWitnessed(
-                    f"{why} To accept the log anyway, remove {self.outside.place}/{DISPUTED_FILE}."
+                    f"{why} To accept the log anyway, remove {outside.place}/{outside.disputed_file}."
                 )
             if self._last_signed(connection) is not None:
                 nodes.fill_all_nodes(connection)
@@ -137,11 +163,15 @@ class Checkpoints:
         self.require_as_witnessed(connection)
 
     def last_external(self) -> notes.Checkpoint | None:
-        """The last checkpoint outside the database. Raises LogNotAsWitnessed if no key of this log has
-        signed it, and KeyUnusable if our key was rotated."""
-        note = self.outside.latest()
+        """The last checkpoint outside the database, of the last origin that has one there. Raises
+        LogNotAsWitnessed if no key of this log has signed it, and KeyUnusable if our key was rotated."""
+        number = max(self.outside.numbers(), default=1)
+        note = self.outside.of_origin(number).latest()
         try:
-            return self.opened(note) if note is not None else None
+            found = self.opened(note) if note is not None else None
+            if found is not None and self.number_of(found) != number:
+                raise notes.NoteBroken(f"it is of {found.origin}, not of origin {number}")
+            return found
         except notes.NoteBroken as error:
             self._require_key_in_force()  # a rotated key of ours is not a fault of the log
             raise LogNotAsWitnessed(
@@ -154,17 +184,17 @@ class Checkpoints:
         LogNotAsWitnessed or KeyUnusable like `last_external`."""
         outside, stored = self.last_external(), latest_checkpoint(connection)
         try:
-            inside = self.opened(stored[1].encode()) if stored is not None else None
+            inside = self.opened(stored.note.encode()) if stored is not None else None
         except notes.NoteBroken:  # anybody who may write to the table can add such a row
             inside = None
-        if inside is None or (outside is not None and outside.size >= inside.size):
-            return outside
-        return inside
+        found = [one for one in (outside, inside) if one is not None]
+        return max(found, key=lambda one: (self.number_of(one), one.size), default=None)
 
     def opened(self, note: bytes) -> notes.Checkpoint:
         """The checkpoint in a note, verified with the key in force or a former one. Raises NoteBroken."""
         try:
-            return notes.open_checkpoint(note, self.signer.key)
+            made = notes.parse_checkpoint(notes.split_note(note)[0])
+            return notes.open_checkpoint(note, self.signer_of(self.number_of(made)).key)
         except notes.NoteBroken:
             for former in read_former_keys(self.outside):
                 if former.has_signed(note):
@@ -174,20 +204,34 @@ class Checkpoints:
     def require_as_witnessed(self, connection: Connection) -> None:
         """Require that the log has the root of the last checkpoint, as far as nodes are filled in, and
         the acknowledged positions. Raises LogNotAsWitnessed or KeyUnusable."""
-        witnessed = self._last_signed(connection)
+        witnessed, origins = self._last_signed(connection), read_origins(connection)
+        self._require_signed_origin(witnessed, origins)
         if witnessed is not None:
             self._require_continuation(connection, witnessed)
-        if self._heads is not None:
+        if self.heads is not None:
             try:
-                self._heads.require_stored(connection)
+                self.heads.require_stored(connection, origins)
             except AcknowledgedMissing as error:
                 raise LogNotAsWitnessed(str(error)) from None
 
+    def _require_signed_origin(self, witnessed: notes.Checkpoint | None, origins: Origins) -> None:
+        """An event alone, which every writer could append, accepts no loss: our key must have signed
+        its origin. Raises LogNotAsWitnessed."""
+        signed = self.number_of(witnessed) if witnessed is not None else 1
+        if origins.number > signed:
+            position, event, _ = origins.losses[-1]
+            raise LogNotAsWitnessed(
+                f"Position {position} accepts the loss of positions {event.kept + 1} to {event.last}, but no "
+                f"signed checkpoint of {event.origin} is in the database or in {self.outside.place}. "
+                "Put the checkpoints back that were there, or restore a backup from before."
+            )
+
     def _require_continuation(self, connection: Connection, witnessed: notes.Checkpoint) -> None:
         stored = nodes.read_head(connection)
-        if stored >= witnessed.size and _has_root_of(connection, witnessed):
+        if stored >= witnessed.size and has_root_of(connection, witnessed):
             return
-        heads = self._heads.known() if self._heads is not None else []
+        number = self.number_of(witnessed)
+        heads = self.heads.known(number) if self.heads is not None else []
         known = max([witnessed.size, *(head.position for head in heads)])
         counts = f"{witnessed.size} positions were witnessed"
         counts += f" and {known} acknowledged" if known > witnessed.size else ""
@@ -195,9 +239,14 @@ class Checkpoints:
         if known > stored:
             counts += f": {known - stored} are missing ({stored + 1} to {known})"
         difference = self._describe_difference(connection, min(stored, witnessed.size), witnessed)
+        began = self.outside.place.read(ACCEPTED_FILE.format(number=number))
+        if began is not None and stored + 1 == witnessed.size and number > 1:
+            difference += (
+                "; two people have accepted a loss: `casetrail log accept-loss` finishes that"
+            )
         raise LogNotAsWitnessed(
-            f"{counts}{difference}. Restore a later backup. The checkpoints are in "
-            f"{self.outside.place}; another database needs its own CASETRAIL_CHECKPOINTS."
+            f"{counts}{difference}. Restore a later backup, or see `casetrail log loss`. The checkpoints are "
+            f"in {self.outside.place}; another database needs its own CASETRAIL_CHECKPOINTS."
         )
 
     def _describe_difference(
@@ -205,13 +254,14 @@ class Checkpoints:
     ) -> str:
         """Where the log first differs: between two witnessed sizes, or at an altered position."""
         good, bad = 0, last.size if last.size <= stored else None
-        sizes = [size for size in self.outside.sizes() if size <= stored]
+        outside = self.outside.of_origin(self.number_of(last))
+        sizes = [size for size in outside.sizes() if size <= stored]
         low, high = 0, len(sizes)
         while low < high:
             middle = (low + high) // 2
-            note = self.outside.note(sizes[middle])
+            note = outside.note(sizes[middle])
             try:
-                holds = note is not None and _has_root_of(connection, self.opened(note))
+                holds = note is not None and has_root_of(connection, self.opened(note))
             except notes.NoteBroken:
                 holds = False
             if holds:
@@ -226,49 +276,6 @@ class Checkpoints:
         return f"; of positions {good + 1} to {bad} at least one differs, none before them"
 
 
-def halt_log(connection: Connection) -> None:
-    """Halt the log: the database then refuses every append. Takes the lock that an append takes."""
-    connection.execute("SELECT halt_log()")
-
-
-def lift_halt(connection: Connection) -> None:
-    """Lift a halt. The roles of a running service may not, since an attacker could then use them.
-    Raises LogNotAsWitnessed if this connection may not either."""
-    if connection.execute("SELECT FROM log_head WHERE halted").fetchone() is None:
-        return
-    try:
-        connection.execute("SELECT lift_halt()")
-    except InsufficientPrivilege:
-        raise LogNotAsWitnessed(
-            "The log is as witnessed again, but writes are still halted, and this role may not lift the "
-            "halt: run `casetrail migrate` with the role that migrates."
-        ) from None
-
-
-def latest_checkpoint(connection: Connection) -> tuple[int, str] | None:
-    """Size and note of the database's last checkpoint, with all its signatures."""
-    rows = fetch_rows(connection, f"{_SELECT_NOTE} ORDER BY size DESC LIMIT 1")
-    return (rows[0][0], rows[0][1]) if rows else None
-
-
-def checkpoint_of_size(connection: Connection, size: int) -> str | None:
-    """The note of the checkpoint of that size, with all its signatures."""
-    rows = fetch_rows(connection, f"{_SELECT_NOTE} WHERE size = %s", size)
-    return str(rows[0][1]) if rows else None
-
-
-def store_signature(connection: Connection, size: int, key: notes.Key, line: str) -> str:
-    """Add a signature to a stored checkpoint; return the note with all signatures."""
-    connection.execute(
-        "INSERT INTO checkpoint_signatures (size, signed_by, line) VALUES (%s, %s, %s) "
-        "ON CONFLICT DO NOTHING",
-        (size, key.text, line),
-    )
-    note = checkpoint_of_size(connection, size)
-    assert note is not None
-    return note
-
-
 def find_first_altered(connection: Connection, after: int, upto: int) -> int | None:
     """The first position whose envelope does not have the stored leaf."""
     return next(
@@ -281,7 +288,8 @@ def find_first_altered(connection: Connection, after: int, upto: int) -> int | N
     )
 
 
-def _has_root_of(connection: Connection, witnessed: notes.Checkpoint) -> bool:
+def has_root_of(connection: Connection, witnessed: notes.Checkpoint) -> bool:
+    """Whether the log begins with the root of a checkpoint, as far as nodes are filled in."""
     try:
         return root_at(witnessed.size, partial(nodes.read_nodes, connection)) == witnessed.root
     except nodes.PositionsMissing:

@@ -4,21 +4,25 @@ A restore breaks every connection, so one check for each connection is enough.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from psycopg.errors import InsufficientPrivilege
 
 from infrastructure.postgres.datastore import LogHalted
 from infrastructure.postgres.rows import Connection, fetch_rows
+from infrastructure.postgres.standbys import StandbyGate
 from infrastructure.transparency.acknowledged import (
     AcknowledgedHead,
     AcknowledgedHeads,
     AcknowledgedMissing,
     require_stored,
 )
-from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed, halt_log
+from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
+from infrastructure.transparency.halts import halt_log
 from infrastructure.transparency.nodes import PositionsMissing, fill_all_nodes
+from infrastructure.transparency.origins import read_origins
+from infrastructure.transparency.recent_acknowledgements import AcknowledgedCommand
 from infrastructure.transparency.signing_keys import KeyUnusable
 from infrastructure.transparency.storage import StorageUnavailable
 
@@ -35,17 +39,25 @@ class Continuity:
         self,
         heads: AcknowledgedHeads | None = None,
         checkpoints: Callable[[], Checkpoints | None] | None = None,
+        standbys: StandbyGate | None = None,
     ) -> None:
-        """`checkpoints` opens them when needed: most commands append nothing."""
+        """`checkpoints` opens them when needed: most commands append nothing. `standbys` must flush before
+        anything is acknowledged."""
+        self.standbys = standbys
         self._heads = heads
         self._checkpoints = checkpoints
         self._last: AcknowledgedHead | None = None
+        self._number = 1
+        """The number of the origin under which this process appends."""
 
-    def acknowledged(self, position: int, leaf: bytes) -> None:
-        """Note the last acknowledged position. Call it before the caller gets its answer."""
-        self._last = AcknowledgedHead(position, leaf)
+    def acknowledged(
+        self, first: int, leaves: Sequence[bytes], commands: Sequence[AcknowledgedCommand] = ()
+    ) -> None:
+        """Note the acknowledged positions from `first` on. Call it before the caller gets its answer."""
+        self._last = AcknowledgedHead(first + len(leaves) - 1, leaves[-1])
         if self._heads is not None:
             self._heads.acknowledged(self._last)
+            self._heads.note_recent(first, leaves, commands)
 
     def require_same_log(self, connection: Connection) -> None:
         """Raises LogHalted: if the log is another, after halting it; while the server recovers; or if
@@ -53,15 +65,21 @@ class Continuity:
         if fetch_rows(connection, "SELECT pg_is_in_recovery()") == [(True,)]:
             raise LogHalted("the database is in recovery, or it is a replica")
         try:
-            require_stored(
-                connection, [self._last] if self._last is not None else [], _ACKNOWLEDGED_HERE
-            )
+            origins = read_origins(connection)
+            own = self._last
+            if own is not None and origins.holds(self._number, own.position):
+                require_stored(connection, [own], _ACKNOWLEDGED_HERE)
             if self._heads is not None:
-                self._heads.require_stored(connection)
-                self._heads.open()
+                self._heads.require_stored(connection, origins)
             checkpoints = self._checkpoints() if self._checkpoints is not None else None
             if checkpoints is not None:
                 _require_as_witnessed(connection, checkpoints)
+            elif own is not None and not origins.holds(self._number, own.position):
+                raise LogNotAsWitnessed("a loss was accepted, but there is no checkpoint of it")
+            if origins.number != self._number:
+                self._last, self._number = None, origins.number
+            if self._heads is not None:
+                self._heads.open(self._number)
         except (StorageUnavailable, KeyUnusable) as error:
             raise LogHalted(f"the log cannot be compared with its checkpoints: {error}") from None
         except OSError as error:

@@ -10,15 +10,14 @@ from typing import Any, BinaryIO
 from uuid import UUID
 
 from application.log.recorder import leaf_digest
+from domain.losses import origin_name
 from domain.merkle.tree import CHUNK_LEVEL, Frontier, covering_subtrees, root_at
 from infrastructure.postgres.rows import Connection, fetch_rows
-from infrastructure.transparency.checkpoints import (
-    checkpoint_of_size,
-    find_first_altered,
-    latest_checkpoint,
-)
+from infrastructure.transparency.checkpoints import find_first_altered
 from infrastructure.transparency.nodes import read_envelopes, read_nodes
+from infrastructure.transparency.origins import read_origins
 from infrastructure.transparency.signing_keys import Signer
+from infrastructure.transparency.stored_checkpoints import checkpoint_of_size, latest_checkpoint
 from infrastructure.verifier import bundle_format, notes
 from infrastructure.verifier.bundle_files import file_digest
 from infrastructure.verifier.population import PROPOSED_TYPE, PopulationCount, needs_proposals
@@ -45,8 +44,9 @@ class Export:
         found = latest_checkpoint(connection)
         if found is None:
             raise NothingToExport("there is no checkpoint yet.")
-        self._connection, self._signer, self._directory = connection, signer, directory
-        self._size, self._note = found
+        self._connection, self._directory = connection, directory
+        self._size, self._note, number = found
+        self._signer = signer = signer.named(origin_name(signer.key.name, number))
         try:
             self._root = notes.open_checkpoint(self._note.encode(), signer.key).root
         except notes.NoteBroken as error:
@@ -188,14 +188,20 @@ class Export:
         found = checkpoint_of_size(self._connection, since)
         if found is None:
             raise NothingToExport(f"there is no checkpoint of size {since}.")
-        note = found.encode()
-        if notes.has_signed(self._signer.key, note):
+        note, key = found.note.encode(), self._signer.key
+        if notes.has_signed(key, note):
             return note
         text, _ = notes.split_note(note)
-        if notes.parse_checkpoint(text).root != root_at(
-            since, partial(read_nodes, self._connection)
-        ):
+        root = root_at(since, partial(read_nodes, self._connection))
+        stated = notes.parse_checkpoint(text)
+        if stated.root != root:
             raise LogAltered(f"it does not begin with the checkpoint of size {since}.")
+        if stated.origin != key.name and notes.base_name(stated.origin) == notes.base_name(
+            key.name
+        ):
+            # Of an origin before a loss: the origin in force has the same root there.
+            extension = read_origins(self._connection).extension
+            return self._signer.signed(notes.Checkpoint(key.name, since, root, extension).text)
         return note + self._signer.signature(text).encode()
 
     def _put(self, name: str, content: bytes) -> None:

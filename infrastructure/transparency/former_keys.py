@@ -38,6 +38,6 @@ def add_former_key(outside: OutsideCheckpoints, key: Key, until: int) -> None:
     known = read_former_keys(outside)
     if any(former.key == key for former in known):
         return
-    first = known[-1].until if known else 0
+    first = next((one.until for one in reversed(known) if one.key.name == key.name), 0)
     lines = "".join(former.line for former in [*known, FormerKey(key, first, until)])
     outside.write(KEYS_FILE, lines.encode())

@@ -15,6 +15,13 @@ LOWEST_LEVEL: Final = 3
 BATCH_SIZE: Final = 1 << 13
 _BLOCK = 1 << LOWEST_LEVEL
 _LOCK = 0x0CA5E7A3
+_COPY_NODES = "COPY log_nodes (level, place, hash) FROM STDIN (FORMAT BINARY)"
+_SELECT_NODES = """
+    SELECT level, place, hash FROM log_nodes
+    JOIN unnest(%s::smallint[], %s::bigint[]) AS wanted (level, place) USING (level, place)
+    UNION ALL
+    SELECT 0, notification_id - 1, leaf FROM stored_events WHERE notification_id = ANY(%s::bigint[])
+"""
 
 
 class PositionsMissing(Exception):
@@ -34,6 +41,8 @@ def fill_nodes(connection: Connection, batch: int = BATCH_SIZE) -> bool:
     """Fill in the next nodes, one process at a time; False if there are none to fill in.
     Raises PositionsMissing."""
     with connection.transaction():
+        # What a crash loses of them is filled in again: appends need not share the disk with them.
+        connection.execute("SET LOCAL synchronous_commit = off")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         filled = fetch_rows(
             connection, "SELECT max(place) FROM log_nodes WHERE level = %s", LOWEST_LEVEL
@@ -44,7 +53,8 @@ def fill_nodes(connection: Connection, batch: int = BATCH_SIZE) -> bool:
         if not whole:
             return False
         rows = _completed_nodes(connection, done, leaves[:whole])
-        with connection.cursor().copy("COPY log_nodes (level, place, hash) FROM STDIN") as copy:
+        with connection.cursor().copy(_COPY_NODES) as copy:
+            copy.set_types(["int2", "int8", "bytea"])
             for row in rows:
                 copy.write_row(row)
     return True
@@ -79,23 +89,14 @@ def read_nodes(connection: Connection, nodes: Sequence[Node]) -> list[bytes]:
     low = {
         leaf for node in nodes if node.level < LOWEST_LEVEL for leaf in range(node.first, node.end)
     }
-    found: dict[Node, bytes] = {}
-    if high:
-        rows = fetch_rows(
-            connection,
-            "SELECT level, place, hash FROM log_nodes JOIN "
-            "unnest(%s::smallint[], %s::bigint[]) AS wanted (level, place) USING (level, place)",
-            [node.level for node in high],
-            [node.place for node in high],
-        )
-        found |= {Node(level, place): digest for level, place, digest in rows}
-    if low:
-        rows = fetch_rows(
-            connection,
-            "SELECT notification_id, leaf FROM stored_events WHERE notification_id = ANY(%s::bigint[])",
-            [leaf + 1 for leaf in low],
-        )
-        found |= {Node(0, position - 1): leaf for position, leaf in rows}
+    rows = fetch_rows(
+        connection,
+        _SELECT_NODES,
+        [node.level for node in high],
+        [node.place for node in high],
+        [leaf + 1 for leaf in low],
+    )
+    found = {Node(level, place): digest for level, place, digest in rows}
     return [_compute_node(node, found) for node in nodes]
 
 

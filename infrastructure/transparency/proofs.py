@@ -9,9 +9,10 @@ from msgspec import Struct
 from domain.errors import NotWitnessedYet
 from domain.merkle.tree import Node, consistency_proof, inclusion_proof, root_at
 from infrastructure.postgres.datastore import Datastore, retry_lost_connection
-from infrastructure.postgres.rows import Connection, fetch_rows
-from infrastructure.transparency.checkpoints import latest_checkpoint
+from infrastructure.postgres.rows import Connection
 from infrastructure.transparency.nodes import read_nodes
+from infrastructure.transparency.stored_checkpoints import latest_checkpoint
+from infrastructure.verifier.notes import parse_checkpoint, split_note
 
 NO_CHECKPOINT_YET: Final = "there is no checkpoint yet; a worker makes one every few seconds"
 
@@ -55,9 +56,8 @@ class Proofs:
     def checkpoint(self) -> SignedCheckpoint:
         with self._datastore.get_connection() as connection:
             size, note = require_checkpoint(connection)
-            query = "SELECT root FROM checkpoints WHERE size = %s"
-            ((root,),) = fetch_rows(connection, query, size)
-            return SignedCheckpoint(size, bytes(root).hex(), note)
+            root = parse_checkpoint(split_note(note.encode())[0]).root
+            return SignedCheckpoint(size, root.hex(), note)
 
     @retry_lost_connection
     def inclusion(self, position: int, size: int | None) -> InclusionProof:
@@ -97,4 +97,4 @@ def require_checkpoint(connection: Connection) -> tuple[int, str]:
     found = latest_checkpoint(connection)
     if found is None:
         raise NotWitnessedYet(NO_CHECKPOINT_YET)
-    return found
+    return found.size, found.note

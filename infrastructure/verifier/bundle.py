@@ -1,6 +1,5 @@
 """Verifies a bundle: first fast, as a whole; if that fails, slowly, to locate the differences."""
 
-import json
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from itertools import islice
@@ -25,10 +24,19 @@ from infrastructure.verifier.bundle_format import (
     event_line_prefix,
     read_runs,
 )
+from infrastructure.verifier.cosigned import (
+    Cosigned,
+    Outcome,
+    find_cosignatures,
+    outcome_of,
+    quorum_faults,
+)
 from infrastructure.verifier.differences import locate_faults
+from infrastructure.verifier.losses import LossCheck, StatedLoss, stated_losses
 from infrastructure.verifier.manifest import read_manifest
-from infrastructure.verifier.population import PopulationCount
+from infrastructure.verifier.population import PopulationCount, check_answer
 from infrastructure.verifier.scope import PROVES, PopulationScope, scope_of
+from infrastructure.verifier.trust_policy import TrustPolicy
 
 GIVEN_KEY: Final = "KEY"
 GIVEN_WITNESS: Final = "WITNESS"
@@ -55,12 +63,30 @@ class Verdict(NamedTuple):
     """POSIX time of the witness's cosignature, if a witness was given."""
     proves: str | None = None
     """What the bundle proves, and by that also what it does not."""
+    witnesses: Sequence[Cosigned] | None = None
+    """The witnesses of the given policy that have cosigned it; None without a policy."""
+    unchecked: Sequence[str] = ()
+    """Witnesses whose cosignatures are there and cannot be verified here; they do not count."""
+    losses: Sequence[StatedLoss] = ()
+    """The losses that were accepted before the checkpoint, as it states them."""
 
     @property
     def document(self) -> dict[str, Any]:
         """The verdict as both verifiers print it."""
         faults = [fault._asdict() for fault in self.faults[:MOST_FAULTS]]
-        return {**self._asdict(), "faults": faults}
+        cosigned = self.witnesses
+        return {
+            **self._asdict(),
+            "faults": faults,
+            "witnesses": [one.document for one in cosigned] if cosigned is not None else None,
+            "unchecked": [*self.unchecked],
+            "losses": [loss._asdict() for loss in self.losses],
+            "outcome": self.outcome.value,
+        }
+
+    @property
+    def outcome(self) -> Outcome:
+        return outcome_of(self.faults)
 
 
 EventCallback = Callable[[int, bytes], None]
@@ -71,13 +97,20 @@ class _Mismatch(Exception):
     """The files differ from what was signed. The differences are located next."""
 
 
-def verify(bundle: Path, *keys: str, witness: str | None = None) -> Verdict:
-    """Verify a bundle with the first given key that has signed it. Without keys, with the bundle's own
-    key: compare that with the key that its owner publishes."""
+def verify(
+    bundle: Path, *keys: str, witness: str | None = None, policy: TrustPolicy | None = None
+) -> Verdict:
+    """Verify a bundle with the first given key, or log of the policy, that has signed it. Without any, with
+    the bundle's own key: compare that with the key that its owner publishes. The quorum of the policy must
+    have cosigned it."""
+    if policy is not None:
+        keys = (*keys, *(log.key.text for log in policy.logs))
     try:
         known = _usable_keys(bundle, keys)
         cosigner = (
-            _parse_key(witness, GIVEN_WITNESS, notes.COSIGNATURE) if witness is not None else None
+            _parse_key(witness, GIVEN_WITNESS, *notes.WITNESS_KINDS)
+            if witness is not None
+            else None
         )
     except BundleBroken as broken:
         return Verdict(False, [broken.fault])
@@ -85,7 +118,7 @@ def verify(bundle: Path, *keys: str, witness: str | None = None) -> Verdict:
     try:
         note = read_file(bundle, MANIFEST_FILE)
         key = next((key for key in known if notes.has_signed(key, note)), key)
-        return _verify(bundle, note, key, cosigner)
+        return _verify(bundle, note, key, cosigner, policy)
     except BundleBroken as broken:
         return Verdict(False, [broken.fault], key.text)
 
@@ -102,19 +135,22 @@ def _usable_keys(bundle: Path, keys: Sequence[str]) -> Sequence[notes.Key]:
     return [_parse_key(text, f"{GIVEN_KEY} {number}") for number, text in enumerate(keys, 1)]
 
 
-def _parse_key(text: str, where: str, kind: bytes = notes.ED25519) -> notes.Key:
+def _parse_key(text: str, where: str, *kinds: bytes) -> notes.Key:
     try:
-        return notes.parse_key(text, kind)
+        return notes.parse_key(text, *kinds)
     except notes.NoteBroken as error:
         raise BundleBroken(Fault("key", where, f"the key cannot be used: {error}")) from None
 
 
-def _verify(bundle: Path, note: bytes, key: notes.Key, witness: notes.Key | None) -> Verdict:
+def _verify(
+    bundle: Path, note: bytes, key: notes.Key, witness: notes.Key | None, policy: TrustPolicy | None
+) -> Verdict:
     manifest = read_manifest(note, key)
     faults = check_files(bundle, manifest["files"])
     is_changed = {fault.file for fault in faults if fault.code == "file_changed"}
     signed = _read_checkpoint(bundle, CHECKPOINT_FILE, manifest["size"], key)
     cosigned = _check_cosignature(bundle, witness, faults)
+    witnesses = _check_quorum(bundle, policy, faults)
     start: int = manifest["since"]
     since = _read_checkpoint(bundle, SINCE_FILE, start, key) if start else None
     parts = list(read_runs(bundle / NODES_FILE, signed.size, start))
@@ -122,9 +158,12 @@ def _verify(bundle: Path, note: bytes, key: notes.Key, witness: notes.Key | None
     question = manifest["question"]
     count = PopulationCount(question, start) if question["ask"] == "population" else None
     scope = PopulationScope(count) if count is not None else scope_of(question)
+    losses = LossCheck(stated_losses(signed), parts)
     verdict = Verdict(False, faults, key.text, question, signed.size, cosigned=cosigned)
+    verdict = verdict._replace(witnesses=witnesses, losses=losses.stated)
+    look = scope.add if scope is not None else None
     try:
-        root = _compute_root(bundle, parts, since, scope.add if scope is not None else None, faults)
+        root = _compute_root(bundle, parts, since, losses, look, faults)
     except (_Mismatch, OutsideTree):
         found = locate_faults(bundle, parts, events, EVENTS_FILE in is_changed) or [_ROOT_FAULT]
         located = {fault.file for fault in found}
@@ -133,7 +172,8 @@ def _verify(bundle: Path, note: bytes, key: notes.Key, witness: notes.Key | None
     if root != signed.root:
         faults.append(_ROOT_FAULT)
     faults += scope.faults if scope is not None else ()
-    faults += _check_answer(manifest, parts, count)
+    faults += losses.faults
+    faults += check_answer(manifest, parts, count)
     return verdict._replace(
         verified=not faults,
         root=root.hex(),
@@ -157,22 +197,27 @@ def _compute_root(
     bundle: Path,
     parts: Sequence[EventRun],
     since: notes.Checkpoint | None,
+    losses: LossCheck,
     on_event: EventCallback | None,
     faults: list[Fault],
 ) -> bytes:
     """The root over all events and subtrees. Raises _Mismatch."""
     frontier = Frontier()
+    losses.look_at(frontier)
     with open(bundle / EVENTS_FILE, "rb") as events, open(bundle / LEAVES_FILE, "rb") as leaves:
         for run in parts:
             for node, digest in run.nodes:
                 _check_earlier_root(frontier, since, faults)
                 frontier.push(node.level, digest)
+                losses.look_at(frontier)
             _check_earlier_root(frontier, since, faults)
             at = run.first
             while at < run.end:
                 # To the end of a chunk of the tree, which is hashed as a whole.
                 count = min(run.end - at, _CHUNK - (at - 1) % _CHUNK)
-                frontier.extend(_read_leaves(at, count, events, leaves, on_event))
+                count = min([count, *(stop + 1 - at for stop in losses.stops if stop >= at)])
+                frontier.extend(_read_leaves(at, count, events, leaves, losses, on_event))
+                losses.look_at(frontier)
                 at += count
         _check_earlier_root(frontier, since, faults)
         if events.read(1) or leaves.read(1):
@@ -181,7 +226,12 @@ def _compute_root(
 
 
 def _read_leaves(
-    first: int, count: int, events: BinaryIO, leaves: BinaryIO, on_event: EventCallback | None
+    first: int,
+    count: int,
+    events: BinaryIO,
+    leaves: BinaryIO,
+    losses: LossCheck,
+    on_event: EventCallback | None,
 ) -> list[bytes]:
     found, envelopes = [], []
     for position, line in enumerate(islice(events, count), first):
@@ -196,8 +246,9 @@ def _read_leaves(
         or leaves.read(65 * count) != b"%b\n" % b"".join(found).hex("\n", 32).encode()
     ):
         raise _Mismatch
-    if on_event is not None:
-        for position, envelope in enumerate(envelopes, first):
+    for position, envelope in enumerate(envelopes, first):
+        losses.add(position, envelope)
+        if on_event is not None:
             on_event(position, envelope)
     return found
 
@@ -233,20 +284,11 @@ def _check_cosignature(bundle: Path, witness: notes.Key | None, faults: list[Fau
     return None
 
 
-def _check_answer(
-    manifest: dict[str, Any], parts: Sequence[EventRun], count: PopulationCount | None
-) -> list[Fault]:
-    """Faults of the answer: left out events where none may be, and another count or sum."""
-    since = manifest["since"]
-    is_left_out = any(node.end > since for run in parts for node, _ in run.nodes)
-    faults = []
-    if count is None:
-        if is_left_out and manifest["question"]["ask"] == "everything":
-            faults.append(Fault("question", NODES_FILE, "events are left out"))
-        return faults
-    if is_left_out:
-        faults.append(Fault("answer", NODES_FILE, f"events after position {since} are left out"))
-    if count.answer != manifest["answer"]:
-        stated = json.dumps(manifest["answer"], separators=(",", ":"))
-        faults.append(Fault("answer", MANIFEST_FILE, f"the manifest states {stated}"))
-    return faults
+def _check_quorum(
+    bundle: Path, policy: TrustPolicy | None, faults: list[Fault]
+) -> Sequence[Cosigned] | None:
+    if policy is None:
+        return None
+    found = find_cosignatures(read_file(bundle, CHECKPOINT_FILE), policy)
+    faults += quorum_faults(found, policy, CHECKPOINT_FILE)
+    return found.cosigned

@@ -2,9 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
+
+from infrastructure.verifier.bundle_format import MANIFEST_FILE, NODES_FILE, EventRun, Fault
 
 PROPOSED_TYPE: Final = "case.adjustment_proposed"
 AMOUNT_PATTERN: Final = r"[0-9]{1,15}(\.[0-9]{1,6})?"
@@ -148,3 +150,22 @@ def comparable_time(moment: str) -> str:
     """A time of RFC 3339 in UTC, padded so that texts sort like times."""
     seconds, _, fraction = moment.removesuffix("Z").partition(".")
     return f"{seconds}.{fraction:0<9}"
+
+
+def check_answer(
+    manifest: dict[str, Any], parts: Sequence[EventRun], count: PopulationCount | None
+) -> list[Fault]:
+    """Faults of the answer: left out events where none may be, and another count or sum."""
+    since = manifest["since"]
+    is_left_out = any(node.end > since for run in parts for node, _ in run.nodes)
+    faults = []
+    if count is None:
+        if is_left_out and manifest["question"]["ask"] == "everything":
+            faults.append(Fault("question", NODES_FILE, "events are left out"))
+        return faults
+    if is_left_out:
+        faults.append(Fault("answer", NODES_FILE, f"events after position {since} are left out"))
+    if count.answer != manifest["answer"]:
+        stated = json.dumps(manifest["answer"], separators=(",", ":"))
+        faults.append(Fault("answer", MANIFEST_FILE, f"the manifest states {stated}"))
+    return faults

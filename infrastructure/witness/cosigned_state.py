@@ -59,7 +59,10 @@ class CosignedState:
             return WitnessResponse(409, f"{size}\n", SIZE_MEDIA_TYPE)
         if not _is_consistent(request, last):
             return WitnessResponse(422, f"it does not extend the {size} cosigned positions\n")
-        line = self.cosigner.cosignature(request.text, int(time.time()))
+        try:
+            line = self.cosigner.cosignature(request.text, int(time.time()))
+        except notes.NoteBroken as error:
+            return WitnessResponse(400, f"{error}\n")
         replace_file(self._file(checkpoint.origin), signed + line.encode())
         return WitnessResponse(200, line)
 

@@ -31,10 +31,10 @@ def open_paid_case(
 
 
 def propose_on_new_case(
-    server: RunningService, amount: str = "300.00", **more: object
+    server: RunningService, amount: str = "300.00", price: str = "600.00", **more: object
 ) -> JsonObject:
     """The same, with an adjustment that ana proposes."""
-    case = open_paid_case(server)
+    case = open_paid_case(server, price)
     with server.client_as("ana") as ana:
         found: JsonObject = post(ana, case, "adjustments", proposal_body(amount, **more)).json()
         return found

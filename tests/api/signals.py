@@ -90,11 +90,14 @@ def send(client: httpx2.Client, *signals: JsonObject, **headers: str) -> httpx2.
 
 
 def open_case(
-    client: httpx2.Client, kind: str = "stock_unavailable", order: str | None = None
+    client: httpx2.Client,
+    kind: str = "stock_unavailable",
+    order: str | None = None,
+    price: str = "10.00",
 ) -> str:
     """Open a case (by default `stock_unavailable`) and return its id."""
     order = order or order_id()
-    answer = send(client, placed(order), unavailable(order))
+    answer = send(client, placed(order, price), unavailable(order))
     assert answer.status_code == 200, answer.text
     cases = [case for item in answer.json()["items"] for case in item.get("cases", ())]
     return next(case["case"] for case in cases if case["kind"] == kind)

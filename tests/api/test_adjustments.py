@@ -17,7 +17,7 @@ from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
 from tests.api.adjustments import act_on_adjustment, open_paid_case, post, proposal_body
 from tests.api.running_service import RunningService
-from tests.api.signals import JsonObject, cancelled, refunded, send
+from tests.api.signals import JsonObject, cancelled, captured, order_id, placed, refunded, send
 
 As = Callable[[str], httpx2.Client]
 
@@ -195,6 +195,31 @@ def test_an_adjustment_of_lines_has_their_value_and_gives_each_piece_once(
         again = post(ana, case, "adjustments", {**body, "kind": "store_credit"})
         assert (again.status_code, again.json()["type"]) == (409, "/problems/more-than-line")
         assert (again.json()["given_pieces"], again.json()["left"]) == (1, "0.00")
+
+
+def test_a_line_of_several_pieces_without_its_quantity_is_refused(
+    server: RunningService, by: As
+) -> None:
+    order = order_id()
+    bought = placed(order, "300.00")
+    lines = [{**line, "quantity": 2} for line in bought["lines"]]
+    with by("ana") as ana:
+        told = send(ana, {**bought, "lines": lines}, captured(order, "600.00"), cancelled(order))
+        found = [case for item in told.json()["items"] for case in item.get("cases", ())]
+        case = next(one["case"] for one in found if one["kind"] == "refund_due")
+        case = post(ana, ana.get(f"/v1/cases/{case}").json(), "claim").json()
+        body = {"kind": "refund", "reason": "cancelled", "lines": [{"sku": "tea"}]}
+        refused = post(ana, case, "adjustments", body)
+        assert refused.status_code == 422
+        assert refused.json()["errors"] == [
+            {
+                "pointer": "/lines/0/quantity",
+                "detail": "say for how many pieces: the order has 2 of them",
+            }
+        ]
+        body["lines"][0]["quantity"] = 1  # type: ignore[index]
+        one = post(ana, case, "adjustments", body).json()["adjustments"][0]
+        assert one["amount"]["amount"] == "300.00"
 
 
 def test_the_adjustments_of_one_customer_count_together(server: RunningService, by: As) -> None:

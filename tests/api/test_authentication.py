@@ -18,6 +18,7 @@ from tests.api.signals import cancelled, open_case, order_id
 
 # Open without a token: health, problem types, and the pages.
 PUBLIC = {"/livez", "/readyz", "/problems/{name:str}", "/", "/docs", "/openapi.json"}
+PUBLIC |= {"/v1/sources/{source:str}/webhook"}  # open by its signature
 UNKNOWN = "ct_" + "A" * 43
 
 
@@ -129,7 +130,9 @@ def test_the_actor_in_the_trail_is_the_person_of_the_token(
     }
     case = open_case(ana)
     headers = {"If-Match": '"3"', **claims_to_be_bo}
-    answer = ana.post(f"/v1/cases/{case}/claim?person=bo&actor=bo", headers=headers)
+    address = f"/v1/cases/{case}/claim"
+    assert ana.post(f"{address}?person=bo&actor=bo", headers=headers).status_code == 400
+    answer = ana.post(address, headers=headers)
     assert answer.json()["owner"] == "ana"
     claimed = ana.get(f"/v1/cases/{case}/trail").json()["lines"][-1]
     assert claimed["actor"]["person"] == "ana"
@@ -178,7 +181,10 @@ def test_only_the_public_pages_need_no_token(server: RunningService) -> None:
     with server.client_as(None) as nobody:
         for route in routes:
             address = route.path_format.format(
-                **dict.fromkeys(route.path_parameters, "00000000-0000-0000-0000-000000000000")
+                **{
+                    name: "1" if parameter.type is int else "00000000-0000-0000-0000-000000000000"
+                    for name, parameter in route.path_parameters.items()
+                }
             )
             for method in route.methods - {"OPTIONS"}:
                 answer = nobody.request(method, address)

@@ -22,6 +22,7 @@ def body_schemas() -> dict[str, tuple[bool, dict[str, Any]]]:
         schema = body.get("content", {}).get("application/json", {}).get("schema", {})
         if "$ref" in schema:
             schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        if "properties" in schema:  # not a choice of several
             found[path] = body["required"], schema
     return found
 

@@ -91,7 +91,7 @@ def test_a_case_without_evidence_says_that_there_is_none(
     assert answer["says"] == "The case cites no evidence."
     status, said = told(server, case)
     assert status == 0
-    assert "The case cites no evidence." in said
+    assert "The case cites no evidence, so nothing was checked." in said
 
 
 def test_a_case_without_a_decision_reports_nothing_seen(ana: httpx2.Client) -> None:

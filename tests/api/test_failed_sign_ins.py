@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from api.http.failed_sign_ins import MAX_ADDRESSES, WINDOW_SECONDS, FailedSignIns
+from api.http.errors import TooManyFailedSignIns
+from api.http.failed_sign_ins import FailedSignIns
+from api.http.rate_limits import MAX_NAMES, WINDOW_SECONDS
 from tests.api.running_service import MANY_FAILURES, RunningService
 
 MOST = 5
@@ -46,23 +48,46 @@ def test_a_valid_token_is_answered_while_others_of_its_address_must_wait(
     assert ana.get("/v1/queues").status_code == 200
 
 
+def waits(failures: FailedSignIns, *addresses: str) -> list[int | None]:
+    """How long each failure is told to wait; None for one that is answered with 401."""
+    found: list[int | None] = []
+    for address in addresses:
+        try:
+            failures.note(address)
+        except TooManyFailedSignIns as error:
+            found.append(error.facts["retry_after"])
+        else:
+            found.append(None)
+    return found
+
+
 def test_each_address_and_each_minute_has_its_own_count() -> None:
     now = [0.0]
     failures = FailedSignIns(2, lambda: now[0])
-    assert [failures.add("192.0.2.1") for _ in range(3)] == [None, None, 60]
-    assert failures.add("192.0.2.2") is None
+    assert waits(failures, *["192.0.2.1"] * 3) == [None, None, 60]
+    assert waits(failures, "192.0.2.2") == [None]
     now[0] = 45.5
-    assert failures.add("192.0.2.1") == 15
+    assert waits(failures, "192.0.2.1") == [15]
     now[0] = 60.0
-    assert failures.add("192.0.2.1") is None
+    assert waits(failures, "192.0.2.1") == [None]
     # One client may have all IPv6 addresses of a network.
-    found = [failures.add(f"2001:db8::{n}") for n in range(1, 4)]
-    assert found == [None, None, 60]
-    assert failures.add("2001:db8:0:1::1") is None
+    assert waits(failures, *(f"2001:db8::{n}" for n in range(1, 4))) == [None, None, 60]
+    assert waits(failures, "2001:db8:0:1::1") == [None]
 
 
 def test_many_addresses_do_not_fill_the_memory() -> None:
     failures = FailedSignIns(1)
-    for n in range(MAX_ADDRESSES + 10):
+    for n in range(MAX_NAMES + 10):
         failures.add(f"client-{n}")
-    assert len(failures._windows) <= MAX_ADDRESSES
+    assert len(failures._windows) <= MAX_NAMES
+
+
+def test_each_failure_is_told_what_is_left(limited: RunningService) -> None:
+    with limited.client_as(None) as nobody:
+        answers = [nobody.get("/v1/me") for _ in range(MOST + 2)]
+    assert {answer.headers["RateLimit-Policy"] for answer in answers} == {
+        f'"failed-sign-ins";q={MOST};w=60'
+    }
+    left = [answer.headers["RateLimit"].partition(";t=")[0] for answer in answers]
+    assert left == [f'"failed-sign-ins";r={n}' for n in (4, 3, 2, 1, 0, 0, 0)]
+    assert answers[-1].headers["RateLimit"].endswith(f";t={answers[-1].headers['Retry-After']}")

@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from domain.people import Role
 from infrastructure.reports.people_directory import PeopleDirectory
 from tests.api.running_service import RunningService
 from tests.api.signals import JsonObject, in_future, open_case
@@ -22,6 +23,9 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def olga(server: RunningService) -> Iterator[httpx2.Client]:
+    people, now = server.service.desks.people, datetime.now(UTC)
+    people.add("otto", [Role.OPS_MANAGER], now)
+    server.tokens["otto"] = people.issue_token("otto", now)
     with server.client_as("olga") as client:
         yield client
 
@@ -35,11 +39,18 @@ def mia(server: RunningService, olga: httpx2.Client) -> str:
     return name
 
 
-def give_role(olga: httpx2.Client, name: str, role: str = "handler", **facts: object) -> JsonObject:
-    answer = olga.post(
-        f"/v1/people/{name}/grants", json={"role": role, "reason": "Theirs.", **facts}
-    )
-    assert answer.status_code == 200, answer.text
+def give_role(
+    server: RunningService, name: str, role: str = "handler", **facts: object
+) -> JsonObject:
+    """Olga gives a role, and otto confirms it if it takes two people."""
+    ask = {"role": role, "reason": "Theirs.", **facts}
+    with server.client_as("olga") as olga, server.client_as("otto") as otto:
+        answer = olga.post(f"/v1/people/{name}/grants", json=ask)
+        assert answer.status_code == 200, answer.text
+        given = answer.json()["grants"][-1]
+        if given["status"] == "proposed":
+            answer = otto.post(f"/v1/people/{name}/grants/{given['grant']}/confirm")
+            assert answer.status_code == 200, answer.text
     told: JsonObject = answer.json()
     return told
 
@@ -58,7 +69,7 @@ def test_a_grant_takes_effect_and_ends_within_seconds(
 ) -> None:
     with server.client_as(mia) as her:
         assert her.get("/v1/me").status_code == 403
-        grant = give_role(olga, mia)["grants"][-1]
+        grant = give_role(server, mia)["grants"][-1]
         assert (grant["granted_by"], grant["reason"], grant["lives"]) == ("olga", "Theirs.", True)
         assert becomes_true(lambda: her.get("/v1/cases").status_code == 200)
         assert her.get("/v1/me").json()["grants"] == [grant]
@@ -73,8 +84,51 @@ def test_a_grant_takes_effect_and_ends_within_seconds(
         assert becomes_true(lambda: her.get("/v1/cases").status_code == 403)
 
 
+def test_one_manager_alone_cannot_make_an_approver(
+    server: RunningService, olga: httpx2.Client, mia: str
+) -> None:
+    ask = {"role": "finance_approver", "reason": "She approves."}
+    given = olga.post(f"/v1/people/{mia}/grants", json=ask).json()
+    assert (given["permissions"], given["grants"][0]["status"]) == ([], "proposed")
+    refused = olga.post(f"/v1/people/{mia}/grants/g1/confirm")
+    assert (refused.status_code, refused.json()["type"]) == (403, "/problems/another-person-needed")
+
+    def waiting() -> list[tuple[str, str]]:
+        items = olga.get("/v1/grants", params={"status": "proposed", "limit": 200}).json()["items"]
+        return [(one["person"], one["grant"]["grant"]) for one in items]
+
+    assert (mia, "g1") in waiting()
+    with server.client_as(mia) as her, server.client_as("otto") as otto:
+        assert her.get("/v1/me").status_code == 403
+        confirmed = otto.post(f"/v1/people/{mia}/grants/g1/confirm").json()["grants"][0]
+        assert (confirmed["granted_by"], confirmed["confirmed_by"]) == ("olga", "otto")
+        assert (confirmed["status"], confirmed["lives"]) == ("active", True)
+        assert becomes_true(lambda: her.get("/v1/me").status_code == 200)
+        again = otto.post(f"/v1/people/{mia}/grants/g1/confirm")
+        assert (again.status_code, again.json()["state"]) == (409, "active")
+    assert (mia, "g1") not in waiting()
+
+
+def test_a_proposed_grant_is_rejected_with_a_reason_or_withdrawn(
+    server: RunningService, olga: httpx2.Client, mia: str
+) -> None:
+    ask = {"role": "handler", "reason": "She helps."}
+    for _ in "12":
+        olga.post(f"/v1/people/{mia}/grants", json=ask)
+    with server.client_as("otto") as otto:
+        assert otto.post(f"/v1/people/{mia}/grants/g1/reject", json={}).status_code == 422
+        otto.post(f"/v1/people/{mia}/grants/g1/reject", json={"reason": "No more people."})
+        theirs = {"reason": "Not mine."}
+        assert otto.post(f"/v1/people/{mia}/grants/g2/withdraw", json=theirs).status_code == 403
+    done = olga.post(f"/v1/people/{mia}/grants/g2/withdraw", json={"reason": "A mistake."}).json()
+    assert [(one["status"], one["revoked_for"]) for one in done["grants"]] == [
+        ("rejected", "No more people."),
+        ("withdrawn", "A mistake."),
+    ]
+
+
 def test_a_grant_ends_at_its_time(server: RunningService, olga: httpx2.Client, mia: str) -> None:
-    give_role(olga, mia, until=in_future(seconds=1.5))
+    give_role(server, mia, until=in_future(seconds=1.5))
     with server.client_as(mia) as her:
         assert becomes_true(lambda: her.get("/v1/cases").status_code == 200)
         end = datetime.now(UTC) + timedelta(seconds=2)
@@ -86,14 +140,17 @@ def test_a_grant_ends_at_its_time(server: RunningService, olga: httpx2.Client, m
 def test_a_person_who_left_is_refused_until_they_return(
     server: RunningService, olga: httpx2.Client, mia: str
 ) -> None:
-    give_role(olga, mia)
+    give_role(server, mia)
     with server.client_as(mia) as her:
         assert becomes_true(lambda: her.get("/v1/cases").status_code == 200)
         left = olga.post(f"/v1/people/{mia}/leave", json={"reason": "Her last day."}).json()
         assert (left["left_for"], left["permissions"]) == ("Her last day.", [])
         assert becomes_true(lambda: her.get("/v1/cases").status_code == 401)
         assert olga.get(f"/v1/people/{mia}").json()["grants"]
-        olga.post(f"/v1/people/{mia}/return", json={"reason": "She is back."})
+        back = olga.post(f"/v1/people/{mia}/return", json={"reason": "She is back."}).json()
+        assert [one["status"] for one in back["grants"]] == ["proposed"]
+        with server.client_as("otto") as otto:
+            assert otto.post(f"/v1/people/{mia}/grants/g1/confirm").status_code == 200
         assert becomes_true(lambda: her.get("/v1/cases").status_code == 200)
 
 
@@ -152,7 +209,7 @@ def test_a_retry_gets_the_first_response_and_makes_one_grant(
     server: RunningService, olga: httpx2.Client, mia: str
 ) -> None:
     key = {"Idempotency-Key": uuid4().hex}
-    ask = {"role": "handler", "reason": "Theirs."}
+    ask = {"role": "auditor", "reason": "Theirs."}
     first, again = (olga.post(f"/v1/people/{mia}/grants", json=ask, headers=key) for _ in "12")
     assert first.content == again.content
     assert again.headers["Idempotent-Replayed"] == "true"
@@ -163,7 +220,7 @@ def test_grants_are_answered_as_of_a_time(
     server: RunningService, olga: httpx2.Client, mia: str
 ) -> None:
     before = datetime.now(UTC)
-    give_role(olga, mia)
+    give_role(server, mia)
     then = {"at": before.isoformat()}
     assert olga.get(f"/v1/people/{mia}", params=then).json()["grants"] == []
     assert len(olga.get(f"/v1/people/{mia}").json()["grants"]) == 1
@@ -175,7 +232,7 @@ def test_an_access_review_lists_every_grant_in_pages(
     server: RunningService, olga: httpx2.Client, mia: str
 ) -> None:
     for role in ("handler", "auditor", "team_lead"):
-        give_role(olga, mia, role)
+        give_role(server, mia, role)
     whole = olga.get("/v1/access-review", params={"limit": 200}).json()["items"]
     walked: list[JsonObject] = []
     address: str | None = "/v1/access-review?limit=2"
@@ -199,7 +256,7 @@ def test_who_could_have_acted_is_answered_for_a_case_as_of_a_time(
 ) -> None:
     case = open_case(ana)
     before = datetime.now(UTC)
-    give_role(olga, mia, queues=[QUEUE])
+    give_role(server, mia, queues=[QUEUE])
     asked = {"permission": "cases.work", "case": case}
     now = olga.get("/v1/eligible", params=asked).json()
     assert (now["queue"], now["region"]) == (QUEUE, None)
@@ -226,11 +283,13 @@ def test_an_escalation_finds_only_persons_with_a_current_grant(
     def analysts() -> tuple[str, ...]:
         return PeopleDirectory(server.service.desks.datastore).with_role("qa_analyst")
 
-    give_role(olga, mia, "qa_analyst", until=in_future(seconds=6))
+    give_role(server, mia, "qa_analyst", until=in_future(seconds=6))
     assert becomes_true(lambda: analysts() == (mia,))
     olga.post(f"/v1/people/{mia}/leave", json={"reason": "Gone."})
     assert becomes_true(lambda: analysts() == ())
     olga.post(f"/v1/people/{mia}/return", json={"reason": "Back."})
+    with server.client_as("otto") as otto:
+        otto.post(f"/v1/people/{mia}/grants/g1/confirm")
     assert becomes_true(lambda: analysts() == (mia,))
     assert becomes_true(lambda: analysts() == ())
 
@@ -238,7 +297,7 @@ def test_an_escalation_finds_only_persons_with_a_current_grant(
 def test_break_glass_needs_two_persons_and_a_third_reviews_it(
     server: RunningService, olga: httpx2.Client, ana: httpx2.Client, mia: str
 ) -> None:
-    give_role(olga, mia, queues=["refund_validation"])
+    give_role(server, mia, queues=["refund_validation"])
     case = open_case(ana)
     with server.client_as(mia) as her, server.client_as("carla") as carla:
         assert becomes_true(lambda: her.get("/v1/me").status_code == 200)

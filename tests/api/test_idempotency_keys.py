@@ -288,7 +288,7 @@ def test_a_signal_refused_for_its_id_is_refused_again_on_retry(
     told = captured(order_id())
     ana.post("/v1/signals", json=told)
     other = {**told, "amount": {"amount": "99.00", "currency": "EUR"}}
-    headers = {"Idempotency-Key": key()}
+    headers = {"Idempotency-Key": key(), "X-Request-Id": "the-same"}
     first = ana.post("/v1/signals", json=other, headers=headers)
     again = ana.post("/v1/signals", json=other, headers=headers)
     assert first.status_code == 422

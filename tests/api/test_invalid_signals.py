@@ -321,3 +321,15 @@ def test_no_signal_makes_the_trail_view_unreadable(
     assert read is not None
     assert told is not None
     assert read == (told[0], told[0])
+
+
+def test_the_known_values_are_listed_once(shop: httpx2.Client) -> None:
+    """All of them beside the place of the error, and none in the summary of all errors."""
+    told = signal("order.teleported", "o")
+    answer = shop.post("/v1/signals", json=told).json()
+    (error,) = answer["errors"]
+    assert error["detail"].startswith("'order.teleported' is not known")
+    assert json.dumps(answer).count("shipment.handed_over") == 1
+    assert "'order.teleported' is not known" in answer["detail"]
+    (item,) = send(shop, told).json()["items"]
+    assert json.dumps(item).count("shipment.handed_over") == 1

@@ -197,9 +197,7 @@ def test_a_filter_that_no_row_matches_causes_no_server_error(
     assert answer.status_code in (200, 400), answer.text
 
 
-@pytest.mark.parametrize(
-    "address", ["/v1/cases?state=open&state=resolved", "/v1/orders?tier=a&tier=b"]
-)
+@pytest.mark.parametrize("address", ["/v1/cases?order=a&order=b", "/v1/orders?limit=1&limit=2"])
 def test_a_repeated_filter_is_refused(ana: httpx2.Client, address: str) -> None:
     """Either value alone would give another list than the client asked for."""
     assert ana.get(address).status_code == 400

@@ -5,7 +5,7 @@ import pytest
 from application.log.recorder import leaf_digest
 from domain.merkle.verification import is_consistent, is_included
 from infrastructure.postgres.datastore import connect
-from infrastructure.transparency.checkpoints import halt_log, lift_halt
+from infrastructure.transparency.halts import halt_log, lift_halt
 from infrastructure.verifier.notes import open_checkpoint
 from tests.api.signals import order_id, placed, send
 from tests.witness_checkpoints import open_checkpoints

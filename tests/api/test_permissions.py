@@ -55,6 +55,9 @@ def asked(client: httpx2.Client, handler: HTTPRouteHandler) -> httpx2.Response:
         "{view:str}": "no_such_view",
         "{name:str}": "no-such-person",
         "{grant:str}": "g1",
+        "{review:str}": "r1",
+        "{version:int}": "1",
+        "{position:int}": "1",
         "{break_glass:uuid}": str(uuid4()),
     }.items():
         path = path.replace(parameter, value)
@@ -116,7 +119,7 @@ def test_only_public_routes_are_open_without_a_token(server: RunningService) -> 
     with server.client_as(None) as nobody:
         assert {asked(nobody, handler).status_code for handler in GUARDED} == {401}
     open_to_all = {h.handler_name for h in (*VERSIONED, *UNVERSIONED) if h.opt.get(PUBLIC)}
-    assert open_to_all == {"livez", "readyz", "explain_problem"}
+    assert open_to_all == {"livez", "readyz", "explain_problem", "take_webhook"}
 
 
 def test_a_route_without_a_permission_stops_the_start(server: RunningService) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 import api.http.errors
 import domain.cases.errors
-from api.http.problems import STATUS, slug, title
+from api.http.problem_statuses import STATUS
+from api.http.problems import slug, title
 from domain.errors import CasetrailError
 from tests.api.running_service import RunningService
 from tests.api.signals import JSON, RESOLUTION, JsonObject, open_case, order_id, placed
@@ -80,13 +81,16 @@ def test_an_unknown_problem_type_gets_a_problem(server: RunningService) -> None:
         "/console/nonsense.js",
         "/console/..%2Fapp.py",
         "/console/%2e%2e/app.py",
-        "/console/%00",
         "/%00",
         "/" + "x" * 5_000,
     ],
 )
 def test_an_unknown_address_gets_a_problem(ana: httpx2.Client, address: str) -> None:
     assert_problem(ana.get(address), 404, "route-not-found")
+
+
+def test_an_id_with_a_nul_is_malformed(ana: httpx2.Client) -> None:
+    assert_problem(ana.get("/console/%00"), 400, "malformed-parameter")
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,9 +21,11 @@ from infrastructure.clock_watch import ClockWatch
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.health import _clock_problems, _replication_problems
 from infrastructure.postgres.datastore import Datastore
+from infrastructure.postgres.server_processes import command_line
 from infrastructure.readiness_probes import CACHE_SECONDS, DEADLINE_SECONDS, Probes
 from tests.api.running_service import RunningService, outside_settings
 from tests.api.signals import order_id, placed, send
+from tests.survival.programs import eventually
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -90,6 +95,33 @@ def test_a_service_without_its_evidence_store_needs_attention(
     assert not evidence.exists()
     moved.rename(evidence)
     assert readiness(server)[:2] == (200, "ready")
+
+
+def test_a_process_of_the_database_that_holds_up_all_writes_is_named(
+    server: RunningService, shop: httpx2.Client
+) -> None:
+    """Stopped with the lock of an append, so that no time limit of PostgreSQL ends it. It waits for its client then:
+    one that is stopped while it works may hold up every session of the server, also those of other tests."""
+    # The appending process asks PostgreSQL to end that session, which it does once the process goes on.
+    with suppress(psycopg.errors.AdminShutdown), psycopg.connect(server.dsn) as holder:
+        stopped = holder.info.backend_pid
+        if not command_line(stopped).startswith("postgres: "):
+            pytest.skip("the server runs elsewhere")
+        holder.execute("LOCK TABLE log_head IN ROW EXCLUSIVE MODE")
+        holder.execute("SELECT position FROM log_head FOR UPDATE")
+        os.kill(stopped, signal.SIGSTOP)
+        appending = threading.Thread(target=lambda: send(shop, placed(order_id())))
+        appending.start()
+        try:
+            named = f"the database: its process {stopped} has held"
+            eventually("named", lambda: named in str(readiness(server)[2]), 15)
+            status, word, problems = readiness(server)
+            assert (status, word) == (503, "unavailable")
+            assert problems[0].startswith(named)
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+    appending.join()
+    eventually("ready", lambda: readiness(server)[0] == 200, 15)
 
 
 def test_a_replication_slot_that_nobody_reads_needs_attention(server: RunningService) -> None:

@@ -38,6 +38,9 @@ class MemoryKeys:
     def subject_of(self, customer: str) -> UUID:
         return uuid5(self._pepper, customer)
 
+    def find_subject_of(self, customer: str) -> UUID | None:
+        return self.subject_of(customer)
+
     def orders_of(self, subject: UUID) -> list[str]:
         return sorted({row.order for row in self._subjects if row.subject == subject})
 
@@ -88,6 +91,9 @@ class NoFiles:
 
     def cases_of(self, orders: Collection[str]) -> Collection[UUID]:
         return self.cases
+
+    def deliveries_of(self, orders: Collection[str]) -> Collection[UUID]:
+        return ()
 
     def attached_elsewhere(
         self, refs: Collection[str], cases: Collection[UUID]

@@ -14,6 +14,7 @@ from application.log.caller import Caller
 from application.log.event_codec import to_stored
 from application.log.event_log import EventLog
 from application.log.sealing import Seals
+from application.money.told_refunds import ToldRefunds
 from application.orders.batches import Arrival
 from application.orders.intake import Intake, Receipt
 from application.orders.look_ups import LookUp
@@ -69,8 +70,15 @@ class InMemoryService:
         self.orders = streams.orders(self.log)
         self.cases = streams.cases(self.log)
         look_up = LookUp(streams.histories(self.log), check_address, self.log.subject_of)
+        self.ledgers = streams.ledgers(self.log)
         self.intake = Intake(
-            self.log, self.orders, self.cases, lambda: self.rulebook, staff, look_up
+            self.log,
+            self.orders,
+            self.cases,
+            lambda: self.rulebook,
+            staff,
+            look_up,
+            ToldRefunds(self.log, self.ledgers).writes,
         )
         self.timekeeper = Timekeeper(
             self.log,

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from domain.orders.purchase_signals import Customer, Line, OrderPlaced
 from domain.orders.signals import Signal
-from domain.policy.document import DuplicateLookUp, LookUps, PriceLookUp
+from domain.policy.look_up_parts import DuplicateLookUp, LookUps, PriceLookUp
 from domain.policy.rulebook import Rulebook
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from tests.application.in_memory_service import SHIPPED_RULEBOOK, UNTIMED_RULEBOOK, InMemoryService

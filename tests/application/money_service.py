@@ -15,7 +15,6 @@ from application.log.streams import CASE
 from application.money.money_desk import MoneyDesk
 from application.money.own_statements import state_own_refund
 from application.money.reconciliation import ReconciliationDesk, Statement
-from application.money.told_refunds import ToldRefunds
 from application.people.conflict_scan import ConflictScan
 from application.people.people_desk import PeopleDesk
 from domain.adjustments.adjustment import Adjustment
@@ -40,8 +39,8 @@ from domain.adjustments.provider_statement import RefundStatus, StatementLine
 from domain.authority import authority_of
 from domain.cases.exception_case import ExceptionCase
 from domain.money import Money, PositiveMoney, to_positive
-from domain.orders.order import Order
-from domain.people import OPERATOR_ACTOR, PAYER_ACTOR, Actor, Grant, Role
+from domain.people import OPERATOR_ACTOR, PAYER_ACTOR, Actor, Role
+from domain.person import Grant
 from domain.policy.rulebook import Rulebook
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService, staff
@@ -82,8 +81,7 @@ class MoneyService(InMemoryService):
         rulebook: Rulebook = UNTIMED_RULEBOOK,
     ) -> None:
         super().__init__(rulebook, recorder)
-        self.told_refunds = ToldRefunds(self.log, streams.ledgers(self.log))
-        self._open_money_desk(None)
+        self.open_money_desk(None)
         if recorder is None and price is not None:
             self.buy("o-1", price)
 
@@ -92,16 +90,16 @@ class MoneyService(InMemoryService):
         people = PeopleDesk(self.log, streams.people(self.log))
         for name, own in roles.items():
             people.add(name, own, after(0))
-        self._open_money_desk(people)
+        self.open_money_desk(people)
         return people
 
-    def _open_money_desk(self, people: PeopleDesk | None) -> None:
+    def open_money_desk(self, people: PeopleDesk | None) -> None:
         """Without a people desk, it checks nobody."""
         self.money = MoneyDesk(
             self.log,
             self.orders,
             self.cases,
-            streams.ledgers(self.log),
+            self.ledgers,
             lambda: self.rulebook,
             staff,
             "local",
@@ -110,9 +108,9 @@ class MoneyService(InMemoryService):
         )
 
     def buy(
-        self, order: str, price: str, customer: str | None = None, at: float = 0
+        self, order: str, price: str, customer: str | None = None, at: float = 0, by: str = "ana"
     ) -> ExceptionCase:
-        """A paid order that cannot be delivered; ana claims its case."""
+        """A paid order that cannot be delivered; ana, or another person, claims its case."""
         lines = (line(price, "EUR"),)
         story = (placed(at, lines=lines), captured(at + 1, price, "EUR"), unavailable(at + 2))
         signals = [
@@ -123,7 +121,7 @@ class MoneyService(InMemoryService):
             signals[0] = structs.replace(signals[0], customer=who)
         self.take(*signals, at=after(at + 3))
         case = next(c for c in self.found() if c.order == order and c.kind == "stock_unavailable")
-        return self.desk.claim(case.id, case.version, caller_with_roles("ana", after(at + 4))).case
+        return self.desk.claim(case.id, case.version, caller_with_roles(by, after(at + 4))).case
 
     def of(self, order: str = "o-1") -> ExceptionCase:
         return next(c for c in self.found() if c.order == order and c.kind == "stock_unavailable")
@@ -258,7 +256,9 @@ class MoneyService(InMemoryService):
         self.reconciled(at + 9)
         self.take(structs.replace(scanned(at), order=order), at=after(at + 9))
         self.told_elsewhere(order, "3.00", at + 9)
-        scan = ConflictScan(self.log, self.cases, lambda: [(case.id, ("ana", "tia"))])
+        scan = ConflictScan(
+            self.log, self.cases, self.money.duties, lambda: [(case.id, ("ana", "tia"))]
+        )
         assert (scan.look(after(at + 10)), scan.look(after(at + 10))) == (1, 0)
 
     def paid(self, one: Adjustment, reference: str, order: str = "o-1", at: float = 8) -> None:
@@ -273,15 +273,9 @@ class MoneyService(InMemoryService):
 
     def told_elsewhere(self, order: str, amount: str, at: float, **more: object) -> None:
         """A refund that another system made and told."""
-        before = self.order(order)
         told = refunded(at, amount, "EUR", f"refunded-{order}", order=order)
         told = structs.replace(told, **more)
         self.take(told, at=after(at))
-        self.enter_told_refunds(before, self.order(order), after(at))
-
-    def enter_told_refunds(self, before: Order, now: Order, at: datetime) -> None:
-        """Enter the new refunds in the ledger of the customer."""
-        self.log.append([*self.told_refunds.writes([(before, now)], at)])
 
     def reconciled(self, at: float) -> None:
         """Reconcile with a statement that has a line nobody ordered."""

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from msgspec import structs
 
 from application.log.caller import Caller
-from application.policy.policy_desk import RECHECK_DELAY, PolicyDesk, PolicyResult
+from application.policy.policy_desk import PolicyDesk, PolicyResult
 from application.policy.recheck import PAUSE, RecheckDesk
+from application.policy.recheck_timers import RECHECK_DELAY
 from domain.orders.stage import Stage
 from domain.policy.document import PolicyDocument
 from domain.policy.events import POLICY_STREAM, recheck_stream
@@ -121,6 +122,6 @@ def govern_policies(service: InMemoryService, first: Rulebook, hour: float) -> N
     g, h = (policy_variant(desk.current.document, name, n) for n, name in ((950, "g"), (951, "h")))
     desk.emergency(g, "It burns.", at(13), caller("ana", at(12)))
     desk.tick(POLICY_STREAM, at(13))
-    desk.emergency(h, "It burns again.", at(16), caller("ana", at(14)))
+    desk.emergency(h, "It burns again.", at(16), caller("cy", at(14)))
     recheck_open_cases(service, desk, h.digest, after(hour + 14))
     desk.ratify("h", "Rightly so.", caller("bo", at(15)))

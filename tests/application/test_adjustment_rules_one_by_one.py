@@ -8,6 +8,7 @@ import pytest
 from msgspec import UNSET, structs
 
 from application.cases.case_commands import duty_rows_of
+from application.people.order_duties import OrderCases
 from application.people.people_desk import PeopleDesk, operator_caller
 from application.people.scope import require_case_in_scope
 from domain.access_errors import NotInScope
@@ -27,13 +28,16 @@ from domain.adjustments.errors import (
 )
 from domain.adjustments.events import AdjustmentApproved, AdjustmentExecuted, AdjustmentReconciled
 from domain.adjustments.kinds import Duty
+from domain.adjustments.ledger import Ledger
 from domain.adjustments.money_left import MoneyLeft, money_left
 from domain.authority import authority_of
 from domain.cases.errors import CaseNotFound
 from domain.cases.exception_case import ExceptionCase
 from domain.grants import ChangePersonStatus, LinkPersonName
 from domain.money import to_positive
-from domain.people import OPERATOR_ACTOR, Actor, Grant, Role
+from domain.orders.order import order_stream
+from domain.people import OPERATOR_ACTOR, Actor, Role
+from domain.person import Grant
 from domain.policy.rulebook import Rulebook
 from tests.application.in_memory_service import UNTIMED_RULEBOOK, caller
 from tests.application.money_service import FINANCE, MoneyService, caller_with_roles
@@ -232,9 +236,10 @@ def test_a_duty_is_recorded_under_all_names(
     decided = request.reconcile() if duty is Duty.RECONCILE else request.approve()
     assert isinstance(decided, event)
     actor = Actor("user:fred", "fred", delegate="tess")
-    rows = duty_rows_of(request.case, [(actor, decided)], names)
+    over = OrderCases(request.case.order, Ledger(version=1))
+    rows = duty_rows_of(request.case, [(actor, decided)], names, over)
     assert [(row.case, row.person, row.duty) for row in rows] == [
-        (request.case.id, name, duty) for name in names
+        (key, name, duty) for key in (request.case.id, order_stream("o-1")) for name in names
     ]
 
 

@@ -16,6 +16,7 @@ from domain.adjustments.errors import (
     BeyondAuthority,
     DigestDiffers,
     DutyConflict,
+    MoreThanOrder,
     MoreThanPaid,
     NoPaymentToRefund,
 )
@@ -297,7 +298,7 @@ def test_a_refund_cannot_exceed_the_payment(service: MoneyService) -> None:
     service.propose("49000.00")
     with pytest.raises(MoreThanPaid):
         service.propose("1000.01", at=6)
-    with pytest.raises(MoreThanPaid):
+    with pytest.raises(MoreThanOrder):
         service.propose("1000.01", kind=AdjustmentKind.STORE_CREDIT, at=6)
     service.propose("1000.00", kind=AdjustmentKind.STORE_CREDIT, at=6)
 

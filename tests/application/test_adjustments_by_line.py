@@ -9,7 +9,7 @@ from msgspec import structs
 
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.adjustment import AdjustmentState as State
-from domain.adjustments.commands import ProposeAdjustment
+from domain.adjustments.commands import ProposeAdjustment, ProposedLine
 from domain.adjustments.errors import MoreThanCharge, MoreThanLine, MoreThanPaid, NoPaymentToRefund
 from domain.adjustments.events import AdjustedCharge, AdjustedLine
 from domain.adjustments.kinds import AdjustmentKind as Kind
@@ -57,8 +57,8 @@ class Shop(MoneyService):
         self.take(refunded(hours, amount, "EUR", id, **more), at=after(hours))
 
 
-def kettles(quantity: int, **more: Any) -> tuple[AdjustedLine, ...]:
-    return (AdjustedLine(sku="kettle", quantity=quantity, **more),)
+def kettles(quantity: int, **more: Any) -> tuple[ProposedLine, ...]:
+    return (ProposedLine(sku="kettle", quantity=quantity, **more),)
 
 
 @pytest.fixture
@@ -75,6 +75,23 @@ def test_the_amount_follows_from_lines_and_charges(shop: Shop) -> None:
     assert one.charges == (AdjustedCharge(kind=ChargeKind.SHIPPING, amount=eur("5.00")),)
     rest = shop.give(lines=kettles(1), at=6)
     assert rest.amount == eur("30.00")
+
+
+@pytest.mark.parametrize("kind", [Kind.PARTIAL_REFUND, Kind.PRICE_ADJUSTMENT, Kind.STORE_CREDIT])
+@pytest.mark.parametrize("name", [{"sku": "kettle"}, {"line": "kettle"}])
+def test_a_line_of_several_pieces_needs_its_quantity(
+    shop: Shop, kind: Kind, name: dict[str, str]
+) -> None:
+    lines = (ProposedLine(sku="cup"), ProposedLine(**name, amount=eur("3.00")))
+    with pytest.raises(Invalid) as refused:
+        shop.give(kind, lines=lines)
+    (fault,) = refused.value.faults
+    assert (fault.pointer, fault.detail) == (
+        "/lines/1/quantity",
+        "say for how many pieces: the order has 3 of them",
+    )
+    one = shop.give(kind, lines=(lines[0], structs.replace(lines[1], quantity=1)))
+    assert [line.quantity for line in one.lines] == [1, 1]
 
 
 def test_no_piece_is_given_twice(shop: Shop) -> None:
@@ -170,7 +187,7 @@ def test_a_bare_amount_is_never_above_what_is_left_of_the_payment(shop: Shop) ->
 def test_what_is_not_known_is_named(shop: Shop) -> None:
     with pytest.raises(Invalid) as invalid:
         shop.give(
-            lines=(AdjustedLine(line="pan"), AdjustedLine(sku="lid")),
+            lines=(ProposedLine(line="pan"), ProposedLine(sku="lid")),
             charges=(AdjustedCharge(kind=ChargeKind.TIP),),
         )
     assert [fault.pointer for fault in invalid.value.faults] == [
@@ -249,7 +266,10 @@ def test_a_refund_that_failed_is_owed_again(shop: Shop) -> None:
     one = shop.execute(shop.approve(shop.give(lines=kettles(3)), "tia"), "fay")
     shop.paid(one, "re_1")
     failed = RefundFailed(
-        amount=eur("90.00"), payment="captured", refund="re_1", **signal_fields(9, "failed")
+        amount=eur("90.00"),
+        payment="captured",
+        refund="re_1",
+        **signal_fields(9, "failed", source="local"),
     )
     shop.take(failed, at=after(9))
     assert shop.give(lines=kettles(3), at=10).amount == eur("90.00")

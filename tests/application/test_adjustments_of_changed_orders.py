@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from domain.adjustments.adjustment import Adjustment
-from domain.adjustments.commands import ProposeAdjustment
+from domain.adjustments.commands import ProposeAdjustment, ProposedLine
 from domain.adjustments.errors import MoreThanCharge, MoreThanLine
-from domain.adjustments.events import AdjustedCharge, AdjustedLine
+from domain.adjustments.events import AdjustedCharge
 from domain.adjustments.kinds import AdjustmentKind as Kind
 from domain.adjustments.kinds import AdjustmentReason
 from domain.cases.evidence import Evidence, EvidenceType
@@ -37,7 +37,7 @@ class Desk(MoneyService):
         if case.state is not CaseState.CLAIMED:
             self.desk.claim(case.id, case.version, by)
 
-    def give(self, *lines: AdjustedLine, at: float = 101, **more: Any) -> Adjustment:
+    def give(self, *lines: ProposedLine, at: float = 101, **more: Any) -> Adjustment:
         case = self.of()
         ask = ProposeAdjustment(
             **{"kind": Kind.REFUND, "reason": AdjustmentReason.CANCELLED, "lines": lines, **more}
@@ -46,10 +46,10 @@ class Desk(MoneyService):
         return self.money.propose(case.id, case.version, ask, by).case.adjustments.items[-1]
 
 
-def of(line: str, quantity: int = 1, amount: str | None = None, **more: Any) -> AdjustedLine:
+def of(line: str, quantity: int = 1, amount: str | None = None, **more: Any) -> ProposedLine:
     if amount is not None:
         more["amount"] = eur(amount)
-    return AdjustedLine(line=line, quantity=quantity, **more)
+    return ProposedLine(line=line, quantity=quantity, **more)
 
 
 def test_a_line_is_given_with_its_share_of_the_orders_tax() -> None:
@@ -174,6 +174,8 @@ def test_a_component_is_given_by_its_share_of_the_bundle() -> None:
     desk = Desk(bought(lines=(bundle(),)), capture(1, "40", "cap"))
     with pytest.raises(Invalid, match="with the components cup, saucer, not pot"):
         desk.give(of("set", sku="pot"))
+    with pytest.raises(Invalid, match="say for how many pieces: the order has 2 of them"):
+        desk.give(ProposedLine(line="set", sku="cup"))
     one = desk.give(of("set", sku="cup"))
     assert (one.amount, one.lines[0].sku) == (eur("10.00"), "cup")
     assert desk.give(of("set", sku="saucer", quantity=2), at=102).amount == eur("20.00")

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from application.log import streams
-from application.log.caller import Caller
+from application.log.caller import Caller, operator_caller
 from application.people.break_glass_desk import BreakGlassDesk
 from application.people.people_desk import PeopleDesk
 from domain.access_errors import (
@@ -56,7 +56,7 @@ class BreakGlassSetup:
         for name in PEOPLE:
             self.people.add(name, [], after(0))
             ask = GrantRole(role=Role.HANDLER, queues=(OTHER,), reason="Theirs.")
-            self.people.give(name, ask, [OTHER], caller("olga", after(0)))
+            self.people.give(name, ask, [OTHER], operator_caller(after(0)))
 
     def ask(self, person: str = "ana", at: float = 1, ask: RequestBreakGlass = ASK) -> UUID:
         return self.glasses.ask(ask, caller(person, after(at))).glass.id
@@ -148,7 +148,7 @@ def test_only_acts_that_need_the_break_glass_are_recorded_under_it(setup: BreakG
     with pytest.raises(CaseNotFound):
         setup.service.desk.note(case.id, case.version, "Still?", acting(4))
     setup.people.give(
-        "ana", GrantRole(role=Role.HANDLER, reason="For good."), [], caller("olga", after(3.6))
+        "ana", GrantRole(role=Role.HANDLER, reason="For good."), [], operator_caller(after(3.6))
     )
     case = setup.service.desk.note(case.id, case.version, "Mine too.", acting(3.7)).case
     assert setup.service.log.trail(case.id)[-1].actor == Actor("key:ana", "ana")

@@ -15,8 +15,9 @@ from domain.adjustments.adjustment import AdjustmentState
 from domain.adjustments.commands import ApproveAdjustment, ExecuteAdjustment
 from domain.adjustments.errors import BreakGlassOfTheInvolved
 from domain.break_glass import RequestBreakGlass, ReviewBreakGlass, break_glass_name
+from domain.cases.errors import CaseNotFound
 from domain.grants import ChangePersonStatus, LinkPersonName
-from domain.people import Role
+from domain.people import Role, person_stream
 from tests.application.in_memory_service import UNTIMED_RULEBOOK, caller
 from tests.application.money_service import MoneyService
 from tests.domain.signals import after
@@ -147,6 +148,37 @@ def test_for_one_case_the_involved_are_refused_at_once() -> None:
     setup.glasses.review(glass, review, caller("bo", after(7)))
 
 
+@pytest.mark.parametrize("name", ["ana", "ana2"])
+def test_who_has_a_part_in_a_case_where_one_of_a_queue_was_used_cannot_review_it(name: str) -> None:
+    setup = Emergency()
+    setup.people.add("ana2", (), operator_caller(after(5)).now)
+    setup.link("ana2", "ana")
+    glass = setup.opened("tia", "cy", 5.8)
+    setup.note("tia", 6)
+    setup.glasses.close(glass, caller("cy", after(6.1)))
+    review = ReviewBreakGlass(justified=True, findings="It was.")
+    with pytest.raises(BreakGlassOfTheInvolved, match="ana reviews a break-glass"):
+        setup.glasses.review(glass, review, caller(name, after(7)))
+    assert setup.is_refused(name)
+    setup.glasses.review(glass, review, caller("eve", after(7)))
+
+
+def test_a_part_in_another_case_of_the_queue_does_not_keep_from_reviewing() -> None:
+    setup = Emergency()
+    glass = setup.opened("tia", "cy")
+    setup.glasses.close(glass, caller("cy", after(6.1)))
+    review = ReviewBreakGlass(justified=True, findings="It was not used.")
+    setup.glasses.review(glass, review, caller("ana", after(7)))
+
+
+def test_there_is_no_break_glass_for_a_case_that_does_not_exist() -> None:
+    setup = Emergency()
+    for unknown in (UUID(int=7), person_stream("ana")):
+        ask = RequestBreakGlass(role=Role.TEAM_LEAD, case=unknown, reason="All leads are out.")
+        with pytest.raises(CaseNotFound, match=f"no case {unknown}"):
+            setup.glasses.ask(ask, caller("tia", after(6)))
+
+
 def test_who_had_a_part_before_asking_cannot_use_it() -> None:
     setup = Emergency()
     case = setup.service.of()
@@ -170,7 +202,7 @@ def test_who_opened_it_takes_no_duty_where_it_was_used(linked: bool) -> None:
     setup.note("tia", 5.6)
     if linked:
         setup.link("dee", "cy")
-    with pytest.raises(BreakGlassOfTheInvolved, match="which was used in this case"):
+    with pytest.raises(BreakGlassOfTheInvolved, match="which was used in a case of this order"):
         setup.approve("dee")
     assert setup.is_refused("dee")
 

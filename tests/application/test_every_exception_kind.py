@@ -33,6 +33,8 @@ TESTED_ELSEWHERE = {
     *("delivery_late", "ship_by_missed", "payment_stalled", "payment_mismatch", "payment_missing"),
     *("stock_unavailable", "refund_due", "cancelled_after_handover", "milestones_out_of_order"),
     "unmatched_signal",
+    "unknown_code",
+    "source_silent",
 }
 FAR_OFF = after(24 * 40)
 

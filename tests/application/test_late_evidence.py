@@ -141,8 +141,9 @@ def test_only_automatic_kinds_of_the_shipped_policy_resolve_themselves() -> None
     automatic = {
         n for n, kind in UNTIMED_RULEBOOK.document.kinds.items() if kind.automation == "automatic"
     }
-    # The case of a signal without an order is tested in test_signals_find_their_order.py.
-    assert automatic == {kind for kind, _, _ in SELF_RESOLVING.values()} | {"unmatched_signal"}
+    # Cases about no order are tested in test_signals_find_their_order.py and in tests/sources.
+    about_no_order = {"unmatched_signal", "unknown_code", "source_silent"}
+    assert automatic == {kind for kind, _, _ in SELF_RESOLVING.values()} | about_no_order
 
 
 def test_a_blocked_kind_never_resolves_automatically() -> None:

@@ -12,7 +12,7 @@ from application.orders.batches import Arrival
 from domain.errors import SourceReserved
 from domain.orders.order import order_stream
 from domain.orders.purchase_signals import Address, Customer, Line
-from domain.policy.document import LookUps
+from domain.policy.look_up_parts import LookUps
 from domain.policy.rulebook import Rulebook
 from domain.policy.service_levels import without_clocks_and_look_ups
 from infrastructure.policies.files import load_policy

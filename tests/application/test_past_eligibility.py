@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from application.people.people_desk import PeopleDesk
+from application.people.people_desk import PeopleDesk, operator_caller
 from domain.access_errors import PersonNotFound
 from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName
 from domain.people import Role
@@ -29,7 +29,7 @@ def desk() -> PeopleDesk:
     lead = GrantRole(
         role=Role.TEAM_LEAD, queues=("refunds",), regions=("BR",), until=after(4), reason="For Ana."
     )
-    desk.give("bo", lead, QUEUES, caller("olga", after(2)))
+    desk.give("bo", lead, QUEUES, operator_caller(after(2)))
     desk.revoke("ana", "g1", WHY, caller("olga", after(3)))
     desk.same_as("ana", LinkPersonName(other="bo", reason="One."), caller("olga", after(3.5)))
     desk.give(

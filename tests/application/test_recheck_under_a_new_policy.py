@@ -10,8 +10,9 @@ import pytest
 from msgspec import structs
 
 from application.policy import recheck
-from application.policy.policy_desk import RECHECK_DELAY, PolicyDesk
+from application.policy.policy_desk import PolicyDesk
 from application.policy.recheck import PAUSE, RecheckDesk
+from application.policy.recheck_timers import RECHECK_DELAY
 from domain.cases.left_to_person import why_left_to_person
 from domain.orders.order import order_stream
 from domain.policy.events import POLICY_STREAM, recheck_stream

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,10 +17,15 @@ from application.log.event_codec import to_stored
 from application.policy.policy_desk import PolicyDesk
 from application.policy.reperformance import Period, Reperformance, ReperformedDecision
 from domain.cases.errors import CaseNotFound
+from domain.cases.event_descriptions import format_duration
+from domain.cases.events import Routed
+from domain.cases.opening import SHORTEST_TIME
 from domain.orders.order import order_stream
+from domain.orders.payment_signals import DisputeOpened
 from domain.orders.purchase_signals import Customer, OrderPlaced
 from domain.orders.signals import Signal
 from domain.policy.decision import Decision
+from domain.policy.document import Severity
 from domain.policy.rulebook import Rulebook
 from domain.recorded_event import RecordedEvent
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
@@ -28,6 +34,7 @@ from tests.application.money_service import MoneyService
 from tests.application.order_stories import ORDER_STORIES
 from tests.application.parcel_stories import PARCEL_STORIES
 from tests.application.policy_changes import change_policy, recheck_open_cases
+from tests.domain.money import eur
 from tests.domain.policies import without_kinds
 from tests.domain.signals import (
     BOUNDED_SETTINGS,
@@ -40,6 +47,7 @@ from tests.domain.signals import (
     handed_over,
     placed,
     promising,
+    signal_fields,
     signals,
     unavailable,
 )
@@ -101,6 +109,31 @@ def test_reperformance_agrees_for_any_signals_in_any_order(data: st.DataObject) 
     recorded = Counter(line.type for line in service.lines())
     for kind in ("case.detected", "case.enriched", "order.passed_intake", "order.expectation_met"):
         assert made[kind] == recorded[kind], kind
+
+
+@pytest.mark.parametrize("days", [30, 8, 1, -2])
+def test_the_time_that_a_dispute_leaves_is_that_of_its_routing(days: int) -> None:
+    """The case opens a week after the order, and half a second after the signal's time."""
+    service = InMemoryService(SHIPPED_RULEBOOK)
+    service.take(placed(0), captured(1), at=after(1))
+    opened, came = after(24 * 7), after(24 * 7) + timedelta(seconds=0.61)
+    fields = {**signal_fields(24 * 7, "dispute"), "respond_by": opened + timedelta(days=days)}
+    service.take(DisputeOpened(payment="captured", amount=eur("20.00"), **fields), at=came)
+    case = service.only_case("dispute_open")
+    assert differing(again(service)) == []
+    (line,) = [
+        one for one in service.lines() if one.stream == case.id and one.type == "case.routed"
+    ]
+    assert isinstance(line.event, Routed)
+    assert line.event.terms is not None
+    thirteen = structs.replace(line.event.terms, resolution=timedelta(days=13))
+    altered = structs.replace(line.event, terms=thirteen, severity=Severity.LOW)
+    (one,) = [d for d in again(with_altered(service, line, altered)) if d.differs]
+    left = format_duration(max(timedelta(days=days) - timedelta(seconds=0.61), SHORTEST_TIME))
+    assert [(d.what, d.recorded, d.came_out) for d in one.differs] == [
+        ("severity", "low", "critical" if days < 2 else "high"),
+        ("resolution", "13 d", left),
+    ]
 
 
 def test_approval_requirements_are_computed_again_by_the_same_matrix() -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import pytest
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from application.log.recorder import LogRecorder
 from application.orders.batches import Arrival
@@ -71,8 +71,8 @@ def test_the_active_policy_reproduces_what_happened() -> None:
     service = demonstration()
     recorded = {}
     for line in service.lines():
-        # A simulation covers orders; the case of a signal without an order is about a reference.
-        if line.type == "case.detected" and line.event.kind != "unmatched_signal":
+        # A simulation covers orders; some cases are about a reference or a source.
+        if line.type == "case.detected" and line.event.about is UNSET:
             recorded[line.stream] = line.event.kind, line.event.detected_at
     queues = {
         line.stream: line.event.queue

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from application.policy.decided_history import decided_after
 from application.policy.order_pasts import OrderPast, SimulationScope, load_order_pasts
-from application.policy.policy_desk import RECHECK_DELAY
+from application.policy.recheck_timers import RECHECK_DELAY
 from application.policy.simulation import (
     compare_policies,
     simulate_order,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from domain.adjustments.events import AdjustedLine
+from domain.adjustments.commands import ProposedLine
 from domain.adjustments.kinds import AdjustmentKind as Kind
 from domain.cases.errors import NotDoneYet
 from domain.cases.exception_case import ExceptionCase
@@ -94,7 +94,7 @@ def test_a_proposed_refund_is_no_refund_and_a_failed_one_is_none_either(
 
 
 def test_a_refund_that_names_a_line_or_part_counts_for_it_alone(service: MoneyService) -> None:
-    lines = (AdjustedLine(line="kettle", quantity=1),)
+    lines = (ProposedLine(line="kettle", quantity=1),)
     one = service.approve(service.propose("900.00", Kind.REFUND, lines=lines), "finn")
     service.paid(service.execute(one, "fay"), "re_1")
     require(service, Reason.REFUNDED, "line:kettle")
@@ -124,7 +124,7 @@ def test_a_part_of_what_a_line_cost_is_a_partial_refund(service: MoneyService) -
 
 
 def test_a_partial_refund_of_ours_is_no_refund_of_the_line(service: MoneyService) -> None:
-    lines = (AdjustedLine(line="kettle", amount=eur("40.00")),)
+    lines = (ProposedLine(line="kettle", amount=eur("40.00")),)
     one = service.approve(service.propose("40.00", Kind.PARTIAL_REFUND, lines=lines), "tia")
     service.paid(service.execute(one, "fay"), "re_1")
     require(service, Reason.PARTIALLY_REFUNDED, "line:kettle")

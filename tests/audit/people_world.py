@@ -229,13 +229,13 @@ def _people_come(world: PeopleWorld) -> None:
         world.key(name, -46)
     queues = SHIPPED_RULEBOOK.document.queues
     lent = GrantRole(role=Role.FINANCE_APPROVER, until=after(100), reason="While fred is away.")
-    world.people.give("tia", lent, queues, world.by("omar", -40))
+    world.people.give("tia", lent, queues, operator_caller(after(-40)))
     narrow = GrantRole(
         role=Role.TEAM_LEAD, queues=("payment_hold_review",), regions=("BR",), reason="Her queue."
     )
-    world.people.give("bo", narrow, queues, world.by("omar", -40))
+    world.people.give("bo", narrow, queues, operator_caller(after(-40)))
     over = GrantRole(role=Role.QA_ANALYST, reason="For the pilot.")
-    world.people.give("audra", over, queues, world.by("gus", -40))
+    world.people.give("audra", over, queues, operator_caller(after(-40)))
     world.people.revoke(
         "audra", "g2", ChangePersonStatus(reason="It is over."), world.by("gus", -20)
     )
@@ -349,7 +349,9 @@ def _two_names_are_one(world: PeopleWorld) -> None:
     world.approve(one, "nia", 112, "o-40", roles=(Role.TEAM_LEAD,))
     same = LinkPersonName(other="nia", reason="She married.")
     world.people.same_as("bo", same, operator_caller(after(113)))
-    scan = ConflictScan(world.log, world.cases, lambda: [(case.id, ("bo", "nia"))])
+    scan = ConflictScan(
+        world.log, world.cases, world.money.duties, lambda: [(case.id, ("bo", "nia"))]
+    )
     assert scan.look(after(113.1)) == 1
 
 

@@ -492,7 +492,10 @@ def verify_as_unprivileged_user(place: Path) -> list[tuple[str, str]]:
     finally:
         os.seteuid(before)
     if NODE is not None:
-        program = shutil.copy(ROOT / "verifiers" / "verify.mjs", place.parent)
+        folder = place.parent / "verifiers"
+        if not folder.exists():
+            shutil.copytree(ROOT / "verifiers", folder)
+        program = folder / "verify.mjs"
         ran = subprocess.run(
             [NODE, program, place], cwd=place.parent, capture_output=True, user=nobody
         )

@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 
 from api.cli import casetrail
 from infrastructure.postgres.datastore import connect
-from infrastructure.transparency.checkpoints import halt_log, lift_halt
+from infrastructure.transparency.halts import halt_log, lift_halt
 from infrastructure.verifier.archives import archive_parts
 from tests.api.running_service import RunningService
 from tests.audit.world import World, serve_world
@@ -231,7 +231,8 @@ def test_a_sample_of_the_bundle_equals_the_sample_of_the_log(
 ) -> None:
     asked = {"type": "adjustment.executed"}
     how = {"strata": strata, "size": str(size), "seed": "x"}
-    live = aud.get(f"{QUESTIONS}/12", params={**asked, **how}).json()["answer"]
+    given = {name: value for name, value in {**asked, **how}.items() if value}
+    live = aud.get(f"{QUESTIONS}/12", params=given).json()["answer"]
     file = download(aud, tmp_path, "population", **asked)
     words = ("audit", "sample", "--strata", strata, "--size", size, "--seed", "x", "--json")
     offline = run(world, *words, "--bundle", file)
@@ -300,11 +301,13 @@ def test_tampering_is_found_and_the_halted_log_is_reported(
     with databases.new() as name:
         world = World(databases.dsn(name), tmp_path)
         with serve_world(world) as server, server.client_as("aud") as aud:
-            alter(world)
+            altered = alter(world)
             told = aud.get(f"{QUESTIONS}/10").json()["answer"]
             assert (told["unaltered"], told["root_holds"]) == (False, False)
-            assert told["wrong"] == [{"position": 38, "what": "altered"}]
-            part = aud.get(f"{QUESTIONS}/10", params={"first": 30, "last": 37}).json()["answer"]
+            assert told["wrong"] == [{"position": altered, "what": "altered"}]
+            part = aud.get(f"{QUESTIONS}/10", params={"first": 30, "last": altered - 1}).json()[
+                "answer"
+            ]
             assert (part["whole"], part["wrong"]) == (False, [])
             prove = aud.get(f"{QUESTIONS}/11", params=REFUNDS)
             assert (prove.status_code, prove.json()["type"]) == (503, "/problems/log-not-as-signed")
@@ -330,16 +333,21 @@ def test_tampering_is_found_and_the_halted_log_is_reported(
             assert head > world.size
 
 
-def alter(world: World) -> None:
-    """Tamper with the log: the refund of o-1 becomes 1,640 EUR."""
+def alter(world: World) -> int:
+    """Tamper with the log: the refund of o-1 becomes 1,640 EUR. Returns the position."""
     with (
         psycopg.connect(world.dsn, autocommit=True) as found,
         without_triggers(found) as connection,
     ):
-        connection.execute(
+        rows = connection.execute(
             "UPDATE stored_events SET state = convert_to(replace(convert_from(state, 'UTF8'), "
-            "'640.00', '1640.00'), 'UTF8') WHERE notification_id = 38"
-        )
+            "'640.00', '1640.00'), 'UTF8') WHERE notification_id = ("
+            "SELECT min(notification_id) FROM stored_events "
+            "WHERE topic = 'case.adjustment_executed' AND position('640.00' IN encode(state, 'escape')) > 0) "
+            "RETURNING notification_id"
+        ).fetchall()
+    ((position,),) = rows
+    return int(position)
 
 
 def truncate_log(world: World, size: int) -> None:

@@ -11,17 +11,30 @@ import psycopg
 import pytest
 
 from api.composition import prepare_database
+from application.audit.access import review_access
 from application.audit.control import Control, ControlOutcome
 from application.audit.control_operation import ControlsOperated, check_controls
 from application.audit.log_scan import LogScan
+from application.log import streams
 from application.log.builds import record_build
+from application.log.caller import operator_caller
 from application.log.streams import CASE
+from application.people.access_review_desk import AccessReviewDesk
+from application.people.grant_desk import GrantDesk
 from application.policy.reperformance import Period
+from domain.access_reviews import DecideAccessReview, GrantVerdict, KeepOrRevoke
+from domain.cases.event_descriptions import format_duration
+from domain.grants import GrantRole, LinkPersonName
+from domain.orders.order import order_stream
+from domain.people import Role
+from domain.permissions import is_controlled
+from domain.person import GrantStatus
+from domain.policy.access_review_parts import AccessReviewRules
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore, connect
 from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.reports.control_state import ControlState
-from infrastructure.transparency.checkpoints import halt_log, lift_halt
+from infrastructure.transparency.halts import halt_log, lift_halt
 from projections import PROJECTIONS
 from tests.application.in_memory_service import SHIPPED_RULEBOOK
 from tests.audit.people_world import BUILD, ROLES, PeopleWorld
@@ -73,9 +86,15 @@ def watched(dsn: str, tmp_path: Path) -> Iterator[Watched]:
     record_build(world.log, BUILD, after(-48))
     world.now = after(-47)
     world.policy.bootstrap(SHIPPED_RULEBOOK, world.now)
+    confirmations = []
     for name, role in ROLES.items():
         world.people.add(name, [role], after(-46))
         world.key(name, -46)
+        if is_controlled(role):
+            second = world.by("gus" if name != "gus" else "omar", -45)
+            confirmations.append((name, second))
+    for name, second in confirmations:
+        GrantDesk(world.people).confirm(name, "g1", second)
     world.paid("o-1", "40.00", 5, "tia")
     watched.witness(after(8.5))
     ProjectionRunner(dsn, PROJECTIONS).catch_up()
@@ -93,10 +112,71 @@ def test_intact_controls_report_nothing(watched: Watched) -> None:
     assert {one.operated for one in told.controls} == CLEAN
     counted = {one.name: one.looked_at for one in told.controls}
     assert (counted["duty_rows"], counted["paid_as_approved"], counted["log_witnessed"]) == (
-        3,
+        6,
         2,
         1,
     )
+
+
+def test_an_access_review_that_is_overdue_or_was_decided_by_a_party_is_reported(
+    watched: Watched,
+) -> None:
+    world = watched.world
+    rules = AccessReviewRules(
+        every=timedelta(days=2), owner="ops_manager", due_within=timedelta(days=1)
+    )
+    log = world.log
+    desk = AccessReviewDesk(log, streams.access_reviews(log), world.people, lambda: rules)
+    for name in ("mara", "milo"):
+        world.people.add(name, [Role.OPS_MANAGER], after(9.5))
+    desk.open(world.by("omar", 10))
+    assert watched.told("access_reviewed", 33) == []
+    (late,) = watched.told("access_reviewed", 35)
+    assert late == "access review r1 was open for too long; it is the duty of ops_manager"
+    for by, mine in (("mara", False), ("milo", True)):
+        state = desk.review("r1")
+        given = tuple(
+            GrantVerdict(
+                person=one.person, grant=one.grant, verdict=KeepOrRevoke.KEEP, reason="Still."
+            )
+            for one, _ in state.undecided
+            if (one.person == "mara") is mine
+        )
+        desk.decide("r1", DecideAccessReview(decisions=given), world.by(by, 36))
+    desk.complete("r1", world.by("omar", 37))
+    assert watched.told("access_reviewed", 38) == [late]
+    world.people.same_as("mara", LinkPersonName(other="bo", reason="One."), world.by("nia", 39))
+    assert any(
+        "of bo in review r1: the decision does not" in x
+        for x in watched.told("access_reviewed", 40)
+    )
+
+
+def test_a_grant_of_one_person_is_reported_until_a_second_confirms_it(watched: Watched) -> None:
+    world, grants = watched.world, GrantDesk(watched.world.people)
+    ask = GrantRole(role=Role.FINANCE_APPROVER, reason="While fay is away.")
+    world.people.give("quin", ask, (), operator_caller(after(6)))
+    world.people.give("nia", ask, (), world.by("omar", 6))  # only proposed
+    (told,) = watched.told("grants_by_two")
+    given = "given by operator, is not confirmed by a second person"
+    assert told == f"grant g2 (finance_approver) of quin, {given}"
+    assert watched.told("grants_by_two", 5) == []
+    grants.confirm("quin", "g2", world.by("omar", 7))
+    grants.confirm("nia", "g2", world.by("gus", 7))
+    assert watched.told("grants_by_two") == []
+    world.people.same_as("gus", LinkPersonName(other="omar", reason="One."), world.by("nia", 8))
+    # Both had confirmed the first grant of the other, so neither could give or confirm any.
+    told = watched.told("grants_by_two")
+    void = [one for one in told if " is void: " in one]
+    same = "its giver and its confirmer are the same person"
+    assert f"grant g2 (finance_approver) of nia, given by omar (key:omar), is void: {same}" in void
+    assert {one.split(" of ")[1].split(",")[0] for one in void} == {"gus", "omar", "nia"}
+    why = "the confirmation does not count: omar, whose own grant to manage people is void, confirmed it"
+    assert f"grant g2 (finance_approver) of quin, {given}; {why}" in told
+    review = review_access(LogScan(world.log, world.log.head()), after(9))
+    (quin,) = (held for held in review.people if held.person == "quin")
+    assert {one.status for one in quin.grants} == {GrantStatus.UNCONFIRMED}
+    assert quin.grants[1].unconfirmed_for == why.partition(": ")[2]
 
 
 def test_tampered_duty_rows_are_reported(watched: Watched) -> None:
@@ -104,12 +184,16 @@ def test_tampered_duty_rows_are_reported(watched: Watched) -> None:
     watched.sql("DELETE FROM duties WHERE person = 'tia'")
     watched.sql("UPDATE duties SET duty = 'reconcile' WHERE person = 'fay'")
     watched.sql("INSERT INTO duties VALUES (%s, 'finn', 'review', 1)", case)
+    watched.sql("INSERT INTO duties VALUES (%s, 'gus', 'review', 1)", order_stream("o-1"))
     watched.sql("INSERT INTO duties VALUES (%s, 'finn', 'review', 1)", UUID(int=1))
     told = watched.told("duty_rows")
     assert told == [
         f"case {case}: fay has the duty to execute, but the row says reconcile",
         f"case {case}: no row for the duty of tia to approve (case.adjustment_approved)",
         f"case {case}: a row gives finn the duty to review, but no act does",
+        "order o-1: fay has the duty to execute, but the row says reconcile",
+        "order o-1: no row for the duty of tia to approve",
+        "order o-1: a row gives gus the duty to review, but no act does",
         "1 duty rows are of cases without a proposal",
     ]
 
@@ -120,15 +204,15 @@ def test_a_late_checkpoint_or_a_halted_log_is_reported(watched: Watched) -> None
     world.desk.note(case_of(watched), world.of("o-1").version, "More.", world.by("ana", 8.9))
     assert watched.told("log_witnessed", 60) == []
     told = watched.told("log_witnessed", 70)
-    assert told == [f"position {grown + 1} is not witnessed yet"]
+    assert told == [f"position {grown + 1} is not signed yet"]
     watched.witness(after(100))
     (told,) = watched.told("log_witnessed", 110)
     waited = timedelta(hours=100 - 8.9)
-    assert told == f"position {grown + 1} was witnessed after {waited.total_seconds():g} seconds"
+    assert told == f"position {grown + 1} was signed after {format_duration(waited)}"
     with connect(watched.dsn) as connection:
         halt_log(connection)
         told = watched.told("log_witnessed")[-1]
-        assert told == "the log is halted: it differs from the log that was witnessed"
+        assert told == "the log is halted: it differs from the log that was signed"
         lift_halt(connection)
     assert len(watched.told("log_witnessed")) == 1
 

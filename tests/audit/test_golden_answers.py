@@ -23,12 +23,18 @@ from click.testing import CliRunner
 from api.cli import casetrail
 from api.openapi import openapi_document
 from tests.api.running_service import RunningService
+from tests.audit.answers_in_words import ask, require_golden, require_understandable
 from tests.audit.world import World, serve_world
 
 GOLDEN = Path(__file__).with_name("golden")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 WRITE = "CASETRAIL_WRITE_GOLDEN"
-NAMED_AWAY = {10: ("size", "root"), 11: ("size", "root"), 13: ("position",), 20: ("record",)}
+NAMED_AWAY = {
+    10: ("size", "root", "origin"),
+    11: ("size", "root"),
+    13: ("position",),
+    20: ("record",),
+}
 """Values that grow with every question, or depend on all earlier bytes."""
 
 NOT_ALL_IS_WELL = ("07_one_file_is_unchanged_and_one_is_gone",)
@@ -155,6 +161,25 @@ def test_api_and_command_return_the_golden_answer(asked: Questions, name: str) -
         GOLDEN.mkdir(exist_ok=True)
         file.write_text(written)
     assert file.read_text() == written, f"{WRITE}=1 writes it anew"
+
+
+@pytest.mark.parametrize("name", ASKS)
+def test_the_answer_is_understood_without_help(asked: Questions, name: str) -> None:
+    answered, text = ask(asked.server.service, ASKS[name][0], asked.parameters(name))
+    require_understandable(answered, text)
+    require_golden(name, text)
+
+
+def test_the_command_prints_the_words_that_the_api_returns(asked: Questions) -> None:
+    name = "13_every_decision_comes_out_the_same"
+    by_api = json.loads(asked.by_api(name))
+    words = ["--home", str(asked.world.home), "audit", "ask", "13", "--case"]
+    case = asked.parameters(name)["case"]
+    ran = CliRunner().invoke(casetrail, [*words, case], env=asked.world.environment)
+    printed = " ".join(ran.stdout.split())
+    for sentence in (*by_api["says"], *by_api["next_steps"]):
+        assert sentence in printed
+    assert by_api["searched"].split(", up to")[0] in printed
 
 
 def test_every_golden_answer_is_used() -> None:

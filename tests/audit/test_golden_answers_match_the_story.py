@@ -92,7 +92,7 @@ def test_7_one_file_matches_its_digest_and_one_is_missing() -> None:
     cited = [one for one in told["pieces"] if one["standing"] == "in_the_log"]
     assert [(one["ref"], one["position"]) for one in cited] == [
         ("test/o-1-unavailable", 17),
-        ("test/o-1-cancelled", 44),
+        ("test/o-1-cancelled", 45),
     ]
 
 

@@ -16,7 +16,8 @@ from application.audit.durations import measure_durations
 from application.audit.log_scan import LogScan
 from application.audit.overrides import EmergencyReviewStatus, find_overrides
 from application.audit.payments import check_payments
-from application.audit.splits import SplitScope, find_splits
+from application.audit.split_sums import SplitScope
+from application.audit.splits import find_splits
 from application.log.builds import record_build
 from application.log.event_codec import to_stored
 from application.policy.reperformance import Period
@@ -266,9 +267,14 @@ def test_21_a_role_granted_to_oneself_and_a_key_of_a_person_who_left(world: Peop
     plant(world, person_stream("bo"), granted, "bo", 1)
     world.people.leave("lena", ChangePersonStatus(reason="Her last day."), world.by("omar", 2))
     told = {one.person: one for one in review_access(reading(world), after(3)).people}
-    assert [(g.role, g.given_by, g.lives) for g in told["bo"].grants] == [
-        ("handler", "operator", True),
-        ("finance_approver", "bo (key:bo)", True),
+    assert [(g.role, g.given_by, g.status, g.void_for) for g in told["bo"].grants] == [
+        ("handler", "operator", "unconfirmed", None),
+        (
+            "finance_approver",
+            "bo (key:bo)",
+            "void",
+            "its receiver and its giver are the same person",
+        ),
     ]
     lena = told["lena"]
     assert (lena.left_at, lena.roles) == (after(2), ())

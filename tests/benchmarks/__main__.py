@@ -18,6 +18,10 @@ from tests.benchmarks import (
     case_history,
     catch_up,
     claim_next,
+    execute,
+    gated,
+    map_orders,
+    receipts,
     replay,
     signals_http,
     simulate,
@@ -25,6 +29,7 @@ from tests.benchmarks import (
     vacuum,
     verify,
     visible,
+    webhook,
     witnessed,
     work,
 )
@@ -41,12 +46,17 @@ BENCHMARKS: dict[str, Benchmark] = {
     "timekeeper": timekeeper,
     "claim-next": claim_next,
     "work": work,
+    "execute": execute,
+    "mapping": map_orders,
+    "webhook": webhook,
     "simulate": simulate,
     "replay": replay,
     "authorize": authorize,
     "looking-back": case_history,
     "verify": verify,
     "witnessed": witnessed,
+    "receipts": receipts,
+    "gated": gated,
 }
 NARROWEST = 120
 OLIST = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "olist"

@@ -18,13 +18,14 @@ from litestar import Request
 from api.app import create_app
 from api.http.authentication import Principal
 from api.http.concurrency import get
-from api.http.service import service
+from api.http.service import ServiceDependency, service
 from api.http.single_write import SingleWriteProtocol
 from api.routes.me import Me, get_me
 from api.serving import listen
 from domain.authority import authority_of
 from domain.orders.signal_times import EARLIEST
-from domain.people import OPERATOR_ACTOR, Actor, Grant, Role
+from domain.people import OPERATOR_ACTOR, Actor, Role
+from domain.person import Grant
 from infrastructure.garbage_collection import tune_garbage_collection
 from infrastructure.identity.local_issuer import LocalIssuer
 from infrastructure.identity.trusted_issuers import Issuer
@@ -41,9 +42,9 @@ ANYBODY = Principal(
 )
 
 
-def get_me_of_anybody(request: Request[Principal, str, Any]) -> Me:
+def get_me_of_anybody(request: Request[Principal, str, Any], service: ServiceDependency) -> Me:
     request.scope["user"] = ANYBODY
-    found: Me = get_me.fn.__wrapped__(request)
+    found: Me = get_me.fn.__wrapped__(request=request, service=service)
     return found
 
 

@@ -1,9 +1,9 @@
 """witnessed: what leaves and checkpoints cost an append, and what a proof among a million events reads.
 
 The same number of callers append to two logs in turn. One log has everything: hashed leaves, the mark of
-the acknowledged head, and a checkpoint every three seconds by another process. The other log has empty
-leaves, no mark and no checkpoint. The turns take half a second, so that other work on the machine affects
-both.
+the acknowledged head, and every three seconds a checkpoint by another process, which three witnesses
+cosign. The other log has empty leaves, no mark and no checkpoint. The turns take half a second, so that other
+work on the machine affects both.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from tests.benchmarks.figures import (
 )
 from tests.benchmarks.real_events import one_signal
 from tests.benchmarks.servers import client_process, scratch_log
+from tests.benchmarks.witnesses import three_witnesses
 
 CALLERS = 64
 SLICE_SECONDS = 0.5
@@ -77,9 +78,12 @@ def _appending(bench: Bench) -> Figure:
         client_process([str(Path(__file__)), witnessed, folder]) as make_checkpoint,
         ThreadPoolExecutor(1) as beside,
     ):
-        checkpoints = _checkpoints(Path(folder))
+        checkpoints = checkpoints_in(Path(folder))
         continuity = Continuity(AcknowledgedHeads(Path(folder) / "heads"), lambda: checkpoints)
-        with _log(witnessed, continuity) as append, _log(bare, None) as append_barely:
+        with (
+            appending_log(witnessed, continuity) as append,
+            appending_log(bare, None) as append_barely,
+        ):
 
             def with_all(number: int) -> float:
                 nonlocal made
@@ -98,7 +102,7 @@ def _appending(bench: Bench) -> Figure:
     return Figure(
         name="witnessed",
         value=rounds.value("with"),
-        unit=f"appends/s, {made} checkpoints made meanwhile",
+        unit=f"appends/s, {made} checkpoints made and cosigned meanwhile",
         ratio=rounds.ratio("with", "without"),
         against=rounds.against("empty leaves, no mark, no checkpoints", "without", "appends/s"),
     )
@@ -116,7 +120,7 @@ def _proving(bench: Bench) -> list[Figure]:
         connection.execute("UPDATE log_head SET position = %s", (MANY,))
         connection.execute("ANALYZE stored_events")
         bench.say("filling in its tree")
-        checkpoint = _checkpoints(Path(folder)).make(connection)
+        checkpoint = checkpoints_in(Path(folder)).make(connection)
         assert checkpoint is not None
         bench.say("proving")
         for leaf in [0, MANY - 1, *(chance.randrange(MANY) for _ in range(PROOFS))]:
@@ -151,7 +155,7 @@ def _proving(bench: Bench) -> list[Figure]:
 
 
 @contextmanager
-def _log(dsn: str, continuity: Continuity | None) -> Iterator[Callable[[], None]]:
+def appending_log(dsn: str, continuity: Continuity | None) -> Iterator[Callable[[], None]]:
     recorder = PostgresLogRecorder(Datastore(dsn), continuity)
     log = EventLog(recorder)
     try:
@@ -164,17 +168,20 @@ def _append(log: EventLog) -> None:
     log.append([one_signal()])
 
 
-def _checkpoints(folder: Path) -> Checkpoints:
+def checkpoints_in(folder: Path) -> Checkpoints:
     return Checkpoints(open_signer(str(folder / "key")), OutsideCheckpoints(folder / "outside"))
 
 
 def main(dsn: str, folder: Path) -> None:
-    """Make a checkpoint for each line, if the log has grown; print how many were made."""
-    checkpoints = _checkpoints(folder)
-    for _ in sys.stdin:
-        with connect(dsn) as connection:
-            made = checkpoints.make(connection) is not None
-        print(json.dumps({"made": int(made)}), flush=True)
+    """Make a checkpoint for each line, if the log has grown, and have it cosigned by a quorum of three
+    witnesses; print how many were made."""
+    checkpoints = checkpoints_in(folder)
+    with three_witnesses(checkpoints, folder) as clients:
+        for _ in sys.stdin:
+            with connect(dsn) as connection:
+                made = checkpoints.make(connection) is not None
+                clients.cosign_latest(connection)
+            print(json.dumps({"made": int(made)}), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from domain.people import Role
 from tests.api.running_service import RunningService, outside_settings, run_service
 from tests.cli.starter import CommandStarters, CompletedCommand
 from tests.conftest import Databases
@@ -12,6 +14,7 @@ from tests.conftest import Databases
 ROOT = Path(__file__).parents[2]
 LONGEST_SECONDS = 120
 
+NOTHING: Mapping[str, str] = {}
 Casetrail = Callable[..., CompletedCommand]
 
 
@@ -52,8 +55,27 @@ def starters() -> Iterator[CommandStarters]:
 def casetrail(database: str, tmp_path: Path, starters: CommandStarters) -> Casetrail:
     """Run a command as a user does, on this database."""
 
-    def run(*words: object, seconds: float = LONGEST_SECONDS) -> CompletedCommand:
+    def run(
+        *words: object, seconds: float = LONGEST_SECONDS, more: Mapping[str, str] = NOTHING
+    ) -> CompletedCommand:
         told = ["--home", str(tmp_path / "home"), *map(str, words)]
-        return starters.run(told, environment(database), seconds)
+        return starters.run(told, {**environment(database), **more}, seconds)
+
+    return run
+
+
+@pytest.fixture
+def run_as(server: RunningService, starters: CommandStarters, tmp_path: Path) -> Casetrail:
+    """Run a command on people with a person's token; a name that is new becomes a manager's."""
+
+    def run(person: str, *words: str) -> CompletedCommand:
+        people, now = server.service.desks.people, datetime.now(UTC)
+        if person not in server.tokens:
+            people.add(person, [Role.OPS_MANAGER], now)
+            server.tokens[person] = people.issue_token(person, now)
+        address = {"CASETRAIL_URL": server.url, "CASETRAIL_TOKEN": server.tokens[person]}
+        told = {**environment(server.dsn), **address}
+        home = str(tmp_path / "home")
+        return starters.run(["--home", home, "people", *words], told, LONGEST_SECONDS)
 
     return run

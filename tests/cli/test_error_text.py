@@ -1,7 +1,10 @@
 """The text of an error on the command line: the detail does not repeat the title."""
 
+from typing import Any
+
 import pytest
 
+from api.commands.api_client import problem_error
 from api.commands.error_text import join_title
 
 
@@ -20,3 +23,24 @@ from api.commands.error_text import join_title
 )
 def test_title_and_detail_are_joined_without_repetition(title: str, detail: str, text: str) -> None:
     assert join_title(title, detail) == text
+
+
+FAULT = {"pointer": "/type", "detail": "'x' is not known. Known are: a, b"}
+DUPLICATED = {
+    "title": "Not valid.",
+    "detail": "signal: /type: 'x' is not known.",
+    "errors": [FAULT],
+}
+PARAMETER = {"parameter": "limit", "detail": "unknown"}
+MALFORMED = {"title": "A parameter is wrong.", "detail": "limit: unknown", "errors": [PARAMETER]}
+
+
+@pytest.mark.parametrize(
+    ("problem", "text"),
+    [
+        (DUPLICATED, "Not valid.\n  /type: 'x' is not known. Known are: a, b"),
+        (MALFORMED, "A parameter is wrong: limit: unknown"),
+    ],
+)
+def test_a_problem_of_the_api_names_each_fault_once(problem: dict[str, Any], text: str) -> None:
+    assert problem_error(problem).message == text

@@ -33,7 +33,10 @@ def test_roles_are_granted_revoked_and_listed_as_of_any_time(
     told = done(
         casetrail, "grant", "mia", "--role", "finance_approver", *scope, "--reason", "She pays."
     )
-    assert told == "mia has grant g2: finance_approver\n"
+    assert told.splitlines() == [
+        "mia has grant g2: finance_approver",
+        "It is listed as unconfirmed until another person runs: casetrail people confirm mia g2",
+    ]
     then = datetime.now(UTC)
     done(casetrail, "revoke-grant", "mia", "g1", "--reason", "Not any more.")
     told = done(casetrail, "same-as", "mia", "mia2", "--reason", "She said so.")

@@ -52,7 +52,14 @@ def test_the_shipped_policy_is_valid(casetrail: Casetrail) -> None:
     ran = casetrail("policy", "check", DEFAULT_POLICY_FILE)
     assert ran.returncode == 0, ran.stderr
     assert "no errors" in ran.stdout
-    for told in ("Version 5", "52 kinds", "45 detections", "31 expectations", "17 routes"):
+    document = load_policy().document
+    counted = [
+        (len(document.kinds), "kinds"),
+        (len(document.detect), "detections"),
+        (len(document.expect), "expectations"),
+        (len(document.route), "routes"),
+    ]
+    for told in (f"Version {document.version}", *(f"{n} {what}" for n, what in counted)):
         assert told in ran.stdout
     # The author of a region sees its holidays.
     assert "desk is closed in 2026 on 01-01, 03-08, 04-03" in ran.stdout

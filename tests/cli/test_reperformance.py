@@ -47,7 +47,7 @@ def test_a_reperformed_decision_differs_only_after_tampering(
     words = " ".join(ran.stdout.split())
     assert f"case {case}, version 1" in words
     assert "1 with another result" in words
-    assert "did not pass repeated:" in words
+    assert "did not pass, repeated " in words
     assert casetrail("audit", "reperform", "--case", case).returncode == 1
     assert casetrail("audit", "reperform", "--case", other).returncode == 0
     by_api = ana.get(f"/v1/cases/{case}/reperformance").json()["decisions"]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import httpx2
 import psycopg
@@ -21,13 +22,15 @@ SECONDS = 20
 
 
 @contextmanager
-def serving(dsn: str, home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def serving(
+    dsn: str, home: Path, log: IO[str] | int = subprocess.DEVNULL
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     process = subprocess.Popen(
         command(home, "serve", "--port", 0),
         cwd=ROOT,
         env=environment(dsn),
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=log,
         text=True,
     )
     assert process.stdout is not None
@@ -106,6 +109,27 @@ def test_after_kill_9_every_acknowledged_write_is_still_stored(
             for line in ana.get(f"/v1/events?after={after}&limit=200").json()["items"]
         ]
         assert positions == list(range(1, head + 1))
+
+
+def test_a_stranger_writes_no_lines_into_the_log(database: str, tmp_path: Path) -> None:
+    """And a line about a request ends with its id."""
+    log = tmp_path / "log"
+    attack = (
+        b"POST /v1/sources/x%0d%0a2026-11-30%20casetrail.access%20root%1b[31m/webhook HTTP/1.1\r\n"
+    )
+    with log.open("w") as file, serving(database, tmp_path, file) as (url, _):
+        address = httpx2.URL(url)
+        with socket.create_connection((address.host, address.port), SECONDS) as client:
+            client.sendall(
+                attack + b"Host: x\r\nX-Request-Id: cut-off\r\nContent-Length: 9\r\n\r\n{"
+            )
+        deadline = time.monotonic() + SECONDS
+        while "the client left" not in log.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    (line,) = [one for one in log.read_text().split("\n") if "casetrail.access" in one]
+    assert line.isprintable()
+    assert line.endswith("before its body had come request_id=cut-off")
 
 
 def test_a_port_in_use_gets_a_plain_error_and_nothing_starts(casetrail: Casetrail) -> None:

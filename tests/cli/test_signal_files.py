@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.signals import JsonObject, cancelled, captured, order_id, placed, unavailable
+from tests.api.signals import (
+    JsonObject,
+    cancelled,
+    captured,
+    money,
+    order_id,
+    placed,
+    signal,
+    unavailable,
+)
 from tests.cli.conftest import Casetrail
 
 
@@ -29,7 +38,14 @@ def test_valid_lines_are_accepted_once(casetrail: Casetrail, tmp_path: Path) -> 
     again = casetrail("signals", *files, "--json")
     assert again.returncode == 0
     counts = json.loads(again.stdout)
-    assert counts == {"recorded": 0, "held": 0, "duplicate": 1_204, "refused": 0, "refusals": []}
+    assert counts == {
+        "recorded": 0,
+        "held": 0,
+        "duplicate": 1_204,
+        "refused": 0,
+        "refusals": [],
+        "notices": [],
+    }
 
 
 def test_every_rejected_line_is_listed_with_file_and_line(
@@ -100,6 +116,32 @@ def test_other_line_endings_are_read_or_refused(casetrail: Casetrail, tmp_path: 
     assert (counts["recorded"], counts["refused"]) in ((6, 0), (3, 1))
 
 
+def test_what_is_odd_about_a_stored_signal_is_printed_with_its_place(
+    casetrail: Casetrail, tmp_path: Path
+) -> None:
+    order, line = order_id(), {"id": "a", "price": money("10.00"), "quantity": 0}
+    file = tmp_path / "odd.ndjson"
+    sent = signal("shipment.handed_over", order, lines=[{"line": "z", "quantity": 1}])
+    file.write_bytes(lines("", placed(order, lines=[line]), placed(order_id()), sent))
+    ran = casetrail("signals", file)
+    assert ran.returncode == 0
+    assert "3 recorded" in ran.stdout
+    first, second = ran.stderr.splitlines()
+    assert first.startswith(f"{file}:2: notice: /lines/0/quantity: 0 pieces of line a")
+    assert second.startswith(f"{file}:4: notice: /lines/0: the order has no line z")
+    again = casetrail("signals", file, "--json")
+    assert json.loads(again.stdout)["notices"] == []  # nothing was stored
+
+
+def test_notices_are_in_the_json_with_their_places(casetrail: Casetrail, tmp_path: Path) -> None:
+    file = tmp_path / "odd.ndjson"
+    line = {"id": "a", "price": money("10.00"), "quantity": 0}
+    file.write_bytes(lines(placed(order_id(), lines=[line])))
+    (notice,) = json.loads(casetrail("signals", file, "--json").stdout)["notices"]
+    assert (notice["place"], notice["pointer"]) == (f"{file}:1", "/lines/0/quantity")
+    assert notice["detail"].startswith("0 pieces of line a")
+
+
 def test_an_empty_file_is_not_an_error(casetrail: Casetrail, tmp_path: Path) -> None:
     file = tmp_path / "empty.ndjson"
     file.write_bytes(b"")
@@ -111,6 +153,7 @@ def test_an_empty_file_is_not_an_error(casetrail: Casetrail, tmp_path: Path) -> 
         "duplicate": 0,
         "refused": 0,
         "refusals": [],
+        "notices": [],
     }
 
 

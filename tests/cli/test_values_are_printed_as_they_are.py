@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rich.table import Table
 
 import api
 from api import terminal
 from api.commands.output import print_table
 from api.routes.questions.tables import render_answer
+from api.tables import Table
 from domain.errors import Fault
 
 ODD = "line:A: [red]x[/red] [link=x]y :smile: [/]"
@@ -23,10 +23,10 @@ def test_a_printed_line_is_the_text_itself(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_a_cell_and_a_title_are_the_text_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table((ODD,), [[ODD]], title=ODD, soft_wrap=True)
+    print_table((ODD,), [[ODD]], title=ODD)
     table = Table(ODD, title=ODD)
     table.add_row(ODD)
-    terminal.console(soft_wrap=True).print(table)
+    table.print_on(terminal.console())
     assert capsys.readouterr().out.count(ODD) == 6
 
 

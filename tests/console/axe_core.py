@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-import subprocess
 from functools import cache
 from pathlib import Path
 
-import pytest
-
-from infrastructure.file_locks import file_lock
 from tests.console.browser import Page
+from tests.npm_packages import install_npm_packages
 
 LOCKED = Path(__file__).with_name("axe")
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
@@ -34,18 +28,5 @@ def violations(page: Page) -> list[str]:
 
 @cache
 def script() -> str:
-    lock = (LOCKED / "package-lock.json").read_bytes()
-    cached = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "casetrail-tests"
-    folder = cached / f"axe-{hashlib.sha256(lock).hexdigest()[:16]}"
-    file = folder / "node_modules" / "axe-core" / "axe.min.js"
-    cached.mkdir(parents=True, exist_ok=True)
-    with file_lock(cached / "axe.lock"):
-        if not file.exists():
-            npm = shutil.which("npm")
-            if npm is None:
-                pytest.skip("no npm here: install npm")
-            shutil.copytree(LOCKED, folder, dirs_exist_ok=True)
-            command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stderr
-    return file.read_text()
+    folder = install_npm_packages(LOCKED)
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()

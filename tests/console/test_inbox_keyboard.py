@@ -90,7 +90,7 @@ def test_approvals_of_others_show_the_reason_and_the_act(
 def test_an_approver_without_cases_starts_in_the_inbox(
     server: RunningService, as_person: SignedIn
 ) -> None:
-    case = propose_on_new_case(server, "4500.00", kind="write_off")
+    case = propose_on_new_case(server, "4500.00", price="5000.00", kind="write_off")
     page = as_person("fay", 400)
     page.reads(case["order"], MINE)
     assert page.is_within(400)

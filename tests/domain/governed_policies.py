@@ -9,7 +9,8 @@ from domain.people import Actor
 from domain.policy import governance_decisions
 from domain.policy.document import PolicyDocument, digest_of
 from domain.policy.events import GovernanceEvent, PolicyActivated
-from domain.policy.governance import Governance, Policy, PolicyState
+from domain.policy.governance import Governance
+from domain.policy.versions import Policy, PolicyState
 from tests.domain.policies import shipped, with_version
 from tests.domain.signals import after
 from tests.domain.simulations import simulated

@@ -36,8 +36,10 @@ REPLACEMENTS: dict[str, Any] = {
     "resolving_requires": {},
     "look_ups": None,
     "references": {"held_at_most": "P30D"},
+    "sources": {"codes_at_most": 1},
     "approvals": lambda part: {**part, "lapses_after": "P30D"},
     "standard_flow_when": None,
+    "access_reviews": {"every": "P90D", "owner": "ops_manager"},
 }
 """A change of each section that an emergency may not touch."""
 SECTIONS_WITH_LIMITS = ("queues", "kinds", "automation_pauses_when", "route")

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.authority import FULL_AUTHORITY, NO_AUTHORITY, Scope, authority_of
-from domain.people import OPERATOR_ACTOR, Grant, Role
+from domain.people import OPERATOR_ACTOR, Role
 from domain.permissions import ROLE_PERMISSIONS, SCOPED_PERMISSIONS, Permission
+from domain.person import Grant
 from domain.regions import region_of
 from tests.domain.signals import after
 

@@ -161,6 +161,20 @@ def test_zero_pieces_are_noticed(kind: type[Any], more: dict[str, Any]) -> None:
     assert detail.startswith("0 pieces of line b count for nothing")
 
 
+def test_a_line_of_zero_pieces_is_noticed_unless_an_edit_removes_it() -> None:
+    def lines(quantity: int) -> dict[str, Any]:
+        more = Line(id="z", quantity=quantity, price=eur("5"))
+        return {"lines": (Line(id="a", price=eur("10")), more)}
+
+    ((pointer, detail),) = notices(bought(**lines(0)))
+    assert pointer == "/lines/1/quantity"
+    assert detail.startswith("0 pieces of line z")
+    assert [at for at, _ in notices(PLACED, edited(2, **lines(0)))] == ["/lines/1/quantity"]
+    assert notices(bought(**lines(1)), edited(2, **lines(0))) == []
+    product = Line(sku="cup", quantity=0, price=eur("5"))
+    assert [at for at, _ in notices(bought(lines=(product,)))] == ["/lines/0/quantity"]
+
+
 def test_zero_pieces_are_no_problem_of_stock() -> None:
     none = pieces("a", 0)
     said_so = (

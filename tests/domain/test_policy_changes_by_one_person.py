@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 from msgspec import structs
 
@@ -21,7 +22,7 @@ from domain.policy.errors import (
     SimulationMissing,
 )
 from domain.policy.events import PolicyEmergencyActivated, PolicyEmergencyExpired, PolicyTookEffect
-from domain.policy.governance import Policy
+from domain.policy.versions import Policy
 from tests.domain.governed_policies import ANA, BO, CY, PolicyOffice, policy_with_low_weight
 from tests.domain.policies import SHIPPED
 from tests.domain.signals import after
@@ -79,9 +80,9 @@ def test_two_emergency_changes_cannot_do_more_than_one() -> None:
     office.emergency(careful(office.first, "step1"), CY, 1)
     with pytest.raises(ChangeNeedsApproval):
         office.emergency(paying(office.first, "step2"), CY, 2)
-    office.emergency(policy_with_low_weight("step3", 7), CY, 2)  # as strict as what was approved
-    office.emergency(careful(office.first, "step4"), BO, 3)
-    office.ratify("step4", ANA, 4)
+    office.emergency(policy_with_low_weight("step3", 7), BO, 2)  # as strict as what was approved
+    office.emergency(careful(office.first, "step4"), ANA, 3)
+    office.ratify("step4", BO, 4)
     with pytest.raises(ChangeNeedsApproval):  # now two people have decided on it
         office.emergency(policy_with_low_weight("step5", 8), CY, 5)
 
@@ -147,6 +148,56 @@ def test_an_activation_needs_a_recent_simulation_against_the_policy_in_force() -
             continue
         with pytest.raises(SimulationMissing, match="run `casetrail policy simulate 2`"):
             governance_decisions.activate(office.governed, with_it, None, "", CY, now)
+
+
+def test_one_person_cannot_chain_emergency_changes() -> None:
+    office = PolicyOffice()
+    office.emergency(policy_with_low_weight("fire", 2), CY, 1, until=5)
+    again = policy_with_low_weight("fire-2", 3)
+    for hour in (2, 6, 2_000):
+        with pytest.raises(PolicyStateWrong, match="is the last emergency change of cy"):
+            office.emergency(again, CY, hour)
+    with pytest.raises(PolicyStateWrong):
+        governance_decisions.activate_emergency(
+            office.governed, again, "No.", None, ANA, after(2), (), lambda _: ["ana", "cy"]
+        )
+    office.emergency(again, BO, 2)
+    with pytest.raises(PolicyStateWrong, match="version fire is the last emergency change of cy"):
+        office.emergency(policy_with_low_weight("fire-3", 4), CY, 3)
+    office.roll_back("1", CY, 3)
+    with pytest.raises(PolicyStateWrong):
+        office.emergency(policy_with_low_weight("fire-4", 4), CY, 4)
+
+
+def test_after_two_people_have_decided_a_person_may_make_an_emergency_change_again() -> None:
+    ratified, activated = PolicyOffice(), PolicyOffice()
+    for office in (ratified, activated):
+        office.emergency(policy_with_low_weight("fire", 2), CY, 1, until=5)
+    ratified.ratify("fire", BO, 2)
+    ratified.emergency(policy_with_low_weight("fire-2", 3), CY, 3)
+    activated.change(policy_with_low_weight("2", 4), 6)
+    activated.emergency(policy_with_low_weight("fire-2", 3), CY, 7)
+
+
+def test_an_emergency_change_cannot_stop_the_clocks() -> None:
+    office = PolicyOffice()
+    calendar = next(iter(office.first.calendars))
+    as_data = msgspec.to_builtins(office.first, str_keys=True)
+
+    def closed(days: int) -> PolicyDocument:
+        closing = [f"{after(24 * n):%Y-%m-%d}" for n in range(1, days + 1)]
+        own = as_data["calendars"][calendar]
+        calendars = {**as_data["calendars"], calendar: {**own, "closed": closing}}
+        return msgspec.convert(
+            {**as_data, "version": f"closed-{days}", "calendars": calendars}, PolicyDocument
+        )
+
+    with pytest.raises(ChangeNeedsApproval) as refused:
+        office.emergency(closed(12), CY, 1)
+    (fault,) = refused.value.facts["errors"]
+    assert fault.pointer == f"/document/calendars/{calendar}"
+    assert "of the next 14 days instead of" in fault.detail
+    office.emergency(closed(3), CY, 1)
 
 
 def test_a_person_with_grants_for_some_queues_cannot_change_routes_alone() -> None:

@@ -142,6 +142,19 @@ def test_the_shipped_policy_has_no_faults() -> None:
         ("look_ups/prices/least_history", "P91D", "/look_ups/prices/least_history", "`over`"),
         ("look_ups/prices/over", "PT23H", "/look_ups/prices/over", "at least 1 day"),
         ("look_ups/prices/over", "P367D", "/look_ups/prices/over", "at most 366 days, not 367 days"),
+        # sources
+        ("sources", GONE, "/kinds/unknown_code", "add `sources`, which opens it"),
+        ("sources", GONE, "/kinds/source_silent", "or remove the kind"),
+        ("references", GONE, "/kinds/unmatched_signal", "add `references`, which opens it"),
+        ("sources/codes_at_most", 0, "/sources/codes_at_most", "at least 1"),
+        ("sources/codes_at_most", 1001, "/sources/codes_at_most", "at most 1000"),
+        ("sources/silence/window", "PT9M", "/sources/silence/window", "at least 10 minutes"),
+        ("sources/silence/window", "P2D", "/sources/silence/window", "at most 1 day"),
+        ("sources/silence/below_percent", 0, "/sources/silence/below_percent", "at least 1"),
+        ("sources/silence/below_percent", 101, "/sources/silence/below_percent", "at most 100"),
+        ("sources/silence/weeks", 0, "/sources/silence/weeks", "at least 1"),
+        ("sources/silence/least_usual", "many", "/sources/silence/least_usual", "whole number"),
+        ("sources/silent", {}, "/sources/silent", "did you mean silence?"),
         # names that do not exist
         ("detect/0/kind", "nothing", "/detect/0/kind", "no kind nothing"),
         ("expect/0/kind", "nothing", "/expect/0/kind", "no kind nothing"),
@@ -221,6 +234,10 @@ def test_a_fault_has_the_pointer_of_its_place(path, value, pointer, says) -> Non
 )
 def test_look_ups_are_optional_and_accept_their_limits(look_ups) -> None:
     assert faults_with({"look_ups": look_ups}) == []
+
+
+def test_the_part_about_sources_has_defaults() -> None:
+    assert faults_with({"sources": {}}) == []
 
 
 @pytest.mark.parametrize("path", sorted(ORDER_FACTS))

@@ -7,6 +7,15 @@ from uuid import UUID
 
 from msgspec import structs
 
+from domain.access_refusals import AccessRefused, CheckedGrant, RefusedRequests
+from domain.access_reviews import (
+    AccessReviewCompleted,
+    AccessReviewDecided,
+    AccessReviewOpened,
+    GrantUnderReview,
+    GrantVerdict,
+    KeepOrRevoke,
+)
 from domain.audit import AuditAsked
 from domain.backlog.events import (
     BacklogCause,
@@ -27,6 +36,7 @@ from domain.break_glass import (
 )
 from domain.builds import create_build_started
 from domain.cases.events import (
+    CaseAbout,
     CaseDataErased,
     Detected,
     Enriched,
@@ -74,6 +84,7 @@ from domain.cases.work_events import (
 from domain.clock.calendars import BusinessCalendar, Period, Weekday
 from domain.clock.terms import Dependency, Measure, ServiceTerms
 from domain.look_ups.events import CustomerOrdered, ProductPriced
+from domain.losses import LossAccepted, LossStatement, LostCommand, LostEvent, LostEventAttached
 from domain.money import PositiveMoney
 from domain.orders.events import (
     ExpectationMet,
@@ -147,7 +158,11 @@ from domain.orders.stock_signals import (
 from domain.orders.systems_of_record import StatedField, System, SystemStated
 from domain.people import (
     Actor,
+    GrantConfirmed,
+    GrantProposed,
+    GrantRejected,
     GrantRevoked,
+    GrantWithdrawn,
     PersonAdded,
     PersonGranted,
     PersonLeft,
@@ -159,6 +174,7 @@ from domain.people import (
     SkillsSet,
     TokenIssued,
 )
+from domain.person import GrantStatus
 from domain.policy.decision import Decision, Verdict
 from domain.policy.document import Automation, Backlog, Bucket, Ladder, Rung, Severity
 from domain.policy.events import (
@@ -197,6 +213,31 @@ from domain.privacy import (
     LegalHoldReleased,
 )
 from domain.recorded_event import Event, RecordedEvent
+from domain.sources.deliveries import (
+    DeliveryReadAgain,
+    DeliveryTaken,
+    NotUnderstood,
+    NotUnderstoodWhy,
+)
+from domain.sources.mapping_governance import (
+    SourceMappingApproved,
+    SourceMappingProposed,
+    SourceMappingRejected,
+    SourceMappingWithdrawn,
+    SourceUsed,
+)
+from domain.sources.pull_settings import PullChoice, SourcePullChosen, SourcePullSecretAdded
+from domain.sources.pulls import PullEnd, SourcePulled
+from domain.sources.signature_schemes import Hmac, Shopify, SignedTime
+from domain.sources.source import (
+    MappingChoice,
+    SourceAdded,
+    SourceMappingChosen,
+    SourcePaused,
+    SourceResumed,
+    SourceSecretAdded,
+)
+from domain.sources.unread_codes import CodeCaseOpened
 from infrastructure.policies.files import load_policy
 from tests.event_store.money_events import MONEY
 from tests.event_store.part_signals import PART_SIGNALS
@@ -584,6 +625,112 @@ HELD: tuple[Event, ...] = (
 )
 
 
+_DOCUMENT = MappingChoice("little_shop", "ab" * 32, f"mapping: little_shop\n{UNUSUAL_TEXT}")
+_REASONS = (
+    NotUnderstood(NotUnderstoodWhy.UNREADABLE_FIELD, UNUSUAL_TEXT, pointer="/lines/0"),
+    NotUnderstood(NotUnderstoodWhy.UNKNOWN_CODE, "LOST is not listed", code="LOST", table="states"),
+)
+_PULL = PullChoice("little_shop", "ab" * 32, f"pull: little_shop\n{UNUSUAL_TEXT}")
+SOURCES: tuple[Event, ...] = (
+    CodeCaseOpened(source="own", table="states", code=UNUSUAL_TEXT, occurrence=2),
+    SourceAdded(name="files", mapping=_DOCUMENT, owner="order_desk"),
+    SourceAdded(
+        name="shopify-de",
+        mapping=_DOCUMENT,
+        owner="order_desk",
+        shop="de",
+        scheme=Shopify(),
+        sender_shop="ours.myshopify.com",
+    ),
+    SourceAdded(
+        name="own",
+        mapping=_DOCUMENT,
+        owner="order_desk",
+        scheme=Hmac(header="X-Signature", prefix="sha256=", timestamp=SignedTime(header="X-Time")),
+    ),
+    SourceMappingChosen(name="own", mapping=_DOCUMENT, reason=UNUSUAL_TEXT),
+    SourceUsed(name="own"),
+    SourceMappingProposed(name="own", mapping=_DOCUMENT, base="0" * 64, reason=UNUSUAL_TEXT),
+    SourceMappingApproved(name="own", digest=_DOCUMENT.digest, note=UNUSUAL_TEXT),
+    SourceMappingRejected(name="own", digest=_DOCUMENT.digest, reason=UNUSUAL_TEXT),
+    SourceMappingWithdrawn(name="own", digest=_DOCUMENT.digest, reason=UNUSUAL_TEXT),
+    SourceSecretAdded(name="own", secret="source-00"),
+    SourceSecretAdded(name="own", secret="source-01", earlier_until=NOON),
+    SourcePaused(name="own", reason=UNUSUAL_TEXT),
+    SourceResumed(name="own", reason=UNUSUAL_TEXT),
+    SourcePullChosen(
+        name="own", pull=_PULL, address="https://example.org/api", reason=UNUSUAL_TEXT
+    ),
+    SourcePullChosen(
+        name="own",
+        pull=_PULL,
+        address="https://example.org/api",
+        reason=UNUSUAL_TEXT,
+        every_minutes=15,
+        grace_minutes=0,
+    ),
+    SourcePullSecretAdded(name="own", secret="source-02"),
+    SourcePulled(source="own", since=NOON, until=NOON, started_at=NOON),
+    SourcePulled(
+        source="own",
+        since=NOON,
+        until=NOON,
+        started_at=NOON,
+        ended=PullEnd.RATE_LIMITED,
+        detail=UNUSUAL_TEXT,
+        pages=2,
+        listed=200,
+        known=190,
+        recorded=12,
+        not_understood=1,
+        otherwise=3,
+        compared=150,
+        missing=9,
+        examples=("1001",),
+        document="ab" * 32,
+        complete_until=NOON,
+        failures=2,
+        not_before=NOON,
+    ),
+    DeliveryTaken(
+        source="own",
+        delivery="d-1",
+        digest="ab" * 32,
+        size=2,
+        media_type="application/json",
+        mapping="cd" * 32,
+        body="eJyrrgUAAXUA+Q==",
+        beside="{}",
+    ),
+    DeliveryTaken(
+        source="own",
+        delivery="sha256:00",
+        digest="ab" * 32,
+        size=1 << 20,
+        media_type="text/xml; charset=utf-8",
+        mapping="cd" * 32,
+        topic="orders/create",
+        pulled=True,
+        signals=2,
+        orders=("A-1", "A-1\x1ffr"),
+        reasons=_REASONS,
+        further_reasons=7,
+        body="",
+        beside=UNUSUAL_TEXT,
+    ),
+    DeliveryReadAgain(mapping="cd" * 32),
+    DeliveryReadAgain(
+        mapping="cd" * 32,
+        topic="orders/create",
+        signals=1,
+        orders=("A-1",),
+        keys=("k.1",),
+        reasons=_REASONS,
+        further_reasons=1,
+    ),
+)
+
+
 STAGES: StageChanges = {
     Stage.PAYMENT: StagePassage(
         since=NOON, until=NOON, team="payments_desk", due_at=NOON, policy="5"
@@ -628,6 +775,16 @@ EVENTS: tuple[Event, ...] = (
         deadline=NOON,
         signals=("psp/1", "psp/2"),
         recurrence_of=CASE,
+    ),
+    Detected(
+        kind="unknown_code",
+        bucket=Bucket.INVENTORY_CONFLICT,
+        severity=Severity.MEDIUM,
+        automation=Automation.AUTOMATIC,
+        occurrence=1,
+        detected_at=NOON,
+        decision=DECISION,
+        about=CaseAbout(source="own", table="states", code=UNUSUAL_TEXT),
     ),
     Enriched(
         packet=(
@@ -721,13 +878,62 @@ EVENTS: tuple[Event, ...] = (
         reason=UNUSUAL_TEXT,
         under=f"break-glass:{CASE}",
     ),
+    GrantProposed(grant="g3", role=Role.TEAM_LEAD, reason=UNUSUAL_TEXT),
+    GrantProposed(
+        grant="g4",
+        role=Role.FINANCE_APPROVER,
+        queues=("refunds",),
+        regions=("BR-SP",),
+        until=NOON,
+        reason="Covers for Bo.",
+    ),
+    GrantConfirmed(grant="g3"),
+    GrantRejected(grant="g3", reason=UNUSUAL_TEXT),
+    GrantWithdrawn(grant="g3", reason=UNUSUAL_TEXT),
     GrantRevoked(grant="g3", reason=UNUSUAL_TEXT),
     PersonLeft(reason=UNUSUAL_TEXT),
     PersonReturned(reason=UNUSUAL_TEXT),
+    PersonReturned(reason=UNUSUAL_TEXT, gives_again=("g1", "g12")),
     SkillsSet(skills=("refunds",)),
     SameAs(other="ana2", reason=UNUSUAL_TEXT),
     ReviewDue(break_glass=CASE),
     ReviewDone(break_glass=CASE),
+    AccessReviewOpened(review="r1", position=1, grants=(), digest="ab" * 32),
+    AccessReviewOpened(
+        review="r2",
+        position=9_000,
+        grants=(
+            GrantUnderReview(
+                person="ana", grant="g1", role=Role.HANDLER, status=GrantStatus.UNCONFIRMED
+            ),
+            GrantUnderReview(
+                person="bo",
+                grant="g12",
+                role=Role.TEAM_LEAD,
+                queues=("finance",),
+                regions=("BR-SP",),
+                case=CASE,
+                until=NOON,
+                status=GrantStatus.ACTIVE,
+                given_by=("ana", "olga"),
+            ),
+        ),
+        digest="ab" * 32,
+        owner="ops_manager",
+        due_at=NOON,
+    ),
+    AccessReviewDecided(
+        review="r2",
+        decisions=(
+            GrantVerdict(
+                person="bo", grant="g12", verdict=KeepOrRevoke.REVOKE, reason=UNUSUAL_TEXT
+            ),
+            GrantVerdict(
+                person="ana", grant="g1", verdict=KeepOrRevoke.KEEP, reason="She works here."
+            ),
+        ),
+    ),
+    AccessReviewCompleted(review="r2", position=9_000, digest="ab" * 32, kept=1, revoked=1),
     BreakGlassAsked(
         role=Role.TEAM_LEAD, queue="finance", minutes=5, lapses_at=NOON, reason=UNUSUAL_TEXT
     ),
@@ -779,7 +985,78 @@ EVENTS: tuple[Event, ...] = (
         answer="ab" * 32,
         account=UNUSUAL_TEXT,
     ),
+    AccessRefused(by=Actor("key:ana", "ana"), refused=()),
+    AccessRefused(
+        by=Actor("key:ana", "ana", ("triage",), "bo"),
+        grants=(
+            CheckedGrant(grant="g1", role=Role.HANDLER),
+            CheckedGrant(
+                grant="g2",
+                role=Role.TEAM_LEAD,
+                queues=("refund_validation",),
+                regions=("BR",),
+                case=CASE,
+                under="break-glass:1",
+            ),
+        ),
+        key_permissions=("cases.read",),
+        key_queues=("refund_validation",),
+        key_regions=("BR",),
+        refused=(
+            RefusedRequests(
+                method="GET",
+                route="/v1/cases/{case_id}",
+                permission="cases.read",
+                problem="case-not-found",
+                count=3,
+                first_at=NOON,
+                last_at=NOON,
+            ),
+        ),
+        others=2,
+    ),
+    LossAccepted(
+        origin="casetrail/ab/2",
+        before="casetrail/ab",
+        kept=0,
+        kept_root="ab" * 32,
+        signed=0,
+        signed_root="cd" * 32,
+        last=1,
+        reason=UNUSUAL_TEXT,
+        requested_by="ana",
+        confirmed_by="bo",
+    ),
+    LossAccepted(
+        origin="casetrail/ab/3",
+        before="casetrail/ab/2",
+        kept=8,
+        kept_root="ab" * 32,
+        signed=12,
+        signed_root="cd" * 32,
+        note="casetrail/ab/2\n12\n",
+        matched=7,
+        last=13,
+        missing=(LostEvent(position=9, leaf="ef" * 32),),
+        commands=(LostCommand(position=9, principal="key:ana", key=UNUSUAL_TEXT),),
+        statements=(
+            LossStatement(where=UNUSUAL_TEXT, size=12, digest="ab" * 32),
+            LossStatement(where="witness w", size=12, digest=None),
+        ),
+        reason="The standby was behind.",
+        requested_by="ana",
+        confirmed_by="bo",
+    ),
+    LostEventAttached(
+        origin="casetrail/ab",
+        position=9,
+        leaf="ef" * 32,
+        envelope=UNUSUAL_TEXT,
+        found_in="feed.ndjson",
+        proof="the accepted loss names its leaf",
+    ),
     *MONEY,
+    *SOURCES,
 )
 
 LINES: tuple[RecordedEvent, ...] = tuple(

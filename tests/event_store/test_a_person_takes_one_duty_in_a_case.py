@@ -45,6 +45,24 @@ def test_of_many_appends_at_once_only_one_duty_is_taken(recorder: LogRecorder, d
     assert recorder.head() == sum(not isinstance(one, Exception) for one in results) == 8
 
 
+def test_of_appends_for_two_cases_of_one_order_at_once_one_duty_is_taken(
+    recorder: LogRecorder,
+) -> None:
+    """Each append brings the row of its case and the same for the order's stream."""
+    order = uuid4()
+    wanted = [(REVIEW, APPROVE)[n % 2] for n in range(16)]
+    results = call_all_at_once(
+        [
+            lambda d=d: recorder.append(append_duties((uuid4(), "ana", d), (order, "ana", d)))
+            for d in wanted
+        ]
+    )
+    done = {d for d, one in zip(wanted, results, strict=True) if not isinstance(one, Exception)}
+    assert len(done) == 1
+    assert {type(one) for one in results if isinstance(one, Exception)} == {DutyTaken}
+    assert recorder.head() == 8
+
+
 def test_two_duties_of_one_person_do_not_share_a_transaction() -> None:
     case = uuid4()
     first, second, other = (

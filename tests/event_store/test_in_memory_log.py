@@ -83,6 +83,7 @@ def view(recorder: LogRecorder, ids: list[UUID], principal: str) -> list[object]
         [list(recorder.select_streams([stream])) for stream in ids],
         [list(recorder.select_tails([(stream, after)])) for stream in ids for after in (0, 1, 3)],
         sorted(recorder.select_tails([(stream, n) for n, stream in enumerate(ids)])),
+        sorted(recorder.select_ends(ids)),
         [sorted(some, key=lambda one: (one.due_at, one.stream)) for some in due],
         [recorder.command(principal, key) for key in "kl"],
         [recorder.select_events(stream) for stream in ids],

@@ -15,7 +15,11 @@ from eventsourcing.persistence import StoredEvent
 from application.log.recorder import Append, leaf_digest
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore, LogHalted
-from infrastructure.transparency.acknowledged import AcknowledgedHead, AcknowledgedHeads
+from infrastructure.transparency.acknowledged import (
+    MOST_ABANDONED,
+    AcknowledgedHead,
+    AcknowledgedHeads,
+)
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.continuity import Continuity
 from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
@@ -173,8 +177,9 @@ def test_a_start_checks_what_a_killed_process_has_acknowledged(dsn, connection, 
         checkpoints.require_continuation(connection)
 
 
-def test_only_the_highest_mark_of_dead_processes_is_kept(tmp_path):
-    for n in (3, 9, 6):
+def test_the_highest_mark_of_dead_processes_and_a_few_near_it_are_kept(tmp_path):
+    near = [99_000 - n for n in range(MOST_ABANDONED + 2)]
+    for n in (3, *near, 60):
         dead = AcknowledgedHeads(tmp_path)
         dead.acknowledged(AcknowledgedHead(n, bytes(32)))
         dead.close()
@@ -183,9 +188,10 @@ def test_only_the_highest_mark_of_dead_processes_is_kept(tmp_path):
     living, newest = AcknowledgedHeads(tmp_path), AcknowledgedHeads(tmp_path)
     living.acknowledged(AcknowledgedHead(7, bytes(32)))
     newest.acknowledged(AcknowledgedHead(8, bytes(32)))
-    assert sorted(head.position for head in living.known()) == [7, 8, 9]
-    living.acknowledged(AcknowledgedHead(70, bytes(32)))
-    assert max(newest.known()).position == 70
+    kept = sorted(near[:MOST_ABANDONED])
+    assert sorted(head.position for head in living.known()) == [7, 8, *kept]
+    living.acknowledged(AcknowledgedHead(100_000, bytes(32)))
+    assert max(newest.known()).position == 100_000
     living.close()
     newest.close()
 

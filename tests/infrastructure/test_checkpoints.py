@@ -19,13 +19,10 @@ from domain.merkle.verification import is_consistent, is_included
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore, connect
 from infrastructure.transparency import nodes
-from infrastructure.transparency.checkpoints import (
-    Checkpoints,
-    LogNotAsWitnessed,
-    latest_checkpoint,
-)
+from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
 from infrastructure.transparency.signing_keys import KeyUnusable, open_signer
+from infrastructure.transparency.stored_checkpoints import latest_checkpoint
 from infrastructure.verifier.notes import NoteBroken, open_checkpoint, parse_key
 from tests.infrastructure.log_growth import append_events
 from tests.tampering import without_triggers

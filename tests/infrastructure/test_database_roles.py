@@ -24,7 +24,8 @@ from infrastructure.postgres.roles import (
     dsn_with_role_logins,
     ensure_roles,
 )
-from infrastructure.transparency.checkpoints import LogNotAsWitnessed, halt_log
+from infrastructure.transparency.checkpoints import LogNotAsWitnessed
+from infrastructure.transparency.halts import halt_log
 from tests.infrastructure import log_growth
 from tests.witness_checkpoints import open_checkpoints
 

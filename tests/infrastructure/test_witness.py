@@ -11,25 +11,24 @@ from uuid import uuid4
 import httpx2
 import psycopg
 import pytest
+from msgspec import structs
 
 from api.serving import listen
 from domain.merkle.tree import Frontier, consistency_proof
 from infrastructure.postgres.datastore import connect
+from infrastructure.settings import load_settings
 from infrastructure.transparency.ask_witness import LARGEST_BYTES, encode_request
 from infrastructure.transparency.checkpoints import (
     Checkpoints,
     LogNotAsWitnessed,
     latest_checkpoint,
 )
-from infrastructure.transparency.cosignatures import (
-    WitnessClient,
-    WitnessUnusable,
-    open_witness_client,
-)
+from infrastructure.transparency.cosignatures import WitnessClients, open_witness_clients
 from infrastructure.transparency.export import Export, NothingToExport
 from infrastructure.transparency.key_rotation import rotate_checkpoint_key
 from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
 from infrastructure.transparency.signing_keys import KeyUnusable, open_cosigner, open_signer
+from infrastructure.transparency.witness_policy import WitnessUnusable, read_witness_policy
 from infrastructure.verifier.notes import (
     COSIGNATURE,
     ED25519,
@@ -40,6 +39,7 @@ from infrastructure.verifier.notes import (
     open_note,
     parse_key,
 )
+from infrastructure.verifier.trust_policy import single_witness
 from infrastructure.witness.cosigned_state import CosignedState
 from infrastructure.witness.server import WitnessServer
 from tests.infrastructure.bundles import BundleLog, envelope, verify_with_node, verify_with_python
@@ -217,8 +217,11 @@ class Witnessed:
             lambda: open_signer(key_file),
         )
         self.bundle_log.checkpoints = self.checkpoints
-        self.cosigning = WitnessClient(url, state.cosigner.key, self.checkpoints)
-        self.key = state.cosigner.key
+        self.url, self.key = url, state.cosigner.key
+        self.cosigning = self.client_of(url)
+
+    def client_of(self, url):
+        return WitnessClients(single_witness(self.key, url), self.checkpoints)
 
 
 @pytest.fixture
@@ -260,7 +263,7 @@ def test_cosigning_recovers_from_a_lost_answer_and_from_another_worker(witnessed
     witnessed.cosigning.cosign_latest(connection)
     grow(witnessed.bundle_log)
     with connect(witnessed.bundle_log.dsn) as other:
-        second = WitnessClient(witnessed.cosigning.url, witnessed.key, witnessed.checkpoints)
+        second = witnessed.client_of(witnessed.url)
         second.cosign_latest(other)
     witnessed.cosigning.cosign_latest(connection)
     assert cosignature_time(latest_checkpoint(connection)[1].encode(), witnessed.key)
@@ -269,7 +272,7 @@ def test_cosigning_recovers_from_a_lost_answer_and_from_another_worker(witnessed
 
 def test_an_unreachable_witness_stops_nothing(witnessed, connection, caplog):
     witnessed.bundle_log.fill()
-    away = WitnessClient("http://127.0.0.1:9", witnessed.key, witnessed.checkpoints)
+    away = witnessed.client_of("http://127.0.0.1:9")
     for _ in range(3):
         away.cosign_latest(connection)
     assert caplog.text.count("does not cosign") == 1
@@ -391,10 +394,33 @@ def test_a_log_that_continues_under_another_name_is_not_a_fork(witnessed, connec
         assert by(bundle, key.text)["verified"]
 
 
-def test_an_invalid_witness_setting_is_refused(witnessed):
-    for setting in ("http://host", "ftp://host key", f"http://host {witnessed.cosigning.url}"):
+def test_an_invalid_witness_setting_is_refused(witnessed, tmp_path):
+    settings = load_settings({}, tmp_path)
+    policy = tmp_path / "policy"
+    for text in (
+        "http://host",
+        "ftp://host key",
+        f"http://host {witnessed.url}",
+        f"ftp://host {witnessed.key.text}",
+    ):
         with pytest.raises(WitnessUnusable):
-            open_witness_client(setting, witnessed.checkpoints)
-    text = f"http://host:1 {witnessed.key.text}"
-    assert open_witness_client(text, witnessed.checkpoints).witness == witnessed.key
-    assert open_witness_client(None, witnessed.checkpoints) is None
+            open_witness_clients(structs.replace(settings, witness=text), witnessed.checkpoints)
+    one = structs.replace(settings, witness=f"http://host:1 {witnessed.key.text}")
+    (witness,) = open_witness_clients(one, witnessed.checkpoints).policy.witnesses
+    assert witness.key == witnessed.key
+    assert open_witness_clients(settings, witnessed.checkpoints) is None
+    with pytest.raises(WitnessUnusable, match="not both"):
+        read_witness_policy(structs.replace(one, witness_policy=policy))
+    several = structs.replace(settings, witness_policy=policy)
+    for content, message in (
+        (None, "No such file"),
+        (f"witness a {witnessed.key.text}\nquorum b\n", "line 2: no line above defines 'b'"),
+        (f"witness a {witnessed.key.text}\nquorum a\n", "the witness a has no URL"),
+        (f"witness a {witnessed.key.text} host\nquorum a\n", "not an http:// or https:// address"),
+    ):
+        if content is not None:
+            policy.write_text(content)
+        with pytest.raises(WitnessUnusable, match=message):
+            read_witness_policy(several)
+    policy.write_text(f"witness a {witnessed.key.text} https://host\nquorum a\n")
+    assert read_witness_policy(several).quorum == "a"

@@ -7,17 +7,24 @@ import time
 from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 import httpx2
+import msgspec
+import psycopg
 import pytest
 
 from api.composition import desks
 from domain.orders.order import order_stream
 from domain.personal_data_errors import KeyStoreUnavailable
+from infrastructure.doctor.findings import Finding, Verdict
+from infrastructure.doctor.keys import check_keys
 from infrastructure.personal import kept_keys
 from infrastructure.personal.kept_keys import KeptKeys
-from infrastructure.personal.key_store import PEPPER_NAME
+from infrastructure.personal.key_store import FORMAT, PEPPER_NAME
 from infrastructure.personal.vault import open_vault
+from infrastructure.postgres.datastore import connect
+from infrastructure.settings import load_settings
 from tests.api.adjustments import open_paid_case, post
 from tests.api.running_service import RunningService, outside_settings, run_service
 from tests.api.signals import order_id, placed, send
@@ -173,3 +180,48 @@ class SlowStore:
 
     def try_write(self) -> None:
         raise AssertionError
+
+
+def doctor_on_keys(server: RunningService) -> Finding:
+    settings = load_settings({"CASETRAIL_KEYS": str(keys_of(server))})
+    with connect(server.dsn) as connection:
+        return check_keys(connection, settings)
+
+
+def test_the_doctor_finds_keys_of_the_log_that_are_not_in_the_store(
+    server: RunningService, shop: httpx2.Client
+) -> None:
+    """A lost bundle, and a bundle that has lost a key, as from an old backup."""
+    orders = [order_id() for _ in range(4)]
+    for order in orders:
+        assert send(shop, placed(order)).status_code == 200
+    assert doctor_on_keys(server).verdict is Verdict.OK
+    with psycopg.connect(server.dsn) as connection:
+        found_refs = connection.execute(
+            "SELECT key, order_id FROM order_keys WHERE order_id LIKE %s", [f"%{orders[0]}"]
+        ).fetchall()
+    ((ref, order_key),) = found_refs
+    name, _, number = ref.partition(".")
+    bundle = keys_of(server) / name
+    content = bundle.read_bytes()
+    keys = msgspec.json.decode(content)["keys"]
+    kept = {n: key for n, key in keys.items() if n != number}
+    bundle.write_bytes(msgspec.json.encode({"format": FORMAT, "keys": kept}))
+    found = doctor_on_keys(server)
+    assert found.verdict is Verdict.UNSAFE
+    assert found.found.startswith("1 keys are not in ")
+    assert f"personal data of {orders[0]} cannot be read" in found.found
+
+    bundle.rename(bundle.with_name("moved"))
+    found = doctor_on_keys(server)
+    assert found.verdict is Verdict.UNSAFE
+    assert found.found.startswith("5 keys are not in ")
+    assert " and 2 more cannot be read" in found.found
+    bundle.with_name("moved").unlink()
+    bundle.write_bytes(content)
+    assert doctor_on_keys(server).verdict is Verdict.OK
+
+    ring = server.service.desks.key_ring
+    assert ring is not None
+    assert ring.destroy(uuid4(), [order_key]) == 1  # erased on purpose
+    assert doctor_on_keys(server).verdict is Verdict.OK

@@ -39,7 +39,7 @@ def test_each_personal_field_is_marked() -> None:
     named = {struct for struct, _ in personal_fields(RecordedEvent)}
     assert {"Customer", "Address", "MessageReceived", "NoteAdded", "Evidence"} <= named
     notes = {struct.__name__ for struct in _with_note(RecordedEvent)}
-    # Notes on queue plans, policies and people are not about customers.
+    # Notes on queue plans, policies, mappings and people are not about customers, nor is the signed note of a checkpoint.
     server = {
         "RecoveryOwned",
         "RecoveryActionDone",
@@ -47,6 +47,8 @@ def test_each_personal_field_is_marked() -> None:
         "PolicyActivated",
         "PolicyRatified",
         "BreakGlassReviewed",
+        "LossAccepted",
+        "SourceMappingApproved",
     }
     assert notes - server == {
         struct for struct, field in personal_fields(RecordedEvent) if field == "note"

@@ -10,7 +10,9 @@ from msgspec import structs
 from application.audit.question_records import record_question
 from application.log import streams
 from application.log.builds import record_build
+from application.log.caller import operator_caller
 from application.people.break_glass_desk import BreakGlassDesk
+from application.people.grant_desk import GrantDesk
 from application.people.people_desk import PeopleDesk, token_digest
 from application.people.principals import Principals
 from application.people.principals_desk import PrincipalsDesk
@@ -30,7 +32,7 @@ from domain.orders.message_signals import WarehouseNoted
 from domain.orders.purchase_signals import Customer
 from domain.orders.shipment_signals import ShipmentLost
 from domain.orders.signal_body import Refs
-from domain.people import OPERATOR_ACTOR, Role, token_stream
+from domain.people import OPERATOR_ACTOR, Actor, Role, token_stream
 from domain.principals import KeyScope
 from domain.privacy import DataSubject, ErasureBasis
 from domain.recorded_event import RecordedEvent
@@ -39,6 +41,7 @@ from tests.application.in_memory_keys import SealedService
 from tests.application.in_memory_service import SHIPPED_RULEBOOK, InMemoryService, caller
 from tests.application.money_service import MoneyService
 from tests.application.policy_changes import govern_policies
+from tests.application.refused_requests import refuse_requests
 from tests.domain.signals import (
     ORDER,
     WEEK_AFTER,
@@ -56,6 +59,9 @@ from tests.domain.signals import (
     signal_fields,
     unavailable,
 )
+from tests.projections.lost_events import lose_events
+from tests.projections.reviewed_access import review_access
+from tests.projections.sources_that_send import send_and_read_again
 
 
 def steps(
@@ -184,6 +190,10 @@ def eventful_service() -> InMemoryService:
     record_build(service.log, BUILD, after(0))
     question = AuditAsked(asked="question 24", position=service.log.head(), answer="00" * 32)
     record_question(service.log, question, OPERATOR_ACTOR, after(610))
+    refuse_requests(service.log, Actor("key:bo", "bo"), after(610))
+    review_access(service.log, after(611))
+    send_and_read_again(service, 611)
+    lose_events(service.log, after(611))
     return service
 
 
@@ -232,9 +242,23 @@ def people_join_and_leave(people: PeopleDesk) -> None:
     by = caller("head", now)
     for name in ("head", "mia", "mia2"):
         people.add(name, [], now)
+    for name in ("boss", "chief"):
+        people.add(name, [Role.OPS_MANAGER], now)
+    desk = GrantDesk(people)
     lent = GrantRole(role=Role.TEAM_LEAD, queues=("a",), until=after(24), reason="For a day.")
     for ask in (lent, GrantRole(role=Role.HANDLER, reason="For good.")):
-        people.give("mia", ask, ["a"], by)
+        people.give("mia", ask, ["a"], operator_caller(now))
+    auditor = GrantRole(role=Role.QA_ANALYST, reason="She reviews.")
+    for grant in ("g3", "g4", "g5"):
+        people.give("mia", auditor, ["a"], caller("boss", now))
+        match grant:
+            case "g3":
+                desk.confirm("mia", grant, caller("chief", now))
+            case "g4":
+                desk.reject("mia", grant, ChangePersonStatus(reason="One is enough."), by)
+            case _:
+                ask_no_more = ChangePersonStatus(reason="A mistake.")
+                desk.withdraw("mia", grant, ask_no_more, caller("boss", now))
     people.revoke("mia", "g1", ChangePersonStatus(reason="Not any more."), by)
     people.set_skills("mia", SetSkills(skills=("refunds",)), by)
     people.same_as("mia", LinkPersonName(other="mia2", reason="She said so."), by)

@@ -61,8 +61,18 @@ def test_a_grant_is_listed_until_it_is_revoked_and_break_glass_is_not_listed(
     lent, lasting = ["team_lead", after(24).isoformat()], ["handler", None]
     assert mia("person.granted") == {"g1": lent}
     assert mia("person.granted", 2) == {"g1": lent, "g2": lasting}
-    assert mia("person.grant_revoked") == {"g2": lasting}
-    assert mia("person.granted", 3) == {"g2": lasting}
+    reviews = {"g3": ["qa_analyst", None]}
+    assert mia("person.grant_proposed") == {"g1": lent, "g2": lasting}
+    assert mia("person.grant_confirmed") == {"g1": lent, "g2": lasting, **reviews}
+    assert mia("person.grant_revoked") == {"g2": lasting, **reviews}
+    # All of them take two people, so they wait for a confirmation after a return.
+    assert mia("person.returned") == {}
+    assert mia("person.granted", 3) == {}
+
+
+def test_grants_that_wait_for_a_confirmation_are_listed_apart(lines: list[RecordedEvent]) -> None:
+    row = rows_of(PEOPLE, lines)[person_stream("mia")]
+    assert row.proposed == {"g2": ["handler", None], "g3": ["qa_analyst", None]}
 
 
 def test_a_person_who_left_is_listed_as_left(lines: list[RecordedEvent]) -> None:

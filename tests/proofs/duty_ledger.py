@@ -210,6 +210,31 @@ def read(states: Iterable[bytes]) -> dict[str, CasePage]:
     return pages
 
 
+def read_orders(states: Iterable[bytes]) -> dict[str, frozenset[tuple[str, str]]]:
+    """The duties of each human over all cases of an order, by the order's name."""
+    lines = [json.loads(state) for state in states]
+    book = DutyLedger()
+    for line in lines:
+        book.add_same_person(line)
+    found: dict[str, frozenset[tuple[str, str]]] = {}
+    for line in lines:
+        duty = DUTY_OF.get(line["event"]["type"])
+        if duty is not None:
+            taken = frozenset((human, duty) for human in book.behind(line))
+            found[line["order"]] = found.get(line["order"], frozenset()) | taken
+    return found
+
+
+def find_several_duties(orders: Mapping[str, frozenset[tuple[str, str]]]) -> list[str]:
+    """The humans with several duties over an order."""
+    return [
+        f"{human} has several duties over order {order}"
+        for order, duties in orders.items()
+        for human in sorted({human for human, _ in duties})
+        if len([duty for one, duty in duties if one == human]) > 1
+    ]
+
+
 def findings(states: Iterable[bytes]) -> list[str]:
     return [
         f"{case}: {finding}" for case, page in read(states).items() for finding in page.findings

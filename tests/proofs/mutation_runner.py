@@ -9,12 +9,15 @@ Started as a file and not as a module, so that nothing of this source tree is im
 import importlib
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 AT_ONCE = 2
+LONGEST_SECONDS = 900
+"""Of the run of one bug, also on a slow machine; the run of all tests without a bug may take twice as long."""
 LIBRARIES = (
     "click",
     "eventsourcing.popo",
@@ -38,6 +41,8 @@ def run(job: dict[str, Any]) -> int:
     """The exit code of the tests, run in a child process."""
     import pytest
 
+    # A bug may make a test wait for ever. The signal ends the process, and the exit code says so.
+    signal.alarm(LONGEST_SECONDS * (1 if len(job["tests"]) == 1 else 2))
     os.chdir(job["root"])
     sys.path.insert(0, job["root"])
     out = os.open(job["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)

@@ -33,6 +33,7 @@ GOVERNING = "domain/policy/governance_decisions.py"
 AUTHORITY = "domain/authority.py"
 PERMISSIONS = "domain/permissions.py"
 PEOPLE = "domain/people.py"
+PERSON = "domain/person.py"
 GRANTING = "domain/grants.py"
 BREAK_GLASS = "domain/break_glass.py"
 DUTIES = "domain/cases/duties.py"
@@ -61,43 +62,43 @@ BUGS = (
     Bug(
         "an approver's earlier duty is ignored",
         DECISIONS,
-        "    found = find_duty_conflict(case.duties, by.names, Duty.APPROVE)\n",
+        "    found = find_duty_conflict(case.duties, by.names, Duty.APPROVE, by.elsewhere)\n",
         "    found = None\n",
         RULES,
     ),
     Bug(
         "a rejecter's earlier duty is ignored",
         DECISIONS,
-        "    require_no_duty_conflict(case.duties, by.names, Duty.APPROVE)\n",
+        "    require_no_duty_conflict(case.duties, by.names, Duty.APPROVE, by.elsewhere)\n",
         "",
         RULES,
     ),
     Bug(
         "an executor's earlier duty is ignored",
         DECISIONS,
-        "    require_no_duty_conflict(case.duties, by.names, Duty.EXECUTE)\n",
+        "    require_no_duty_conflict(case.duties, by.names, Duty.EXECUTE, by.elsewhere)\n",
         "",
         RULES,
     ),
     Bug(
         "a reconciler's earlier duty is ignored",
         DECISIONS,
-        "    require_no_duty_conflict(case.duties, by.names, Duty.RECONCILE)\n",
+        "    require_no_duty_conflict(case.duties, by.names, Duty.RECONCILE, by.elsewhere)\n",
         "",
         RULES,
     ),
     Bug(
         "an approver may work the case",
         ACTS,
-        "                    require_no_duty_conflict(now.duties, by.names, duty)\n",
+        "                    require_no_duty_conflict(now.duties, by.names, duty, over.elsewhere)\n",
         "                    pass\n",
         RULES,
     ),
     Bug(
         "an earlier duty counts under the first name only",
         DUTIES,
-        "    for name in names:\n",
-        "    for name in [*names][:1]:\n",
+        "        for name in names:\n",
+        "        for name in [*names][:1]:\n",
         RULES,
     ),
     Bug(
@@ -174,8 +175,8 @@ BUGS = (
     Bug(
         "a duty is stored under one name only",
         ACTS,
-        "for name in names if not _has_duty(",
-        "for name in names[:1] if not _has_duty(",
+        "for duty in dict.fromkeys(duties) for name in names]",
+        "for duty in dict.fromkeys(duties) for name in names[:1]]",
         RULES,
     ),
     Bug(
@@ -224,16 +225,22 @@ BUGS = (
     Bug(
         "other adjustments of the customer do not count",
         APPROVALS,
-        "        return max(self.of_order, self.of_customer or self.of_order)\n",
+        "        return max(self.of_order, self.of_customer or self.of_order, *sums)\n",
         "        return self.of_order\n",
         HANDS,
     ),
-    Bug("adjustments of the customer count for ever", LEDGER, " if entry.at >= since)", ")", HANDS),
+    Bug(
+        "adjustments of the customer count for ever",
+        LEDGER,
+        "        return [entry for entry in ledger.entries if entry.at >= since]\n",
+        "        return [*ledger.entries]\n",
+        HANDS,
+    ),
     Bug(
         "withdrawn adjustments count",
         LEDGER,
-        "if entry.adjustment not in known or known[entry.adjustment].state in COUNTED",
-        "if entry",
+        "return entry.adjustment not in known or known[entry.adjustment].state in COUNTED",
+        "return entry is not COUNTED",
         HANDS,
     ),
     Bug(
@@ -382,8 +389,8 @@ BUGS = (
     Bug(
         "a parcel without lines holds nothing",
         "domain/orders/packed_pieces.py",
-        "        return max(rest, 0)\n",
-        "        return 0\n",
+        "            return max(kept - count_stated(line, self.counts), 0)\n",
+        "            return 0\n",
         PIECES,
     ),
     Bug(
@@ -410,7 +417,7 @@ BUGS = (
     Bug(
         "what is left is not checked when a payment is ordered",
         DECISIONS,
-        "    require_left(adjustment, left)\n    if adjustment.kind in",
+        "    require_left_of_order(adjustment, left, require_matrix(rulebook))\n    if adjustment.kind in",
         "    if adjustment.kind in",
         BY_LINE,
     ),
@@ -425,8 +432,8 @@ BUGS = (
     Bug(
         "an approver's duty under another name is ignored when it is paid",
         EXECUTING,
-        "            if held is not None and held.duty is not act.duty:\n",
-        "            if False:\n",
+        "        if conflict is not None:\n",
+        "        if False:\n",
         EXECUTION,
     ),
     Bug(
@@ -446,14 +453,14 @@ BUGS = (
     Bug(
         "names linked between the check and the payment are not seen",
         CURRENT,
-        "        return [person_write(person, (), by) for person in self._people.known_as(names)]\n",
+        "        return [person_write(person, (), by) for person in self._known.deciding_names(names)]\n",
         "        return []\n",
         EXECUTION,
     ),
     Bug(
         "an approval counts whose grant is for another queue",
         EXECUTING,
-        ".roles_over(act.needs, *scope_of(act))",
+        ".roles_over(act.needs, *scope)",
         ".roles",
         EXECUTION,
     ),
@@ -467,7 +474,7 @@ BUGS = (
     Bug(
         "an opener who turns out to have a part does not stop the payment",
         CURRENT,
-        "            require_uninvolved(case.duties, parties)\n",
+        "            require_uninvolved(over.all_duties(case), parties)\n",
         "            pass\n",
         INVOLVED,
     ),
@@ -518,14 +525,14 @@ BUGS = (
     Bug(
         "accounts just linked to one human count as two",
         CURRENT,
-        "known_as=tuple(self._people.names_behind(by.actor))",
-        "known_as=by.known_as",
+        "known_as=tuple(names))",
+        "known_as=by.known_as)",
         RULES,
     ),
     Bug(
         "a case out of scope is forbidden instead of not found",
         "application/people/scope.py",
-        '        raise CaseNotFound(f"no case {case.id}")\n',
+        '        raise CaseNotFound(f"no case {case.id}").out_of_scope(Permission.READ_CASES)\n',
         '        raise PermissionError(f"no case {case.id}")\n',
         RULES,
     ),
@@ -545,16 +552,16 @@ BUGS = (
     ),
     Bug(
         "an expired grant is accepted",
-        PEOPLE,
-        "self.revoked_at is None and (self.until is None or now < self.until)",
-        "self.revoked_at is None",
+        PERSON,
+        "if self.revoked_at is not None or (self.until is not None and now >= self.until):",
+        "if self.revoked_at is not None:",
         DOOR,
     ),
     Bug(
         "a revoked grant is accepted",
-        PEOPLE,
-        "self.revoked_at is None and (self.until is None or now < self.until)",
-        "(self.until is None or now < self.until)",
+        PERSON,
+        "if self.revoked_at is not None or (self.until is not None and now >= self.until):",
+        "if self.until is not None and now >= self.until:",
         DOOR,
     ),
     Bug(
@@ -709,7 +716,7 @@ BUGS = (
     ),
     Bug(
         "failed authentications are not counted",
-        "api/http/failed_sign_ins.py",
+        "api/http/rate_limits.py",
         "            self._windows[name] = (began, count + 1)\n",
         "            self._windows[name] = (began, count)\n",
         "tests/api/test_failed_sign_ins.py",

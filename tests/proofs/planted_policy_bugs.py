@@ -12,7 +12,51 @@ ALONE = "tests/domain/test_policy_changes_by_one_person.py"
 BY_PART = "tests/domain/test_emergency_limits.py"
 FIRST = "tests/application/test_active_policy.py"
 
+ROLES = "tests/application/test_roles_behind_a_policy.py"
+
 POLICY_BUGS = (
+    Bug(
+        "a routing is repeated as of the beginning of the order",
+        "domain/cases/reperformance.py",
+        "on.rulebook, on.order, on.at)",
+        "on.rulebook, on.order, on.order.began)",
+        "tests/application/test_reperformance.py",
+    ),
+    Bug(
+        "a policy is activated by the approval of a void role",
+        GOVERNING,
+        "    require_roles_held(policy, _DECISIVE, had_role)\n",
+        "",
+        ROLES,
+    ),
+    Bug(
+        "the role of the author of a policy does not count",
+        GOVERNING,
+        '    ("policy.proposed", Permission.PROPOSE_POLICIES),\n',
+        "",
+        ROLES,
+    ),
+    Bug(
+        "an emergency change of a void role is ratified",
+        GOVERNING,
+        "    require_roles_held(policy, _EMERGENCY, had_role)\n",
+        "",
+        ROLES,
+    ),
+    Bug(
+        "a role that was given after the approval of a policy counts",
+        PERSONS,
+        "self.people.authority_at(name, line.position, act.at)",
+        "self.people.authority_at(name, line.position + 1_000, act.at)",
+        ROLES,
+    ),
+    Bug(
+        "names that are linked during an activation do not count",
+        "application/policy/policy_desk.py",
+        "return self._append(governance, [event], by, unchanged)",
+        "return self._append(governance, [event], by)",
+        ROLES,
+    ),
     Bug(
         "an emergency change may change anything",
         GOVERNING,
@@ -151,14 +195,14 @@ POLICY_BUGS = (
     Bug(
         "the other names of an approver are ignored",
         PERSONS,
-        "return names.union(*(person.known_as for person in self.known_as(names)))",
+        "return names.union(*(person.known_as for person in self.people.known_as(names)))",
         "return names",
         AUTHORS,
     ),
     Bug(
         "an author can ratify an emergency change under another name",
         "application/policy/policy_desk.py",
-        "decisions.ratify(g, p, note, by.actor, by.now, names)",
+        "decisions.ratify(g, p, note, by.actor, by.now, names, had)",
         "decisions.ratify(g, p, note, by.actor, by.now)",
         AUTHORS,
     ),
@@ -179,8 +223,8 @@ POLICY_BUGS = (
     Bug(
         "the grants of a person's other name are ignored",
         PERSONS,
-        "for person in self.known_as(by.names) for grant",
-        "for person in self.known_as(by.names)[:1] for grant",
+        "for person in self.people.known_as(by.names) for grant",
+        "for person in self.people.known_as(by.names)[:1] for grant",
         AUTHORS,
     ),
     Bug(

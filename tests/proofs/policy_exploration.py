@@ -238,7 +238,7 @@ def make(node: Node, move: Move) -> Node:
         return _record(node, event, move.who)
     if move.act == "emergency":
         event = decisions.activate_emergency(
-            governed, DOCUMENTS[move.what], "It burns.", None, by, now
+            governed, DOCUMENTS[move.what], "It burns.", None, by, now, (), names_of
         )
         return _record(node, event, move.who)
     policy = decisions.require_policy(governed, move.what)

@@ -1,4 +1,4 @@
-"""One case, and every account that may act on it.
+"""One case, and every account that may act on it; its order may get a second case.
 
 Four humans have six accounts: ana has a key and a login; bo and bob are one human. Two agents
 belong to cy and dee, who are also delegates of each other. All of them have every role, so that
@@ -32,10 +32,12 @@ from domain.adjustments.events import AdjustmentExecuted, ExecutionFailed, Payme
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.authority import authority_of
 from domain.cases.exception_case import ExceptionCase, case_stream
+from domain.cases.work_commands import OpenCase
 from domain.grants import LinkPersonName
 from domain.money import PositiveMoney, to_positive
 from domain.orders.order import Order
-from domain.people import OPERATOR_ACTOR, PAYER_ACTOR, Actor, Grant, Role
+from domain.people import OPERATOR_ACTOR, PAYER_ACTOR, Actor, Role
+from domain.person import Grant
 from tests.application.in_memory_service import RESOLUTION
 from tests.application.money_service import MoneyService
 from tests.domain.signals import after, captured, line, placed, unavailable
@@ -71,6 +73,11 @@ class Move(NamedTuple):
     who: str
     act: str
     number: int = 0
+    in_second: bool = False
+    """Whether it is an act on the second case of the order, which "open" opens."""
+
+
+SECOND = "damaged"
 
 
 class FrozenRepository(Repository[A]):
@@ -135,8 +142,15 @@ class ProofScene(MoneyService):
 
     def move_clock(self, path: Iterable[Move], case: ExceptionCase) -> ExceptionCase:
         for move in path:
-            case = self.make(move, case)
+            if move.in_second:
+                self.make(move, self.second_of(case))
+            else:
+                case = self.make(move, case)
         return case
+
+    def second_of(self, case: ExceptionCase) -> ExceptionCase:
+        found = self.cases.current([case_stream(case.order, SECOND, 1)])
+        return next(iter(found.values()), case)
 
     def moves(self, case: ExceptionCase, at_once: int) -> Iterator[Move]:
         """All acts that any account might try, sensible or not; of finished adjustments only the
@@ -163,6 +177,9 @@ class ProofScene(MoneyService):
             return self._pay(move, case)
         by, at = self.callers[move.who], (case.id, case.version)
         match move.act.split():
+            case ["open"]:
+                ask = OpenCase(order=case.order, kind=SECOND, note="It came broken.")
+                return self.desk.open(ask, by).case
             case ["claim"]:
                 return self.desk.claim(*at, by).case
             case ["note"]:
@@ -174,12 +191,12 @@ class ProofScene(MoneyService):
             case ["reopen"]:
                 return self.desk.reopen(*at, "Again.", by).case
             case ["propose", size]:
-                ask = ProposeAdjustment(
+                asked = ProposeAdjustment(
                     kind=AdjustmentKind.PARTIAL_REFUND,
                     amount=PositiveMoney(SIZES[size], "EUR"),
                     reason=AdjustmentReason.NOT_RECEIVED,
                 )
-                return self.money.propose(*at, ask, by).case
+                return self.money.propose(*at, asked, by).case
             case _:
                 return self._decide(move, case, by)
 

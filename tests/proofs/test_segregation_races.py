@@ -1,4 +1,4 @@
-"""One human tries two duties of a case through two accounts, from two processes at the same moment:
+"""One human tries two duties of a case, or of two cases of one order, through two accounts, from two processes at the same moment:
 one is taken, and the other is refused.
 
 10,000 pairs in all; with `CASETRAIL_PROOFS=whole`, 10,000 of each kind.
@@ -17,6 +17,7 @@ from application.log import streams
 from application.log.event_log import EventLog
 from application.log.recorder import LogRecorder
 from domain.cases.exception_case import case_stream
+from domain.orders.order import order_stream
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
 from tests.proofs import duty_ledger
@@ -64,7 +65,11 @@ def test_one_of_two_concurrent_duties_is_taken(
         assert lost == ([loses] if loses is not None else []), (n, race_of(n), pair)
     pages = duty_ledger.read(_states(recorder))
     assert [counts for page in pages.values() for counts in page.findings] == []
-    assert _stored_duties(dsn) == _logged_duties(pages)
+    orders = duty_ledger.read_orders(_states(recorder))
+    assert duty_ledger.find_several_duties(orders) == []
+    stored, keys = _stored_duties(dsn), {str(order_stream(order)): order for order in orders}
+    assert {key: rows for key, rows in stored.items() if key not in keys} == _logged_duties(pages)
+    assert {keys[key]: rows for key, rows in stored.items() if key in keys} == orders
     _require_common_sums(recorder, pairs)
 
 

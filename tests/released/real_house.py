@@ -16,7 +16,6 @@ from application.log import streams
 from application.log.caller import Caller
 from application.log.event_log import Appended, EventLog, Write
 from application.orders.intake import Receipt
-from domain.orders.order import Order
 from domain.orders.signals import Signal
 from domain.policy.rulebook import Rulebook
 from domain.recorded_event import RecordedEvent
@@ -95,9 +94,6 @@ class RealHouse(MoneyService):
 
     def take(self, *signals: Signal, at: datetime) -> Sequence[Receipt]:
         return super().take(*signals, at=self.time.at(at))
-
-    def enter_told_refunds(self, before: Order, now: Order, at: datetime) -> None:
-        """Nothing: the intake of the service has entered them with the signals."""
 
     def follow(self, rulebook: Rulebook, at: datetime) -> None:
         self.clock[0] = self.time.at(at)

@@ -23,7 +23,7 @@ from application.people.people_desk import token_digest
 from domain.audit import AuditAsked
 from domain.orders.purchase_signals import Customer
 from domain.orders.signals import Signal
-from domain.people import OPERATOR_ACTOR, Role, TokenIssued, token_stream
+from domain.people import OPERATOR_ACTOR, Actor, Role, TokenIssued, token_stream
 from domain.privacy import DataSubject, ErasureBasis
 from infrastructure.payments.local import LocalProvider
 from infrastructure.personal.vault import vault_of
@@ -36,6 +36,7 @@ from projections import PROJECTIONS
 from tests.api.running_service import serve
 from tests.application.in_memory_service import SHIPPED_RULEBOOK, caller
 from tests.application.policy_changes import govern_policies
+from tests.application.refused_requests import refuse_requests
 from tests.domain.signals import (
     WEEK_AFTER,
     after,
@@ -62,6 +63,8 @@ from tests.projections.folding import (
     recover_queues,
     work_on_case,
 )
+from tests.projections.reviewed_access import review_access
+from tests.projections.sources_that_send import send_and_read_again
 from tests.released.homes import TOKENS, Answered, kept_headers, token_of
 from tests.released.real_house import RealHouse
 
@@ -111,6 +114,10 @@ class Story:
         with self._desks() as working:
             question = AuditAsked(asked="export", position=working.log.head(), answer="ab" * 32)
             record_question(working.log, question, OPERATOR_ACTOR, after(710))
+            refuse_requests(working.log, Actor("key:bo", "bo"), after(710))
+            review_access(working.log, after(710))
+            working.policy.load()
+            send_and_read_again(working, 710)
         self.witness()
 
     def _desks(self) -> Any:

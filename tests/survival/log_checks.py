@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 from application.log.event_log import EventLog
 from domain.cases.events import Detected, Enriched
 from domain.orders.events import ProblemDetected, SignalRecorded
+from domain.orders.same_values import values_of
 from domain.recorded_event import RecordedEvent
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
@@ -145,10 +146,12 @@ def assert_reports_equal_their_folds(
 def _differences(
     dsn: str, lines: Sequence[RecordedEvent], projection: AnyProjection
 ) -> list[tuple[Any, Any]]:
-    """The rows that differ: what the report has, and what it should have."""
+    """The rows that differ: what the report has, and what it should have. The database has lists where a fold has
+    tuples."""
     expected, found = fold_report(projection, lines), read_report(projection, dsn)
     keys = [*{**expected, **found}]
-    return [(found.get(k), expected.get(k)) for k in keys if found.get(k) != expected.get(k)]
+    pairs = [(found.get(k), expected.get(k)) for k in keys]
+    return [(one, other) for one, other in pairs if values_of(one) != values_of(other)]
 
 
 def assert_nothing_is_due(dsn: str) -> None:

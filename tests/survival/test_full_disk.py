@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import httpx2
@@ -13,12 +10,14 @@ import pytest
 
 from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.durable_files import try_directory
+from infrastructure.evidence_store import EvidenceNotStored, EvidenceStore
 from infrastructure.personal.key_store import open_key_store
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.api.running_service import RunningService, run_service
 from tests.api.signals import order_id, placed, send
 from tests.intact_logs import assert_log_is_intact
 from tests.survival.programs import eventually
+from tests.survival.small_disks import fill, small_disk
 
 DISK_MEGABYTES = 220
 MOST_SIGNALS = 400
@@ -27,27 +26,8 @@ LONG_NOTE = "x" * 2_000
 
 @pytest.fixture
 def disk() -> Iterator[Path]:
-    """A small disk of the test's own, where the account of the embedded server may enter."""
-    place = Path(tempfile.mkdtemp(prefix="casetrail-disk-"))
-    size = f"size={DISK_MEGABYTES}m,mode=755"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(place)], check=True)
-    place.chmod(0o755)
-    try:
+    with small_disk(DISK_MEGABYTES) as place:
         yield place
-    finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
-        place.rmdir()
-
-
-def fill(disk: Path) -> Path:
-    """Write until there is no room; the database may give some back later."""
-    file = disk / "fill"
-    with open(file, "ab", buffering=0) as opened:
-        for size in (1 << 16, 1 << 12):
-            with suppress(OSError):
-                while True:
-                    opened.write(bytes(size))
-    return file
 
 
 @pytest.fixture
@@ -97,6 +77,11 @@ def test_stores_in_directories_on_a_full_disk_are_named(disk: Path) -> None:
         store.try_write()
     with pytest.raises(OSError, match="No space left"):
         try_directory(disk)
+    evidence = EvidenceStore(str(disk / "evidence"))
+    with pytest.raises(EvidenceNotStored, match="No space left"):
+        evidence.put(b"a photo", "image/png")
     filled.unlink()
+    stored = evidence.put(b"a photo", "image/png")
+    assert evidence.about(stored.ref) == stored
     store.try_write()
     assert [one.name for one in keys.iterdir()] == ["pepper"]

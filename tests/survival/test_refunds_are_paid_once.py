@@ -15,6 +15,7 @@ from tests.survival.programs import Programs
 SETTLED_SECONDS = 15
 DELAY_SECONDS = 1.2
 KILLING_SECONDS = 15
+FEWEST_KILLS = 5
 MANY = 24
 
 Step = Callable[[PayingService, OrderedPayment], None]
@@ -253,7 +254,7 @@ def test_each_refund_is_paid_once_during_random_kills(
         for client in clients:
             client.start()
         killed = 0
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline or killed < FEWEST_KILLS:
             service.switch(**chance.choice(PROVIDER_FAULTS))
             time.sleep(chance.uniform(0.1, 0.8))
             for victim in chance.sample(VICTIMS, chance.choice((1, 1, 2))):
@@ -266,7 +267,6 @@ def test_each_refund_is_paid_once_during_random_kills(
             client.join(SETTLED_SECONDS)
         assert len(service.answers) == MANY
         service.wait_until_settled(*to_pay, within=SETTLED_SECONDS)
-        assert killed >= 5
         _assert_all_records_agree(service, to_pay)
 
 

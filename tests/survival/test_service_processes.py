@@ -220,7 +220,8 @@ def test_every_process_gives_the_same_answers_to_signals(
     keyed = [send(cancellation(30), **{"Idempotency-Key": "k-30"}) for _ in range(12)]
     assert len({answer.content for answer in keyed}) == 1
     assert sum(answer.headers.get("Idempotent-Replayed") == "true" for answer in keyed) == 11
-    wrong = [send(b'{"type": "nonsense"}') for _ in range(12)]
+    named = {"X-Request-Id": "the-same"}
+    wrong = [send(b'{"type": "nonsense"}', **named) for _ in range(12)]
     assert len({(answer.status_code, answer.content) for answer in wrong}) == 1
     large = [send(b'"' + b"x" * (1 << 20) + b'"') for _ in range(12)]
     assert {answer.status_code for answer in large} == {413}
@@ -307,7 +308,7 @@ def test_a_batch_is_processed_by_the_processes_of_its_orders(
         found = answer.json()
         assert (found["recorded"], found["refused"]) == (80, 1)
         assert found["items"][7]["problem"]["type"] == "/problems/invalid"
-        named = [(one["order"], one["shop"]) for one in found["items"] if "order" in one]
+        named = [(one["order"], one["shop"]) for one in found["items"] if "shop" in one]
         assert named == [(f"order-{n % 40}", "default" if n < 40 else "fr") for n in range(80)]
         # What it recorded can be read from any process, at the position of the answer.
         seen = httpx2.get(

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import LiteralString, TypeVar
 
@@ -208,13 +209,19 @@ def freeze_while_it_reads(dsn: str, worker: Program) -> int:
             for n in range(50)
         ]
         record_signals(dsn, *placed)
-        with psycopg.connect(dsn) as connection:
+        reader: int | None = None
+        with (
+            # The worker may have been frozen within a read of another thread, which holds a lock of its own.
+            suppress(psycopg.errors.LockNotAvailable),
+            psycopg.connect(dsn) as connection,
+        ):
+            connection.execute("SET lock_timeout = '2s'")
             connection.execute("LOCK TABLE stored_events IN ACCESS EXCLUSIVE MODE")
             worker.thaw()
             reader = within_a_second(lambda: waiting_reader(dsn, "wait_event_type = 'Lock'"))
             worker.freeze()
         if reader and within_a_second(
-            lambda reader=reader: waiting_reader(dsn, "wait_event = 'ClientWrite'") == reader
+            lambda seen=reader: waiting_reader(dsn, "wait_event = 'ClientWrite'") == seen
         ):
             return reader
         worker.thaw()  # it was cut off, and connects again

@@ -7,6 +7,8 @@ from api.commands.audit.attack import attack
 from api.commands.audit.bundles import export, key, population, rotate_key
 from api.commands.audit.lists import access, statement
 from api.commands.audit.reads import reads
+from api.commands.audit.receipt import receipt
+from api.commands.audit.refusals import refusals
 from api.commands.audit.reperform import reperform
 from api.commands.audit.sample import sample
 
@@ -20,9 +22,11 @@ for _command in (
     ask,
     reperform,
     reads,
+    refusals,
     export,
     population,
     sample,
+    receipt,
     access,
     statement,
     key,

@@ -9,9 +9,10 @@ from api import terminal
 from api.commands.audit.recording import answer_question
 from api.commands.options import AS_JSON
 from api.routes.questions import QUESTIONS, listed_questions
+from api.routes.questions.answer_text import render_recorded_answer
 from api.routes.questions.parameters import parameters_of
 from api.routes.questions.question import Question, parse_parameters
-from api.routes.questions.tables import render_question_list, render_recorded_answer
+from api.routes.questions.tables import render_question_list
 from infrastructure.settings import Settings
 
 
@@ -46,13 +47,14 @@ def _command(question: Question) -> click.Command:
     def run(settings: Settings, as_json: bool, **options: str | None) -> None:
         given = {name: value for name, value in options.items() if value is not None}
         parameters = parse_parameters(question, given)
-        found = answer_question(
+        answered = answer_question(
             settings, question, parameters, f"casetrail audit ask {question.number}"
         )
+        found = answered.found
         if as_json:
             click.echo(msgspec.json.encode(found))
         else:
-            render_recorded_answer(terminal.console(), question, found)
+            render_recorded_answer(terminal.console(), answered)
         sys.exit(0 if question.holds is None or question.holds(found.answer) else 1)
 
     parameters: list[click.Parameter] = [

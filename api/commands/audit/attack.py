@@ -13,12 +13,12 @@ import click
 import msgspec
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 from rich.text import Text
 
 from api import terminal
 from api.commands.options import AS_JSON
 from api.composition import desks, prepare_database
+from api.tables import Table, shorten
 from application.orders.batches import Arrival
 from application.orders.replay import replay
 from domain.people import Actor
@@ -129,18 +129,16 @@ def _run_all(dsn: str, target: AttackTarget, errors: Console) -> list[trial.Atta
 def _print_outcomes(outcomes: Sequence[trial.AttackOutcome]) -> None:
     console = terminal.console()
     attackers = [*dict.fromkeys(one.attacker for one in outcomes)]
-    table = Table(title=f"{len(outcomes)} attacks on a copy of the log")
-    table.add_column("attack")
-    for attacker in attackers:
-        table.add_column(attacker.removeprefix("casetrail_"))
+    roles = (attacker.removeprefix("casetrail_") for attacker in attackers)
+    table = Table("attack", *roles, title=f"{len(outcomes)} attacks on a copy of the log")
     cells = {(one.attack, one.attacker): one for one in outcomes}
     for name in dict.fromkeys(one.attack for one in outcomes):
         table.add_row(name, *(_cell(cells[name, attacker]) for attacker in attackers))
-    console.print(table)
+    table.print_on(console)
     found = [one for one in outcomes if one.result is not trial.AttackResult.DENIED]
     for one in found:
         line = Text.assemble(
-            (one.attacker, "bold"), f", {one.attack}: {one.result}: {one.how[:MOST_SHOWN]}"
+            (one.attacker, "bold"), f", {one.attack}: {one.result}: {shorten(one.how, MOST_SHOWN)}"
         )
         console.print(line, soft_wrap=True)
     counts = Counter(one.result for one in outcomes)

@@ -25,10 +25,9 @@ from infrastructure.postgres.databases import open_database
 from infrastructure.postgres.datastore import connect
 from infrastructure.postgres.roles import PROJECTOR, dsn_for_role
 from infrastructure.settings import CHECKPOINT_KEY, Settings
-from infrastructure.transparency.cosignatures import open_witness_client
+from infrastructure.transparency.cosignatures import open_witness_clients
 from infrastructure.transparency.export import Export, LogAltered, NothingToExport
-from infrastructure.transparency.former_keys import read_former_keys
-from infrastructure.transparency.key_rotation import rotate_checkpoint_key
+from infrastructure.transparency.key_rotation import key_lines, rotate_checkpoint_key
 from infrastructure.transparency.signing_keys import KeyUnusable, open_existing_signer
 from infrastructure.verifier.population import AMOUNT_PATTERN
 
@@ -128,14 +127,17 @@ def population(
 
 @click.command()
 @click.option(
-    "--all", "as_all", is_flag=True, help="Also print former keys, a line each: FROM UNTIL KEY."
+    "--all",
+    "as_all",
+    is_flag=True,
+    help="Also print former keys and those of former origins, a line each: FROM UNTIL KEY.",
 )
 @click.pass_obj
 def key(settings: Settings, as_all: bool) -> None:
     """Print the public key that verifies checkpoints.
 
-    Give it to auditors apart from the bundles. This command never creates a key: with one that has
-    signed nothing, every bundle would look forged.
+    After an accepted loss it is the key of the new origin. Give it to auditors apart from the bundles. This
+    command never creates a key: with one that has signed nothing, every bundle would look forged.
     """
     try:
         open_existing_signer(settings.signing_key)
@@ -144,12 +146,8 @@ def key(settings: Settings, as_all: bool) -> None:
             f"{error}. `serve` and `worker` create one at their first start. If they run, give this "
             f"command the same --home, CASETRAIL_HOME or {CHECKPOINT_KEY}."
         ) from None
-    checkpoints = checkpoints_of(settings)
-    checkpoints.last_external()
-    former = read_former_keys(checkpoints.outside) if as_all else []
-    click.echo("".join(one.line for one in former), nl=False)
-    since = f"{former[-1].until if former else 0} - " if as_all else ""
-    click.echo(f"{since}{checkpoints.signer.key.text}")
+    lines = key_lines(checkpoints_of(settings))
+    click.echo("\n".join(lines) if as_all else lines[-1].split(" ", 2)[2])
 
 
 @click.command()
@@ -169,7 +167,8 @@ def rotate_key(settings: Settings) -> None:
         checkpoints = verified_checkpoints(settings, dsn)
         with connect(dsn) as connection:
             connection.execute("SET idle_in_transaction_session_timeout = '60s'")
-            click.echo(rotate_checkpoint_key(connection, checkpoints, file).key.text)
+            rotate_checkpoint_key(connection, checkpoints, file)
+    click.echo(key_lines(checkpoints_of(settings))[-1].split(" ", 2)[2])
 
 
 def _write_bundle(
@@ -191,9 +190,9 @@ def _write_bundle(
         ):
             connection.execute("SET idle_in_transaction_session_timeout = '60s'")
             checkpoints.make(connection)
-            witness = open_witness_client(settings.witness, checkpoints)
-            if witness is not None:
-                witness.cosign_latest(connection)
+            witnesses = open_witness_clients(settings, checkpoints)
+            if witnesses is not None:
+                witnesses.cosign_latest(connection)
             try:
                 bundle = Export(connection, checkpoints.signer, directory)
                 with report_write_errors(out):

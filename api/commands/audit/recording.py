@@ -3,7 +3,6 @@
 import getpass
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from rich.progress import Progress
 
@@ -12,10 +11,10 @@ from api.commands.personal_data import record_personal_reads
 from api.composition import Desks, migrated_desks
 from api.configured_checkpoints import read_only_checkpoints
 from api.routes.questions.question import (
+    Answered,
     AnswerSources,
     Question,
     QuestionParameters,
-    RecordedAnswer,
     answer_and_record,
 )
 from application.audit.question_records import record_question
@@ -24,6 +23,7 @@ from domain.people import OPERATOR_ACTOR
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.postgres.datastore import LogHalted
 from infrastructure.settings import Settings
+from infrastructure.transparency.witness_policy import read_witness_policy
 
 
 def system_account() -> str:
@@ -36,7 +36,7 @@ def system_account() -> str:
 
 def answer_question(
     settings: Settings, question: Question, parameters: QuestionParameters, command: str
-) -> RecordedAnswer[Any]:
+) -> Answered:
     """The answer, with a progress bar meanwhile; records the question and the personal data read."""
     with (
         migrated_desks(settings) as desks,
@@ -49,6 +49,7 @@ def answer_question(
             read_only_checkpoints(settings),
             None,
             progress,
+            witnesses=read_witness_policy(settings),
         )
         return answer_and_record(question, sources, parameters, OPERATOR_ACTOR, system_account())
 

@@ -101,6 +101,5 @@ def _print_decision(one: ReperformedDecision, differences: Sequence[DecisionDiff
     if one.policy:
         click.echo(f"  policy {one.policy}, rule {one.rule}")
     for differs in differences:
-        click.echo(f"  {differs.what}")
-        click.echo(f"    recorded: {differs.recorded}")
-        click.echo(f"    repeated: {differs.came_out}")
+        what = differs.what.replace("_", " ")
+        click.echo(f"  {what}: recorded {differs.recorded}, repeated {differs.came_out}")

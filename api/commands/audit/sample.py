@@ -9,6 +9,7 @@ from api import terminal
 from api.commands.audit.recording import answer_question
 from api.commands.options import AS_JSON, RECORDED_FROM, RECORDED_TO, TIME_HELP
 from api.commands.verify import escape_for_terminal
+from api.routes.questions.answer_text import render_recorded_answer
 from api.routes.questions.log import Sample, draw_sample_from, parse_strata, require_seed
 from api.routes.questions.question import parse_parameters
 from api.routes.questions.registry import QUESTIONS
@@ -76,7 +77,11 @@ def sample(
         question = next(one for one in QUESTIONS if one.number == NUMBER)
         draw = {"strata": strata, "size": str(size), "seed": seed}
         parameters = parse_parameters(question, {**given, **draw})
-        found = answer_question(settings, question, parameters, "casetrail audit sample").answer
+        answered = answer_question(settings, question, parameters, "casetrail audit sample")
+        if not as_json:
+            render_recorded_answer(terminal.console(), answered)
+            return
+        found = answered.found.answer
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:

@@ -7,9 +7,12 @@ from typing import TypeVar
 import click
 import msgspec
 
+from api.commands.current_reports import desks_with_current_reports
 from api.commands.options import AS_JSON, REASON, TIME_HELP, TimeParameter
 from api.commands.output import print_table
-from api.commands.people.principals import PRINCIPAL_COMMANDS, desks_with_current_reports
+from api.commands.people.grants import GRANT_COMMANDS, print_grants
+from api.commands.people.principals import PRINCIPAL_COMMANDS
+from api.commands.people.reviews import REVIEW_COMMANDS
 from api.composition import migrated_desks
 from api.routes.people import person_view, review_lines
 from application.log.caller import Caller, operator_caller
@@ -22,6 +25,7 @@ from infrastructure.settings import Settings
 
 ROLES = click.Choice([str(role) for role in Role])
 NAME = click.argument("name")
+CONFIRM = "casetrail people confirm"
 Request = TypeVar("Request", bound=msgspec.Struct)
 T = TypeVar("T")
 
@@ -31,7 +35,7 @@ def people() -> None:
     """Manage people, their roles, keys, logins, agents and delegates."""
 
 
-for _command in PRINCIPAL_COMMANDS:
+for _command in (*PRINCIPAL_COMMANDS, *GRANT_COMMANDS, *REVIEW_COMMANDS):
     people.add_command(_command)
 
 
@@ -104,7 +108,12 @@ def grant(settings: Settings, /, name: str, **options: object) -> None:
         desks.ensure_policy()
         queues = desks.policy.current.document.queues
         done = desks.people.give(name, request, queues, operator_caller(desks.clock()))
-    click.echo(f"{name} has grant {done.person.grants[-1].grant}: {request.role}")
+    given = done.person.grants[-1]
+    click.echo(f"{name} has grant {given.grant}: {request.role}")
+    if given.is_controlled:
+        click.echo(
+            f"It is listed as unconfirmed until another person runs: {CONFIRM} {name} {given.grant}"
+        )
 
 
 @people.command(name="revoke-grant")
@@ -161,29 +170,7 @@ def review(settings: Settings, at: datetime | None, as_json: bool) -> None:
     """List every grant of every person: role, scope, who gave it, why, and until when."""
     with desks_with_current_reports(settings) as desks:
         lines = review_lines(desks.people.everybody(at), at or desks.clock())
-    if as_json:
-        click.echo(msgspec.json.encode(lines))
-        return
-    rows = []
-    for line in lines:
-        one = line.grant
-        where = [*one.queues, *one.regions, *([str(one.case)] if one.case else [])]
-        end = one.revoked_at or one.until
-        rows.append(
-            (
-                line.person,
-                one.grant,
-                one.role,
-                ", ".join(where) or "everywhere",
-                f"{one.granted_at:%Y-%m-%d %H:%M}",
-                one.granted_by,
-                one.reason,
-                f"{end:%Y-%m-%d %H:%M}" if end else "",
-                "yes" if one.lives else "no",
-            )
-        )
-    columns = ("person", "grant", "role", "where", "given", "by", "why", "until", "valid")
-    print_table(columns, rows)
+    print_grants(lines, as_json)
 
 
 def _change(settings: Settings, act: Callable[[PeopleDesk, Caller], T]) -> T:

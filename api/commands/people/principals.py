@@ -1,32 +1,25 @@
 """casetrail people: keys, logins, agents and delegates that act for a person"""
 
 import re
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 
 import click
 import msgspec
 
+from api.commands.current_reports import desks_with_current_reports
 from api.commands.options import AS_JSON, REASON, TimeParameter
 from api.commands.output import print_table
-from api.composition import Desks, desks, migrated_desks, prepare_database
+from api.composition import migrated_desks
 from domain.access_errors import PrincipalNotFound
 from domain.identities import IdentityKind
 from domain.permissions import Permission
 from domain.principals import KeyScope
-from infrastructure.postgres.databases import open_database
-from infrastructure.postgres.roles import READER, dsn_for_role
-from infrastructure.projections.positions import ReportPositions
-from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.reports.principals import PrincipalList
 from infrastructure.settings import Settings
-from projections import PROJECTIONS
 from projections.principals import PRINCIPALS, PrincipalRow
 
 _SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
 _LONGEST = timedelta(days=3_660)
-_TIMEOUT_SECONDS = 30.0
 NAME = click.argument("name")
 AGENT = click.option("--agent", help="An agent of the person to act as [the person].")
 ISSUER = click.option("--issuer", required=True, help="The issuer's address: `iss` of its tokens.")
@@ -219,31 +212,6 @@ def end_delegation(settings: Settings, person: str, delegate: str, reason: str) 
     with migrated_desks(settings) as working:
         working.principals_desk.end_delegation(person, delegate, reason, working.clock())
     click.echo(f"{delegate} can no longer act for {person}.")
-
-
-@contextmanager
-def desks_with_current_reports(
-    settings: Settings, *, wait_for: str | None = None
-) -> Iterator[Desks]:
-    """The desks with reports at the head of the log: brought there here, if no worker runs.
-
-    Waits for the report `wait_for` where a worker runs.
-    """
-    with open_database(settings) as dsn:
-        prepare_database(dsn)
-        ProjectionRunner(dsn, PROJECTIONS).catch_up(wait=False)
-        with desks(dsn) as working:
-            if wait_for is not None:
-                _wait_for_report(dsn, wait_for, working.log.head())
-            yield working
-
-
-def _wait_for_report(dsn: str, name: str, position: int) -> None:
-    with closing(ReportPositions(dsn_for_role(dsn, READER))) as positions:
-        if not positions.wait(name, position, _TIMEOUT_SECONDS):
-            click.echo(
-                f"The report {name} is behind the log: the newest entries may be missing.", err=True
-            )
 
 
 PRINCIPAL_COMMANDS: tuple[click.Command, ...] = (

@@ -15,10 +15,10 @@ from api.composition import Desks, migrated_desks
 from api.routes.policies import view_of
 from domain.policy.differences import find_differences
 from domain.policy.document import PolicyDocument
-from domain.policy.governance import Policy
 from domain.policy.governance_decisions import require_policy
 from domain.policy.rechecks import Recheck
 from domain.policy.rulebook import Rulebook
+from domain.policy.versions import Policy
 from infrastructure.policies.files import DEFAULT_POLICY_FILE, load_policy
 from infrastructure.settings import Settings
 

@@ -4,7 +4,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +19,7 @@ from api.http.times import require_ordered_period
 from api.routes.questions.question import AnswerSources, QuestionParameters
 from api.routes.questions.times import PeriodEnd, PeriodStart
 from domain.errors import NotWitnessedYet
+from domain.moments import in_utc
 from domain.recorded_event import Event
 from infrastructure.postgres.datastore import connect
 from infrastructure.transparency.checkpoints import LogNotAsWitnessed
@@ -202,5 +203,5 @@ def optional_envelope_time(moment: datetime | None) -> str | None:
 
 def envelope_time(moment: datetime) -> str:
     """The time as envelopes contain it; years before 1000 have four digits too."""
-    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    text = in_utc(moment).replace(tzinfo=None).isoformat(timespec="microseconds")
     return f"{text}Z"

@@ -6,8 +6,6 @@ from typing import Annotated
 
 import psycopg
 from msgspec import Meta, Struct
-from rich.console import Console
-from rich.table import Table
 
 from api.routes.case import CaseDiff, case_diff_of, parse_point
 from api.routes.cases import CaseView, view_of
@@ -19,6 +17,7 @@ from application.audit.facts_by_time import FactsAtTimes, find_facts_at, list_si
 from application.cases.history import case_of, lines_until, lines_until_both
 from application.cases.trail import UnshownSignal
 from application.log.recorder import leaf_digest
+from domain.orders.held_signals import held_stream
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.personal.recorded_erasures import is_erasure_recorded
 from infrastructure.transparency.nodes import read_envelopes
@@ -78,9 +77,13 @@ def on_which_evidence(sources: AnswerSources, given: CaseParameters) -> Evidence
     """Each file, signal and record that the trail cites. Files and signals are read and hashed now, and
     compared with their digest. Records of other systems cannot be checked; the answer says so."""
     lines = sources.desks.cases.trail(given.case)
+    # A case about a signal without an order cites the held signal.
+    signals = sources.order_trail(lines) or sources.desks.log.trail(
+        held_stream(lines[0].order or "")
+    )
     with open_connection(sources) as connection:
         stored = Stored(sources.evidence, connection)
-        return check_evidence(lines, sources.order_trail(lines), stored)
+        return check_evidence(lines, signals, stored)
 
 
 class Stored:
@@ -98,18 +101,6 @@ class Stored:
     def is_as_recorded(self, position: int) -> bool | None:
         rows = [*read_envelopes(self._connection, position, position)]
         return all(leaf_digest(state) == leaf for _, state, leaf in rows) if rows else None
-
-
-def _print_evidence(console: Console, found: EvidenceReport) -> None:
-    console.print(found.says)
-    table = Table("evidence", "type", "is it unchanged?", "kept in", "cited by")
-    for piece in found.pieces:
-        name = f"{piece.title}\n{piece.ref}" if piece.title else piece.ref
-        cited = ", ".join(map(str, piece.cited_by))
-        kind = piece.type or ""
-        table.add_row(name, kind, piece.says, piece.where, cited)
-    if found.pieces:
-        console.print(table)
 
 
 def what_changed(sources: AnswerSources, given: ChangesParameters) -> CaseChanges:
@@ -158,7 +149,6 @@ CASE_QUESTIONS = (
     Question(
         number=7,
         answer=on_which_evidence,
-        tell=_print_evidence,
         holds=lambda found: found.unchanged is not False,
         routes=("GET /v1/evidence/{digest}",),
     ),

@@ -21,7 +21,7 @@ class BuildsParameters(QuestionParameters, frozen=True, kw_only=True):
 
 class ControlsParameters(PeriodParameters, frozen=True, kw_only=True):
     witnessed_within: Annotated[
-        int, Meta(description="Seconds within which an event must be signed [60].")
+        int, Meta(description="Seconds within which an event must be signed and cosigned [60].")
     ] = 60
     late_after: Annotated[
         int, Meta(description="Seconds after which a due event is recorded too late [60].")
@@ -48,7 +48,7 @@ def did_it_operate(sources: AnswerSources, given: ControlsParameters) -> Control
     now = sources.desks.clock()
     if given.until is not None:
         now = min(now, given.until)
-    state = ControlState(sources.desks.datastore)
+    state = ControlState(sources.desks.datastore, sources.witnesses)
     return check_controls(sources.reading, state, given.period, now, within, late)
 
 

@@ -18,8 +18,8 @@ from domain.adjustments.refusals import refusals_stream
 from domain.cases.errors import NoSuchVersion
 from domain.struct_fields import fill
 
-CaseId = Annotated[UUID, Meta(description="The case.")]
-AdjustmentId = Annotated[UUID, Meta(description="The adjustment.")]
+CaseId = Annotated[UUID, Meta(description="The id of the case.")]
+AdjustmentId = Annotated[UUID, Meta(description="The id of the adjustment.")]
 OptionalDuty = Annotated[Duty, Meta(description="approve, execute or reconcile [approve].")]
 DecisionVersion = Annotated[
     int | None,
@@ -98,10 +98,11 @@ def who_did(sources: AnswerSources, given: AdjustmentParameters) -> ActsAnswer:
 
 def why_could_not(sources: AnswerSources, given: PersonParameters) -> WhyNotReport:
     """Each rule that barred the person at that time, with the act that it follows from; and the person's
-    refused attempts in this case until then."""
+    refused attempts in this case until then, and requests that were refused by permission or scope."""
     require_adjustment_duty(given.duty)
     desks = sources.desks
     return explain_why_not(
+        desks.log,
         desks.who_could,
         desks.cases.trail(given.case),
         desks.log.trail(refusals_stream(given.case)),

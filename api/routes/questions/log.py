@@ -83,7 +83,7 @@ class DrawnMember(Struct, frozen=True, kw_only=True):
     recorded_at: str
 
 
-class Stratum(Struct, frozen=True, kw_only=True):
+class StratumCounts(Struct, frozen=True, kw_only=True):
     stratum: Mapping[str, str]
     population: int
     drawn: int
@@ -96,7 +96,7 @@ class Sample(Struct, frozen=True, kw_only=True):
     """The population contains only positions up to this one."""
     seed: str
     population: int
-    strata: Sequence[Stratum]
+    strata: Sequence[StratumCounts]
     members: Sequence[DrawnMember]
 
 
@@ -108,7 +108,9 @@ class AnsweredQuestions(Struct, frozen=True):
 
 def was_it_altered(sources: AnswerSources, given: LeavesParameters) -> RangeCheck:
     """Compares the log with the last checkpoint outside the database, and each envelope of the range with
-    its leaf. If the range is the whole log, the root hash is computed from the envelopes."""
+    its leaf. If the range is the whole log, the root hash is computed from the envelopes. It lists every loss
+    that was accepted (`losses`), every origin, and how far the quorum of witnesses has cosigned the log
+    (`witnesses`); a range in which events were lost is not unaltered."""
     if sources.checkpoints is None:
         raise NotWitnessedYet("this process has no access to the checkpoints outside the database")
     if given.last is not None and given.last < given.first:
@@ -122,6 +124,7 @@ def was_it_altered(sources: AnswerSources, given: LeavesParameters) -> RangeChec
                 given.last,
                 sources.most_leaves,
                 sources.progress,
+                sources.witnesses,
             )
         except KeyUnusable as error:
             raise NotWitnessedYet(f"this process cannot verify the checkpoints: {error}") from None
@@ -158,7 +161,7 @@ def draw_sample_from(
         seed=seed,
         population=found.population,
         strata=[
-            Stratum(stratum=named(part.stratum), population=part.population, drawn=part.drawn)
+            StratumCounts(stratum=named(part.stratum), population=part.population, drawn=part.drawn)
             for part in found.parts
         ],
         members=[

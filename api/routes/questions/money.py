@@ -5,8 +5,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
 from msgspec import Meta
-from rich.console import Console
-from rich.table import Table
 
 from api.http.errors import MalformedParameter
 from api.routes.questions.question import AnswerSources, Question
@@ -14,10 +12,8 @@ from api.routes.questions.times import PeriodParameters
 from application.audit.durations import Durations, measure_durations
 from application.audit.given_back import GivenBack, check_given_back
 from application.audit.payments import PaymentCheck, check_payments
-from application.audit.splits import Splits, find_splits
-from domain.cases.event_descriptions import format_duration
-from domain.orders.order_names import describe_name
-from domain.orders.signal_body import DEFAULT_SHOP
+from application.audit.split_sums import FoundSplits
+from application.audit.splits import find_splits
 
 MOST_DAYS = 3_660
 
@@ -35,7 +31,7 @@ class SplitsParameters(PeriodParameters, frozen=True, kw_only=True):
     ] = None
 
 
-def which_splits(sources: AnswerSources, given: SplitsParameters) -> Splits:
+def which_splits(sources: AnswerSources, given: SplitsParameters) -> FoundSplits:
     """Proposals for one order or one customer that each stay within a limit and together exceed it; and
     whether the matrix counted them together."""
     window = None
@@ -64,41 +60,6 @@ def how_long(sources: AnswerSources, given: PeriodParameters) -> Durations:
     return measure_durations(sources.reading, given.period)
 
 
-def _print_durations(console: Console, found: Durations) -> None:
-    """Each step with its share of the adjustments, then each adjustment, with units."""
-    steps = Table("step", "measured", "half within", "90 % within", "99 % within", "longest")
-    for one in found.quantiles:
-        times = map(_time, (one.p50, one.p90, one.p99, one.longest))
-        steps.add_row(one.step.replace("_", " "), str(one.many), *times)
-    console.print(steps if found.quantiles else "No adjustment was proposed in the period.")
-    if not found.adjustments:
-        return
-    rows = Table("order", "adjustment", "state", "report to payment", "paused", "breaches")
-    for row in found.adjustments:
-        whole = row.seconds.get("report_to_payment")
-        paused = sum(pause.seconds or 0 for pause in row.pauses)
-        breaches = "\n".join(
-            f"{b.measure.replace('_', ' ')}, due {b.due_at:%Y-%m-%d %H:%M}Z" for b in row.breaches
-        )
-        rows.add_row(
-            describe_name(row.order or "", row.shop or DEFAULT_SHOP),
-            f"{row.kind.replace('_', ' ')}, {row.amount} {row.currency}",
-            row.state.replace("_", " "),
-            _time(whole) if whole is not None else "not paid",
-            _time(paused) if row.pauses else "",
-            breaches,
-        )
-    console.print(rows)
-    breached = f"{found.breaches} breaches" if found.breaches != 1 else "1 breach"
-    console.print(
-        f"In all: {_time(found.paused_seconds)} paused, {breached}. --json has each step."
-    )
-
-
-def _time(seconds: float) -> str:
-    return format_duration(timedelta(seconds=seconds))
-
-
 def what_was_paid(sources: AnswerSources, given: PeriodParameters) -> PaymentCheck:
     """Adjustments that were approved and not paid; paid or ordered without the needed approvals (must be
     empty); paid and missing in the provider's statement; and every reconciliation."""
@@ -118,7 +79,7 @@ MONEY_QUESTIONS = (
         answer=which_splits,
         holds=lambda found: all(split.is_counted_together for split in found.splits),
     ),
-    Question(number=17, answer=how_long, tell=_print_durations),
+    Question(number=17, answer=how_long),
     Question(
         number=18,
         answer=what_was_paid,

@@ -45,7 +45,7 @@ PEOPLE_QUESTIONS = (
     Question(
         number=14,
         answer=which_conflicts,
-        holds=lambda found: not found.untold,
+        holds=lambda found: not found.untold and all(one.was_allowed for one in found.over_orders),
         needs=Permission.READ_PEOPLE,
     ),
     Question(number=15, answer=which_overrides, routes=("GET /v1/break-glass", "GET /v1/policies")),

@@ -1,4 +1,4 @@
-"""An auditor's question: its parameters, its answer, and how the answer is printed.
+"""An auditor's question: its parameters, its answer, and how the answer is put into words.
 
 The answering function takes `AnswerSources` and the question's `QuestionParameters`, and returns a
 struct. The route and `casetrail audit ask` are made from it.
@@ -11,11 +11,11 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 import msgspec
 from msgspec import Struct, structs
-from rich.console import Console
 
 from api.composition import Desks
 from api.http.errors import MalformedParameter
 from api.http.times import parse_time, require_offset
+from api.routes.questions.words import Section, Words
 from application.audit.log_scan import LogScan
 from application.audit.question_records import record_question
 from application.audit.wording import QUESTION_TEXTS
@@ -31,9 +31,11 @@ from infrastructure.reports.money import MoneyReports
 from infrastructure.reports.queries import Reports
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.proofs import Proofs
+from infrastructure.verifier.trust_policy import NO_WITNESS, TrustPolicy
 
 A = TypeVar("A", bound=Struct)
 MOST_LEAVES = 100_000
+NO_WORDS = Words(says=(), searched="")
 
 
 class QuestionParameters(Struct, frozen=True, kw_only=True):
@@ -58,11 +60,20 @@ class AnswerSources(Struct, frozen=True):
     most_leaves: int | None = MOST_LEAVES
     """How many envelopes one answer may hash; None: all."""
     progress: Callable[[int, int], None] | None = None
+    upto: int | None = None
+    """The position up to which the log is scanned; None: its head."""
+    witnesses: TrustPolicy = NO_WITNESS
+    """The witnesses that cosign the log, and their quorum."""
+
+    @property
+    def position(self) -> int:
+        """The position up to which the log is scanned."""
+        return self.desks.log.head() if self.upto is None else self.upto
 
     @property
     def reading(self) -> LogScan:
-        """A scan of the whole log, up to its head now."""
-        head, progress = self.desks.log.head(), self.progress
+        """A scan of the log up to `position`."""
+        head, progress = self.position, self.progress
         if progress is None:
             return LogScan(self.desks.log, head)
         return LogScan(self.desks.log, head, lambda position: progress(position, head))
@@ -88,8 +99,8 @@ class Question(Struct, frozen=True, kw_only=True):
     number: int
     answer: Callable[[AnswerSources, Any], Any]
     """The answering function: its signature gives the types, its docstring the description."""
-    tell: Callable[[Console, Any], None] | None = None
-    """Prints the answer, if a plain table is not enough."""
+    words: Callable[[AnswerSources, Any, Any], Words] | None = None
+    """The answer in words, from the parameters and the answer."""
     holds: Callable[[Any], bool] | None = None
     """Whether the answer is good; otherwise the command exits with 1."""
     needs: Permission = Permission.READ_LOG
@@ -128,6 +139,14 @@ class RecordedAnswer(Struct, Generic[A], frozen=True, kw_only=True):
     question: int
     asks: str
     parameters: Mapping[str, str]
+    says: Sequence[str]
+    """The answer in sentences. The first answers the question; the values are in `answer`."""
+    searched: str
+    """What was read and compared for the answer, and what was not."""
+    next_steps: Sequence[str]
+    """What to do or to ask next."""
+    answered_at: datetime
+    """When the log was read."""
     position: int
     """The head of the log when it was answered."""
     recorded: int | None
@@ -137,17 +156,26 @@ class RecordedAnswer(Struct, Generic[A], frozen=True, kw_only=True):
     answer: A
 
 
+class Answered(Struct, frozen=True):
+    """A recorded answer, and the lists that the command line shows with it."""
+
+    found: RecordedAnswer[Any]
+    sections: Sequence[Section]
+
+
 def answer_and_record(
     question: Question,
     sources: AnswerSources,
     given: QuestionParameters,
     by: Actor,
     account: str | None = None,
-) -> RecordedAnswer[Any]:
+) -> Answered:
     """The answer, after the question was recorded. Raises LogHalted if it cannot be recorded, except for
     questions with `even_if_halted`."""
-    position = sources.desks.log.head()
+    position, now = sources.desks.log.head(), sources.desks.clock()
+    sources = structs.replace(sources, upto=position)
     answer = question.answer(sources, given)
+    words = NO_WORDS if question.words is None else question.words(sources, given, answer)
     digest = hashlib.sha256(msgspec.json.encode(answer)).hexdigest()
     parameters = parameters_as_text(given)
     name = question.recorded_as or f"question {question.number}"
@@ -157,15 +185,20 @@ def answer_and_record(
         if not question.even_if_halted and account is None:
             raise
         recorded = None
-    return RecordedAnswer(
+    found = RecordedAnswer(
         question=question.number,
         asks=question.asks,
         parameters=parameters,
+        says=words.says,
+        searched=words.searched,
+        next_steps=words.next_steps,
+        answered_at=now,
         position=position,
         recorded=recorded,
         digest=digest,
         answer=answer,
     )
+    return Answered(found, words.sections)
 
 
 def record_answer(

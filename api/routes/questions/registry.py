@@ -1,12 +1,12 @@
 """The registry of the auditor's questions.
 
-A new question is a function and a `Question` in the file of its subject. A new subject is one file
-here, and one line below.
+A new question is a function and a `Question` in the file of its subject, and its answer in words in
+`wording`. A new subject is one file here, and one line below.
 """
 
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from api.routes.questions.cases import CASE_QUESTIONS
 from api.routes.questions.control import CONTROL_QUESTIONS
@@ -17,9 +17,11 @@ from api.routes.questions.parameters import QuestionParameter, parameters_of
 from api.routes.questions.people import PEOPLE_QUESTIONS
 from api.routes.questions.privacy import PRIVACY_QUESTIONS
 from api.routes.questions.question import Question
+from api.routes.questions.wording import WORDS
 
 QUESTIONS: tuple[Question, ...] = tuple(
-    sorted(
+    structs.replace(question, words=WORDS[question.number])
+    for question in sorted(
         (
             *DECISION_QUESTIONS,
             *CASE_QUESTIONS,

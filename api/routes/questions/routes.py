@@ -11,7 +11,6 @@ from litestar.response import Stream
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
-from api.http.query import require_known_parameters
 from api.http.responses import POSITION_HEADER
 from api.http.service import Service, ServiceDependency
 from api.routes.questions import bundles
@@ -32,23 +31,23 @@ def list_questions(
     request: AuthenticatedRequest, service: ServiceDependency
 ) -> Sequence[ListedQuestion]:
     """Each question in words, with its route, its command and their parameters."""
-    require_known_parameters(request)
     return listed_questions()
 
 
 def answer_sources(service: Service) -> shared.AnswerSources:
-    return shared.AnswerSources(service.desks, service.evidence, service.checkpoints)
+    return shared.AnswerSources(
+        service.desks, service.evidence, service.checkpoints, witnesses=service.receipts.policy
+    )
 
 
 def _route(question: shared.Question) -> HTTPRouteHandler:
     def handler(
         request: AuthenticatedRequest, service: Service, **fields: Any
     ) -> Response[shared.RecordedAnswer[Any]]:
-        require_known_parameters(request)
         given = shared.validate_parameters(question.parameters_type, fields)
         found = shared.answer_and_record(
             question, answer_sources(service), given, request.user.actor
-        )
+        ).found
         headers = {POSITION_HEADER: str(found.recorded)} if found.recorded is not None else {}
         return Response(found, headers={**NO_STORE_HEADERS, **headers})
 
@@ -69,7 +68,6 @@ def _bundle_route(
     write: Callable[[Any], Callable[[Export], int]],
 ) -> HTTPRouteHandler:
     def handler(request: AuthenticatedRequest, service: Service, **fields: Any) -> Stream:
-        require_known_parameters(request)
         given = shared.validate_parameters(kind, fields)
         sources = answer_sources(service)
         position = sources.desks.log.head()

@@ -1,45 +1,31 @@
 """Printing answers: the fields of a struct line by line, and its lists as tables."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
-from api.routes.questions.question import Question, RecordedAnswer
+from api.tables import Table, shorten
+from domain.cases.event_descriptions import format_duration
 
 MOST_ROWS = 500
 MOST_COLUMNS = 7
 MOST_IN_LINE = 4
 MAX_CELL_LENGTH = 240
+_SECONDS = "seconds"
 
 
 def render_question_list(console: Console, questions: Sequence[Any]) -> None:
-    table = Table("number", "question", "takes")
+    table = Table("number", "question", "options")
     for question in questions:
         options = ((f"--{p.name.replace('_', '-')}", p.required) for p in question.parameters)
         takes = " ".join(name if required else f"[{name}]" for name, required in options)
         table.add_row(str(question.number), question.asks, takes)
-    console.print(table)
-
-
-def render_recorded_answer(
-    console: Console, question: Question, found: RecordedAnswer[Any]
-) -> None:
-    console.print(f"{found.question}. {found.asks}", style="bold")
-    if question.tell is not None:
-        question.tell(console, found.answer)
-    else:
-        render_answer(console, found.answer)
-    recorded = f"at position {found.recorded}" if found.recorded else "not: the log is halted"
-    console.print(
-        f"\nfrom the log up to position {found.position}; recorded {recorded}; sha256 {found.digest}",
-        style="dim",
-    )
+    table.print_on(console)
 
 
 def render_answer(console: Console, answer: Struct) -> None:
@@ -51,8 +37,8 @@ def _render_fields(console: Console, fields: Mapping[str, Any], indent: str) -> 
     below = {name: value for name, value in fields.items() if _is_rows(value) or _is_deep(value)}
     for name, value in fields.items():
         if name not in below and (_is_present(value) or not (indent or value is None)):
-            text = _format_cell(value).replace("\n", ", ") or "none"
-            console.print(f"{indent}{_label(name)}: {text}", soft_wrap=True)
+            text = _format_field(name, value).replace("\n", ", ") or "none"
+            console.print(f"{indent}{_label(name)}: {text}")
     for name, value in below.items():
         if isinstance(value, dict):
             console.print(Text.assemble(indent, (_label(name), "bold")))
@@ -68,13 +54,11 @@ def _render_rows(console: Console, rows: Sequence[Mapping[str, Any]], indent: st
         *dict.fromkeys(name for row in shown for name, value in row.items() if _is_present(value))
     ]
     if len(names) <= MOST_COLUMNS and not any(_is_rows(row.get(n)) for row in shown for n in names):
-        table = Table()
-        for name in names:
-            table.add_column(_label(name), overflow="fold")
+        table = Table(*map(_label, names))
         for row in shown:
-            table.add_row(*(_format_cell(row.get(name)) for name in names))
+            table.add_row(*(_format_field(name, row.get(name)) for name in names))
         if shown:
-            console.print(Padding(table, (0, 0, 0, len(indent))))
+            table.print_on(console, len(indent))
     else:
         for number, row in enumerate(shown, 1):
             console.print(Text.assemble(indent, (str(number), "dim")))
@@ -104,15 +88,29 @@ def _format_cell(value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case str() if len(value) > MAX_CELL_LENGTH:
-            return f"{value[:MAX_CELL_LENGTH]}… ({len(value)} characters; --json shows all)"
+            return f"{shorten(value, MAX_CELL_LENGTH)} ({len(value)} characters; --json shows all)"
         case list():
             return "\n".join(_format_cell(part) for part in value)
         case dict():
-            cells = ((name, _format_cell(part)) for name, part in value.items())
+            cells = ((name, _format_field(name, part)) for name, part in value.items())
             return ", ".join(f"{_label(name)} {part}" for name, part in cells if part)
         case _:
             return str(value)
 
 
+def _format_field(name: str, value: object) -> str:
+    """The cell of a field; a number of seconds as a duration with its units."""
+    if _SECONDS not in name.split("_") or not isinstance(value, int | float | str):
+        return _format_cell(value)
+    try:
+        length = float(value)
+    except ValueError:
+        return _format_cell(value)
+    if abs(length) < 60:  # the fraction counts too
+        return f"{length:g} s"
+    return f"{'-' if length < 0 else ''}{format_duration(timedelta(seconds=abs(length)))}"
+
+
 def _label(name: str) -> str:
-    return name.replace("_", " ")
+    """The name of a field in words, without the unit that its values are printed with."""
+    return " ".join(word for word in name.split("_") if word != _SECONDS) or "duration"

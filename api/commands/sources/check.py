@@ -1,0 +1,114 @@
+"""casetrail sources check, and sources mappings"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from api.commands.options import AS_JSON, EXISTING_FILE, FORMAT, HEADERS, QUERY, parse_header
+from domain.errors import Fault
+from infrastructure.mappings.documents import find_mapping_file, load_mapping, shipped_mappings
+from infrastructure.mappings.files import read_parts
+from infrastructure.mappings.mapping import Delivery, MappedDelivery, Mapping
+from infrastructure.mappings.parts import FileUnreadable
+
+COMMON = {"source": "check"}
+
+
+@click.command("mappings")
+def list_mappings() -> None:
+    """List the mapping documents that ship with casetrail."""
+    for name, file in shipped_mappings().items():
+        click.echo(f"{name}  {load_mapping(file).title}")
+
+
+@click.command()
+@click.argument("mapping")
+@click.argument("samples", nargs=-1, type=EXISTING_FILE)
+@HEADERS
+@QUERY
+@FORMAT
+@AS_JSON
+def check(
+    mapping: str,
+    samples: tuple[Path, ...],
+    headers: tuple[str, ...],
+    query: tuple[str, ...],
+    form: str | None,
+    as_json: bool,
+) -> None:
+    """Show the signals that MAPPING makes of samples, and the fields that nothing read.
+
+    MAPPING is a file, or the name of a document that ships with casetrail. Nothing is sent or stored. The exit
+    status is 1 if a sample was not understood.
+    """
+    document = load_mapping(find_mapping_file(mapping))
+    if not samples and not as_json:
+        rules = len(document.deliveries)
+        click.echo(f"{document.name}: the document is valid, with {rules} rule{'s' * (rules != 1)}")
+    beside = dict(map(parse_header, headers)), dict(map(parse_header, query))
+    results = [one for sample in samples for one in _results(document, sample, form, *beside)]
+    if as_json:
+        click.echo(msgspec.json.encode([_view(place, result) for place, result in results]))
+    else:
+        for place, result in results:
+            _print(document, place, result)
+    if not all(
+        isinstance(result, MappedDelivery) and result.is_understood for _, result in results
+    ):
+        raise SystemExit(1)
+
+
+def _results(
+    document: Mapping,
+    sample: Path,
+    form: str | None,
+    headers: dict[str, str],
+    query: dict[str, str],
+) -> Iterator[tuple[str, MappedDelivery | str]]:
+    """What is read of each delivery in a sample, or why it cannot be read."""
+    try:
+        for part in read_parts(sample, form, rows_by=document.rows_by):
+            delivery = Delivery(body=part.body, headers=headers, query=query)
+            yield part.place, part.fault or document.read(delivery, COMMON, with_unread=True)
+    except FileUnreadable as error:
+        yield error.place, error.detail
+
+
+def _view(place: str, result: MappedDelivery | str) -> dict[str, object]:
+    if isinstance(result, str):
+        return {"place": place, "fault": result}
+    return {
+        "place": place,
+        "topic": result.topic,
+        "understood": result.is_understood,
+        "signals": [{"signal": one.document, "faults": one.faults} for one in result.signals],
+        "unknown_codes": result.unknown_codes,
+        "unread": result.unread,
+    }
+
+
+def _print(document: Mapping, place: str, result: MappedDelivery | str) -> None:
+    if isinstance(result, str):
+        click.echo(f"{place}: {result}")
+        return
+    topic = f" ({result.topic})" if result.topic else ""
+    if not result.is_known:
+        click.echo(f"{place}: {document.no_rule_for(result.topic)}")
+    else:
+        click.echo(
+            f"{place}{topic}: {len(result.signals)} signal{'s' * (len(result.signals) != 1)}"
+        )
+    for one in result.signals:
+        click.echo(f"  {msgspec.json.encode(one.document).decode()}")
+        _print_faults(one.faults)
+    for code in result.unknown_codes:
+        click.echo(f"  the table {code.table} does not list the code {code.code!r}")
+    for path, example in result.unread.items():
+        click.echo(f"  not read: {path} (such as {example!r})")
+
+
+def _print_faults(faults: Iterable[Fault]) -> None:
+    for fault in faults:
+        click.echo(f"    {fault.pointer or '/'}: {fault.detail}")

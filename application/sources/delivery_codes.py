@@ -1,0 +1,91 @@
+"""The cases of codes in deliveries that the source's mapping does not read, and of those that it reads by now."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from application.log.event_log import Write
+from application.orders.unread_codes import CodeSource, FoundCode, UnreadCodeCases
+from application.sources.ports import ReadDelivery
+from domain.policy.decision import FactValue
+from domain.sources.deliveries import KeptDelivery, NotUnderstood, NotUnderstoodWhy
+from domain.sources.source import Source
+from domain.sources.unread_codes import Code
+
+_KNOWN_IN_PART: Final = frozenset({NotUnderstoodWhy.UNKNOWN_CODE, NotUnderstoodWhy.REFUSED_SIGNAL})
+"""A delivery with other reasons was not read to its end: it does not show that a code is read."""
+
+
+def report_codes(
+    cases: UnreadCodeCases,
+    source: Source,
+    deliveries: Sequence[tuple[UUID, ReadDelivery]],
+    now: datetime,
+) -> list[Write]:
+    """The writes that open a case for each unknown code of these deliveries that has none."""
+    found = [
+        _found_in(source, stream, read, code, now)
+        for stream, read in deliveries
+        for code in _codes_of(read.reasons)
+    ]
+    if not found:
+        return []
+    return cases.report(_whose(source), found, now, found[0].found_in)
+
+
+def codes_read_again(
+    cases: UnreadCodeCases,
+    source: Source,
+    stream: UUID,
+    kept: KeptDelivery,
+    read: ReadDelivery,
+    now: datetime,
+) -> list[Write]:
+    """The writes that follow from reading a delivery again: cases of codes that are read now are cleared, and those
+    of codes that are not read now are opened."""
+    unread = _codes_of(read.reasons)
+    writes = report_codes(cases, source, [(stream, read)], now) if unread else []
+    if not all(one.why in _KNOWN_IN_PART for one in read.reasons):
+        return writes
+    still = {code for _, code in unread}
+    found_in = f"delivery:{stream}"
+    facts: dict[str, FactValue] = {
+        "source.name": source.name,
+        "source.mapping": source.mapping.name,
+        "source.mapping_digest": source.mapping.digest,
+        "code.read_again_in": str(stream),
+    }
+    gone = [one for one in _codes_of(kept.reasons) if one[1] not in still]
+    return writes + cases.settle(_whose(source), gone, facts, found_in, now, found_in)
+
+
+def _whose(source: Source) -> CodeSource:
+    return CodeSource(source.name, source.owner)
+
+
+def _codes_of(reasons: Iterable[NotUnderstood]) -> list[Code]:
+    return [
+        (one.table or "", one.code)
+        for one in reasons
+        if one.why is NotUnderstoodWhy.UNKNOWN_CODE and one.code is not None
+    ]
+
+
+def _found_in(
+    source: Source, stream: UUID, read: ReadDelivery, code: Code, now: datetime
+) -> FoundCode:
+    facts: dict[str, FactValue] = {
+        "source.owner": source.owner,
+        "source.mapping": source.mapping.name,
+        "source.mapping_digest": source.mapping.digest,
+        "code.first_delivery": str(stream),
+    }
+    if read.topic is not None:
+        facts["code.first_topic"] = read.topic
+    facts["remedy"] = (
+        f"Add the code to the table `{code[0]}` of the mapping. Propose the new version (POST /v1/sources/{source.name}/"
+        "mapping) and let a second person approve it; the operator chooses it at once (casetrail sources mapping "
+        f"{source.name} FILE --reason TEXT). Then read the deliveries again (casetrail sources read-again {source.name})."
+    )
+    return FoundCode(code, f"delivery:{stream}", source.name, facts, now)

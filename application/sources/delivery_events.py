@@ -1,0 +1,201 @@
+"""The events of deliveries: what came, packed as it came, and what became of the signals that it states."""
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final, Self
+
+import msgspec
+from msgspec import Struct, structs
+
+from application.orders.batches import Arrival
+from application.orders.receipts import Receipt, SignalOutcome
+from application.sources.ports import FilePlace, RawDelivery, ReadDelivery
+from domain.errors import SignalIdReused
+from domain.orders.held_signals import held_name
+from domain.sources.deliveries import (
+    MOST_REASONS,
+    DeliveryReadAgain,
+    DeliveryTaken,
+    KeptDelivery,
+    NotUnderstood,
+    NotUnderstoodWhy,
+)
+from domain.sources.signature_schemes import SignatureScheme, proof_header
+from domain.sources.source import Source
+
+_OF_TRANSPORT: Final = frozenset(
+    ("connection", "content-length", "expect", "host", "keep-alive", "te", "transfer-encoding")
+)
+_SECRETIVE: Final = (
+    *("auth", "cookie", "credential", "hmac", "key", "passw", "secret", "session", "signature"),
+    *("token",),
+)
+"""Headers with one of these in their names are neither read nor kept."""
+_LONGEST_MEDIA_TYPE: Final = 200
+
+
+class Incoming(Struct, frozen=True):
+    """A delivery on its way in, its name and the digest of its body."""
+
+    raw: RawDelivery
+    id: str
+    digest: str
+    pulled: bool = False
+
+
+def incoming(
+    raw: RawDelivery,
+    sender_id: str | None = None,
+    shop: str | None = None,
+    scheme: SignatureScheme | None = None,
+) -> Incoming:
+    """The headers that prove who sent it are left out before anything reads it: a mapping could state them, and
+    what is read again would differ."""
+    proof = proof_header(scheme) if scheme is not None else ""
+    headers = {
+        name: value for name, value in raw.headers.items() if name != proof and _may_be_read(name)
+    }
+    raw = structs.replace(raw, headers=headers, shop=shop)
+    digest = hashlib.sha256(raw.body).hexdigest()
+    file = raw.place.file_id if raw.place is not None else ""
+    return Incoming(raw, sender_id or file or f"sha256:{digest}", digest)
+
+
+class Recorded(Struct, frozen=True):
+    """The signals of a delivery as they arrived, and the receipt of each."""
+
+    arrivals: Sequence[Arrival]
+    receipts: Sequence[Receipt]
+
+    @classmethod
+    def of(
+        cls, read: ReadDelivery, arrivals: Sequence[Arrival], receipts: Sequence[Receipt]
+    ) -> Self:
+        """A signal that is stated again counts as known if it differs only in fields whose first value counts."""
+        may_change = read.may_change or [()] * len(receipts)
+        pairs = zip(receipts, may_change, strict=True)
+        return cls(arrivals, [_without_change(receipt, fields) for receipt, fields in pairs])
+
+    def reasons(self, read: ReadDelivery) -> list[NotUnderstood]:
+        """Everything of it that became no signal, and why."""
+        return [*read.reasons, *self._refusals()]
+
+    @property
+    def is_nothing_new(self) -> bool:
+        """All of it was recorded before."""
+        return all(one.outcome is SignalOutcome.DUPLICATE for one in self.receipts)
+
+    @property
+    def accepted(self) -> int:
+        return sum(one.outcome is not SignalOutcome.REFUSED for one in self.receipts)
+
+    def members(self, read: ReadDelivery) -> dict[str, Any]:
+        """What both events say of a reading."""
+        reasons = self.reasons(read)
+        return {
+            "topic": read.topic,
+            "signals": self.accepted,
+            "orders": self._names(read),
+            "reasons": tuple(reasons[:MOST_REASONS]),
+            "further_reasons": max(len(reasons) - MOST_REASONS, 0),
+        }
+
+    def _refusals(self) -> Iterator[NotUnderstood]:
+        for arrival, receipt in zip(self.arrivals, self.receipts, strict=True):
+            if receipt.problem is not None:
+                detail = f"{arrival.signal.key}: {receipt.problem.detail}"
+                yield NotUnderstood(NotUnderstoodWhy.REFUSED_SIGNAL, detail)
+
+    def _names(self, read: ReadDelivery) -> tuple[str, ...]:
+        """The orders of the signals, and those that are held: an erasure of one destroys the delivery's key."""
+        found: dict[str, None] = dict.fromkeys(read.unread_orders)
+        for arrival, receipt in zip(self.arrivals, self.receipts, strict=True):
+            if arrival.signal.order:
+                found[arrival.signal.order_key] = None
+            found.update(dict.fromkeys(receipt.orders))
+            if receipt.held is not None:
+                found[receipt.held.name] = None
+            elif not arrival.signal.order and not receipt.orders:
+                # It was held before, with other content.
+                found[held_name(arrival.signal)] = None
+        return tuple(found)
+
+
+def _without_change(receipt: Receipt, may_change: Collection[str]) -> Receipt:
+    problem = receipt.problem
+    if (
+        isinstance(problem, SignalIdReused)
+        and problem.differing
+        and problem.differing <= {*may_change}
+    ):
+        return structs.replace(receipt, outcome=SignalOutcome.DUPLICATE, problem=None)
+    return receipt
+
+
+def delivery_taken(
+    source: Source, came: Incoming, read: ReadDelivery, recorded: Recorded
+) -> DeliveryTaken:
+    return DeliveryTaken(
+        source=source.name,
+        delivery=came.id,
+        digest=came.digest,
+        size=len(came.raw.body),
+        media_type=came.raw.headers.get("content-type", "")[:_LONGEST_MEDIA_TYPE],
+        mapping=source.mapping.digest,
+        pulled=came.pulled,
+        body=base64.b64encode(zlib.compress(came.raw.body, 1)).decode(),
+        beside=_beside(came.raw),
+        **recorded.members(read),
+    )
+
+
+def delivery_read_again(
+    source: Source,
+    read: ReadDelivery,
+    recorded: Recorded,
+    keys: Sequence[str],
+    restated: Mapping[str, str],
+) -> DeliveryReadAgain:
+    """`restated`: what is read otherwise now, by the id that the mapping gives, and under which new id."""
+    return DeliveryReadAgain(
+        mapping=source.mapping.digest,
+        keys=tuple(keys),
+        restated=tuple(restated.items()),
+        **recorded.members(read),
+    )
+
+
+def unpack(kept: KeptDelivery) -> RawDelivery | None:
+    """What came; None once it was erased."""
+    if (body := kept.body) is None:
+        return None
+    beside = _read_beside(kept)
+    return RawDelivery(body, beside.headers, beside.query, beside.place, beside.shop)
+
+
+def place_of(kept: KeptDelivery) -> FilePlace | None:
+    """Where it stood in a file; None for a webhook, and once it was erased."""
+    return None if kept.is_erased else _read_beside(kept).place
+
+
+class _Beside(Struct, frozen=True, omit_defaults=True):
+    """What is sealed with a body."""
+
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    place: FilePlace | None = None
+    shop: str | None = None
+
+
+def _read_beside(kept: KeptDelivery) -> _Beside:
+    return msgspec.json.decode(kept.taken.beside, type=_Beside)
+
+
+def _beside(raw: RawDelivery) -> str:
+    return msgspec.json.encode(_Beside(raw.headers, raw.query, raw.place, raw.shop)).decode()
+
+
+def _may_be_read(header: str) -> bool:
+    return header not in _OF_TRANSPORT and not any(word in header for word in _SECRETIVE)

@@ -1,0 +1,142 @@
+"""casetrail sources add, list, mapping, rotate, pause, resume and deliveries; signals --source."""
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import Casetrail
+from tests.mappings.samples import SAMPLES
+from tests.sources.senders import MAPPING, SECRET, WIDER, placed, scan
+
+
+def test_a_source_of_files_from_its_addition_to_what_it_did_not_understand(
+    casetrail: Casetrail, tmp_path: Path
+) -> None:
+    document, wider = tmp_path / "little.yaml", tmp_path / "wider.yaml"
+    document.write_text(MAPPING)
+    wider.write_text(WIDER)
+    secret = tmp_path / "secret.txt"
+    secret.write_text(f"{SECRET}\n")
+    assert "no sources" in casetrail("sources", "list").stdout
+    words = ("sources", "add", "little", "--mapping", document, "--owner", "order_desk")
+    signed = ("--scheme", '{"scheme": "hmac", "header": "X-Sig"}', "--secret-file", secret)
+    added = casetrail(*words, *signed)
+    assert added.returncode == 0, added.stderr
+    assert "webhook: /v1/sources/little/webhook" in added.stdout
+    assert casetrail(*words, *signed).returncode == 2
+    orders = tmp_path / "orders.ndjson"
+    orders.write_text("".join(json.dumps(placed(f"f-{n}")) + "\n" for n in range(3)))
+    sent = ("signals", "--source", "little", orders, "--header", "X-Event:order", "--json")
+    ran = casetrail(*sent)
+    assert ran.returncode == 0, ran.stderr
+    assert (json.loads(ran.stdout)["recorded"], json.loads(ran.stdout)["known"]) == (3, 0)
+    assert json.loads(casetrail(*sent).stdout)["known"] == 3
+    scans = tmp_path / "scans.ndjson"
+    scans.write_text(json.dumps(scan("f-1", "LOST")) + "\nno json\n")
+    ran = casetrail("signals", "--source", "little", scans, "--header", "X-Event:scan")
+    assert ran.returncode == 1
+    assert f"{scans}:2" in ran.stderr
+    assert "does not list the code 'LOST'" in ran.stderr
+    chosen = casetrail("sources", "mapping", "little", wider, "--reason", "LOST is known now")
+    assert chosen.returncode == 0, chosen.stderr
+    listed = casetrail("sources", "deliveries", "little", "--not-understood")
+    assert "unknown_code" in listed.stdout
+    assert " scans.ndjson:1: 1 signal\n" in listed.stdout
+    again = casetrail("sources", "read-again", "little")
+    assert again.stdout == "2 read again, 1 changed, 1 still not understood\n", again.stderr
+    left = casetrail("sources", "deliveries", "little", "--not-understood").stdout
+    assert " scans.ndjson:2: 0 signals\n  unreadable_body: not readable as JSON" in left
+    (row,) = json.loads(casetrail("sources", "list", "--json").stdout)
+    assert (row["deliveries"], row["not understood"], row["refused in 7 d"]) == (5, 1, 0)
+    assert SECRET not in ran.stdout + ran.stderr + added.stdout + chosen.stdout
+
+
+def test_secrets_are_made_and_rotated_and_bad_words_are_explained(
+    casetrail: Casetrail, tmp_path: Path
+) -> None:
+    words = ("sources", "add", "shop", "--mapping", "shopify", "--owner", "order_desk")
+    unknown = casetrail(*words, "--scheme", "shopfy", "--generate")
+    assert (unknown.returncode, "shopify" in unknown.stderr) == (2, True)
+    team = casetrail(*words[:-1], "nobody", "--scheme", "shopify", "--generate")
+    assert (team.returncode, "order_desk" in team.stderr) == (2, True)
+    missing = casetrail(*words, "--scheme", "shopify")
+    assert (missing.returncode, "/secret" in missing.stderr) == (2, True)
+    theirs = casetrail(*words, "--scheme", "stripe", "--generate")
+    assert (theirs.returncode, "stripe makes the secret" in theirs.stderr) == (2, True)
+    made = casetrail(*words, "--scheme", "shopify", "--generate")
+    assert "secret (shown only now): " in made.stdout
+    first = made.stdout.rpartition(": ")[2].strip()
+    turned = casetrail("sources", "rotate", "shop", "--generate", "--overlap-hours", "2")
+    assert turned.returncode == 0, turned.stderr
+    assert turned.stdout.rpartition(": ")[2].strip() != first
+    assert casetrail("sources", "rotate", "shop").returncode == 2
+    for command, status in (("pause", 0), ("pause", 2), ("resume", 0), ("resume", 2)):
+        assert casetrail("sources", command, "shop", "--reason", "A test.").returncode == status
+    (listed,) = [
+        one
+        for one in json.loads(casetrail("sources", "list", "--json").stdout)
+        if one["source"] == "shop"
+    ]
+    assert (listed["source"], listed["state"], listed["deliveries"]) == ("shop", "active", 0)
+    assert "did you mean shop?" in casetrail("sources", "deliveries", "shp").stderr
+
+
+def test_rows_that_no_format_allows_are_kept_with_file_and_line(
+    casetrail: Casetrail, tmp_path: Path
+) -> None:
+    document = tmp_path / "little.yaml"
+    document.write_text(MAPPING)
+    casetrail("sources", "add", "rows", "--mapping", document, "--owner", "order_desk")
+    table, latin = tmp_path / "scans.csv", tmp_path / "latin.csv"
+    header = "number,at,tracking,state\n"
+    table.write_text(f"{header}r-1,2026-11-21T10:00:00Z,T-1,MOVING\nr-2,too,few\n")
+    latin.write_bytes(f"{header}r-3,2026-11-21T10:00:00Z,T-3,Stra\xdfe\n".encode("latin-1"))
+    sent = ("signals", "--source", "rows", table, latin, "--header", "X-Event:scan", "--json")
+    first, second = casetrail(*sent), casetrail(*sent)
+    assert (first.returncode, second.returncode) == (1, 1)
+    found, again = json.loads(first.stdout), json.loads(second.stdout)
+    assert (found["recorded"], found["known"], again["known"]) == (1, 0, 3)
+    assert found["problems"] == again["problems"], "a file that is read again says the same"
+    assert [one["place"] for one in found["problems"]] == [f"{table}:3", str(latin)]
+    rows = json.loads(
+        casetrail("sources", "deliveries", "rows", "--not-understood", "--json").stdout
+    )
+    places = {(row["file"], row["line"]): row["reasons"][0]["detail"] for row in rows}
+    assert places["scans.csv", 3] == "3 fields, but the header has 4"
+    assert "is not UTF-8: save it as UTF-8" in places["latin.csv", None]
+    again_read = casetrail("sources", "read-again", "rows").stdout
+    assert again_read == "2 read again, 0 changed, 2 still not understood\n"
+
+
+def test_a_dry_run_reads_files_by_the_mapping_of_their_source(
+    casetrail: Casetrail, tmp_path: Path
+) -> None:
+    document, orders = tmp_path / "little.yaml", tmp_path / "orders.ndjson"
+    document.write_text(MAPPING)
+    orders.write_text(json.dumps(placed("dry-1")))
+    casetrail("sources", "add", "dry", "--mapping", document, "--owner", "order_desk")
+    sent = ("signals", "--source", "dry", orders, "--header", "X-Event:order")
+    ran = casetrail(*sent, "--dry-run")
+    assert ran.stdout.startswith("0 duplicate, 0 held, 1 recorded, 0 refused\n"), ran.stderr
+    assert "nothing was stored" in ran.stdout
+    assert json.loads(casetrail(*sent, "--json").stdout)["known"] == 0
+
+
+def test_rows_of_one_parcel_are_one_delivery(casetrail: Casetrail) -> None:
+    others = SAMPLES / "others"
+    words = ("sources", "add", "lager", "--mapping", others / "lager.yaml", "--owner", "order_desk")
+    assert casetrail(*words).returncode == 0
+    checked = casetrail("sources", "check", others / "lager.yaml", others / "lager.csv")
+    assert checked.stdout.count("1 signal\n") == 3, checked.stdout
+    sent = ("signals", "--source", "lager", others / "lager.csv", "--json")
+    first, second = casetrail(*sent), casetrail(*sent)
+    assert (first.returncode, json.loads(first.stdout)["recorded"]) == (0, 3), first.stderr
+    assert json.loads(second.stdout)["known"] == 3
+    plain = (
+        "signals",
+        "--mapping",
+        others / "lager.yaml",
+        "--source",
+        "plain",
+        others / "lager.csv",
+    )
+    assert "3 recorded" in casetrail(*plain).stdout

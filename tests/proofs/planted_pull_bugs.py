@@ -1,0 +1,151 @@
+"""Plausible bugs in pulls, and the tests that must catch them."""
+
+from typing import Final
+
+from tests.proofs.planted_bugs import Bug
+
+DESK: Final = "application/sources/pull_desk.py"
+LISTED: Final = "application/sources/listed_deliveries.py"
+CLIENT: Final = "infrastructure/pulls/client.py"
+LISTING: Final = "infrastructure/pulls/listing.py"
+ADDRESSES: Final = "infrastructure/pulls/addresses.py"
+PULLS: Final = "tests/sources/test_pulls.py"
+FAILING: Final = "tests/sources/test_pulls_that_fail.py"
+COMPARED: Final = "tests/sources/test_pulls_compare.py"
+ENDS: Final = "tests/domain/test_source_pulls.py"
+
+PULL_BUGS: Final = (
+    Bug(
+        "what is known is kept again by each pull",
+        LISTED,
+        "new = [one for one in results(receipts) if not one[2].is_known]",
+        "new = [*results(receipts)]",
+        f"{PULLS}::test_what_came_by_webhook_is_known",
+    ),
+    Bug(
+        "an event that was not understood is kept again by its pull",
+        LISTED,
+        "and (new > 0 or piece.came.id not in before)",
+        "",
+        "tests/sources/test_pulls_of_shops.py::test_lost_events_of_stripe_are_fetched",
+    ),
+    Bug(
+        "the secret goes to another host",
+        CLIENT,
+        "if _origin(url) != _origin(self.address) or url.userinfo:",
+        "if url.userinfo:",
+        f"{FAILING}::test_the_secret_never_goes_to_another_host",
+    ),
+    Bug(
+        "redirects are followed",
+        CLIENT,
+        "follow_redirects=False",
+        "follow_redirects=True",
+        f"{FAILING}::test_a_pull_that_cannot_go_on_says_why",
+    ),
+    Bug(
+        "the service's own network is asked",
+        ADDRESSES,
+        "if not is_named and not _is_public(address):",
+        "if not is_named and address == '169.254.169.254':",
+        f"{FAILING}::test_only_public_addresses_are_asked_unless_the_operator_names_the_host",
+    ),
+    Bug(
+        "only the first address of a name is checked",
+        ADDRESSES,
+        "    for address in found:\n        if not is_named",
+        "    for address in found[:1]:\n        if not is_named",
+        "tests/sources/test_pull_documents.py::test_a_name_that_leads_to_our_own_network_is_refused",
+    ),
+    Bug(
+        "a limit is not obeyed",
+        CLIENT,
+        "seconds = found.seconds or pause",
+        "seconds = 0.0",
+        f"{FAILING}::test_what_passes_is_waited_for",
+    ),
+    Bug(
+        "an answer has no end",
+        CLIENT,
+        "            if size > LARGEST_PAGE:\n",
+        "            if size > LARGEST_PAGE << 10:\n",
+        f"{FAILING}::test_a_pull_that_cannot_go_on_says_why",
+    ),
+    Bug(
+        "a page that repeats is read for ever",
+        LISTING,
+        "if items and digest in seen:",
+        "if not items and digest in seen:",
+        f"{FAILING}::test_pages_that_do_not_end_are_noticed[_Repeating-page]",
+    ),
+    Bug(
+        "two processes pull one source",
+        "infrastructure/pulls/locks.py",
+        "yield bool(row and row[0])",
+        "yield bool(row)",
+        f"{FAILING}::test_one_process_pulls_a_source_at_a_time",
+    ),
+    Bug(
+        "a pull that failed counts as complete",
+        DESK,
+        "is_complete = end.end is PullEnd.COMPLETE",
+        "is_complete = True",
+        f"{FAILING}::test_a_pull_that_cannot_go_on_says_why",
+    ),
+    Bug(
+        "a pull that leaves a gap moves the end",
+        "domain/sources/pulls.py",
+        "if since > (known or settings.begun_at):",
+        "if known is not None and since > until:",
+        f"{ENDS}::test_a_pull_that_leaves_a_gap_does_not_move_the_end",
+    ),
+    Bug(
+        "pulls do not overlap",
+        "domain/sources/pulls.py",
+        "return (self.complete_until or settings.begun_at) - OVERLAP",
+        "return self.complete_until or settings.begun_at",
+        f"{ENDS}::test_the_next_pull_overlaps_the_last_one",
+    ),
+    Bug(
+        "what is too young is taken from its webhook",
+        LISTING,
+        "since <= one.at <= until",
+        "since <= one.at",
+        f"{PULLS}::test_what_is_too_young_is_left_to_its_webhook",
+    ),
+    Bug(
+        "a clock that is behind ours loses items",
+        LISTING,
+        "self._until = min(self._until, page.answered_at - grace)",
+        "self._until = max(self._until, page.answered_at - grace)",
+        f"{COMPARED}::test_the_clock_of_the_system_counts_where_it_is_behind_ours",
+    ),
+    Bug(
+        "an overlap settles the case of what is missing",
+        DESK,
+        "begin = max(since, state.complete_until or since) if result.is_known else since",
+        "begin = since",
+        f"{COMPARED}::test_what_is_missing_opens_a_case_and_a_list_that_agrees_settles_it",
+    ),
+    Bug(
+        "what a failed pull fetched is said to have come",
+        LISTED,
+        "return ListedResult(is_missing=not by_webhook)",
+        "return ListedResult()",
+        f"{COMPARED}::test_a_pull_that_failed_settles_nothing_and_what_it_fetched_is_still_missing",
+    ),
+    Bug(
+        "what came while the source was paused is missing",
+        DESK,
+        "since = max(source.added_at, source.resumed_at or source.added_at)",
+        "since = source.added_at",
+        f"{COMPARED}::test_what_is_older_than_the_source_or_its_pause_is_not_missing",
+    ),
+    Bug(
+        "the secret before stays in the key store",
+        "application/sources/source_desk.py",
+        "            self._secrets.destroy(before.secret)\n",
+        "            pass\n",
+        f"{FAILING}::test_the_secret_is_neither_shown_nor_recorded",
+    ),
+)
