@@ -595,8 +595,8 @@ BUGS = (
     Bug(
         "an author can approve the policy under another name",
         "application/policy/policy_desk.py",
-        "decisions.approve(g, p, note, base, by.actor, by.now, names)",
-        "decisions.approve(g, p, note, base, by.actor, by.now)",
+        "decisions.approve(governance, policy, note, base, by.actor, by.now, names)",
+        "decisions.approve(governance, policy, note, base, by.actor, by.now)",
         AUTHORS,
     ),
     # Authentication.

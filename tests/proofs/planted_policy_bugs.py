@@ -202,8 +202,8 @@ POLICY_BUGS = (
     Bug(
         "an author can ratify an emergency change under another name",
         "application/policy/policy_desk.py",
-        "decisions.ratify(g, p, note, by.actor, by.now, names, had)",
-        "decisions.ratify(g, p, note, by.actor, by.now)",
+        "decisions.ratify(governance, policy, note, by.actor, by.now, names, had)",
+        "decisions.ratify(governance, policy, note, by.actor, by.now)",
         AUTHORS,
     ),
     Bug(
