@@ -36,6 +36,8 @@ LOOK_SECONDS = 0.5
 FROZEN_SECONDS = 5.0
 MISSED_LOOKS = 3
 """After so many looks in vain, over so long, a server process is frozen."""
+FIRST_ANSWER_SECONDS = 120.0
+"""So long a server process may take from its start to its first answer."""
 RESTART_SECONDS = 1.0
 BACKLOG = 512
 _PR_SET_PDEATHSIG = 1
@@ -206,7 +208,7 @@ def keep_process_alive(
                 process_group=0,
             )
             current[:] = [process]
-            code = process.wait() if address is None else _wait_unless_frozen(process, address)
+            code = process.wait() if address is None else wait_unless_frozen(process, address)
             if not ending.is_set():
                 _logger.warning("%s ended with exit code %s; restarting it", words[0], code)
                 ending.wait(RESTART_SECONDS)
@@ -223,23 +225,23 @@ def keep_process_alive(
         watcher.join()
 
 
-def _wait_unless_frozen(process: subprocess.Popen[bytes], address: str) -> int:
-    """The exit code of a server process; it is killed if it answered once and then no more."""
-    answered_at, missed = 0.0, 0
+def wait_unless_frozen(process: subprocess.Popen[bytes], address: str) -> int:
+    """The exit code of a server process; it is killed if it does not answer, or answers no more."""
+    answered_at, allowed, missed = time.monotonic(), FIRST_ANSWER_SECONDS, 0
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
             return process.wait(LOOK_SECONDS)
-        if _answers(address):
-            answered_at, missed = time.monotonic(), 0
+        if answers(address):
+            answered_at, allowed, missed = time.monotonic(), FROZEN_SECONDS, 0
             continue
         missed += 1
-        silent = time.monotonic() - answered_at if answered_at else 0
-        if silent > FROZEN_SECONDS and missed >= MISSED_LOOKS:
+        silent = time.monotonic() - answered_at
+        if silent > allowed and missed >= MISSED_LOOKS:
             _logger.warning("a server process has not answered for %.0f s; ending it", silent)
             process.kill()
 
 
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
     connection = http.client.HTTPConnection(address.rpartition("/")[2], timeout=1)
     try:
         connection.request("GET", "/livez")

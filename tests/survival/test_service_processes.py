@@ -1,7 +1,10 @@
 """`casetrail serve` with its worker and its embedded database: single processes are killed, and all end."""
 
 import os
+import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import httpx2
 import msgspec
 import pytest
 
+from api import serving as server_processes
 from domain.orders.purchase_signals import Customer, OrderCancelled, OrderPlaced
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.survival.clients import STARTED_AT, headers_of, tokens_of
@@ -24,6 +28,12 @@ from tests.survival.programs import (
 )
 
 GONE = ("", "Z")
+
+
+def addresses_of(pid: int) -> list[str]:
+    """The addresses at which the server processes hear each other, from the command line of one."""
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+    return re.findall("--process\0([^\0]+)", words)
 
 
 class Serving:
@@ -46,9 +56,9 @@ class Serving:
         return pid
 
     def two_others(self) -> list[int]:
-        """The ids of the other processes of three; none unless both run."""
+        """The ids of the other processes of three; none unless both run and answer."""
         found = children_of(self.program.pid, " --beside ")
-        return found if len(found) == 2 else []
+        return found if len(found) == 2 and all(map(server_processes.answers, addresses_of(found[0]))) else []
 
     def open_and_show_a_case(self, token: str, order: str) -> None:
         """Send a signal, and read the case from the report that the worker keeps."""
@@ -271,6 +281,16 @@ def test_a_frozen_process_is_replaced_and_others_record_its_signals(
     assert (again["recorded"], again["duplicate"]) == (0, 60)
     after = [send(f"after-{n}") for n in range(12)]
     assert all(one is not None and one["recorded"] == 60 for one in after)
+
+
+def test_a_process_that_never_answers_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_processes, "FIRST_ANSWER_SECONDS", 1.0)
+    sleeping = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    try:
+        code = server_processes.wait_unless_frozen(sleeping, f"http://127.0.0.1:{free_port()}")
+        assert code == -signal.SIGKILL
+    finally:
+        sleeping.kill()
 
 
 def test_a_batch_is_processed_by_the_processes_of_its_orders(
