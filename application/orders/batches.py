@@ -28,6 +28,8 @@ class Arrival(Struct, frozen=True):
     """Whether the service states it itself, under its own source name."""
     found_in: FoundIn | UnsetType = UNSET
     """Set if it was sent without its order, and its references led to one."""
+    is_replayed: bool = False
+    """What fell due before it is decided first, each at its moment, as if the timekeeper had been in time."""
 
 
 class OrderBatch(Struct, frozen=True):

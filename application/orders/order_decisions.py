@@ -14,7 +14,7 @@ from domain.cases.detection import CaseDetection
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import RoleMembers
 from domain.orders.order import Order, order_stream
-from domain.people import Actor
+from domain.people import TIMEKEEPER_ACTOR, Actor
 from domain.policy.rulebook import Rulebook
 
 
@@ -46,6 +46,14 @@ def decide_order(
     changed: list[UUID] = []
     # Arrivals at one moment are decided on together; later ones see what the earlier ones led to.
     for received_at, places in group_by_time(unit):
+        if unit.arrivals[places[0]].is_replayed:
+            while (due := order.next_due(rulebook)) is not None and due < received_at:
+                response = CaseDetection(order, own, rulebook, due, staff)
+                response.tick()
+                cause = f"due:{due.isoformat()}"
+                writes += writes_of(response, order, own, cause, due, TIMEKEEPER_ACTOR)
+                changed += response.case_events
+                order, own = response.order, response.cases
         response = CaseDetection(order, own, rulebook, received_at, staff)
         here = [unit.arrivals[n] for n in places]
         sent = [arrival.signal for arrival in here if not arrival.is_own]

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 
+from msgspec import structs
+
 from application.orders.batches import Arrival
 from application.orders.intake import Intake
 from application.timekeeper import Timekeeper
@@ -30,7 +32,7 @@ def replay(
         # Orders do not affect each other, so what falls due within the batch can wait for the order's
         # next signal or the next batch: it is decided at its own moment in both cases.
         tick_until(batch[0].received_at, timekeeper)
-        intake.take(batch, actor)
+        intake.take([structs.replace(one, is_replayed=True) for one in batch], actor)
         count += len(batch)
         now = ends_at or batch[-1].received_at
         yield count, batch[-1].received_at

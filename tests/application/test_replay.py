@@ -54,7 +54,16 @@ def orders_with_problems(count: int) -> list[Signal]:
 
 def story(service: InMemoryService) -> set[tuple[object, ...]]:
     return {
-        (c.order, c.kind, c.id, str(c.state), c.detected_at, c.signals_joined)
+        (
+            c.order,
+            c.kind,
+            c.id,
+            str(c.state),
+            c.detected_at,
+            c.opened_at,
+            str(c.timing.clock),
+            c.signals_joined,
+        )
         for c in service.found()
     }
 
