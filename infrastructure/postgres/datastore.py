@@ -77,13 +77,15 @@ def retry_lost_connection(read: Callable[P, R]) -> Callable[P, R]:
         return run_blocking(functools.partial(retry, *args, **kwargs))
 
     def retry(*args: P.args, **kwargs: P.kwargs) -> R:
-        ends_at = time.monotonic() + RETRY_SECONDS
+        ends_at, is_again = time.monotonic() + RETRY_SECONDS, False
         while True:
             try:
                 return read(*args, **kwargs)
             except (persistence.InterfaceError, persistence.OperationalError):
-                if time.monotonic() > ends_at:
+                # Once at least: a process that was frozen has lost its connections and the time.
+                if is_again and time.monotonic() > ends_at:
                     raise
+                is_again = True
                 time.sleep(FIRST_PAUSE_SECONDS)
 
     return wrapper

@@ -1,5 +1,6 @@
 """Runs all reports of a database: one reader, one transaction per batch, one owner at a time."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ from infrastructure.projections.generations import (
 from infrastructure.projections.tables import Table
 from projections.projection import AnyProjection
 
+_logger = logging.getLogger("casetrail.projections")
 BATCH_SIZE = 2_000
 POLL_SECONDS = 1.0
 FROZEN_SECONDS = 5
@@ -77,7 +79,10 @@ class ProjectionRunner:
                             self._wake.clear()
                             if not self.step(connection):
                                 self._wake.wait(POLL_SECONDS)
-                except psycopg.Error:
+                except Exception as error:
+                    if not isinstance(error, psycopg.Error):
+                        # The reports must not stop for a fault that may pass, and must not hide it.
+                        _logger.exception("the reports could not be updated; trying again")
                     self._targets = None
                     time.sleep(pause)
                     pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

@@ -91,7 +91,12 @@ def test_a_frozen_worker_does_not_stop_a_rebuild(
         assert "queue is live as generation" in ran.stdout
         worker.send_signal(signal.SIGCONT)
         name = f"casetrail {worker.pid}"
-        eventually("it goes on", lambda: name in owners(database), within=WITHIN)
+        eventually(
+            "it goes on",
+            lambda: worker.poll() is not None or name in owners(database),
+            within=WITHIN,
+        )
+        assert worker.poll() is None, home.with_suffix(".log").read_text()
         add_orders(shop)
         eventually("it is kept up", lambda: rows(database, BEHIND) == [(0,)], within=WITHIN)
 
