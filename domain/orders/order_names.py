@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from domain.orders.signal_body import DEFAULT_SHOP, split_order_key
+from domain.orders.signal_body import DEFAULT_SHOP, KEY_SEPARATOR, split_order_key
 
 OrderKey = Annotated[
     str,
@@ -32,8 +32,12 @@ def order_names(keys: Iterable[str]) -> list[OrderName]:
 
 
 def describe_order(key: str) -> str:
-    """`A-1001`, or `A-1001 in the shop uk`."""
-    return describe_name(*split_order_key(key))
+    """`A-1001`, or `A-1001 in the shop uk`; of what is no order, where it came from and its id there."""
+    order, shop = split_order_key(key)
+    if order:
+        return describe_name(order, shop)
+    _, _, *name = key.split(KEY_SEPARATOR)
+    return f"{'/'.join(filter(None, name))} (a delivery or a held signal)"
 
 
 def describe_missing(key: str) -> str:

@@ -63,20 +63,20 @@ SHOP_REGEX: Final = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 ShopName = Annotated[
     str, form(SHOP_REGEX, SHOP_FORM, "The store or channel in which the order's id is unique.")
 ]
-_KEY_SEPARATOR: Final = "\x1f"
+KEY_SEPARATOR: Final = "\x1f"
 """Neither an order id nor a shop can hold it."""
 
 
 def order_key(order: str, shop: str = DEFAULT_SHOP) -> str:
     """The text that names an order in the log: its id, with its shop unless that is the default one."""
-    return order if shop == DEFAULT_SHOP else f"{order}{_KEY_SEPARATOR}{shop}"
+    return order if shop == DEFAULT_SHOP else f"{order}{KEY_SEPARATOR}{shop}"
 
 
 def split_order_key(key: str) -> tuple[str, str]:
     """The order's id and its shop; no id for the name of something that is no order."""
-    if key.startswith(_KEY_SEPARATOR):
-        return "", key.split(_KEY_SEPARATOR)[1] or DEFAULT_SHOP
-    order, _, shop = key.partition(_KEY_SEPARATOR)
+    if key.startswith(KEY_SEPARATOR):
+        return "", key.split(KEY_SEPARATOR)[1] or DEFAULT_SHOP
+    order, _, shop = key.partition(KEY_SEPARATOR)
     return order, shop or DEFAULT_SHOP
 
 

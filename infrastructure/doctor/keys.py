@@ -21,8 +21,9 @@ MOST_NAMED: Final = 3
 _WHAT: Final = "keys of personal data"
 _IN_USE: Final = (
     "SELECT split_part(key, '.', 1), array_agg(key), array_agg(order_id) FROM order_keys "
-    "WHERE destroyed_at IS NULL GROUP BY 1"
+    "WHERE key NOT IN (SELECT key FROM order_keys WHERE destroyed_at IS NOT NULL) GROUP BY 1"
 )
+"""A key may seal what names several orders, as a delivery: the erasure of one of them destroys it for all."""
 
 
 def check_keys(connection: Connection, settings: Settings) -> Finding:

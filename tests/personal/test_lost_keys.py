@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Hashable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from uuid import uuid4
 
 import httpx2
@@ -17,19 +16,17 @@ import pytest
 from api.composition import desks
 from domain.orders.order import order_stream
 from domain.personal_data_errors import KeyStoreUnavailable
-from infrastructure.doctor.findings import Finding, Verdict
-from infrastructure.doctor.keys import check_keys
+from infrastructure.doctor.findings import Verdict
 from infrastructure.personal import kept_keys
 from infrastructure.personal.kept_keys import KeptKeys
-from infrastructure.personal.key_store import FORMAT, PEPPER_NAME
+from infrastructure.personal.key_store import FORMAT
 from infrastructure.personal.vault import open_vault
-from infrastructure.postgres.datastore import connect
-from infrastructure.settings import load_settings
 from tests.api.adjustments import open_paid_case, post
-from tests.api.running_service import RunningService, outside_settings, run_service
+from tests.api.running_service import RunningService, run_service
 from tests.api.signals import order_id, placed, send
 from tests.bucket import Bucket
 from tests.intact_logs import assert_log_is_intact
+from tests.personal.key_files import bundles_of, doctor_on_keys, keys_of
 from tests.survival.programs import eventually
 
 REF = "0123456789abcdef.0"
@@ -48,14 +45,6 @@ def shop(server: RunningService) -> Iterator[httpx2.Client]:
     with server.client_as("shop") as client:
         assert send(client, placed(order_id())).status_code == 200
         yield client
-
-
-def keys_of(server: RunningService) -> Path:
-    return Path(outside_settings(server.dsn).place)
-
-
-def bundles_of(server: RunningService) -> list[Path]:
-    return [one for one in keys_of(server).iterdir() if one.name not in (PEPPER_NAME, ".lock")]
 
 
 def test_a_signal_is_refused_while_the_directory_of_keys_is_gone(
@@ -180,12 +169,6 @@ class SlowStore:
 
     def try_write(self) -> None:
         raise AssertionError
-
-
-def doctor_on_keys(server: RunningService) -> Finding:
-    settings = load_settings({"CASETRAIL_KEYS": str(keys_of(server))})
-    with connect(server.dsn) as connection:
-        return check_keys(connection, settings)
 
 
 def test_the_doctor_finds_keys_of_the_log_that_are_not_in_the_store(

@@ -9,7 +9,9 @@ from uuid import uuid4
 import httpx2
 
 from domain.privacy import DataSubject
+from infrastructure.doctor.findings import Verdict
 from tests.api.running_service import RunningService
+from tests.personal.key_files import bundles_of, doctor_on_keys
 from tests.sources.senders import MAPPING, add, order_number, placed, send
 
 TOGETHER = (
@@ -74,6 +76,24 @@ def test_what_is_held_of_an_order_names_its_deliveries(
     assert held(server, number) == []
     # One key sealed the delivery of both: it is gone for the other order too.
     assert held(server, other) == []
+    assert doctor_on_keys(server).verdict is Verdict.OK, "nothing that was not erased is missing"
+
+
+def test_the_doctor_names_deliveries_whose_key_is_lost(
+    server: RunningService, olga: httpx2.Client, sender: httpx2.Client
+) -> None:
+    add(olga, "lost-of")
+    sent = send(sender, "lost-of", placed(order_number(), at="yesterday"), "order", "n")
+    assert sent.json()["recorded"] == 0
+    for bundle in (bundles := bundles_of(server)):
+        bundle.rename(bundle.with_name(f"away-{bundle.name}"))
+    try:
+        found = doctor_on_keys(server)
+        assert found.verdict is Verdict.UNSAFE
+        assert "(a delivery or a held signal)" in found.found
+    finally:
+        for bundle in bundles:
+            bundle.with_name(f"away-{bundle.name}").rename(bundle)
 
 
 def test_what_cannot_be_read_of_an_order_is_erased_with_it(

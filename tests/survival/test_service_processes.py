@@ -58,7 +58,11 @@ class Serving:
     def two_others(self) -> list[int]:
         """The ids of the other processes of three; none unless both run and answer."""
         found = children_of(self.program.pid, " --beside ")
-        return found if len(found) == 2 and all(map(server_processes.answers, addresses_of(found[0]))) else []
+        return (
+            found
+            if len(found) == 2 and all(map(server_processes.answers, addresses_of(found[0])))
+            else []
+        )
 
     def open_and_show_a_case(self, token: str, order: str) -> None:
         """Send a signal, and read the case from the report that the worker keeps."""
