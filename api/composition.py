@@ -260,6 +260,9 @@ def follow_policy(working: Desks) -> Iterator[None]:
             except PersistenceError as error:
                 # The loaded policy stays active. Without the database nothing can be decided.
                 _logger.warning("cannot check for a new policy: %s", error)
+            except Exception:
+                # Without this thread, the process would decide by an old policy for ever.
+                _logger.exception("cannot load the policy")
 
     follower = threading.Thread(target=follow, name="policy", daemon=True)
     follower.start()

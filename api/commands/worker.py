@@ -5,13 +5,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 
 import click
-import psycopg
-from eventsourcing.persistence import PersistenceError
-from psycopg_pool import PoolTimeout
 
 from api import composition, configured_checkpoints
+from api.repeated_work import DATABASE_ERRORS, IDLE_SECONDS, run_repeatedly, until_answered
 from api.serving import wait_for_parent_to_end
 from application.money.provider import PaymentProvider
 from domain.orders.order_names import describe_order
@@ -22,7 +21,7 @@ from infrastructure.garbage_collection import tune_garbage_collection
 from infrastructure.payments import provider_of
 from infrastructure.personal.vault import Vault, vault_of
 from infrastructure.postgres.databases import open_database
-from infrastructure.postgres.datastore import LONGEST_PAUSE_SECONDS, connect
+from infrastructure.postgres.datastore import connect
 from infrastructure.postgres.roles import PROJECTOR, dsn_for_role
 from infrastructure.postgres.rows import Connection
 from infrastructure.process_log import log_to_standard_error
@@ -34,10 +33,8 @@ from infrastructure.transparency.cosignatures import WitnessClients, open_witnes
 from infrastructure.transparency.nodes import PositionsMissing
 from infrastructure.transparency.receipts import CHECKPOINT_SECONDS
 from infrastructure.transparency.signing_keys import KeyUnusable
-from infrastructure.transparency.storage import StorageUnavailable
 from projections import PROJECTIONS
 
-IDLE_SECONDS = 0.2
 BACKLOG_SECONDS = 5.0
 """How often the queues are measured."""
 SOURCES_SECONDS = 60.0
@@ -48,8 +45,6 @@ MOST_NAMED = 10
 """How many orders one line of the process log names."""
 NOTICE_SECONDS = 86_400.0
 """How often notices to the owner of the policy are logged."""
-OUTSIDE_PAUSE_SECONDS = 5.0
-"""Longest pause between two attempts to reach the store of checkpoints."""
 PULLS_SECONDS = 5.0
 """How often to look for a source that is to be pulled."""
 PULL_AGAIN_SECONDS = 60.0
@@ -58,7 +53,6 @@ PULL_THREADS = 2
 """A slow source leaves the other thread to the others."""
 TIMEKEEPER_THREADS = 2
 """While one waits for the database, the other computes."""
-_DATABASE_ERRORS = (psycopg.Error, PersistenceError, PoolTimeout)
 _logger = logging.getLogger("casetrail.worker")
 
 
@@ -109,8 +103,7 @@ def run_worker(
     try:
         outside = (provider, vault, ours, pull_hosts)
         with composition.desks(dsn, composition.utc_now, *outside) as working:
-            working.record_build()
-            working.ensure_policy()
+            until_answered(partial(_start, working), stop)
             tune_garbage_collection()
             looks = {
                 **{f"keeper-{n}": run_due_timers for n in range(TIMEKEEPER_THREADS)},
@@ -148,16 +141,22 @@ def run_worker(
         raise error
 
 
+def _start(working: composition.Desks) -> bool:
+    working.record_build()
+    working.ensure_policy()
+    return True
+
+
 def run_due_timers(working: composition.Desks, stop: threading.Event) -> None:
     """Handle due timers until `stop` is set."""
-    _run_repeatedly(lambda: working.timekeeper.tick_due(working.clock()) > 0, IDLE_SECONDS, stop)
+    run_repeatedly(lambda: working.timekeeper.tick_due(working.clock()) > 0, IDLE_SECONDS, stop)
 
 
 def run_payer(working: composition.Desks, stop: threading.Event) -> None:
     """Make the ordered payments until `stop` is set."""
     payer = working.payer
     assert payer is not None
-    _run_repeatedly(lambda: payer.pay(working.clock) > 0, IDLE_SECONDS, stop)
+    run_repeatedly(lambda: payer.pay(working.clock) > 0, IDLE_SECONDS, stop)
 
 
 def run_key_destruction(working: composition.Desks, stop: threading.Event) -> None:
@@ -184,7 +183,7 @@ def run_key_destruction(working: composition.Desks, stop: threading.Event) -> No
                 )
         return False
 
-    _run_repeatedly(look, KEYS_SECONDS, stop)
+    run_repeatedly(look, KEYS_SECONDS, stop)
 
 
 def run_backlog_watch(working: composition.Desks, stop: threading.Event) -> None:
@@ -195,7 +194,7 @@ def run_backlog_watch(working: composition.Desks, stop: threading.Event) -> None
         working.conflicts.look(working.clock())
         return False
 
-    _run_repeatedly(look, BACKLOG_SECONDS, stop)
+    run_repeatedly(look, BACKLOG_SECONDS, stop)
 
 
 def run_pulls(working: composition.Desks, stop: threading.Event) -> None:
@@ -209,7 +208,7 @@ def run_pulls(working: composition.Desks, stop: threading.Event) -> None:
                 continue
             try:
                 pulled |= working.pulls.pull_if_due(name, stop.wait)
-            except _DATABASE_ERRORS:
+            except DATABASE_ERRORS:
                 raise
             except Exception:
                 # The other sources are pulled all the same.
@@ -217,7 +216,7 @@ def run_pulls(working: composition.Desks, stop: threading.Event) -> None:
                 later[name] = time.monotonic() + PULL_AGAIN_SECONDS
         return pulled
 
-    _run_repeatedly(look, PULLS_SECONDS, stop)
+    run_repeatedly(look, PULLS_SECONDS, stop)
 
 
 def run_source_watch(working: composition.Desks, stop: threading.Event) -> None:
@@ -230,7 +229,7 @@ def run_source_watch(working: composition.Desks, stop: threading.Event) -> None:
             _logger.warning("cannot look for silent sources: %s", error)
         return False
 
-    _run_repeatedly(look, SOURCES_SECONDS, stop)
+    run_repeatedly(look, SOURCES_SECONDS, stop)
 
 
 def run_notices(working: composition.Desks, stop: threading.Event) -> None:
@@ -246,7 +245,7 @@ def run_notices(working: composition.Desks, stop: threading.Event) -> None:
             _logger.exception("cannot compute the notices of policy version %s", active.version)
         return False
 
-    _run_repeatedly(look, NOTICE_SECONDS, stop)
+    run_repeatedly(look, NOTICE_SECONDS, stop)
 
 
 def witness_thread(
@@ -270,26 +269,7 @@ def witness_thread(
             stop.set()
         return False
 
-    return threading.Thread(
-        target=_run_repeatedly, args=(work, CHECKPOINT_SECONDS, stop), name=name
-    )
-
-
-def _run_repeatedly(work: Callable[[], bool], idle_seconds: float, stop: threading.Event) -> None:
-    """Call `work` until `stop` is set; pause when it is idle or the database does not answer."""
-    pause = IDLE_SECONDS
-    while not stop.is_set():
-        try:
-            busy = work()
-            pause = IDLE_SECONDS
-            if not busy:
-                stop.wait(idle_seconds)
-        except (*_DATABASE_ERRORS, StorageUnavailable) as error:
-            is_outside = isinstance(error, StorageUnavailable)
-            where = "checkpoints" if is_outside else "the database"
-            _logger.warning("%s did not answer: %s", where, error)
-            stop.wait(pause)
-            pause = min(pause * 2, OUTSIDE_PAUSE_SECONDS if is_outside else LONGEST_PAUSE_SECONDS)
+    return threading.Thread(target=run_repeatedly, args=(work, CHECKPOINT_SECONDS, stop), name=name)
 
 
 def _stop_at_eof(stop: threading.Event) -> None:

@@ -1,16 +1,19 @@
 """Errors after which an append is tried again, and sessions that hold up all appends."""
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 
+from infrastructure.postgres.datastore import LogHalted
 
-def end_frozen_session(connection: psycopg.Connection[Any]) -> None:
+
+def end_frozen_session(connect: Callable[[], psycopg.Connection[Any]]) -> None:
     """End the session that holds the lock of `log_head` while its client sends nothing. The
     append is one statement and its commit is another message. A client can freeze between the
     two, and no timeout before PostgreSQL 17's `transaction_timeout` ends its session."""
-    with contextlib.suppress(psycopg.Error), connection.transaction():
+    with contextlib.suppress(psycopg.Error, LogHalted), (connection := connect()).transaction():
         # The login role owns the other processes' sessions, so only it may end them.
         connection.execute("SET LOCAL ROLE NONE")
         connection.execute(

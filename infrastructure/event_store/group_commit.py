@@ -1,9 +1,9 @@
 """Group commit: appends of many threads share one transaction and one round trip.
 
-One thread owns the connection. It stores all appends that queued up during the last commit in one
-call. PostgreSQL refuses a whole group if one version or command key in it is taken. The thread then
-finds those appends, answers them, and stores the rest. After a lost connection the same query shows
-whether the group was committed: an append is stored if its own bytes are in the log.
+One thread owns the connection. It stores all appends that queued up during the last commit in one call. PostgreSQL
+refuses a whole group if one version or command key in it is taken. The thread then finds those appends, answers them, and
+stores the rest. After a lost connection the same query shows whether the group was committed: an append is stored if
+its own bytes are in the log.
 """
 
 import contextlib
@@ -19,7 +19,6 @@ from eventsourcing.persistence import IntegrityError, InterfaceError
 from psycopg.errors import LockNotAvailable, ReadOnlySqlTransaction, UniqueViolation
 
 from application.log.recorder import Append, StoredCommand, leaf_digest
-from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.event_store.acknowledgements import WAIT_SECONDS, Acknowledgements
 from infrastructure.event_store.append_call import append_statement, commands_of
 from infrastructure.event_store.broken_sessions import end_frozen_session, is_transient
@@ -28,6 +27,7 @@ from infrastructure.event_store.pending_append import (
     answer_without_storing,
     fail_all,
     split_conflicting,
+    without_lost_keys,
 )
 from infrastructure.postgres import datastore
 from infrastructure.postgres.rows import fetch_rows
@@ -103,9 +103,17 @@ class GroupCommit:
             except Exception:  # noqa: BLE001 - one append cannot be compared: store each alone
                 waiting = []
                 for pending in group:
-                    self._store([pending])
+                    self._answer([pending])
             else:
-                self._store(group)
+                self._answer(group)
+
+    def _answer(self, group: list[PendingAppend]) -> None:
+        group = [pending for pending in group if not pending.is_answered]
+        try:
+            self._store(group)
+        except Exception as error:  # noqa: BLE001 - without this thread, all appends would wait for ever
+            self._disconnect()
+            fail_all([pending for pending in group if not pending.is_answered], error)
 
     def _fill(self, group: list[PendingAppend]) -> None:
         """Add queued appends to the group, within the limits."""
@@ -124,7 +132,7 @@ class GroupCommit:
     def _store(self, group: list[PendingAppend]) -> None:
         """Store the group; answer every append in it, also after an error."""
         ends_at = time.monotonic() + datastore.RETRY_SECONDS
-        while group := self._with_kept_keys(group):
+        while group := without_lost_keys(group, self.require_keys):
             try:
                 base, settings = self._call(group)
             except UniqueViolation as error:
@@ -163,27 +171,16 @@ class GroupCommit:
                 else:
                     self._acknowledge(group, base)
                 return
-            for pending in group:
-                pending.tried = True
             self._disconnect()
             if isinstance(lost, LockNotAvailable):
-                end_frozen_session(self._connected())
-            if time.monotonic() > ends_at:
+                end_frozen_session(self._connected)
+            # Twice at least: a process that was frozen has lost its connection and the time.
+            if group[0].tried and time.monotonic() > ends_at:
                 fail_all(group, datastore.to_library_error(lost))
                 return
+            for pending in group:
+                pending.tried = True
             time.sleep(datastore.FIRST_PAUSE_SECONDS)
-
-    def _with_kept_keys(self, group: list[PendingAppend]) -> list[PendingAppend]:
-        """The group without the appends whose personal data could not be read again; they fail."""
-        keys = {row.key for pending in group for row in pending.append.keys}
-        if self.require_keys is None or not keys:
-            return group
-        try:
-            self.require_keys(keys)
-        except KeyStoreUnavailable as error:
-            fail_all([pending for pending in group if pending.append.keys], error)
-            return [pending for pending in group if not pending.append.keys]
-        return group
 
     def _acknowledge(self, group: Sequence[PendingAppend], base: int) -> None:
         place = base

@@ -1,12 +1,13 @@
 """Appends that wait for the log: which can share a transaction, and the answer to each."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 
 from application.log.recorder import Append, CommandRepeated, DutyTaken, StoredCommand, VersionTaken
+from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.event_loops import current_greenlet
 
 
@@ -15,7 +16,7 @@ class PendingAppend:
 
     __slots__ = (
         *("_answered", "_future", "_greenlet"),
-        *("append", "error", "first", "leaves", "size", "tried"),
+        *("append", "error", "first", "is_answered", "leaves", "size", "tried"),
     )
 
     def __init__(self, append: Append) -> None:
@@ -27,6 +28,7 @@ class PendingAppend:
         self.tried = False
         """An earlier attempt lost its connection: the append may be stored already."""
         self.error: Exception | None = None
+        self.is_answered = False
         self._greenlet = current_greenlet()
         if self._greenlet is not None:
             self._future = self._greenlet.waiting.future()
@@ -51,6 +53,7 @@ class PendingAppend:
         self._wake()
 
     def _wake(self) -> None:
+        self.is_answered = True
         if self._greenlet is not None:
             self._greenlet.waiting.answer(self._future)
         else:
@@ -130,6 +133,21 @@ def split_conflicting(
         else:
             rivals.append(pending)
     return together, rivals
+
+
+def without_lost_keys(
+    group: list[PendingAppend], require_keys: Callable[[Collection[str]], None] | None
+) -> list[PendingAppend]:
+    """The group without the appends whose personal data could not be read again; they fail."""
+    keys = {row.key for pending in group for row in pending.append.keys}
+    if require_keys is None or not keys:
+        return group
+    try:
+        require_keys(keys)
+    except KeyStoreUnavailable as error:
+        fail_all([pending for pending in group if pending.append.keys], error)
+        return [pending for pending in group if not pending.append.keys]
+    return group
 
 
 def _answer_if_stored(

@@ -695,9 +695,9 @@ BUGS = (
     ),
     Bug(
         "lost keys go unnoticed",
-        "infrastructure/event_store/group_commit.py",
-        "        if self.require_keys is None or not keys:\n",
-        "        if self.require_keys or not keys:\n",
+        "infrastructure/event_store/pending_append.py",
+        "    if require_keys is None or not keys:\n",
+        "    if require_keys or not keys:\n",
         "tests/personal/test_lost_keys.py",
     ),
     Bug(

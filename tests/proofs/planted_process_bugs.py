@@ -100,4 +100,32 @@ PROCESS_BUGS = (
         "takewhile(lambda line: line.position < position + 1_000, self._lines[name])",
         "tests/application/test_execution_checks.py",
     ),
+    Bug(
+        "a worker ends if the log takes no append when it starts",
+        "api/commands/worker.py",
+        "            until_answered(partial(_start, working), stop)\n",
+        "            _start(working)\n",
+        "tests/cli/test_worker_starts_beside_a_lock.py",
+    ),
+    Bug(
+        "an unexpected error ends a thread of the worker",
+        "api/repeated_work.py",
+        "        except Exception:\n",
+        "        except LookupError:\n",
+        "tests/api/test_repeated_work.py",
+    ),
+    Bug(
+        "an append that was frozen is not tried again",
+        "infrastructure/event_store/group_commit.py",
+        "            if group[0].tried and time.monotonic() > ends_at:\n",
+        "            if time.monotonic() > ends_at:\n",
+        "tests/event_store/test_errors_between_attempts.py",
+    ),
+    Bug(
+        "the thread that stores appends ends with an error of ours",
+        "infrastructure/event_store/group_commit.py",
+        "        except Exception as error:  # noqa: BLE001 - without this thread, all appends would wait for ever\n",
+        "        except psycopg.Error as error:\n",
+        "tests/event_store/test_errors_between_attempts.py::test_an_error_of_our_own_is_raised_to_the_caller_and_stops_no_later_append",
+    ),
 )
