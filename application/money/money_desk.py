@@ -199,7 +199,7 @@ class MoneyDesk:
         """Act on an adjustment and the order's facts; a refusal says which adjustment it was about.
 
         If a signal or an act on another case of the order arrives during it, or two names of its people
-        are linked before a payment is ordered, decide again.
+        are linked before an approval is stored or a payment is ordered, decide again.
         """
         for _ in range(ATTEMPTS):
             known = self._commands.case(case_id)
@@ -207,7 +207,7 @@ class MoneyDesk:
             over = self.duties.of(known, order)
             guards = [_order_guard(order, by)]
             people = self._people.read(by, adjustment_of(known, adjustment))
-            if needs is EXECUTE:
+            if needs in (APPROVE, EXECUTE):
                 guards += people.guards(known, adjustment_of(known, adjustment), over, by)
             current = people.with_names(by)
 

@@ -23,11 +23,14 @@ class GrantDesk:
         """Raises PersonNotFound, PersonGone, GrantNotFound, GrantNotWaiting, AnotherPersonNeeded, NotInScope."""
 
         def decide(person: Person) -> PersonDecision:
-            confirmers, givers = self._behind(by.actor), self._givers(person, grant)
+            # One record: names that are linked after they were read make the append fail.
+            record, found = self._people.record(), person.grant(grant)
+            confirmers = record.known_as(by.actor.persons)
+            givers = record.known_as(found.granted_by.persons) if found is not None else []
             event = grants.confirm_grant(person, grant, _names(confirmers), _names(givers), by.now)
             self._require_managers(person, grant, by, confirmers, givers)
             names = [name, *_names(confirmers), *_names(givers)]
-            return _decision(person, event, self._people.deciding_names(names))
+            return _decision(person, event, record.deciding_names(names))
 
         return self._people.act(name, by, decide)
 

@@ -9,7 +9,7 @@ import pytest
 from application.log import streams
 from application.log.event_log import Write
 from application.log.streams import CASE
-from application.money.current_people import PeopleSnapshot
+from application.money.current_people import CurrentPeople, PeopleSnapshot
 from application.people.grant_desk import GrantDesk
 from application.people.people_desk import PeopleDesk, operator_caller
 from domain.adjustments.adjustment import Adjustment
@@ -274,6 +274,25 @@ def test_names_that_are_linked_during_the_execution_are_seen(
     monkeypatch.setattr(PeopleSnapshot, "authority_at", then_linked)
     payment.refused("different-people")
     assert not waiting
+
+
+def test_names_that_are_linked_during_the_approval_are_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    payment = Payment()
+    other = PeopleDesk(payment.service.log, streams.people(payment.service.log))
+    links, checked = iter([LinkPersonName(other="fay", reason="One.")]), CurrentPeople.roles_over
+
+    def then_linked(*args: object) -> object:
+        found = checked(*args)  # type: ignore[arg-type]
+        if (link := next(links, None)) is not None:  # after the check, and before the append
+            other.same_as("ana", link, operator_caller(after(5.9)))
+        return found
+
+    monkeypatch.setattr(CurrentPeople, "roles_over", then_linked)
+    with pytest.raises(DutyConflict):
+        payment.approve("fay")
+    assert next(links, None) is None
 
 
 def test_other_kinds_than_refunds_are_checked_too() -> None:

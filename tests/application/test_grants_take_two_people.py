@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from msgspec import structs
@@ -11,6 +11,7 @@ from application.log import streams
 from application.log.caller import Caller, operator_caller
 from application.people.grant_desk import GrantDesk
 from application.people.people_desk import PeopleDesk
+from application.people.person_states import PeopleRecord
 from domain.access_errors import (
     AnotherPersonNeeded,
     GrantNotFound,
@@ -22,7 +23,7 @@ from domain.access_errors import (
 from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName
 from domain.people import Actor, Role
 from domain.permissions import CONTROLLED_PERMISSIONS, Permission, is_controlled
-from domain.person import GrantStatus
+from domain.person import GrantStatus, Person
 from tests.application.in_memory_service import InMemoryService, caller
 from tests.application.test_granting_roles import QUEUES, WHY, desk_of, finance
 from tests.domain.signals import after
@@ -310,11 +311,34 @@ def test_what_changes_at_the_same_moment_makes_the_confirmation_fail(
             return super()._record(*facts)  # type: ignore[arg-type]
 
     racing = GrantDesk(Racing(office.service.log, streams.people(office.service.log)))
-    with pytest.raises(error):
-        racing.confirm("ana", "g1", caller("otto", after(2)))
+    assert_not_confirmed(office, racing, error)
     assert raced
+
+
+def assert_not_confirmed(office: Office, desk: GrantDesk, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        desk.confirm("ana", "g1", caller("otto", after(2)))
     confirmed = [x for x in office.service.lines() if x.type == "person.grant_confirmed"]
     assert [x.actor.person for x in confirmed] in ([], ["olivia"])
+
+
+@pytest.mark.parametrize("linked", [("otto", "ana"), ("otto", "olga")])
+def test_names_linked_before_the_guards_are_read_make_the_confirmation_fail(
+    office: Office, linked: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guards are of the people as the decision read them, and not as they are a moment later."""
+    office.propose()
+    other, links = Office(office.service.another_process()), iter([linked])
+    guarded = PeopleRecord.deciding_names
+
+    def later(record: PeopleRecord, names: Iterable[str]) -> list[Person]:
+        if (pair := next(links, None)) is not None:
+            other.link(*pair, 2)
+        return guarded(record, names)
+
+    monkeypatch.setattr(PeopleRecord, "deciding_names", later)
+    assert_not_confirmed(office, office.grants, AnotherPersonNeeded)
+    assert next(links, None) is None
 
 
 def test_every_part_of_a_control_of_two_people_is_controlled() -> None:

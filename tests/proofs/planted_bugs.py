@@ -458,6 +458,13 @@ BUGS = (
         EXECUTION,
     ),
     Bug(
+        "names linked while an approval is decided are not seen",
+        "application/money/money_desk.py",
+        "            if needs in (APPROVE, EXECUTE):\n",
+        "            if needs is EXECUTE:\n",
+        EXECUTION,
+    ),
+    Bug(
         "an approval counts whose grant is for another queue",
         EXECUTING,
         ".roles_over(act.needs, *scope)",

@@ -190,8 +190,15 @@ PEOPLE_BUGS = (
     Bug(
         "names linked at the moment of a confirmation are not noticed",
         CONFIRMING,
+        "return _decision(person, event, record.deciding_names(names))",
+        "return _decision(person, event, record.known_as([name]))",
+        TWO,
+    ),
+    Bug(
+        "names linked while a confirmation is decided are read again with their guards",
+        CONFIRMING,
+        "return _decision(person, event, record.deciding_names(names))",
         "return _decision(person, event, self._people.deciding_names(names))",
-        "return _decision(person, event, self._people.known_as([name]))",
         TWO,
     ),
     Bug(

@@ -89,6 +89,8 @@ def test_every_planted_bug_is_caught(tmp_path: Path, server_dsn: str) -> None:
     if IS_WHOLE:  # which takes longer than any other test
         faulthandler.cancel_dump_traceback_later()
     bugs = chosen_bugs()
+    if not bugs and WRITING == "missing":
+        return  # the golden file has them all
     jobs = [
         {"name": name, "root": str(root), "output": str(tmp_path / f"{n}.txt"), "tests": tests}
         for n, (name, root, tests) in enumerate(
