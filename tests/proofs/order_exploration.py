@@ -136,5 +136,6 @@ def _key(scene: OrderScene, judge: Judge) -> Hashable:
     return repr((cases, stage, glasses, payments, roles, humans, sorted(judge.duties)))
 
 
-def _role_key(one: Given) -> tuple[str, str, list[str], list[str]]:
-    return one.receiver, one.role, sorted(one.givers), sorted(one.confirmers)
+def _role_key(one: Given) -> tuple[object, ...]:
+    relies_on = [(name, sorted(map(_role_key, roles))) for name, roles in one.relies_on]
+    return one.receiver, one.role, sorted(one.givers), sorted(one.confirmers), relies_on

@@ -48,6 +48,8 @@ class Given:
     receiver: str
     givers: frozenset[str]
     confirmers: frozenset[str] = frozenset()
+    relies_on: tuple[tuple[str, tuple[Given, ...]], ...] = ()
+    """The roles by which each of them managed people then."""
 
     @property
     def is_active(self) -> bool:
@@ -107,7 +109,9 @@ class Judge:
             return self._give(line, event["grant"], event["role"])
         if what == "grant_confirmed":
             at, roles = (line["stream"], event["grant"]), dict(self.roles)
-            roles[at] = replace(roles[at], confirmers=_persons(line))
+            confirmers = _persons(line)
+            relies_on = (*roles[at].relies_on, *self._managing(confirmers))
+            roles[at] = replace(roles[at], confirmers=confirmers, relies_on=relies_on)
             return replace(self, roles=tuple(roles.items()))._confirmed(roles[at])
         if event["type"] == "person.same_as":
             one = self.names(dict(self.streams)[line["stream"]], event["other"])
@@ -120,25 +124,39 @@ class Judge:
         return self
 
     def _give(self, line: Line, grant: str, role: str) -> Judge:
-        given = Given(role, dict(self.streams)[line["stream"]], _persons(line))
+        receiver, givers = dict(self.streams)[line["stream"]], _persons(line)
+        given = Given(role, receiver, givers, relies_on=self._managing(givers))
         return replace(self, roles=(*self.roles, ((line["stream"], grant), given)))
 
     def _confirmed(self, one: Given) -> Judge:
         judge, what = self, f"a role of {one.receiver} is confirmed"
         if not self._is_by_two(one):
             judge = judge._found(f"{what}, and no two people gave it to a third")
-        managers = {
-            by.receiver
-            for _, by in self.roles
-            if by.role in MANAGERS and by.is_active and self._is_by_two(by)
-        }
-        others = [name for name in sorted(one.givers | one.confirmers) if name not in managers]
+        others = [
+            name
+            for name, roles in self._managing(one.givers | one.confirmers)
+            if not any(map(self._is_valid, roles))
+        ]
         return judge._found(*(f"{what}, and {name} may not manage people" for name in others))
+
+    def _managing(self, names: frozenset[str]) -> tuple[tuple[str, tuple[Given, ...]], ...]:
+        """The roles by which each of them manages people now."""
+        active = [by for _, by in self.roles if by.role in MANAGERS and by.is_active]
+        return tuple(
+            (name, tuple(by for by in active if by.receiver == name)) for name in sorted(names)
+        )
 
     def _is_by_two(self, one: Given) -> bool:
         """Whether two humans gave it to a third, or the operator gave it."""
         parts = [self.names(*names) for names in ({one.receiver}, one.givers, one.confirmers)]
         return not one.givers or sum(map(len, parts)) == len(frozenset().union(*parts))
+
+    def _is_valid(self, one: Given) -> bool:
+        """Whether two humans gave it to a third, each by a role that is valid itself."""
+        return not one.givers or (
+            self._is_by_two(one)
+            and all(any(map(self._is_valid, roles)) for _, roles in one.relies_on)
+        )
 
     def _found(self, *findings: str) -> Judge:
         return replace(self, findings=(*self.findings, *findings))
@@ -246,7 +264,7 @@ class Judge:
                     found.append(f"paid, though one human has to {other.duty} and to {act.duty}")
             if {held for name, held in self.duties if name in names} != {act.duty}:
                 found.append(f"paid, though who has to {act.duty} has another duty over the order")
-            if not act.is_under_glass and not any(map(self._is_by_two, act.roles)):
+            if not act.is_under_glass and not any(map(self._is_valid, act.roles)):
                 found.append(f"paid, though no two people gave {act.person} a role to {act.duty}")
         for _, glass in self.glasses:
             if glass.is_used:

@@ -17,10 +17,10 @@ import pytest
 
 from application.money.current_people import CurrentPeople
 from application.people import grant_desk, person_states
-from domain import grants
+from domain import grant_validity, grants
 from domain.person import Person
 from tests.proofs.branching_recorder import BranchingRecorder
-from tests.proofs.grant_scene import GrantScene
+from tests.proofs.grant_scene import ChainScene, GrantScene
 from tests.proofs.order_exploration import explore
 from tests.proofs.order_judge import judge_of
 from tests.proofs.order_scene import FIRST, WORTH, Move
@@ -50,6 +50,32 @@ def test_nobody_is_paid_by_a_role_that_no_two_people_gave(name: str) -> None:
     assert found.refusals["ApprovalsNoLongerHold"] > 0 or not before
 
 
+MADE = (Move("olga", "give", "mia"), Move("otto", "confirm", "mia g1"))
+GIVEN = (*MADE, Move("mia", "give", "bo"), Move("oona", "confirm", "bo g1"))
+CONFIRMED_BY_MIA = (*MADE, Move("oona", "give", "bo"), Move("mia", "confirm", "bo g1"))
+CHAINS: dict[str, tuple[int, Sequence[Move]]] = {
+    "mia is a manager": (3, MADE),
+    "mia gave the role": (3, GIVEN),
+    "mia confirmed the role": (3, CONFIRMED_BY_MIA),
+    "the receiver of the role that mia gave has approved": (
+        *(3, (*GIVEN, Move("bo", "approve", FIRST))),
+    ),
+}
+"""How deep the search goes, and after which acts."""
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_nobody_is_paid_by_a_role_from_a_manager_whose_own_role_is_void(name: str) -> None:
+    depth, before = CHAINS[name]
+    found = explore(BranchingRecorder(), depth + WHOLE, before, ChainScene)
+    print(f"\n{name}, {depth + WHOLE} acts deep: {found.summary}")
+    assert found.findings == {}
+    assert min(found.acts[act] for act in ("give", "link")) > 0
+    assert found.refusals["NotInScope"] > 0
+    assert found.acts["execute"] > 0 or before is MADE
+    assert found.refusals["ApprovalsNoLongerHold"] > 0 or before is MADE
+
+
 Put = Callable[[Any, str, Any], None]
 UNPAID = "paid, though no two people gave bo a role to approve"
 ALONE = "a role of bo is confirmed, and no two people gave it to a third"
@@ -61,6 +87,10 @@ def _payment_is_not_checked(put: Put) -> None:
 
 def _no_grant_is_void(put: Put) -> None:
     put(person_states, "mark_void_grants", lambda one, _: one)
+
+
+def _chains_are_not_followed(put: Put) -> None:
+    put(grant_validity, "_why_powerless", lambda *_: None)
 
 
 def _one_manager_gives(put: Put) -> None:
@@ -111,6 +141,18 @@ def test_without_a_rule_the_search_finds_the_way(
     found = explore(BranchingRecorder(), depth, before, GrantScene)
     print(f"\nwithout: {rule}: {found.summary}")
     assert finding in found.findings, found.findings
+
+
+@pytest.mark.parametrize("before", [GIVEN, CONFIRMED_BY_MIA])
+def test_without_the_rule_about_chains_the_search_finds_the_way(
+    before: Sequence[Move], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (*before, Move("bo", "approve", FIRST))
+    assert explore(BranchingRecorder(), 2, before, ChainScene).findings == {}
+    _chains_are_not_followed(monkeypatch.setattr)
+    found = explore(BranchingRecorder(), 2, before, ChainScene)
+    print(f"\nwithout the rule about chains: {found.summary}")
+    assert found.findings[UNPAID] == (Move("olga", "link", "otto"), Move("cy", "execute", FIRST))
 
 
 def test_the_judge_counts_names_that_are_linked_before_the_payment_alone() -> None:
