@@ -173,9 +173,14 @@ class CaseCommands:
 
     def case(self, case_id: UUID, by: Authority = FULL_AUTHORITY) -> ExceptionCase:
         """The case as the log has it now. Raises CaseNotFound, also if it is out of scope."""
-        case = self._fold_case(case_id, self._lines(case_id))
+        case, _ = self.case_and_trail(case_id)
         require_case_in_scope(by, case)
         return case
+
+    def case_and_trail(self, case_id: UUID) -> tuple[ExceptionCase, list[RecordedEvent]]:
+        """The case as the log has it now, and its lines. Raises CaseNotFound."""
+        lines = self._lines(case_id)
+        return self._fold_case(case_id, lines), lines
 
     def trail(self, case_id: UUID, by: Authority = FULL_AUTHORITY) -> list[RecordedEvent]:
         """Every line of the case, oldest first. Raises CaseNotFound, also if it is out of scope."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -59,18 +59,25 @@ class CurrentPeople:
     """Checks decisions on money against the log; without a people desk, as in replays, nothing is checked."""
 
     def __init__(
-        self, log: EventLog, people: PeopleDesk | None, read: PeopleSnapshot | None = None
+        self,
+        log: EventLog,
+        people: PeopleDesk | None,
+        read: PeopleSnapshot | None = None,
+        trail: Sequence[RecordedEvent] = (),
     ) -> None:
         self._log = log
         self._people = people
         self._known: PeopleDesk | PeopleSnapshot | None = read or people
+        self._trail = trail
 
-    def read(self, by: Caller, adjustments: Iterable[Adjustment]) -> CurrentPeople:
-        """The same with the people of a decision read now."""
+    def read(
+        self, by: Caller, adjustments: Iterable[Adjustment], trail: Sequence[RecordedEvent]
+    ) -> CurrentPeople:
+        """The same with the people of a decision read now. `trail` is that of the case, as it was read just before."""
         if self._people is None:
             return self
         read = PeopleSnapshot(self._log, _names(by, adjustments))
-        return CurrentPeople(self._log, self._people, read)
+        return CurrentPeople(self._log, self._people, read, trail)
 
     def with_names(self, by: Caller) -> Caller:
         """The caller with all names of today: two names may have been linked a moment ago."""
@@ -111,7 +118,9 @@ class CurrentPeople:
             return
         for parties in self._parties(case, over):
             require_uninvolved(over.all_duties(case), parties)
-        places = _places(self._log.trail(case.id), adjustment)
+        places = _places(self._trail, adjustment)
+        if places.keys() < {*earlier_acts(adjustment)}:  # the case has gone on since
+            places = _places(self._log.trail(case.id), adjustment)
         require_acts_hold(adjustment, case.duties, over.elsewhere, self._known, places.__getitem__)
 
     def _parties(self, case: ExceptionCase, over: OrderCases) -> list[GlassParties]:

@@ -202,11 +202,11 @@ class MoneyDesk:
         are linked before an approval is stored or a payment is ordered, decide again.
         """
         for _ in range(ATTEMPTS):
-            known = self._commands.case(case_id)
+            known, trail = self._commands.case_and_trail(case_id)
             order = self._given.order(known.order)
             over = self.duties.of(known, order)
             guards = [_order_guard(order, by)]
-            people = self._people.read(by, adjustment_of(known, adjustment))
+            people = self._people.read(by, adjustment_of(known, adjustment), trail)
             if needs in (APPROVE, EXECUTE):
                 guards += people.guards(known, adjustment_of(known, adjustment), over, by)
             current = people.with_names(by)

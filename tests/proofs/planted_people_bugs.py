@@ -252,4 +252,11 @@ PEOPLE_BUGS = (
         "elif grant.confirmed_by is None and grant.granted_by.persons:",
         CONTROLS,
     ),
+    Bug(
+        "the payment is decided by a trail that is older than the case",
+        CURRENT,
+        "        if places.keys() < {*earlier_acts(adjustment)}:  # the case has gone on since\n",
+        "        if not places:\n",
+        "tests/application/test_a_case_goes_on_while_it_is_paid.py",
+    ),
 )
