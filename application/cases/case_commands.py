@@ -157,13 +157,13 @@ class CaseCommands:
         over: OrderCases,
     ) -> CommandResult:
         """Store what was decided; the writes `before` it and `also` are in the same append."""
-        after = case
-        by_actor = [(_event_actor(event, by), event) for event in events]
+        after, by_actor = case, [(_event_actor(event, by), event) for event in events]
         for actor, event in by_actor:
             after = after.after(event, case.order, by.now, actor)
         write = self._write(case, by_actor, by)
         due = after.next_due if before else timer_after(case, after)
-        writes = [*before, structs.replace(write, next_due=due), *also]
+        # The case's own event is the last one: its position names the command's receipt.
+        writes = [*before, *also, structs.replace(write, next_due=due)]
         if duties_taken(case, by_actor, by.names):
             writes += over.guards(by, writes)
         duties = duty_rows_of(case, by_actor, by.names, over)

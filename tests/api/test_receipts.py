@@ -21,7 +21,13 @@ from infrastructure.transparency.receipts import KEEP_SECONDS, Receipts
 from infrastructure.transparency.signing_keys import open_cosigner
 from infrastructure.verifier.receipts import parse_receipt, verify_receipt
 from infrastructure.verifier.trust_policy import NO_WITNESS, TrustPolicy, single_witness
-from tests.api.adjustments import act_on_adjustment, open_paid_case, propose_on_new_case
+from tests.api.adjustments import (
+    act_on_adjustment,
+    open_paid_case,
+    post,
+    proposal_body,
+    propose_on_new_case,
+)
 from tests.api.running_service import RunningService
 from tests.api.signals import RESOLUTION, JsonObject, open_case, order_id, placed, send, signal
 from tests.domain.policies import shipped
@@ -72,6 +78,9 @@ def decide(
         name, more = ("approve", {}) if kind == "approved" else ("reject", {"reason": "No."})
         fay = client("fay")
         return act_on_adjustment(fay, propose_on_new_case(server), name, **more), fay
+    if kind == "proposed":
+        ana = client("ana")
+        return post(ana, open_paid_case(server), "adjustments", proposal_body()), ana
     if kind == "executed":
         case = propose_on_new_case(server, kind="store_credit")
         approved = act_on_adjustment(client("fay"), case, "approve").json()
@@ -124,6 +133,7 @@ def activate_policy(
 
 
 TYPES = {
+    "proposed": "case.adjustment_proposed",
     "approved": "case.adjustment_approved",
     "rejected": "case.adjustment_rejected",
     "executed": "case.adjustment_executed",

@@ -190,4 +190,11 @@ RECEIPT_BUGS = (
         "any(fault.code == QUORUM for fault in faults)",
         "tests/audit/test_forged_receipts.py::test_a_receipt_that_is_not_cosigned_yet_is_not_called_broken",
     ),
+    Bug(
+        "the receipt of a proposal is that of a ledger's entry",
+        "application/cases/case_commands.py",
+        "[*before, *also, structs.replace(write, next_due=due)]",
+        "[*before, structs.replace(write, next_due=due), *also]",
+        "tests/api/test_receipts.py::test_a_decision_has_a_receipt_that_anybody_can_check",
+    ),
 )
