@@ -11,10 +11,16 @@ import ssl
 from collections.abc import Collection
 from contextlib import suppress
 from functools import cache
+from typing import Final
 
 import httpx2
 
 from infrastructure.pull_hosts import PULL_HOSTS
+
+_GIVEN_OUT: Final = ipaddress.IPv6Network("2000::/3")
+"""Every public IPv6 address is in it, but for those that say an IPv4 address in another way."""
+_SAYS_IPV4: Final = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("64:ff9b::/96"))
+"""Such addresses: their last 32 bits are sent to, by this machine itself or by a gateway (NAT64)."""
 
 
 class AddressNotAllowed(Exception):
@@ -78,5 +84,11 @@ def _port(url: httpx2.URL) -> int:
 
 def _is_public(text: str) -> bool:
     address = ipaddress.ip_address(text.partition("%")[0])
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-    return address.is_global and not address.is_multicast and (inner is None or inner.is_global)
+    if isinstance(address, ipaddress.IPv6Address):
+        if any(address in network for network in _SAYS_IPV4):
+            address = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+        elif address not in _GIVEN_OUT:
+            return False
+        elif address.sixtofour is not None:
+            address = address.sixtofour
+    return address.is_global and not address.is_multicast
