@@ -147,7 +147,8 @@ class ListedPage(Struct, frozen=True, kw_only=True):
 
 
 Wait: TypeAlias = Callable[[float], bool]
-"""Waits for so many seconds; returns whether the pull must stop."""
+"""Waits for so many seconds; returns whether the pull must stop. Raises PullFailed if its source is not to be pulled
+any more."""
 
 
 class Listing(Protocol):

@@ -12,6 +12,7 @@ ADDRESSES: Final = "infrastructure/pulls/addresses.py"
 PULLS: Final = "tests/sources/test_pulls.py"
 FAILING: Final = "tests/sources/test_pulls_that_fail.py"
 COMPARED: Final = "tests/sources/test_pulls_compare.py"
+CHANGING: Final = "tests/sources/test_pulls_of_changing_sources.py"
 ENDS: Final = "tests/domain/test_source_pulls.py"
 
 PULL_BUGS: Final = (
@@ -114,6 +115,34 @@ PULL_BUGS: Final = (
         f"{FAILING}::test_one_process_pulls_a_source_at_a_time",
     ),
     Bug(
+        "a pull reads with the mapping that it began with",
+        DESK,
+        "            source = self._to_be_pulled(begun)\n",
+        "            source, _ = begun, self._to_be_pulled(begun)\n",
+        f"{CHANGING}::test_a_mapping_that_is_approved_meanwhile_reads_the_next_page",
+    ),
+    Bug(
+        "a pull of a paused source goes on",
+        DESK,
+        "        if source.paused_for is not None:\n            detail =",
+        "        if False:\n            detail =",
+        f"{CHANGING}::test_the_source_is_looked_at_before_each_transaction_of_a_large_page",
+    ),
+    Bug(
+        "a pull that waits does not look at its source",
+        DESK,
+        "                self._to_be_pulled(source)\n",
+        "                pass\n",
+        f"{CHANGING}::test_a_pull_that_waits_notices_that_its_source_is_paused",
+    ),
+    Bug(
+        "a pull goes on with the secret before",
+        DESK,
+        "return settings.document, settings.address, settings.secret",
+        "return settings.document, settings.address, None",
+        f"{CHANGING}::test_a_pull_ends_where_its_settings_are_changed",
+    ),
+    Bug(
         "a pull that failed counts as complete",
         DESK,
         "is_complete = end.end is PullEnd.COMPLETE",
@@ -165,8 +194,8 @@ PULL_BUGS: Final = (
     Bug(
         "what came while the source was paused is missing",
         DESK,
-        "since = max(source.added_at, source.resumed_at or source.added_at)",
-        "since = source.added_at",
+        "    since = max(source.added_at, source.resumed_at or source.added_at)",
+        "    since = source.added_at",
         f"{COMPARED}::test_what_is_older_than_the_source_or_its_pause_is_not_missing",
     ),
     Bug(
