@@ -167,7 +167,7 @@ class PullDesk:
 
         try:
             for page in self._listing.pages(request, must_stop):
-                self._take(source, state, page, progress)
+                self._take(source, state, page, progress, wait)
                 if watch is not None:
                     watch(progress)
         except PullFailed as failed:
@@ -202,11 +202,13 @@ class PullDesk:
         return pulled
 
     def _take(
-        self, begun: Source, state: SourcePulls, page: ListedPage, progress: Progress
+        self, begun: Source, state: SourcePulls, page: ListedPage, progress: Progress, wait: Wait
     ) -> None:
-        """Raises PullFailed, TooContended."""
+        """Raises PullFailed, PullStopped, TooContended."""
         progress.until, progress.notice = page.until, page.notice
         for first in range(0, len(page.items), TOGETHER):
+            if wait(0):
+                raise PullStopped
             # Its mapping may be another one since the page was asked for.
             source = self._to_be_pulled(begun)
             items = page.items[first : first + TOGETHER]

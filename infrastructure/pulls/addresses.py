@@ -8,10 +8,11 @@ address, so that a name cannot lead elsewhere a moment later.
 import ipaddress
 import socket
 import ssl
-from collections.abc import Collection
+import threading
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 
@@ -46,11 +47,18 @@ def allowed_addresses(url: httpx2.URL, hosts: Collection[str]) -> list[str]:
 
 
 class CheckedTransport(httpx2.BaseTransport):
-    """Connects to allowed addresses only."""
+    """Connects to allowed addresses only, once at a time, and can cut the connection from another thread."""
 
     def __init__(self, hosts: Collection[str]) -> None:
         self._hosts = hosts
-        self._transport = httpx2.HTTPTransport(verify=_tls_context(), trust_env=False)
+        limits = httpx2.Limits(max_connections=1)
+        self._transport = httpx2.HTTPTransport(
+            verify=_tls_context(), trust_env=False, limits=limits
+        )
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        """Another handle of the connection: TLS takes the first one away during its handshake."""
+        self._is_cut = False
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Raises AddressNotAllowed, httpx2.ConnectError and others."""
@@ -60,7 +68,7 @@ class CheckedTransport(httpx2.BaseTransport):
         except OSError as error:
             raise httpx2.ConnectError(f"{host} is not known: {error}", request=request) from None
         # The header Host is set already; the certificate is still that of the name.
-        request.extensions = {**request.extensions, "sni_hostname": host}
+        request.extensions = {**request.extensions, "sni_hostname": host, "trace": self._trace}
         for address in others:
             request.url = request.url.copy_with(host=address)
             with suppress(httpx2.ConnectError, httpx2.ConnectTimeout):
@@ -68,8 +76,34 @@ class CheckedTransport(httpx2.BaseTransport):
         request.url = request.url.copy_with(host=last)
         return self._transport.handle_request(request)
 
+    def cut(self) -> None:
+        """Let the request that runs in another thread fail, and all later ones."""
+        with self._lock:
+            self._is_cut = True
+            self._shut_down()
+
     def close(self) -> None:
         self._transport.close()
+        with self._lock:
+            if self._socket is not None:
+                self._socket.close()
+
+    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Called by the library at each step of a request."""
+        if event != "connection.connect_tcp.complete":
+            return
+        with self._lock:
+            if self._socket is not None:
+                self._socket.close()
+            self._socket = info["return_value"].get_extra_info("socket").dup()
+            if self._is_cut:
+                self._shut_down()
+
+    def _shut_down(self) -> None:
+        """Whoever reads from the connection or writes to it gets an error at once."""
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
 
 
 @cache

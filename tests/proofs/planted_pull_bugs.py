@@ -7,12 +7,16 @@ from tests.proofs.planted_bugs import Bug
 DESK: Final = "application/sources/pull_desk.py"
 LISTED: Final = "application/sources/listed_deliveries.py"
 CLIENT: Final = "infrastructure/pulls/client.py"
+ANSWERS: Final = "infrastructure/pulls/answers.py"
 LISTING: Final = "infrastructure/pulls/listing.py"
 ADDRESSES: Final = "infrastructure/pulls/addresses.py"
 PULLS: Final = "tests/sources/test_pulls.py"
 FAILING: Final = "tests/sources/test_pulls_that_fail.py"
 COMPARED: Final = "tests/sources/test_pulls_compare.py"
 CHANGING: Final = "tests/sources/test_pulls_of_changing_sources.py"
+BESIDE: Final = "tests/sources/test_pulls_side_by_side.py"
+SLOW: Final = "tests/sources/test_pulls_of_slow_systems.py"
+ODD: Final = "tests/sources/test_pulls_of_odd_answers.py"
 ENDS: Final = "tests/domain/test_source_pulls.py"
 
 PULL_BUGS: Final = (
@@ -96,9 +100,65 @@ PULL_BUGS: Final = (
     Bug(
         "an answer has no end",
         CLIENT,
-        "            if size > LARGEST_PAGE:\n",
-        "            if size > LARGEST_PAGE << 10:\n",
+        "                    if size > LARGEST_PAGE:\n",
+        "                    if size > LARGEST_PAGE << 10:\n",
         f"{FAILING}::test_a_pull_that_cannot_go_on_says_why",
+    ),
+    Bug(
+        "an answer that drips is waited for",
+        CLIENT,
+        "lambda: self._read(client, url), self._patience.answer,",
+        "lambda: self._read(client, url), self._patience.answer * 10,",
+        f"{SLOW}::test_an_answer_that_drips_ends_in_time_wherever_it_is",
+    ),
+    Bug(
+        "a request that is given up goes on",
+        ADDRESSES,
+        "                self._socket.shutdown(socket.SHUT_RDWR)\n",
+        "                pass\n",
+        f"{SLOW}::test_an_answer_that_drips_ends_in_time_wherever_it_is",
+    ),
+    Bug(
+        "a connection that was cut is used again",
+        CLIENT,
+        "            self._open()\n\n        return exchange(",
+        "\n        return exchange(",
+        f"{SLOW}::test_a_system_that_was_cut_off_is_asked_again_on_another_connection",
+    ),
+    Bug(
+        "a pull stops only when the system has answered",
+        "infrastructure/pulls/exchange.py",
+        "            if must_stop():\n",
+        "            if False:\n",
+        f"{SLOW}::test_a_pull_stops_while_a_system_keeps_it_waiting",
+    ),
+    Bug(
+        "a pull stops only when a page is recorded",
+        DESK,
+        "            if wait(0):\n                raise PullStopped\n",
+        "",
+        f"{SLOW}::test_a_large_page_is_not_recorded_to_its_end_once_the_pull_must_stop",
+    ),
+    Bug(
+        "a secret that a system repeats is recorded",
+        ANSWERS,
+        'text = text.replace(form, "[secret]")',
+        "text = text.strip()",
+        f"{ODD}::test_a_system_that_repeats_our_secret_does_not_get_it_recorded",
+    ),
+    Bug(
+        "the data of a customer is in the result of a pull",
+        ANSWERS,
+        "if answer.status == 200 and text.startswith(_MAYBE_JSON):",
+        "if answer.status == 100:",
+        f"{ODD}::test_the_result_says_what_came_and_what_to_do",
+    ),
+    Bug(
+        "a clock of 1970 is believed",
+        LISTING,
+        "if at < self._request.until + grace - FARTHEST_BEHIND:",
+        "if at == self._request.until:",
+        f"{ODD}::test_a_clock_that_cannot_be_is_not_believed",
     ),
     Bug(
         "a page that repeats is read for ever",
@@ -110,9 +170,9 @@ PULL_BUGS: Final = (
     Bug(
         "two processes pull one source",
         "infrastructure/pulls/locks.py",
-        "yield bool(row and row[0])",
-        "yield bool(row)",
-        f"{FAILING}::test_one_process_pulls_a_source_at_a_time",
+        "is_mine = bool(row and row[0])",
+        "is_mine = bool(row)",
+        f"{BESIDE}::test_one_process_pulls_a_source_at_a_time",
     ),
     Bug(
         "a pull reads with the mapping that it began with",
@@ -141,6 +201,13 @@ PULL_BUGS: Final = (
         "return settings.document, settings.address, settings.secret",
         "return settings.document, settings.address, None",
         f"{CHANGING}::test_a_pull_ends_where_its_settings_are_changed",
+    ),
+    Bug(
+        "a source is locked until the server notices that its pull has ended",
+        "infrastructure/pulls/locks.py",
+        'connection.execute(f"SELECT pg_advisory_unlock({_NAME})", (source,))',
+        "connection.rollback()",
+        f"{BESIDE}::test_a_source_is_free_as_soon_as_its_pull_has_ended",
     ),
     Bug(
         "a pull that failed counts as complete",
@@ -173,8 +240,8 @@ PULL_BUGS: Final = (
     Bug(
         "a clock that is behind ours loses items",
         LISTING,
-        "self._until = min(self._until, page.answered_at - grace)",
-        "self._until = max(self._until, page.answered_at - grace)",
+        "self._until = min(self._until, at - grace)",
+        "self._until = max(self._until, at - grace)",
         f"{COMPARED}::test_the_clock_of_the_system_counts_where_it_is_behind_ours",
     ),
     Bug(
