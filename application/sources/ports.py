@@ -76,6 +76,9 @@ class Secrets(Protocol):
 
     def destroy(self, name: str) -> None: ...
 
+    def names(self) -> Collection[str]:
+        """All secrets that are stored and not destroyed, also of commands that were killed."""
+
 
 class Verify(Protocol):
     def __call__(

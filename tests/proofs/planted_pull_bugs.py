@@ -265,11 +265,4 @@ PULL_BUGS: Final = (
         "    since = source.added_at",
         f"{COMPARED}::test_what_is_older_than_the_source_or_its_pause_is_not_missing",
     ),
-    Bug(
-        "the secret before stays in the key store",
-        "application/sources/source_desk.py",
-        "            self._secrets.destroy(before.secret)\n",
-        "            pass\n",
-        f"{FAILING}::test_the_secret_is_neither_shown_nor_recorded",
-    ),
 )
