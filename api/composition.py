@@ -188,7 +188,7 @@ class Desks:
         )
         self.sources, self.deliveries = of_sources.sources, of_sources.deliveries
         self.source_watch, self.pulls = of_sources.watch, of_sources.pulls
-        self.mappings = of_sources.mappings
+        self.mappings, self.unused_secrets = of_sources.mappings, of_sources.unused_secrets
         self.principals = Principals(self.log, self.people)
         self.principals_desk = PrincipalsDesk(self.log, self.people, self.principals)
 

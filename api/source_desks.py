@@ -15,6 +15,7 @@ from application.sources.ports import RawDelivery, VerifiedDelivery
 from application.sources.pull_desk import PullDesk
 from application.sources.source_desk import SourceDesk
 from application.sources.source_watch import SourceWatch
+from application.sources.unused_secrets import UnusedSecrets
 from domain.personal_data_errors import KeyStoreUnavailable
 from domain.policy.rulebook import Rulebook
 from domain.sources.signature_schemes import SignatureScheme
@@ -39,6 +40,7 @@ class SourceDesks(Struct, frozen=True):
     watch: SourceWatch
     pulls: PullDesk
     mappings: MappingDesk
+    unused_secrets: UnusedSecrets
 
 
 def source_desks(
@@ -74,6 +76,7 @@ def source_desks(
         watch,
         PullDesk(log, sources, listed, secrets, listing, locks, watch, clock),
         MappingDesk(log, sources, mappings, PolicyPersons(log, people), teams),
+        UnusedSecrets(sources, secrets),
     )
 
 

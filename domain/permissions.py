@@ -56,6 +56,7 @@ NEVER_FOR_AGENTS: Final = frozenset(
         Permission.ACTIVATE_POLICIES,
         Permission.MANAGE_PEOPLE,
         Permission.MANAGE_PERSONAL_DATA,
+        Permission.MANAGE_SOURCES,
         Permission.ACCEPT_LOSS,
     }
 )

@@ -2,7 +2,8 @@
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Final
 
 from domain.personal_data_errors import KeyStoreUnavailable
@@ -45,10 +46,21 @@ class SourceSecrets:
         return known
 
     def destroy(self, name: str) -> None:
-        if run_blocking(lambda: self._store.read(name)) is not None:
-            run_blocking(lambda: self._store.replace(name, _DESTROYED))
+        run_blocking(lambda: self._destroy(name))
         with self._lock:
             self._known.pop(name, None)
+
+    def names(self) -> Collection[str]:
+        run_blocking(self._require_store)
+        stored = run_blocking(lambda: self._store.names(_PREFIX))
+        return [one for one in stored if run_blocking(partial(self._store.read, one)) != _DESTROYED]
+
+    def _destroy(self, name: str) -> None:
+        # A process that was killed while it stored the secret has left a copy alone, which `replace` erases.
+        if self._store.read(name) is None and name in self._store.names(name):
+            self._store.create(name, _DESTROYED)
+        if self._store.read(name) is not None:
+            self._store.replace(name, _DESTROYED)
 
 
 class NoSecrets:
@@ -58,6 +70,9 @@ class NoSecrets:
         raise KeyStoreUnavailable("there is no key store: set CASETRAIL_KEYS")
 
     def find(self, name: str) -> str | None:
+        raise KeyStoreUnavailable("there is no key store: set CASETRAIL_KEYS")
+
+    def names(self) -> Collection[str]:
         raise KeyStoreUnavailable("there is no key store: set CASETRAIL_KEYS")
 
     def destroy(self, name: str) -> None:

@@ -168,6 +168,7 @@ def run_key_destruction(working: composition.Desks, stop: threading.Event) -> No
     def look() -> bool:
         try:
             found = ring.destroy_restored()
+            working.unused_secrets.destroy(working.clock())
         except KeyStoreUnavailable as error:
             _logger.warning("cannot check that destroyed keys stay destroyed: %s", error)
         else:

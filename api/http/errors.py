@@ -63,7 +63,7 @@ class PrincipalNotPermitted(CasetrailError):
 
     explanation = (
         "A key may have fewer permissions than its person. An agent never approves, executes, "
-        "reconciles, activates or manages people. GET /v1/me lists the permissions of this one."
+        "reconciles, activates, or manages people or sources. GET /v1/me lists the permissions of this one."
     )
 
 

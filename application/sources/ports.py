@@ -76,6 +76,9 @@ class Secrets(Protocol):
 
     def destroy(self, name: str) -> None: ...
 
+    def names(self) -> Collection[str]:
+        """All secrets that are stored and not destroyed, also of commands that were killed."""
+
 
 class Verify(Protocol):
     def __call__(
@@ -147,7 +150,8 @@ class ListedPage(Struct, frozen=True, kw_only=True):
 
 
 Wait: TypeAlias = Callable[[float], bool]
-"""Waits for so many seconds; returns whether the pull must stop."""
+"""Waits for so many seconds; returns whether the pull must stop. Raises PullFailed if its source is not to be pulled
+any more."""
 
 
 class Listing(Protocol):

@@ -30,13 +30,15 @@ from application.sources.source_watch import SourceWatch
 from domain.errors import Fault, Invalid, TooContended
 from domain.sources.errors import SourceBeingPulled, SourceNotPulled, SourceStateWrong
 from domain.sources.list_comparison import ListComparison
-from domain.sources.pull_settings import PullSettings
+from domain.sources.pull_settings import PullChoice, PullSettings
 from domain.sources.pulls import MOST_EXAMPLES, PullEnd, SourcePulled, SourcePulls, pulls_stream
 from domain.sources.source import Source
 
 ATTEMPTS: Final = 20
 TOGETHER: Final = 100
 """Items that are recorded in one transaction."""
+LOOK_SECONDS: Final = 5.0
+"""How often a pull that waits looks whether its source is still to be pulled."""
 _logger = logging.getLogger("casetrail.pulls")
 
 
@@ -74,7 +76,6 @@ class Progress(Struct):
 
 
 Watch = Callable[[Progress], None]
-IsCompared = Callable[[ListedItem, ListedResult], bool]
 
 
 class PullDesk:
@@ -155,10 +156,18 @@ class PullDesk:
         secret = self._secrets.find(settings.secret) if settings.secret is not None else None
         request = PullRequest(settings=settings, secret=secret, since=since, until=until)
         progress, end = Progress(until=until), PullFailed(PullEnd.COMPLETE, "")
-        is_compared = _comparison(source, state)
+
+        def must_stop(seconds: float) -> bool:
+            while not wait(min(seconds, LOOK_SECONDS)):
+                self._to_be_pulled(source)
+                seconds -= LOOK_SECONDS
+                if seconds <= 0:
+                    return False
+            return True
+
         try:
-            for page in self._listing.pages(request, wait):
-                self._take(source, page, progress, is_compared)
+            for page in self._listing.pages(request, must_stop):
+                self._take(source, state, page, progress, wait)
                 if watch is not None:
                     watch(progress)
         except PullFailed as failed:
@@ -193,15 +202,31 @@ class PullDesk:
         return pulled
 
     def _take(
-        self, source: Source, page: ListedPage, progress: Progress, is_compared: IsCompared
+        self, begun: Source, state: SourcePulls, page: ListedPage, progress: Progress, wait: Wait
     ) -> None:
+        """Raises PullFailed, PullStopped, TooContended."""
         progress.until, progress.notice = page.until, page.notice
         for first in range(0, len(page.items), TOGETHER):
+            if wait(0):
+                raise PullStopped
+            # Its mapping may be another one since the page was asked for.
+            source = self._to_be_pulled(begun)
             items = page.items[first : first + TOGETHER]
             results = self._deliveries.take(source, items, self._clock())
             for item, result in zip(items, results, strict=True):
-                progress.add(item, result, is_compared(item, result))
+                progress.add(item, result, _is_compared(source, state, item, result))
         progress.pages += page.answers
+
+    def _to_be_pulled(self, begun: Source) -> Source:
+        """The source as it is now. Raises PullFailed if it was paused, or is pulled in another way now."""
+        source = self._sources.find(begun.name)
+        if source.paused_for is not None:
+            detail = f"the source was paused ({source.paused_for}); once it goes on, the next pull begins where this one did"
+        elif _asked(_settings(source)) != _asked(_settings(begun)):
+            detail = "its pull settings were changed; the next pull begins where this one did"
+        else:
+            return source
+        raise PullFailed(PullEnd.STOPPED, detail)
 
     def _report(self, pulled: SourcePulled) -> None:
         """Tell the owner of the source what had not come by webhook, or that a whole list agrees."""
@@ -242,18 +267,21 @@ def describe(pulled: SourcePulled) -> str:
     return f"{pulled.source}, {span}: {pulled.ended}{detail}; {', '.join(parts)}"
 
 
-def _comparison(source: Source, state: SourcePulls) -> IsCompared:
-    """Which items a webhook should have brought: those since the source has one and takes what it brings. What is
+def _is_compared(
+    source: Source, state: SourcePulls, item: ListedItem, result: ListedResult
+) -> bool:
+    """Whether a webhook should have brought the item: since the source has one and takes what it brings. What is
     known from before the end of the last pull was compared then."""
+    if source.scheme is None or not item.webhook:
+        return False
     since = max(source.added_at, source.resumed_at or source.added_at)
+    begin = max(since, state.complete_until or since) if result.is_known else since
+    return item.at is None or item.at > begin
 
-    def is_compared(item: ListedItem, result: ListedResult) -> bool:
-        if source.scheme is None or not item.webhook:
-            return False
-        begin = max(since, state.complete_until or since) if result.is_known else since
-        return item.at is None or item.at > begin
 
-    return is_compared
+def _asked(settings: PullSettings) -> tuple[PullChoice, str, str | None]:
+    """What is asked for, where, and as whom."""
+    return settings.document, settings.address, settings.secret
 
 
 def _settings(source: Source) -> PullSettings:

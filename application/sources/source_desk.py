@@ -16,6 +16,7 @@ from domain.errors import CasetrailError, Fault, Invalid, TooContended
 from domain.fault_texts import did_you_mean
 from domain.orders.signal_body import given
 from domain.people import Actor
+from domain.personal_data_errors import KeyStoreUnavailable
 from domain.sources import source as model
 from domain.sources.errors import (
     SourceExists,
@@ -205,12 +206,14 @@ class SourceDesk:
 
     @contextmanager
     def _keep(self, secret: str) -> Iterator[str]:
-        """Store a secret under the yielded name, and remove it if the command is refused."""
+        """Store a secret under the yielded name, and remove it if the command is refused. After any other failure it
+        may have been recorded: `UnusedSecrets` finds out later."""
         kept = self._secrets.keep(secret)
         try:
             yield kept
         except (CasetrailError, CommandRepeated):
-            self._secrets.destroy(kept)
+            with suppress(KeyStoreUnavailable):
+                self._secrets.destroy(kept)
             raise
 
     def _current(self) -> Sources:

@@ -24,7 +24,7 @@ class PullEnd(StrEnum):
     COMPLETE = "complete"
     """All pages were read."""
     STOPPED = "stopped"
-    """Somebody stopped it, or its worker ended."""
+    """Somebody stopped it, or its worker ended; or the source was paused or set up otherwise meanwhile."""
     REFUSED = "refused"
     """The system refused the request: a wrong secret, a missing permission, an unknown path."""
     RATE_LIMITED = "rate_limited"

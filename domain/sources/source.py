@@ -128,6 +128,11 @@ class Source(Struct, frozen=True, kw_only=True):
         """The newest first."""
         return tuple(one for one in reversed(self.secrets) if one.is_valid(now))
 
+    def secrets_in_use(self, now: datetime) -> tuple[str, ...]:
+        """The names of all secrets that may still be needed; any other may be destroyed."""
+        pulled = (self.pull.secret,) if self.pull is not None and self.pull.secret else ()
+        return (*(one.name for one in self.valid_secrets(now)), *pulled)
+
     def after(self, event: SourceChange, at: datetime, by: Actor, version: int) -> Source:
         """`version` is that of the stream with this event."""
         match event:

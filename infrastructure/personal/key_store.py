@@ -48,6 +48,9 @@ class KeyStore(Protocol):
     def replace(self, name: str, content: bytes) -> None:
         """Replace a file and erase its former content. One process at a time may call this."""
 
+    def names(self, prefix: str) -> Collection[str]:
+        """The files whose names begin so, also one that a killed process has left as a copy alone."""
+
     def stamp(self, name: str) -> Hashable | None:
         """What changes whenever the file does; None if there is no such file."""
 
@@ -91,6 +94,15 @@ class LocalKeyStore:
                 # On a file system that writes in place, this erases the old keys from the disk.
                 os.pwrite(old.fileno(), bytes(length), 0)
                 os.fsync(old.fileno())
+
+    def names(self, prefix: str) -> Collection[str]:
+        with _translate_errors():
+            if not self._directory.is_dir():
+                return []
+            found = {one.name for one in self._directory.glob(f"{prefix}*")}
+            # `.NAME.RANDOM`, as `create_file` writes it.
+            copies = (one.name[1:] for one in self._directory.glob(f".{prefix}*.*"))
+            return found | {one.rpartition(".")[0] for one in copies}
 
     def stamp(self, name: str) -> Hashable | None:
         # Each group of appends calls this: a path as text and no context save a third of the time.
@@ -140,6 +152,11 @@ class BucketKeyStore:
     def replace(self, name: str, content: bytes) -> None:
         with _translate_errors():
             obstore.put(self._store, name, content)
+
+    def names(self, prefix: str) -> Collection[str]:
+        with _translate_errors():
+            pages = obstore.list(self._store)
+            return [one["path"] for page in pages for one in page if one["path"].startswith(prefix)]
 
     def stamp(self, name: str) -> Hashable | None:
         with _translate_errors():

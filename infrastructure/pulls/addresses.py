@@ -8,13 +8,20 @@ address, so that a name cannot lead elsewhere a moment later.
 import ipaddress
 import socket
 import ssl
-from collections.abc import Collection
+import threading
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import cache
+from typing import Any, Final
 
 import httpx2
 
 from infrastructure.pull_hosts import PULL_HOSTS
+
+_GIVEN_OUT: Final = ipaddress.IPv6Network("2000::/3")
+"""Every public IPv6 address is in it, but for those that say an IPv4 address in another way."""
+_SAYS_IPV4: Final = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("64:ff9b::/96"))
+"""Such addresses: their last 32 bits are sent to, by this machine itself or by a gateway (NAT64)."""
 
 
 class AddressNotAllowed(Exception):
@@ -40,11 +47,18 @@ def allowed_addresses(url: httpx2.URL, hosts: Collection[str]) -> list[str]:
 
 
 class CheckedTransport(httpx2.BaseTransport):
-    """Connects to allowed addresses only."""
+    """Connects to allowed addresses only, once at a time, and can cut the connection from another thread."""
 
     def __init__(self, hosts: Collection[str]) -> None:
         self._hosts = hosts
-        self._transport = httpx2.HTTPTransport(verify=_tls_context(), trust_env=False)
+        limits = httpx2.Limits(max_connections=1)
+        self._transport = httpx2.HTTPTransport(
+            verify=_tls_context(), trust_env=False, limits=limits
+        )
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        """Another handle of the connection: TLS takes the first one away during its handshake."""
+        self._is_cut = False
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Raises AddressNotAllowed, httpx2.ConnectError and others."""
@@ -54,7 +68,7 @@ class CheckedTransport(httpx2.BaseTransport):
         except OSError as error:
             raise httpx2.ConnectError(f"{host} is not known: {error}", request=request) from None
         # The header Host is set already; the certificate is still that of the name.
-        request.extensions = {**request.extensions, "sni_hostname": host}
+        request.extensions = {**request.extensions, "sni_hostname": host, "trace": self._trace}
         for address in others:
             request.url = request.url.copy_with(host=address)
             with suppress(httpx2.ConnectError, httpx2.ConnectTimeout):
@@ -62,8 +76,34 @@ class CheckedTransport(httpx2.BaseTransport):
         request.url = request.url.copy_with(host=last)
         return self._transport.handle_request(request)
 
+    def cut(self) -> None:
+        """Let the request that runs in another thread fail, and all later ones."""
+        with self._lock:
+            self._is_cut = True
+            self._shut_down()
+
     def close(self) -> None:
         self._transport.close()
+        with self._lock:
+            if self._socket is not None:
+                self._socket.close()
+
+    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Called by the library at each step of a request."""
+        if event != "connection.connect_tcp.complete":
+            return
+        with self._lock:
+            if self._socket is not None:
+                self._socket.close()
+            self._socket = info["return_value"].get_extra_info("socket").dup()
+            if self._is_cut:
+                self._shut_down()
+
+    def _shut_down(self) -> None:
+        """Whoever reads from the connection or writes to it gets an error at once."""
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
 
 
 @cache
@@ -78,5 +118,11 @@ def _port(url: httpx2.URL) -> int:
 
 def _is_public(text: str) -> bool:
     address = ipaddress.ip_address(text.partition("%")[0])
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-    return address.is_global and not address.is_multicast and (inner is None or inner.is_global)
+    if isinstance(address, ipaddress.IPv6Address):
+        if any(address in network for network in _SAYS_IPV4):
+            address = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+        elif address not in _GIVEN_OUT:
+            return False
+        elif address.sixtofour is not None:
+            address = address.sixtofour
+    return address.is_global and not address.is_multicast

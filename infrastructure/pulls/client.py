@@ -3,8 +3,8 @@
 import base64
 import email.utils
 import random
-import time
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -16,19 +16,22 @@ from domain.sources.pulls import PullEnd
 from infrastructure.encoded_text import UnreadableText, to_utf8
 from infrastructure.mappings.files import parse_body
 from infrastructure.pulls.addresses import AddressNotAllowed, CheckedTransport
+from infrastructure.pulls.answers import FIRST_BYTES, SHOWN, Answer, SafeWords, not_json, refused
 from infrastructure.pulls.documents import Authentication, ByBasic, ByHeader, ByNothing
+from infrastructure.pulls.exchange import ExchangeStopped, exchange
 
 LARGEST_PAGE: Final = 32 << 20
 """Bytes of an unpacked answer."""
-_TRANSIENT: Final = (500, 502, 503, 504, 520, 521, 522, 523, 524, 530)
-_SHOWN: Final = 200
+_TRANSIENT: Final = (408, 425)
+"""And the errors of a system, from 500 on, but for those that last."""
+_LASTING: Final = (501, 505, 511)
 
 
 class Patience(Struct, frozen=True, kw_only=True):
     """How long to wait for a system, in seconds."""
 
     answer: float = 60.0
-    """For a whole answer."""
+    """For a whole answer, from the look-up of the name on."""
     between: float = 20.0
     """For its next bytes."""
     first_pause: float = 1.0
@@ -47,12 +50,24 @@ class Page(Struct, frozen=True):
     """A page as plain data, its headers, and the system's own clock."""
 
     body: Any
-    headers: Mapping[str, str]
+    headers: httpx2.Headers
     answered_at: datetime | None
 
 
 class _Transient(Exception):
     """The same request may be answered a moment later."""
+
+
+class _Unreadable(_Transient):
+    """The answer cannot be read; it may have been cut off."""
+
+
+class _Limited(_Transient):
+    """The system wants no request for a while; None if it does not say how long."""
+
+    def __init__(self, what: str, seconds: float | None) -> None:
+        super().__init__(what)
+        self.seconds = seconds
 
 
 class PullClient:
@@ -69,12 +84,19 @@ class PullClient:
     ) -> None:
         """`wait` waits for so many seconds, and returns whether the pull must stop."""
         self.address = httpx2.URL(address if address.endswith("/") else f"{address}/")
+        self.words = SafeWords(secret, getattr(authentication, "user", None))
         self._wait = wait
         self._patience = patience
+        self._headers = {"Accept": "application/json", **_credentials(authentication, secret)}
+        self._hosts = hosts
+        self._open()
+
+    def _open(self) -> None:
+        self._transport = CheckedTransport(self._hosts)
         self._client = httpx2.Client(
-            transport=CheckedTransport(hosts),
-            headers={"Accept": "application/json", **_credentials(authentication, secret)},
-            timeout=patience.between,
+            transport=self._transport,
+            headers=self._headers,
+            timeout=self._patience.between,
             follow_redirects=False,
             trust_env=False,
         )
@@ -86,14 +108,15 @@ class PullClient:
         """The address of a link in an answer. Raises PullFailed if it leads to another system."""
         try:
             url = base.join(link)
-        except httpx2.InvalidURL as error:
+        except (httpx2.InvalidURL, ValueError) as error:
             raise PullFailed(
-                PullEnd.UNREADABLE, f"the address of the next page cannot be read: {error}"
+                PullEnd.UNREADABLE,
+                f"the address of the next page cannot be read: {self.words(str(error))}; check `pages` in the pull document",
             ) from None
         if _origin(url) != _origin(self.address) or url.userinfo:
             raise PullFailed(
                 PullEnd.NOT_ALLOWED,
-                f"the next page is said to be at {url.host}; nothing was sent there, since the secret is for "
+                f"the next page is said to be at {self.words(url.host)}; nothing was sent there, since the secret is for "
                 f"{self.address.host}",
             )
         return url
@@ -105,65 +128,97 @@ class PullClient:
             if self._wait(0):
                 raise PullStopped
             try:
-                return self._get_once(url)
+                return self._page(self._answer(url))
             except _Limited as found:
                 limited += 1
                 seconds = found.seconds or pause
                 if seconds > self._patience.longest_wait or limited > self._patience.limited_attempts:  # fmt: skip
                     at = datetime.now(UTC) + timedelta(seconds=seconds)
-                    detail = f"{url.host} asks not to be asked again for {seconds:.0f} s"
+                    detail = f"{url.host} asks not to be asked again for {seconds:.0f} s, and the worker waits: {found}"
                     raise PullFailed(PullEnd.RATE_LIMITED, detail, at) from None
-            except (_Transient, httpx2.TransportError, httpx2.DecodingError, TimeoutError) as error:
+            except (_Transient, httpx2.TransportError, TimeoutError) as error:
                 failed += 1
                 if failed >= self._patience.attempts:
-                    raise _given_up(url, error, failed) from None
+                    raise self._given_up(url, error, failed) from None
                 seconds = pause * random.uniform(0.75, 1.25)
                 pause *= 2
+            except ExchangeStopped:
+                raise PullStopped from None
             except AddressNotAllowed as error:
                 raise PullFailed(PullEnd.NOT_ALLOWED, str(error)) from None
             if self._wait(seconds):
                 raise PullStopped
 
-    def _get_once(self, url: httpx2.URL) -> Page:
-        with self._client.stream("GET", url) as response:
-            status = response.status_code
-            if status == 429 or (status == 503 and "retry-after" in response.headers):
-                raise _Limited(_retry_after(response.headers))
-            if status in _TRANSIENT:
-                raise _Transient(f"{url.host} answered {status}")
-            if status != 200:
-                raise _refused(url, response)
-            content = self._read(response)
+    def _answer(self, url: httpx2.URL) -> Answer:
+        client = self._client
+
+        def cut(end: Future[Answer]) -> None:
+            self._transport.cut()
+            end.add_done_callback(lambda _: client.close())
+            self._open()
+
+        return exchange(
+            lambda: self._read(client, url), self._patience.answer, lambda: self._wait(0), cut
+        )
+
+    def _read(self, client: httpx2.Client, url: httpx2.URL) -> Answer:
+        """Raises PullFailed, _Unreadable, AddressNotAllowed, httpx2.TransportError."""
+        with client.stream("GET", url) as response:
+            status, parts, size = response.status_code, list[bytes](), 0
+            try:
+                for part in response.iter_bytes():
+                    parts.append(part)
+                    size += len(part)
+                    if status != 200 and size > FIRST_BYTES:
+                        break
+                    if size > LARGEST_PAGE:
+                        raise PullFailed(
+                            PullEnd.UNREADABLE,
+                            f"a page has more than {LARGEST_PAGE >> 20} MiB: ask for fewer items in the `parameters`",
+                        )
+            except httpx2.DecodingError as error:
+                raise _Unreadable(
+                    f"{self.words.place(url)} answered {status}, not packed as its `Content-Encoding` says: "
+                    f"{error}; check the address, and the path in the pull document"
+                ) from None
+        return Answer(url, status, response.headers, b"".join(parts))
+
+    def _page(self, answer: Answer) -> Page:
+        """Raises PullFailed, _Transient."""
+        status, headers = answer.status, answer.headers
+        if status == 429 or (status == 503 and "retry-after" in headers):
+            raise _Limited(self.words.answer(answer), _retry_after(headers))
+        if status in _TRANSIENT or (status >= 500 and status not in _LASTING):
+            raise _Transient(self.words.answer(answer))
+        if status != 200:
+            raise refused(answer, self.words)
         try:
-            body = parse_body("json", to_utf8(content).decode())
+            body = parse_body("json", to_utf8(answer.content).decode())
         except (ValueError, UnreadableText) as error:
             # A body that was cut off may come whole the next time.
-            raise _Unreadable(f"the answer to {_place(url)} is {str(error)[:_SHOWN]}") from None
-        return Page(body, response.headers, _date(response.headers))
+            raise _Unreadable(not_json(answer, error, self.words)) from None
+        return Page(body, headers, _date(headers))
 
-    def _read(self, response: httpx2.Response) -> bytes:
-        ends_at, parts, size = time.monotonic() + self._patience.answer, list[bytes](), 0
-        for part in response.iter_bytes():
-            parts.append(part)
-            size += len(part)
-            if size > LARGEST_PAGE:
-                raise PullFailed(
-                    PullEnd.UNREADABLE,
-                    f"a page has more than {LARGEST_PAGE >> 20} MiB: ask for fewer items in the `parameters`",
-                )
-            if time.monotonic() > ends_at:
-                raise TimeoutError(f"the answer took longer than {self._patience.answer:.0f} s")
-        return b"".join(parts)
+    def _given_up(self, url: httpx2.URL, error: Exception, attempts: int) -> PullFailed:
+        end = PullEnd.UNREADABLE if isinstance(error, _Unreadable) else PullEnd.UNREACHABLE
+        reason = str(error)
+        if not isinstance(error, _Transient):
+            reason = f"{self.words.place(url)}: {self._reason(error)}"
+        advice = "; see whether the system is up, and whether the address is right"
+        more = advice if end is PullEnd.UNREACHABLE else ""
+        return PullFailed(end, f"{reason} ({attempts} attempts){more}")
 
-
-class _Limited(Exception):
-    def __init__(self, seconds: float | None) -> None:
-        super().__init__()
-        self.seconds = seconds
-
-
-class _Unreadable(_Transient):
-    pass
+    def _reason(self, error: Exception) -> str:
+        said = self.words(str(error) or type(error).__name__, 2 * SHOWN)
+        match error:
+            case httpx2.ConnectTimeout():
+                return f"no connection within {self._patience.between:g} s"
+            case httpx2.TimeoutException():
+                return f"nothing came for {self._patience.between:g} s"
+            case httpx2.RemoteProtocolError():
+                return f"the answer was cut off, or is not HTTP: {said}"
+            case _:
+                return said
 
 
 def _credentials(authentication: Authentication, secret: str | None) -> dict[str, str]:
@@ -182,34 +237,6 @@ def _credentials(authentication: Authentication, secret: str | None) -> dict[str
 
 def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
-
-
-def _place(url: httpx2.URL) -> str:
-    """The address without its query, which may name a person."""
-    return str(url.copy_with(query=None, fragment=None))
-
-
-def _refused(url: httpx2.URL, response: httpx2.Response) -> PullFailed:
-    status = response.status_code
-    if response.is_redirect:
-        to = response.headers.get("location", "")[:_SHOWN]
-        return PullFailed(
-            PullEnd.NOT_ALLOWED,
-            f"{_place(url)} leads to {to}, and redirects are not followed: set the address to where the list is",
-        )
-    advice = {
-        401: "the secret is refused: give a valid one with `casetrail sources pull-secret`",
-        403: "the secret has no permission to read this list: add it in the system",
-        404: "there is no such list: check the address, and the path in the pull document",
-        410: "there is no such list any more: check its version in the address",
-    }.get(status, "check the parameters in the pull document")
-    return PullFailed(PullEnd.REFUSED, f"{_place(url)} answered {status}; {advice}")
-
-
-def _given_up(url: httpx2.URL, error: Exception, attempts: int) -> PullFailed:
-    end = PullEnd.UNREADABLE if isinstance(error, _Unreadable) else PullEnd.UNREACHABLE
-    reason = str(error) or type(error).__name__
-    return PullFailed(end, f"{reason[: 2 * _SHOWN]} ({_place(url)}, {attempts} attempts)")
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

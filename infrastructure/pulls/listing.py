@@ -37,6 +37,9 @@ PARTS_TOGETHER: Final = 100
 MOST_PAGES: Final = 20_000
 """Of one list; of pages of 100, two million items."""
 
+FARTHEST_BEHIND: Final = timedelta(days=1)
+"""A clock that is behind ours by more is none."""
+
 
 class HttpListing:
     """Reads lists over HTTP."""
@@ -65,7 +68,8 @@ class HttpListing:
             notice = _too_late(document, request)
             for one in document.lists:
                 for page in reader.read(one):
-                    yield structs.replace(page, notice=notice)
+                    notices = filter(None, (notice, reader.notice))
+                    yield structs.replace(page, notice="; ".join(notices))
         finally:
             client.close()
 
@@ -86,6 +90,8 @@ class _Reader:
         self._until = request.until
         self._answers = 0
         """Since the last listed page."""
+        self.notice = ""
+        """What was odd of the answers."""
 
     def read(self, one: ListDocument) -> Iterator[ListedPage]:
         """The pages of a list, each followed by what else is listed of its items."""
@@ -150,11 +156,12 @@ class _Reader:
             page = self._client.get(url)
             self._answers += 1
             self._note_clock(page)
-            items = self._find(one.items, page.body)
+            items, words = self._find(one.items, page.body), self._client.words
             if not isinstance(items, list):
                 raise PullFailed(
                     PullEnd.UNREADABLE,
-                    f"`{one.items}` names no list in the answer of {one.path}: check the pull document",
+                    f"`{one.items}` names no list in the answer of {one.path}, which is {words.shape(page.body)}; "
+                    "check `items` in the pull document, and the path",
                 )
             digest = hashlib.sha256(_encoded(items)).digest()
             if items and digest in seen:
@@ -174,9 +181,16 @@ class _Reader:
     def _note_clock(self, page: Page) -> None:
         """Where the system's clock is behind ours, items of now have earlier times: do not promise more than it
         can have listed."""
-        if page.answered_at is not None:
-            grace = timedelta(minutes=self._request.settings.grace_minutes)
-            self._until = min(self._until, page.answered_at - grace)
+        grace, at = timedelta(minutes=self._request.settings.grace_minutes), page.answered_at
+        if at is None:
+            return
+        if at < self._request.until + grace - FARTHEST_BEHIND:
+            self.notice = (
+                f"the system says by its header `Date` that it is {at:%Y-%m-%d %H:%M} UTC, which cannot be: our clock "
+                "counted instead; let those who run it set its clock"
+            )
+            return
+        self._until = min(self._until, at - grace)
 
     def _next(
         self, one: DetailDocument, page: Page, url: httpx2.URL, items: list[Any], count: int
@@ -214,9 +228,10 @@ class _Reader:
         try:
             at = time_of(self._find(expression, item))
         except ValueUnreadable as error:
-            raise PullFailed(PullEnd.UNREADABLE, f"an item of {one.path}: {error}") from None
+            detail = f"an item of {one.path}: {self._client.words(str(error))}; check `time` in the pull document"
+            raise PullFailed(PullEnd.UNREADABLE, detail) from None
         if at is None:
-            raise PullFailed(PullEnd.UNREADABLE, f"an item of {one.path} has no time at `{expression}`")  # fmt: skip
+            raise PullFailed(PullEnd.UNREADABLE, f"an item of {one.path} has no time at `{expression}`; check `time` in the pull document")  # fmt: skip
         return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
     def _item(self, one: DetailDocument, each: _Found) -> ListedItem:
@@ -236,7 +251,8 @@ class _Reader:
             self._evaluation.begin(value)
             return self._evaluation.visit(compiled, value)
         except (ExpressionFailed, TooMuchWork) as error:
-            raise PullFailed(PullEnd.UNREADABLE, str(error)) from None
+            detail = f"{self._client.words(str(error))}; check the pull document"
+            raise PullFailed(PullEnd.UNREADABLE, detail) from None
 
 
 def _too_late(document: PullDocument, request: PullRequest) -> str:

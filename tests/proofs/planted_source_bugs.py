@@ -103,8 +103,8 @@ SOURCE_BUGS: Final = (
     Bug(
         "a secret is put into a store that was lost",
         "infrastructure/source_secrets.py",
-        "        run_blocking(self._require_store)\n",
-        "",
+        "        run_blocking(self._require_store)\n        name = _PREFIX",
+        "        name = _PREFIX",
         f"{LOST}::test_no_secret_is_put_into_a_store_that_was_lost",
     ),
     Bug(

@@ -34,6 +34,7 @@ from tests.proofs.planted_process_bugs import PROCESS_BUGS
 from tests.proofs.planted_pull_bugs import PULL_BUGS
 from tests.proofs.planted_receipt_bugs import RECEIPT_BUGS
 from tests.proofs.planted_review_bugs import REVIEW_BUGS
+from tests.proofs.planted_secret_bugs import SECRET_BUGS
 from tests.proofs.planted_signal_bugs import SIGNAL_BUGS
 from tests.proofs.planted_silence_bugs import SILENCE_BUGS
 from tests.proofs.planted_source_bugs import SOURCE_BUGS
@@ -55,6 +56,7 @@ BUGS = (
     *PULL_BUGS,
     *RECEIPT_BUGS,
     *REVIEW_BUGS,
+    *SECRET_BUGS,
     *SIGNAL_BUGS,
     *SILENCE_BUGS,
     *SOURCE_BUGS,

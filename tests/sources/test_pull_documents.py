@@ -2,14 +2,11 @@
 
 import re
 
-import httpx2
 import pytest
 import yaml
 
 from domain.errors import Invalid
 from infrastructure.pull_hosts import PullHostsUnusable, load_pull_hosts
-from infrastructure.pulls import addresses
-from infrastructure.pulls.addresses import AddressNotAllowed, allowed_addresses
 from infrastructure.pulls.documents import choose_pull, load_pull, parse_pull, shipped_pulls
 from tests.sources.pullers import document
 
@@ -62,27 +59,3 @@ def test_hosts_are_names_with_or_without_a_port() -> None:
     assert load_pull_hosts("ERP.internal, 127.0.0.1:80") == {"erp.internal", "127.0.0.1:80"}
     with pytest.raises(PullHostsUnusable, match="CASETRAIL_PULL_HOSTS has 'http://erp'"):
         load_pull_hosts("http://erp")
-
-
-def test_a_name_that_leads_to_our_own_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also if only one of its addresses does: which of them is taken is not ours to say."""
-    at: list[str] = []
-
-    def look_up(*_: object, **__: object) -> list[tuple[object, ...]]:
-        return [(0, 0, 0, "", (one, 443)) for one in at]
-
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", look_up)
-    url = httpx2.URL("https://shop.example.org/orders.json")
-    for inner in (
-        *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1"),
-        *("0.0.0.0", "224.0.0.1", "::1", "fe80::1%eth0", "fd00::1", "::ffff:10.0.0.1", "::"),
-    ):
-        at[:] = ["93.184.215.14", inner]
-        with pytest.raises(AddressNotAllowed, match="not a public address"):
-            allowed_addresses(url, ())
-        assert allowed_addresses(url, {"shop.example.org"}) == at
-        assert allowed_addresses(url, {"shop.example.org:443"}) == at
-        with pytest.raises(AddressNotAllowed):
-            allowed_addresses(url, {"shop.example.org:444", "example.org"})
-    at[:] = ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"]
-    assert allowed_addresses(url, ()) == at

@@ -12,8 +12,8 @@ import pytest
 
 from api.composition import Desks
 from domain.errors import Invalid
-from domain.sources.errors import SourceBeingPulled, SourceStateWrong
-from domain.sources.pulls import PullEnd, SourcePulled
+from domain.sources.errors import SourceStateWrong
+from domain.sources.pulls import PullEnd
 from tests.api.running_service import RunningService
 from tests.sources.pullers import add_before, document, item, long_ago, pull, pulling_desks, set_up
 from tests.sources.senders import order_number
@@ -215,30 +215,6 @@ def test_only_public_addresses_are_asked_unless_the_operator_names_the_host(
     # The desks of the service name no hosts.
     failed = server.service.desks.pulls.pull(name, None, stop_not)
     assert (failed.ended, "CASETRAIL_PULL_HOSTS" in failed.detail) == (PullEnd.NOT_ALLOWED, True)
-
-
-def test_one_process_pulls_a_source_at_a_time(
-    server: RunningService, olga: httpx2.Client, worker: Desks, shop: PagedList
-) -> None:
-    _set_up(olga, worker, "alone", shop)
-    entered, leave = threading.Event(), threading.Event()
-
-    def hold(_: Asked) -> None:
-        entered.set()
-        leave.wait(10)
-
-    shop.watch = hold
-    found: list[SourcePulled] = []
-    thread = threading.Thread(target=lambda: found.append(pull(worker, "alone")))
-    thread.start()
-    assert entered.wait(10)
-    with pulling_desks(server.dsn) as other:
-        with pytest.raises(SourceBeingPulled):
-            pull(other, "alone")
-        assert other.pulls.pull_if_due("alone", stop_not) is False
-    leave.set()
-    thread.join(30)
-    assert [one.recorded for one in found] == [7]
 
 
 def test_a_pull_that_is_stopped_is_done_again_from_its_beginning(

@@ -111,10 +111,13 @@ class _Handler(BaseHTTPRequestHandler):
         answer = Answer(None, fault.status, fault.headers) if fault.status else self.system.respond(asked)  # fmt: skip
         body = fault.body if fault.body is not None else json.dumps(answer.body).encode()
         self.send_response_only(answer.status)
-        self.send_header("Date", formatdate(time.time() + self.system.clock_offset, usegmt=True))
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in answer.headers.items():
+        headers = {
+            "Date": formatdate(time.time() + self.system.clock_offset, usegmt=True),
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+            **answer.headers,
+        }
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         if fault.cut_to is not None:
