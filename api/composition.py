@@ -178,6 +178,7 @@ class Desks:
         )
         of_sources = source_desks(
             self.log,
+            orders,
             self.intake,
             vault,
             lambda: self.policy.current,
@@ -187,6 +188,7 @@ class Desks:
             pull_hosts,
         )
         self.sources, self.deliveries = of_sources.sources, of_sources.deliveries
+        self.delivery_finder = of_sources.finder
         self.source_watch, self.pulls = of_sources.watch, of_sources.pulls
         self.mappings = of_sources.mappings
         self.principals = Principals(self.log, self.people)

@@ -23,6 +23,7 @@ from api.openapi_tags import TAGS
 from api.reference.examples import example_of
 from api.routes import UNVERSIONED, VERSIONED
 from api.routes.audit_lists import hold_statement
+from api.routes.delivery_views import DeliveryState
 from api.routes.evidence import MEDIA_TYPES, download_evidence, upload_evidence
 from api.routes.questions import give_export, give_population
 from api.routes.queues import claim_next
@@ -31,7 +32,6 @@ from api.routes.reconciliations import ReconciledPeriod, reconcile
 from api.routes.signal_results import SignalResult, SignalResults
 from api.routes.signals import send_signals
 from api.routes.simulations import NDJSON, simulate_policy
-from api.routes.sources import DeliveryState
 from api.routes.trail import get_trail
 from api.routes.trail_page import CSV, HTML
 from api.routes.views import stream_view

@@ -1,20 +1,28 @@
-"""casetrail sources deliveries, and sources read-again"""
+"""casetrail sources deliveries, delivery and read-again"""
 
 import sys
+from collections.abc import Iterator, Sequence
+from uuid import UUID
 
 import click
 import msgspec
 
 from api.commands.current_reports import desks_with_current_reports
 from api.commands.options import AS_JSON
-from api.routes.source_views import delivery_view
+from api.commands.personal_data import record_personal_reads
+from api.composition import migrated_desks
+from api.routes.delivery_views import DeliveryDetailView, delivery_detail_view, delivery_view
 from application.log.caller import operator_caller
 from application.sources.delivery_events import place_of
+from domain.orders.order_names import describe_name
+from domain.sources.deliveries import NotUnderstood
+from infrastructure.process_log import escaped
 from infrastructure.reports.deliveries import DeliveryReports
 from infrastructure.settings import Settings
 from projections.deliveries import DELIVERIES
 
 NAME = click.argument("name")
+_ERASED = "its body was erased with the data of an order that it speaks of"
 
 
 @click.command("read-again")
@@ -51,7 +59,10 @@ def deliveries(
     where: dict[str, object] = {"source": name}
     if understood is not None:
         where["understood"] = understood
-    with desks_with_current_reports(settings, wait_for=DELIVERIES.name) as working:
+    with (
+        desks_with_current_reports(settings, wait_for=DELIVERIES.name) as working,
+        record_personal_reads(working, "casetrail sources deliveries"),
+    ):
         working.sources.find(name)
         rows = DeliveryReports(working.datastore).page(where, None, limit)
         kept = working.deliveries.kept([row.delivery for row in rows])
@@ -65,9 +76,70 @@ def deliveries(
         click.echo(
             f"{row.received_at:%Y-%m-%d %H:%M:%SZ} {row.delivery}{topic} {sender_id}: {_what(row.signals)}"
         )
-        for reason in kept[row.delivery].readable_reasons:
-            pointer = f"{reason.pointer}: " if reason.pointer else ""
-            click.echo(f"  {reason.why}: {pointer}{reason.detail}")
+        _print_reasons(kept[row.delivery].readable_reasons)
+
+
+@click.command()
+@NAME
+@click.argument("id", type=click.UUID)
+@click.option("--body", "body_only", is_flag=True, help="Write the body alone, byte by byte.")
+@AS_JSON
+@click.pass_obj
+def delivery(settings: Settings, name: str, id: UUID, body_only: bool, as_json: bool) -> None:
+    """Show the delivery ID of NAME: its body, why it was not understood, its signals, and every reading (UTC).
+
+    `casetrail sources deliveries NAME` lists the ids. This read is recorded.
+    """
+    with (
+        migrated_desks(settings) as working,
+        record_personal_reads(working, "casetrail sources delivery"),
+    ):
+        found = working.delivery_finder.find(working.sources.find(name), id, with_body=True)
+    if body_only:
+        if found.raw is None:
+            raise click.ClickException(_ERASED)
+        sys.stdout.buffer.write(found.raw.body)
+        return
+    view = delivery_detail_view(id, found, is_permitted=True)
+    click.echo(msgspec.json.encode(view) if as_json else "\n".join(_describe(view)))
+
+
+def _describe(view: DeliveryDetailView) -> Iterator[str]:
+    """A delivery in lines for a terminal: what strangers sent is escaped."""
+    yield f"{view.received_at:%Y-%m-%d %H:%M:%SZ} {view.delivery} of {view.source}: {view.state}"
+    place = f", {view.file}:{view.line}" if view.file else ""
+    yield f"sender's id {escaped(view.sender_id)}{place}, {view.size} bytes, {escaped(view.media_type)}"
+    for reading in view.readings:
+        count = _what(reading.signals)
+        yield f"read {reading.at:%Y-%m-%d %H:%M:%SZ} by {reading.by}, mapping {reading.mapping[:12]}: {count}"
+        yield from _reason_lines(reading.reasons)
+    for one in view.signals_stated:
+        orders = ", ".join(describe_name(name.order, name.shop) for name in one.orders)
+        other = "" if one.same else ", where it says something else"
+        where = f" in {orders}{other}" if orders else ""
+        yield f"signal {escaped(one.signal)} {one.type}: {one.state}{where}"
+    if view.further_signals:
+        yield f"and {view.further_signals} further signals"
+    for header, value in view.headers.items():
+        yield f"{escaped(header)}: {escaped(value)}"
+    for parameter, value in view.query.items():
+        yield f"?{escaped(parameter)}={escaped(value)}"
+    if view.body is None:
+        yield _ERASED
+    else:
+        yield "body:" if view.body_encoding == "utf-8" else "body, in base64:"
+        yield from map(escaped, view.body.split("\n"))
+
+
+def _reason_lines(reasons: Sequence[NotUnderstood]) -> Iterator[str]:
+    for reason in reasons:
+        pointer = f"{reason.pointer}: " if reason.pointer else ""
+        yield f"  {reason.why}: {escaped(pointer + reason.detail)}"
+
+
+def _print_reasons(reasons: Sequence[NotUnderstood]) -> None:
+    for line in _reason_lines(reasons):
+        click.echo(line)
 
 
 def _what(signals: int) -> str:
