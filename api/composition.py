@@ -189,6 +189,7 @@ class Desks:
         )
         self.sources, self.deliveries = of_sources.sources, of_sources.deliveries
         self.delivery_finder = of_sources.finder
+        self.settled_deliveries = of_sources.settled
         self.source_watch, self.pulls = of_sources.watch, of_sources.pulls
         self.mappings = of_sources.mappings
         self.principals = Principals(self.log, self.people)

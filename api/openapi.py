@@ -23,7 +23,6 @@ from api.openapi_tags import TAGS
 from api.reference.examples import example_of
 from api.routes import UNVERSIONED, VERSIONED
 from api.routes.audit_lists import hold_statement
-from api.routes.delivery_views import DeliveryState
 from api.routes.evidence import MEDIA_TYPES, download_evidence, upload_evidence
 from api.routes.questions import give_export, give_population
 from api.routes.queues import claim_next
@@ -39,6 +38,7 @@ from api.routes.webhooks import take_webhook
 from domain.cases.exception_case import CaseState
 from domain.orders.signals import Signal
 from domain.recorded_event import Event
+from domain.sources.deliveries import DeliveryState
 from domain.sources.signature_schemes import SignatureScheme
 from infrastructure.build import product_version
 

@@ -15,6 +15,7 @@ from application.sources.listed_deliveries import ListedDeliveries
 from application.sources.mapping_desk import MappingDesk
 from application.sources.ports import RawDelivery, VerifiedDelivery
 from application.sources.pull_desk import PullDesk
+from application.sources.settled_deliveries import SettledDeliveries
 from application.sources.source_desk import SourceDesk
 from application.sources.source_watch import SourceWatch
 from domain.orders.order import Order
@@ -40,6 +41,7 @@ class SourceDesks(Struct, frozen=True):
     sources: SourceDesk
     deliveries: DeliveryDesk
     finder: DeliveryFinder
+    settled: SettledDeliveries
     watch: SourceWatch
     pulls: PullDesk
     mappings: MappingDesk
@@ -77,6 +79,7 @@ def source_desks(
         sources,
         DeliveryDesk(log, sources, intake, secrets, mappings, _verify),
         DeliveryFinder(log, orders, mappings),
+        SettledDeliveries(log, intake.codes),
         watch,
         PullDesk(log, sources, listed, secrets, listing, locks, watch, clock),
         MappingDesk(log, sources, mappings, PolicyPersons(log, people), teams),

@@ -49,6 +49,7 @@ STATUS: Final[Mapping[type[CasetrailError], int]] = {
     p.PolicyNotFound: 404,
     s.SourceNotFound: 404,
     s.DeliveryNotFound: 404,
+    s.DeliveryCannotBeSettled: 409,
     s.SourceExists: 409,
     s.SourceStateWrong: 409,
     s.MappingProposalNotFound: 404,

@@ -18,17 +18,19 @@ from api.http.responses import CommandResponse
 from api.http.service import ServiceDependency
 from api.routes.delivery_views import (
     DeliveryDetailView,
-    DeliveryState,
     DeliveryView,
+    SettledDeliveryView,
     delivery_detail_view,
     delivery_view,
+    settled_view,
 )
 from application.log.caller import Caller
 from application.sources.delivery_desk import ReadAgainReply
+from domain.errors import Fault, Invalid
 from domain.permissions import Permission
-from domain.sources.deliveries import KeptDelivery
+from domain.sources.deliveries import DeliveryState, KeptDelivery, SettleDelivery
 from domain.struct_fields import fill
-from infrastructure.reports.deliveries import MOST_AGAIN, DeliveryReports
+from infrastructure.reports.deliveries import MOST_AGAIN, DeliveryReports, columns_of
 from projections.deliveries import DeliveryRow
 
 BY_RECEIVED: Sort = {"received_at": datetime, "delivery": UUID}
@@ -36,9 +38,11 @@ REPORT_SECONDS = 10.0
 
 
 class ReadAgain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which deliveries to read again; left out, those that are not understood, up to 1,000 at a time."""
+    """Which deliveries to read again; left out, the next 1,000 that are not understood and not set aside."""
 
     deliveries: Annotated[Sequence[UUID], Meta(max_length=MOST_AGAIN)] = ()
+    after: UUID | None = None
+    """`next_after` of the answer before: it goes on there."""
 
 
 ALL_NOT_UNDERSTOOD = ReadAgain()
@@ -50,6 +54,8 @@ class ReadAgainResult(Struct, frozen=True):
     looked_at: int
     changed: int
     not_understood: int
+    next_after: UUID | None
+    """There may be more: send it as `after`. Null after the last ones."""
 
 
 @get(
@@ -71,7 +77,7 @@ def list_deliveries(
     listing.wait_for("deliveries")
     where: dict[str, object] = {"source": source}
     if in_state is not None:
-        where["understood"] = in_state is DeliveryState.UNDERSTOOD
+        where.update(columns_of(in_state))
     reports, kept = DeliveryReports(service.desks.datastore), dict[UUID, KeptDelivery]()
 
     def rows(after: Sequence[object] | None, limit: int) -> Sequence[DeliveryRow]:
@@ -102,6 +108,27 @@ def get_delivery(
 
 
 @post(
+    "/sources/{source:str}/deliveries/{delivery:uuid}/settle",
+    needs=Permission.MANAGE_SOURCES,
+    summary="Set a delivery aside",
+)
+def settle(
+    command: CommandRequest,
+    source: FromPath[str],
+    delivery: FromPath[UUID],
+    data: JSONBody[SettleDelivery],
+) -> Response[SettledDeliveryView]:
+    """One that is never to be understood, with the reason: it is listed as `settled`, and not read again unless it is
+    named. Cases about its codes stay open. Set aside twice, the first reason counts."""
+    desks = command.service.desks
+    return command.run(
+        lambda by: desks.settled_deliveries.settle(desks.sources.find(source), delivery, data, by),
+        lambda done: done,
+        lambda done: CommandResponse(settled_view(done)),
+    )
+
+
+@post(
     "/sources/{source:str}/read-again",
     needs=Permission.MANAGE_SOURCES,
     summary="Read deliveries again",
@@ -110,13 +137,19 @@ def read_again(
     command: CommandRequest, source: FromPath[str], data: JSONBody[ReadAgain] = ALL_NOT_UNDERSTOOD
 ) -> Response[ReadAgainResult]:
     """By the mapping of now, each at its own event times. What was recorded before is not recorded twice."""
+    if data.deliveries and data.after is not None:
+        fault = Fault("/after", "send it without `deliveries`: those are read all at once")
+        raise Invalid([fault], "the body")
     service = command.service
     reports = DeliveryReports(service.desks.datastore)
 
     def act(by: Caller) -> ReadAgainReply:
         service.positions.wait("deliveries", service.desks.log.head(), REPORT_SECONDS)
-        wanted = [*data.deliveries] or reports.not_understood(source, None)
-        return service.desks.deliveries.read_again(source, wanted, by)
+        if data.deliveries:
+            return service.desks.deliveries.read_again(source, data.deliveries, by)
+        wanted = reports.not_understood(source, data.after)
+        goes_on = wanted[-1] if len(wanted) == MOST_AGAIN else None
+        return service.desks.deliveries.read_again(source, wanted, by, goes_on)
 
     def respond(done: ReadAgainReply) -> CommandResponse:
         return CommandResponse(fill(ReadAgainResult, done))
@@ -124,4 +157,4 @@ def read_again(
     return command.run(act, lambda done: done, respond)
 
 
-DELIVERIES: tuple[HTTPRouteHandler, ...] = (list_deliveries, get_delivery, read_again)
+DELIVERIES: tuple[HTTPRouteHandler, ...] = (list_deliveries, get_delivery, settle, read_again)

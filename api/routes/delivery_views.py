@@ -10,15 +10,11 @@ from msgspec import Struct
 
 from application.sources.delivery_details import DeliveryDetails, DeliverySignal, SignalState
 from application.sources.delivery_events import place_of
+from application.sources.settled_deliveries import SettlementReply
 from domain.orders.order_names import OrderName, order_names
-from domain.sources.deliveries import KeptDelivery, NotUnderstood
+from domain.sources.deliveries import DeliveryState, KeptDelivery, NotUnderstood, Settlement
 from domain.struct_fields import fill
 from projections.deliveries import DeliveryRow
-
-
-class DeliveryState(StrEnum):
-    UNDERSTOOD = "understood"
-    NOT_UNDERSTOOD = "not_understood"
 
 
 class DeliveryView(Struct, frozen=True, kw_only=True):
@@ -84,6 +80,33 @@ class DeliverySignalView(Struct, frozen=True, kw_only=True):
     """False if the recorded signal of this id says something else; that one counts."""
 
 
+class SettlementView(Struct, frozen=True):
+    """Who set a delivery aside, when and why."""
+
+    reason: str
+    at: datetime
+    by: str
+    """The person, or the operator of the command line."""
+
+
+class OpenCodeView(Struct, frozen=True):
+    """A code that no mapping reads, and the open case about it."""
+
+    table: str
+    code: str
+    case: UUID
+
+
+class SettledDeliveryView(SettlementView, frozen=True, kw_only=True):
+    """A delivery that was set aside."""
+
+    delivery: UUID
+    already_settled: bool
+    """It was set aside before: that reason, time and person count, and nothing was recorded now."""
+    open_codes: Sequence[OpenCodeView]
+    """Codes of it whose cases stay open: a person resolves them, or a mapping that reads them does."""
+
+
 class DeliveryDetailView(DeliveryView, frozen=True, kw_only=True):
     """A delivery with its body. `body`, `headers`, `query` and `signals_stated` are shown in the state `shown`
     only."""
@@ -104,17 +127,15 @@ class DeliveryDetailView(DeliveryView, frozen=True, kw_only=True):
     further_signals: int
     """How many more there are than are shown."""
     readings: Sequence[DeliveryReadingView]
-
-
-def state_of(*, understood: bool) -> DeliveryState:
-    return DeliveryState.UNDERSTOOD if understood else DeliveryState.NOT_UNDERSTOOD
+    settled: SettlementView | None
+    """Who set it aside; null unless it is in the state `settled`."""
 
 
 def delivery_view(row: DeliveryRow, kept: KeptDelivery) -> DeliveryView:
     return fill(
         DeliveryView,
         row,
-        state=state_of(understood=row.understood),
+        state=DeliveryState.of(understood=row.understood, settled=row.settled),
         reasons=kept.readable_reasons,
         **_place(kept),
     )
@@ -132,7 +153,7 @@ def delivery_detail_view(
         delivery=delivery,
         sender_id=kept.taken.delivery,
         topic=last.topic,
-        state=state_of(understood=kept.is_understood),
+        settled=_settlement_view(kept.settled),
         understood=kept.is_understood,
         reasons=kept.readable_reasons,
         read_again_at=last.at if len(found.readings) > 1 else None,
@@ -147,6 +168,23 @@ def delivery_detail_view(
         further_signals=found.further_signals,
         readings=[fill(DeliveryReadingView, one) for one in found.readings],
     )
+
+
+def _settlement_view(settled: Settlement | None) -> SettlementView | None:
+    if settled is None:
+        return None
+    return SettlementView(settled.reason, settled.at, _decider(settled))
+
+
+def settled_view(done: SettlementReply) -> SettledDeliveryView:
+    codes = [OpenCodeView(*code, case) for code, case in done.open_codes.items()]
+    return fill(
+        SettledDeliveryView, done, done.settlement, by=_decider(done.settlement), open_codes=codes
+    )
+
+
+def _decider(settled: Settlement) -> str:
+    return settled.by.person or settled.by.principal
 
 
 def _place(kept: KeptDelivery) -> dict[str, str | int | None]:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Final
+from uuid import UUID
 
 from msgspec import UNSET, Struct
 
@@ -142,6 +143,11 @@ class UnreadCodeCases:
             return []
         now = max(arrival.received_at for arrival in arrivals)
         return self.report(CodeSource(), found, now, f"signal:{found[0].found_in}")
+
+    def open_cases(self, source: CodeSource, codes: Collection[Code]) -> Mapping[Code, UUID]:
+        """The open cases about these codes."""
+        found = self._newest(source, self._known(source), codes) if codes else {}
+        return {code: case.id for code, case in found.items() if not case.is_resolved}
 
     def settle(
         self,

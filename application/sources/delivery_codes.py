@@ -27,11 +27,11 @@ def report_codes(
     found = [
         _found_in(source, stream, read, code, now)
         for stream, read in deliveries
-        for code in _codes_of(read.reasons)
+        for code in codes_of(read.reasons)
     ]
     if not found:
         return []
-    return cases.report(_whose(source), found, now, found[0].found_in)
+    return cases.report(code_source(source), found, now, found[0].found_in)
 
 
 def codes_read_again(
@@ -44,7 +44,7 @@ def codes_read_again(
 ) -> list[Write]:
     """The writes that follow from reading a delivery again: cases of codes that are read now are cleared, and those
     of codes that are not read now are opened."""
-    unread = _codes_of(read.reasons)
+    unread = codes_of(read.reasons)
     writes = report_codes(cases, source, [(stream, read)], now) if unread else []
     if not all(one.why in _KNOWN_IN_PART for one in read.reasons):
         return writes
@@ -56,15 +56,15 @@ def codes_read_again(
         "source.mapping_digest": source.mapping.digest,
         "code.read_again_in": str(stream),
     }
-    gone = [one for one in _codes_of(kept.reasons) if one[1] not in still]
-    return writes + cases.settle(_whose(source), gone, facts, found_in, now, found_in)
+    gone = [one for one in codes_of(kept.reasons) if one[1] not in still]
+    return writes + cases.settle(code_source(source), gone, facts, found_in, now, found_in)
 
 
-def _whose(source: Source) -> CodeSource:
+def code_source(source: Source) -> CodeSource:
     return CodeSource(source.name, source.owner)
 
 
-def _codes_of(reasons: Iterable[NotUnderstood]) -> list[Code]:
+def codes_of(reasons: Iterable[NotUnderstood]) -> list[Code]:
     return [
         (one.table or "", one.code)
         for one in reasons

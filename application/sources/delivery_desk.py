@@ -60,12 +60,14 @@ class DeliveryResult(Struct, frozen=True):
 
 
 class ReadAgainReply(Struct, frozen=True):
-    """How many deliveries were looked at, how many say something else now, and how many are not understood."""
+    """How many deliveries were looked at, how many say something else now, and how many are not understood. The next
+    request goes on after `next_after`, if there may be more."""
 
     looked_at: int
     changed: int
     not_understood: int
     position: int
+    next_after: UUID | None = None
 
 
 class _ReadOtherwise(Exception):
@@ -188,7 +190,9 @@ class DeliveryDesk:
             results.append(left.pop(stream, known))
         return results
 
-    def read_again(self, name: str, deliveries: Collection[UUID], by: Caller) -> ReadAgainReply:
+    def read_again(
+        self, name: str, deliveries: Collection[UUID], by: Caller, next_after: UUID | None = None
+    ) -> ReadAgainReply:
         """Read these deliveries of a source again by its mapping of now. What was recorded before stays, and is
         not recorded twice. Raises SourceNotFound, SourceStateWrong, DeliveryNotFound (then nothing was done) and
         TooContended."""
@@ -206,7 +210,7 @@ class DeliveryDesk:
             is_changed, is_understood = self._read_again(source, stream, by)
             changed += is_changed
             left += not is_understood
-        reply = ReadAgainReply(len(wanted), changed, left, 0)
+        reply = ReadAgainReply(len(wanted), changed, left, 0, next_after)
         return structs.replace(reply, position=self._log.append([], by.row_of(reply)).position)
 
     def kept(self, deliveries: Sequence[UUID]) -> Mapping[UUID, KeptDelivery]:

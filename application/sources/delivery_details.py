@@ -92,14 +92,7 @@ class DeliveryFinder:
         Raises DeliveryNotFound, KeyStoreUnavailable.
         """
         lines = self._log.trail(delivery)
-        if not lines or not isinstance(lines[0].event, DeliveryTaken):
-            raise _not_found(source, delivery)
-        kept: KeptDelivery | None = None
-        for line in lines:
-            kept = streams.delivery_after(kept, line)
-        assert kept is not None
-        if kept.taken.source != source.name:
-            raise _not_found(source, delivery)
+        kept = require_delivery(source, delivery, lines)
         readings = [*_readings(lines, is_erased=kept.is_erased)]
         raw = unpack(kept) if with_body else None
         if raw is None:
@@ -152,8 +145,17 @@ class DeliveryFinder:
                 yield DeliverySignal(signal, state)
 
 
-def _not_found(source: Source, delivery: UUID) -> DeliveryNotFound:
-    return DeliveryNotFound(f"{source.name} has no delivery {delivery}")
+def require_delivery(
+    source: Source, delivery: UUID, lines: Sequence[RecordedEvent]
+) -> KeptDelivery:
+    """The delivery of these lines. Raises DeliveryNotFound unless it is one of the source."""
+    kept: KeptDelivery | None = None
+    if lines and isinstance(lines[0].event, DeliveryTaken):
+        for line in lines:
+            kept = streams.delivery_after(kept, line)
+    if kept is None or kept.taken.source != source.name:
+        raise DeliveryNotFound(f"{source.name} has no delivery {delivery}")
+    return kept
 
 
 def _readings(lines: Sequence[RecordedEvent], *, is_erased: bool) -> Iterator[DeliveryReading]:

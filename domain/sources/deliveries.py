@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, TypeAlias, assert_never
@@ -13,6 +13,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from msgspec import Struct, structs
 
 from domain.orders.held_signals import HELD_PREFIX
+from domain.people import Actor, Reason
 from domain.personal_data import ERASED, PERSONAL
 
 _NAMESPACE: Final = uuid5(NAMESPACE_URL, "casetrail:deliveries")
@@ -97,7 +98,41 @@ class DeliveryReadAgain(
     further_reasons: int = 0
 
 
-DeliveryEvent: TypeAlias = DeliveryTaken | DeliveryReadAgain
+class DeliverySettled(Struct, frozen=True, kw_only=True, tag="delivery.settled"):
+    """The line's actor set it aside: it need not be understood. It can be read again all the same."""
+
+    reason: Reason
+
+
+DeliveryEvent: TypeAlias = DeliveryTaken | DeliveryReadAgain | DeliverySettled
+
+
+class DeliveryState(StrEnum):
+    UNDERSTOOD = "understood"
+    NOT_UNDERSTOOD = "not_understood"
+    """It, or a part of it, became no signal."""
+    SETTLED = "settled"
+    """The same, and a person set it aside."""
+
+    @staticmethod
+    def of(*, understood: bool, settled: bool) -> DeliveryState:
+        if understood:
+            return DeliveryState.UNDERSTOOD
+        return DeliveryState.SETTLED if settled else DeliveryState.NOT_UNDERSTOOD
+
+
+class Settlement(Struct, frozen=True):
+    """Who set a delivery aside, when and why."""
+
+    reason: str
+    at: datetime
+    by: Actor
+
+
+class SettleDelivery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why a delivery is never to be understood. It is stored for ever, unencrypted: name no customer."""
+
+    reason: Reason
 
 
 def delivery_stream(source: str, delivery: str, digest: str) -> UUID:
@@ -124,8 +159,13 @@ class KeptDelivery(Struct, frozen=True, kw_only=True):
     statements: Mapping[str, tuple[str, ...]] = {}
     """Of signals that were read otherwise later: all ids under which they were stated, the newest last."""
 
-    def after(self, event: DeliveryEvent) -> KeptDelivery:
+    settled: Settlement | None = None
+
+    def after(self, event: DeliveryEvent, at: datetime, by: Actor) -> KeptDelivery:
         match event:
+            case DeliverySettled(reason=reason):
+                settled = Settlement(reason, at, by)
+                return structs.replace(self, version=self.version + 1, settled=settled)
             case DeliveryReadAgain():
                 return structs.replace(
                     self,
@@ -135,6 +175,7 @@ class KeptDelivery(Struct, frozen=True, kw_only=True):
                     mapping=event.mapping,
                     orders=tuple(dict.fromkeys([*self.orders, *event.orders])),
                     statements=self._statements_after(event),
+                    settled=self.settled if _is_same(self.reasons, event.reasons) else None,
                 )
             case DeliveryTaken():
                 raise ValueError("a delivery is taken once")
@@ -152,6 +193,10 @@ class KeptDelivery(Struct, frozen=True, kw_only=True):
         return not self.reasons
 
     @property
+    def state(self) -> DeliveryState:
+        return DeliveryState.of(understood=self.is_understood, settled=self.settled is not None)
+
+    @property
     def readable_reasons(self) -> tuple[NotUnderstood, ...]:
         """None once it was erased: their words are erased with it."""
         return () if self.is_erased else self.reasons
@@ -166,6 +211,13 @@ class KeptDelivery(Struct, frozen=True, kw_only=True):
         if self.is_erased:
             return None
         return zlib.decompress(base64.b64decode(self.taken.body, validate=True))
+
+
+def _is_same(reasons: Sequence[NotUnderstood], others: Sequence[NotUnderstood]) -> bool:
+    """Without their words, which may be erased: what was set aside stays so while nothing else is wrong."""
+    return [(one.why, one.pointer, one.code, one.table) for one in reasons] == [
+        (one.why, one.pointer, one.code, one.table) for one in others
+    ]
 
 
 def kept_delivery(taken: DeliveryTaken, received_at: datetime) -> KeptDelivery:

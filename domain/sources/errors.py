@@ -36,6 +36,15 @@ class DeliveryNotFound(CasetrailError):
     explanation = "`GET /v1/sources/{name}/deliveries` lists what a source sent."
 
 
+class DeliveryCannotBeSettled(CasetrailError):
+    """This delivery cannot be set aside."""
+
+    explanation = (
+        "A person sets aside what is not understood and never will be. What is understood needs nothing; what an agent "
+        "finds is decided by its person."
+    )
+
+
 class SourceNotPulled(CasetrailError):
     """The source is not set up to be pulled."""
 

@@ -5,6 +5,7 @@ from typing import Final
 from tests.proofs.planted_bugs import Bug
 
 DETAILS: Final = "application/sources/delivery_details.py"
+SETTLED: Final = "tests/sources/test_settled_deliveries.py"
 ONE: Final = "tests/sources/test_one_delivery.py"
 
 DELIVERY_BUGS: Final = (
@@ -21,5 +22,33 @@ DELIVERY_BUGS: Final = (
         "unpack(kept) if with_body else None",
         "unpack(kept)",
         f"{ONE}::test_a_key_without_orders_is_not_shown_the_body",
+    ),
+    Bug(
+        "what was set aside hides another reason",
+        "domain/sources/deliveries.py",
+        "settled=self.settled if _is_same(self.reasons, event.reasons) else None",
+        "settled=self.settled",
+        f"{SETTLED}::test_another_reason_than_that_which_was_set_aside_is_listed_again",
+    ),
+    Bug(
+        "the report hides another reason of what was set aside",
+        "projections/deliveries.py",
+        "settled=row.settled and row.reasons == _reasons(again.reasons)",
+        "settled=row.settled",
+        f"{SETTLED}::test_another_reason_than_that_which_was_set_aside_is_listed_again",
+    ),
+    Bug(
+        "an agent sets a delivery aside",
+        "application/sources/settled_deliveries.py",
+        "if by.actor.is_agent:",
+        "if by.actor.delegate:",
+        f"{SETTLED}::test_an_agent_sets_nothing_aside",
+    ),
+    Bug(
+        "the second person who sets a delivery aside counts",
+        "application/sources/settled_deliveries.py",
+        "[] if known else [write]",
+        "[write]",
+        f"{SETTLED}::test_set_aside_twice_the_first_reason_counts_and_nothing_is_recorded",
     ),
 )

@@ -3,7 +3,7 @@
 import click
 
 from api.commands.sources.check import check, list_mappings
-from api.commands.sources.deliveries import deliveries, delivery, read_again
+from api.commands.sources.deliveries import deliveries, delivery, read_again, settle
 from api.commands.sources.manage import add, list_sources, pause, resume, rotate
 from api.commands.sources.mappings import MAPPING_COMMANDS
 from api.commands.sources.pulls import list_pulls, pull, pull_secret, pull_settings
@@ -26,7 +26,9 @@ for command in (
         deliveries,
         delivery,
         read_again,
+        settle,
     ),
     *(check, list_mappings, watch, pull, pull_settings, pull_secret, list_pulls),
 ):
     sources.add_command(command)
+sources.add_command(read_again, "remap")
