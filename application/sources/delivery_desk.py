@@ -23,6 +23,7 @@ from application.sources.delivery_events import (
     Recorded,
     delivery_read_again,
     incoming,
+    streams_of,
     unpack,
 )
 from application.sources.delivery_pieces import Piece, actor_of, by_piece, write_of
@@ -38,7 +39,6 @@ from domain.sources.deliveries import (
     NotUnderstood,
     NotUnderstoodWhy,
     delivery_name,
-    delivery_stream,
 )
 from domain.sources.errors import DeliveryNotFound, SourceHasNoWebhook, SourceStateWrong
 from domain.sources.source import Source
@@ -120,10 +120,11 @@ class DeliveryDesk:
         self, source: Source, came: Sequence[Incoming], actor: Actor, now: datetime
     ) -> list[DeliveryResult]:
         """One result for each; one that came before, or twice here, is kept once."""
-        asked = [delivery_stream(source.name, one.id, one.digest) for one in came]
         for attempt in range(ATTEMPTS):
             # Most come once: that one came before shows when it cannot be appended, and costs no read till then.
-            known = self._log.trails(asked) if attempt else {}
+            named = [one.stream(source.name) for one in came] if attempt else []
+            asked = streams_of(source.name, came, self.kept(named))
+            known = self.kept(asked) if attempt else {}
             source = self._sources.find(source.name) if attempt else source
             # The first of two that are the same.
             new = {one: n for n, one in reversed([*enumerate(asked)]) if one not in known}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -11,18 +10,19 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from application.log import streams
 from application.log.event_log import EventLog, Write
 from application.orders.batches import Arrival
 from application.orders.intake import BesideTaken, Intake
 from application.orders.receipts import Receipt, SignalOutcome
 from application.sources.delivery_codes import report_codes
-from application.sources.delivery_events import Incoming, Recorded
+from application.sources.delivery_events import Incoming, Recorded, listed, streams_of
 from application.sources.delivery_pieces import Piece, actor_of, by_piece, write_of
 from application.sources.ports import ListedItem, Mappings, ReadDelivery
 from application.sources.source_desk import SourceDesk
 from domain.errors import SignalIdReused, TooContended
 from domain.recorded_event import RecordedEvent
-from domain.sources.deliveries import DeliveryTaken, delivery_stream
+from domain.sources.deliveries import DeliveryTaken
 from domain.sources.source import Source
 
 ATTEMPTS: Final = 20
@@ -60,6 +60,7 @@ class ListedDeliveries:
         find_not_understood: FindNotUnderstood,
     ) -> None:
         self._log = log
+        self._kept = streams.deliveries(log)
         self._sources = sources
         self._intake = intake
         self._mappings = mappings
@@ -69,9 +70,10 @@ class ListedDeliveries:
         self, source: Source, items: Sequence[ListedItem], now: datetime
     ) -> list[ListedResult]:
         """One result for each; what is new is recorded together. Raises TooContended."""
-        came = [_incoming(one) for one in items]
-        asked = [delivery_stream(source.name, one.id, one.digest) for one in came]
+        came = [listed(one.raw, one.id) for one in items]
         for _ in range(ATTEMPTS):
+            kept = self._kept.current([one.stream(source.name) for one in came])
+            asked = streams_of(source.name, came, kept)
             known = self._log.ends(asked)
             # The first of two that are the same.
             new = {one: n for n, one in reversed([*enumerate(asked)]) if one not in known}
@@ -121,11 +123,6 @@ class ListedDeliveries:
 
         done = self._intake.take(arrivals, actor, beside=kept)
         return {piece.stream: result for piece, _, result in results(done.receipts)}
-
-
-def _incoming(item: ListedItem) -> Incoming:
-    digest = hashlib.sha256(item.raw.body).hexdigest()
-    return Incoming(item.raw, item.id or f"sha256:{digest}", digest, pulled=True)
 
 
 def _known(line: RecordedEvent) -> ListedResult:

@@ -57,7 +57,8 @@ class DeliveryTaken(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
 
     source: str
     delivery: str
-    """The sender's own id of the delivery; where there is none, `sha256:` and the digest of the body."""
+    """The sender's own id of the delivery; where there is none, `sha256:` and the digest of its body, headers and
+    query (of the body alone, where the line is older than that rule)."""
     digest: str
     """SHA-256 of the body as it came, in hexadecimal."""
     size: int
@@ -136,7 +137,7 @@ class SettleDelivery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def delivery_stream(source: str, delivery: str, digest: str) -> UUID:
-    """By the sender's id and the body: many senders do not sign the id, so it alone must not hide a delivery."""
+    """By the sender's id and the digest: many senders do not sign the id, so it alone must not hide a delivery."""
     return uuid5(_NAMESPACE, f"{source}\n{delivery}\n{digest}")
 
 

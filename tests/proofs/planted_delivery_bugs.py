@@ -7,6 +7,8 @@ from tests.proofs.planted_bugs import Bug
 DETAILS: Final = "application/sources/delivery_details.py"
 SETTLED: Final = "tests/sources/test_settled_deliveries.py"
 ONE: Final = "tests/sources/test_one_delivery.py"
+EVENTS: Final = "application/sources/delivery_events.py"
+NAMES: Final = "tests/sources/test_names_of_deliveries.py"
 
 DELIVERY_BUGS: Final = (
     Bug(
@@ -50,5 +52,33 @@ DELIVERY_BUGS: Final = (
         "[] if known else [write]",
         "[write]",
         f"{SETTLED}::test_set_aside_twice_the_first_reason_counts_and_nothing_is_recorded",
+    ),
+    Bug(
+        "the body alone names a delivery",
+        EVENTS,
+        "return delivery_stream(source, self.id, self.content)",
+        "return self.stream(source)",
+        f"{NAMES}::test_one_body_with_other_headers_or_another_query_is_another_delivery",
+    ),
+    Bug(
+        "a delivery is another one when a proxy numbers its requests",
+        EVENTS,
+        "if not _OF_ONE_REQUEST.fullmatch(one[0])",
+        "if one[0]",
+        f"{NAMES}::test_what_a_proxy_adds_to_a_request_makes_no_other_delivery",
+    ),
+    Bug(
+        "each attempt of a sender is a delivery of its own",
+        EVENTS,
+        "digest if name else _content_of(raw)",
+        "_content_of(raw)",
+        f"{NAMES}::test_an_attempt_of_its_own_time_is_known_by_the_id_of_its_sender",
+    ),
+    Bug(
+        "an erased delivery of an older log is kept again",
+        EVENTS,
+        'return kept.taken.delivery in (self.id, f"sha256:{self.digest}")',
+        "return kept.taken.delivery == self.id",
+        f"{NAMES}::test_an_erased_delivery_of_an_older_log_does_not_come_back",
     ),
 )
