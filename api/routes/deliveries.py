@@ -49,11 +49,13 @@ ALL_NOT_UNDERSTOOD = ReadAgain()
 
 
 class ReadAgainResult(Struct, frozen=True):
-    """How many deliveries were looked at, how many say something else now, and how many are still not understood."""
+    """How many deliveries were looked at, how many say something else now, how many are still not understood, and how
+    many were skipped because they speak of an order or a customer that was erased after they came."""
 
     looked_at: int
     changed: int
     not_understood: int
+    erased: int
     next_after: UUID | None
     """There may be more: send it as `after`. Null after the last ones."""
 

@@ -50,6 +50,8 @@ class PullResultView(Struct, frozen=True, kw_only=True):
     """Items that were kept with a reason."""
     otherwise: int
     """Signals that were recorded before with other content; those count."""
+    erased: int
+    """Items that were left out: what they tell was erased since they were changed last."""
     compared: int | None
     """Items that a webhook should have brought; null where there is no webhook."""
     missing: int | None

@@ -1,28 +1,22 @@
-"""The events of deliveries: what came, packed as it came, and what became of the signals that it states."""
+"""The events of deliveries: what came, packed as it came, and what names it."""
 
 import base64
 import hashlib
 import re
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final, Self
+from collections.abc import Mapping, Sequence
+from typing import Final
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct, structs
 
-from application.orders.batches import Arrival
-from application.orders.receipts import Receipt, SignalOutcome
 from application.sources.ports import FilePlace, RawDelivery, ReadDelivery
-from domain.errors import SignalIdReused
-from domain.orders.held_signals import held_name
+from application.sources.recorded_signals import Recorded
 from domain.sources.deliveries import (
-    MOST_REASONS,
     DeliveryReadAgain,
     DeliveryTaken,
     KeptDelivery,
-    NotUnderstood,
-    NotUnderstoodWhy,
     delivery_stream,
 )
 from domain.sources.signature_schemes import SignatureScheme, proof_header
@@ -132,77 +126,6 @@ def _content_of(raw: RawDelivery) -> str:
     return hashlib.sha256(beside + b"\n" + raw.body).hexdigest()
 
 
-class Recorded(Struct, frozen=True):
-    """The signals of a delivery as they arrived, and the receipt of each."""
-
-    arrivals: Sequence[Arrival]
-    receipts: Sequence[Receipt]
-
-    @classmethod
-    def of(
-        cls, read: ReadDelivery, arrivals: Sequence[Arrival], receipts: Sequence[Receipt]
-    ) -> Self:
-        """A signal that is stated again counts as known if it differs only in fields whose first value counts."""
-        may_change = read.may_change or [()] * len(receipts)
-        pairs = zip(receipts, may_change, strict=True)
-        return cls(arrivals, [_without_change(receipt, fields) for receipt, fields in pairs])
-
-    def reasons(self, read: ReadDelivery) -> list[NotUnderstood]:
-        """Everything of it that became no signal, and why."""
-        return [*read.reasons, *self._refusals()]
-
-    @property
-    def is_nothing_new(self) -> bool:
-        """All of it was recorded before."""
-        return all(one.outcome is SignalOutcome.DUPLICATE for one in self.receipts)
-
-    @property
-    def accepted(self) -> int:
-        return sum(one.outcome is not SignalOutcome.REFUSED for one in self.receipts)
-
-    def members(self, read: ReadDelivery) -> dict[str, Any]:
-        """What both events say of a reading."""
-        reasons = self.reasons(read)
-        return {
-            "topic": read.topic,
-            "signals": self.accepted,
-            "orders": self._names(read),
-            "reasons": tuple(reasons[:MOST_REASONS]),
-            "further_reasons": max(len(reasons) - MOST_REASONS, 0),
-        }
-
-    def _refusals(self) -> Iterator[NotUnderstood]:
-        for arrival, receipt in zip(self.arrivals, self.receipts, strict=True):
-            if receipt.problem is not None:
-                detail = f"{arrival.signal.key}: {receipt.problem.detail}"
-                yield NotUnderstood(NotUnderstoodWhy.REFUSED_SIGNAL, detail)
-
-    def _names(self, read: ReadDelivery) -> tuple[str, ...]:
-        """The orders of the signals, and those that are held: an erasure of one destroys the delivery's key."""
-        found: dict[str, None] = dict.fromkeys(read.unread_orders)
-        for arrival, receipt in zip(self.arrivals, self.receipts, strict=True):
-            if arrival.signal.order:
-                found[arrival.signal.order_key] = None
-            found.update(dict.fromkeys(receipt.orders))
-            if receipt.held is not None:
-                found[receipt.held.name] = None
-            elif not arrival.signal.order and not receipt.orders:
-                # It was held before, with other content.
-                found[held_name(arrival.signal)] = None
-        return tuple(found)
-
-
-def _without_change(receipt: Receipt, may_change: Collection[str]) -> Receipt:
-    problem = receipt.problem
-    if (
-        isinstance(problem, SignalIdReused)
-        and problem.differing
-        and problem.differing <= {*may_change}
-    ):
-        return structs.replace(receipt, outcome=SignalOutcome.DUPLICATE, problem=None)
-    return receipt
-
-
 def delivery_taken(
     source: Source, came: Incoming, read: ReadDelivery, recorded: Recorded
 ) -> DeliveryTaken:
@@ -216,6 +139,7 @@ def delivery_taken(
         pulled=came.pulled,
         body=base64.b64encode(zlib.compress(came.raw.body, 1)).decode(),
         beside=_beside(came.raw),
+        restated=tuple(recorded.restated.items()),
         **recorded.members(read),
     )
 
@@ -231,7 +155,7 @@ def delivery_read_again(
     return DeliveryReadAgain(
         mapping=source.mapping.digest,
         keys=tuple(keys),
-        restated=tuple(restated.items()),
+        restated=tuple({**recorded.restated, **restated}.items()),
         **recorded.members(read),
     )
 

@@ -38,6 +38,8 @@ class NotUnderstoodWhy(StrEnum):
     """It speaks of another shop than the source."""
     PAUSED = "paused"
     """The source was paused when it came."""
+    ERASED = "erased"
+    """It speaks of an order, or a customer, that was erased after it came: nothing of it is read."""
 
 
 class NotUnderstood(Struct, frozen=True, omit_defaults=True):
@@ -73,6 +75,9 @@ class DeliveryTaken(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     """How many were recorded, held, or known already."""
     orders: tuple[str, ...] = ()
     """The orders, and the held signals, that it speaks of: with one of their keys, that of this line is destroyed."""
+    restated: tuple[tuple[str, str], ...] = ()
+    """Signals that were read otherwise of an earlier delivery, and replaced by statements that say what this one does:
+    the ids that the mapping gives, and those of the statements."""
     reasons: tuple[NotUnderstood, ...] = ()
     further_reasons: int = 0
     body: Annotated[str, PERSONAL]
@@ -176,7 +181,7 @@ class KeptDelivery(Struct, frozen=True, kw_only=True):
                     mapping=event.mapping,
                     orders=tuple(dict.fromkeys([*self.orders, *event.orders])),
                     statements=self._statements_after(event),
-                    settled=self.settled if _is_same(self.reasons, event.reasons) else None,
+                    settled=self.settled if is_same(self.reasons, event.reasons) else None,
                 )
             case DeliveryTaken():
                 raise ValueError("a delivery is taken once")
@@ -214,8 +219,8 @@ class KeptDelivery(Struct, frozen=True, kw_only=True):
         return zlib.decompress(base64.b64decode(self.taken.body, validate=True))
 
 
-def _is_same(reasons: Sequence[NotUnderstood], others: Sequence[NotUnderstood]) -> bool:
-    """Without their words, which may be erased: what was set aside stays so while nothing else is wrong."""
+def is_same(reasons: Sequence[NotUnderstood], others: Sequence[NotUnderstood]) -> bool:
+    """Without their words, which may be erased or name a time: what was set aside stays so while nothing else is wrong."""
     return [(one.why, one.pointer, one.code, one.table) for one in reasons] == [
         (one.why, one.pointer, one.code, one.table) for one in others
     ]
@@ -229,4 +234,5 @@ def kept_delivery(taken: DeliveryTaken, received_at: datetime) -> KeptDelivery:
         signals=taken.signals,
         mapping=taken.mapping,
         orders=taken.orders,
+        statements={first: (first, newest) for first, newest in taken.restated},
     )

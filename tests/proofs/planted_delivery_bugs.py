@@ -8,6 +8,10 @@ DETAILS: Final = "application/sources/delivery_details.py"
 SETTLED: Final = "tests/sources/test_settled_deliveries.py"
 ONE: Final = "tests/sources/test_one_delivery.py"
 EVENTS: Final = "application/sources/delivery_events.py"
+AGAIN: Final = "application/sources/deliveries_again.py"
+RECORDED: Final = "application/sources/recorded_signals.py"
+SENT_AGAIN: Final = "tests/sources/test_read_again_and_sent_again.py"
+ERASURE: Final = "tests/sources/test_read_again_after_an_erasure.py"
 NAMES: Final = "tests/sources/test_names_of_deliveries.py"
 
 DELIVERY_BUGS: Final = (
@@ -28,7 +32,7 @@ DELIVERY_BUGS: Final = (
     Bug(
         "what was set aside hides another reason",
         "domain/sources/deliveries.py",
-        "settled=self.settled if _is_same(self.reasons, event.reasons) else None",
+        "settled=self.settled if is_same(self.reasons, event.reasons) else None",
         "settled=self.settled",
         f"{SETTLED}::test_another_reason_than_that_which_was_set_aside_is_listed_again",
     ),
@@ -80,5 +84,61 @@ DELIVERY_BUGS: Final = (
         'return kept.taken.delivery in (self.id, f"sha256:{self.digest}")',
         "return kept.taken.delivery == self.id",
         f"{NAMES}::test_an_erased_delivery_of_an_older_log_does_not_come_back",
+    ),
+    Bug(
+        "what says the same as a newer reading is refused",
+        RECORDED,
+        "if arrival.signal.id in restated or _differs_only_in",
+        "if _differs_only_in",
+        f"{SENT_AGAIN}::test_what_says_the_same_as_the_newest_reading_is_known",
+    ),
+    Bug(
+        "a delivery that came after a newer reading does not follow the mapping back",
+        "domain/sources/deliveries.py",
+        "statements={first: (first, newest) for first, newest in taken.restated},",
+        "statements={},",
+        f"{SENT_AGAIN}::test_what_says_the_same_as_the_newest_reading_is_known",
+    ),
+    Bug(
+        "the newer reading of a parcel without an order is not looked for",
+        "application/orders/held.py",
+        "near = self._placements.held_near(signal)",
+        "near: list[Signal] = []",
+        f"{SENT_AGAIN}::test_the_newest_reading_is_known_of_a_parcel_that_no_order_has_yet",
+    ),
+    Bug(
+        "a held signal counts as new each time it is read",
+        RECORDED,
+        "return receipt.held is not None and receipt.held.held_at == now",
+        "return receipt.held is not None",
+        f"{SENT_AGAIN}::test_what_gives_nothing_new_is_recorded_once_for_each_mapping",
+    ),
+    Bug(
+        "what was erased comes back when it is read again",
+        AGAIN,
+        "        if erased is not None:\n",
+        "        if erased is not None and not read.signals:\n",
+        f"{ERASURE}::test_an_unread_delivery_of_an_erased_order_is_skipped_and_goes_with_a_further_erasure",
+    ),
+    Bug(
+        "an unread order of an erased customer comes back",
+        "application/sources/erased_orders.py",
+        'return "its customer" if erased else None',
+        "return None",
+        f"{ERASURE}::test_an_unread_order_of_an_erased_customer_is_skipped",
+    ),
+    Bug(
+        "what came after an erasure is lost",
+        "application/sources/erased_orders.py",
+        " and line.recorded_at >= since:",
+        ":",
+        f"{ERASURE}::test_what_came_after_an_erasure_is_read",
+    ),
+    Bug(
+        "a list brings back what was erased",
+        "application/sources/listed_deliveries.py",
+        "return self._erased.find(names, piece.read.signals, since) is not None",
+        "return not names and since > datetime.now(UTC)",
+        f"{ERASURE}::test_a_list_brings_back_nothing_that_was_not_changed_since_it_was_erased",
     ),
 )

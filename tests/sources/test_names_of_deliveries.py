@@ -9,9 +9,10 @@ import httpx2
 from msgspec import structs
 
 from api.composition import Desks
-from application.sources.delivery_events import Recorded, incoming
+from application.sources.delivery_events import incoming
 from application.sources.delivery_pieces import Piece, write_of
 from application.sources.ports import ListedItem, RawDelivery, ReadDelivery
+from application.sources.recorded_signals import Recorded
 from domain.people import OPERATOR_ACTOR
 from domain.sources.deliveries import NotUnderstoodWhy, delivery_stream
 from tests.api.running_service import RunningService

@@ -63,7 +63,7 @@ def test_the_facts_follow_the_newest_reading_back_and_forth(
         assert captured(olga, number) == amount
         head = server.service.desks.log.head()
         # Read again in the same way, it says nothing new, and nothing is recorded.
-        again = {"looked_at": 1, "changed": 0, "not_understood": 0, "next_after": None}
+        again = {"looked_at": 1, "changed": 0, "not_understood": 0, "erased": 0, "next_after": None}
         assert read_again(olga, "back-and-forth", answer, answer) == again
         assert server.service.desks.log.head() == head
 
@@ -98,6 +98,7 @@ def test_what_speaks_of_another_shop_is_not_read_later_either(
         "looked_at": 1,
         "changed": 0,
         "not_understood": 1,
+        "erased": 0,
         "next_after": None,
     }
     assert olga.get(f"/v1/orders/{number}").status_code == 404

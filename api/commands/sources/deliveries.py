@@ -41,7 +41,7 @@ def read_again(settings: Settings, name: str, ids: Sequence[UUID]) -> None:
 
     At its own event times; what was recorded before is not recorded twice. What was set aside is read only by its id.
     """
-    looked_at = changed = left = 0
+    looked_at = changed = left = erased = 0
     with desks_with_current_reports(settings, wait_for=DELIVERIES.name) as working:
         working.ensure_policy()
         reports, last = DeliveryReports(working.datastore), None
@@ -49,9 +49,11 @@ def read_again(settings: Settings, name: str, ids: Sequence[UUID]) -> None:
             done = working.deliveries.read_again(name, found, operator_caller(working.clock()))
             looked_at, changed = looked_at + done.looked_at, changed + done.changed
             left, last = left + done.not_understood, found[-1]
+            erased += done.erased
             if sys.stderr.isatty():
                 click.echo(f"\r{looked_at} read", err=True, nl=False)
-    click.echo(f"{looked_at} read again, {changed} changed, {left} still not understood")
+    skipped = f", {erased} skipped: what they speak of was erased" if erased else ""
+    click.echo(f"{looked_at} read again, {changed} changed, {left} still not understood{skipped}")
 
 
 def _next(
