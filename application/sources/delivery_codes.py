@@ -1,6 +1,6 @@
 """The cases of codes in deliveries that the source's mapping does not read, and of those that it reads by now."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -8,8 +8,9 @@ from uuid import UUID
 from application.log.event_log import Write
 from application.orders.unread_codes import CodeSource, FoundCode, UnreadCodeCases
 from application.sources.ports import ReadDelivery
+from domain.orders.code_folding import fold_code
 from domain.policy.decision import FactValue
-from domain.sources.deliveries import KeptDelivery, NotUnderstood, NotUnderstoodWhy
+from domain.sources.deliveries import KeptDelivery, NotUnderstoodWhy, codes_of
 from domain.sources.source import Source
 from domain.sources.unread_codes import Code
 
@@ -48,7 +49,7 @@ def codes_read_again(
     writes = report_codes(cases, source, [(stream, read)], now) if unread else []
     if not all(one.why in _KNOWN_IN_PART for one in read.reasons):
         return writes
-    still = {code for _, code in unread}
+    still = {fold_code(code) for _, code in unread}
     found_in = f"delivery:{stream}"
     facts: dict[str, FactValue] = {
         "source.name": source.name,
@@ -56,20 +57,13 @@ def codes_read_again(
         "source.mapping_digest": source.mapping.digest,
         "code.read_again_in": str(stream),
     }
-    gone = [one for one in codes_of(kept.reasons) if one[1] not in still]
+    read_now = {*read.codes} - still
+    gone = [one for one in kept.codes if fold_code(one[1]) in read_now]
     return writes + cases.settle(code_source(source), gone, facts, found_in, now, found_in)
 
 
 def code_source(source: Source) -> CodeSource:
     return CodeSource(source.name, source.owner)
-
-
-def codes_of(reasons: Iterable[NotUnderstood]) -> list[Code]:
-    return [
-        (one.table or "", one.code)
-        for one in reasons
-        if one.why is NotUnderstoodWhy.UNKNOWN_CODE and one.code is not None
-    ]
 
 
 def _found_in(

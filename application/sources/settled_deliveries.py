@@ -12,7 +12,7 @@ from application.log.caller import Caller
 from application.log.event_log import EventLog
 from application.log.recorder import VersionTaken
 from application.orders.unread_codes import UnreadCodeCases
-from application.sources.delivery_codes import code_source, codes_of
+from application.sources.delivery_codes import code_source
 from application.sources.delivery_details import require_delivery
 from domain.errors import TooContended
 from domain.orders.signal_body import DEFAULT_SHOP
@@ -21,6 +21,7 @@ from domain.sources.deliveries import (
     DeliveryState,
     SettleDelivery,
     Settlement,
+    codes_of,
     delivery_name,
 )
 from domain.sources.errors import DeliveryCannotBeSettled

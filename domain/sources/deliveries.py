@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, TypeAlias, assert_never
@@ -15,6 +15,7 @@ from msgspec import Struct, structs
 from domain.orders.held_signals import HELD_PREFIX
 from domain.people import Actor, Reason
 from domain.personal_data import ERASED, PERSONAL
+from domain.sources.unread_codes import Code
 
 _NAMESPACE: Final = uuid5(NAMESPACE_URL, "casetrail:deliveries")
 MOST_REASONS: Final = 50
@@ -166,6 +167,8 @@ class KeptDelivery(Struct, frozen=True, kw_only=True):
     """Of signals that were read otherwise later: all ids under which they were stated, the newest last."""
 
     settled: Settlement | None = None
+    codes: tuple[Code, ...] = ()
+    """Those that any reading of it did not know."""
 
     def after(self, event: DeliveryEvent, at: datetime, by: Actor) -> KeptDelivery:
         match event:
@@ -181,6 +184,7 @@ class KeptDelivery(Struct, frozen=True, kw_only=True):
                     mapping=event.mapping,
                     orders=tuple(dict.fromkeys([*self.orders, *event.orders])),
                     statements=self._statements_after(event),
+                    codes=tuple(dict.fromkeys([*self.codes, *codes_of(event.reasons)])),
                     settled=self.settled if is_same(self.reasons, event.reasons) else None,
                 )
             case DeliveryTaken():
@@ -226,6 +230,14 @@ def is_same(reasons: Sequence[NotUnderstood], others: Sequence[NotUnderstood]) -
     ]
 
 
+def codes_of(reasons: Iterable[NotUnderstood]) -> list[Code]:
+    return [
+        (one.table or "", one.code)
+        for one in reasons
+        if one.why is NotUnderstoodWhy.UNKNOWN_CODE and one.code is not None
+    ]
+
+
 def kept_delivery(taken: DeliveryTaken, received_at: datetime) -> KeptDelivery:
     return KeptDelivery(
         taken=taken,
@@ -234,5 +246,6 @@ def kept_delivery(taken: DeliveryTaken, received_at: datetime) -> KeptDelivery:
         signals=taken.signals,
         mapping=taken.mapping,
         orders=taken.orders,
+        codes=tuple(codes_of(taken.reasons)),
         statements={first: (first, newest) for first, newest in taken.restated},
     )

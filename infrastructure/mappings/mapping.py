@@ -79,6 +79,7 @@ class MappedDelivery(Struct, frozen=True):
     """Whether the document has a rule for deliveries such as this one."""
     signals: Sequence[MappedSignal]
     unknown_codes: Sequence[UnknownCode]
+    read_codes: Sequence[str] = ()
     unread: Dict[str, object] = {}
     """Leaves that no expression has read, each with an example; only where they were asked for."""
 
@@ -160,7 +161,12 @@ class Mapping:
             found = watched.unread().items()
             unread = {path: one for path, one in found if not is_listed(path, unused)}
         return MappedDelivery(
-            topic, bool(rules), _each_once(signals), reading.unknown_codes, unread
+            topic,
+            bool(rules),
+            _each_once(signals),
+            reading.unknown_codes,
+            reading.read_codes,
+            unread,
         )
 
     def _topic_of(self, data: dict[str, object]) -> str | None:
@@ -239,6 +245,8 @@ class Mapping:
         is_read = "status" in document or len(reading.unknown_codes) > unknown
         if isinstance(signal, Scanned) and not is_read and not signal.mapping_version:
             reading.unknown_codes.append(UnknownCode(signal.mapping or signal.carrier, signal.code))
+        elif isinstance(signal, Scanned) and len(reading.unknown_codes) == unknown:
+            reading.read_codes.append(signal.code)
         return MappedSignal(document, signal, may_change=rule.may_change)
 
 

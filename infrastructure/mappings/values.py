@@ -216,10 +216,12 @@ class Compiler:
             for one in codes:
                 is_listed, meaning = reading.tables[str(table)].find(one)
                 if is_listed:
+                    reading.read_codes += codes
                     return meaning
             if "otherwise" not in parts:
                 reading.unknown_codes.append(UnknownCode(str(table), codes[0]))
                 return None
+            reading.read_codes += codes
             return parts["otherwise"](reading, item)
 
         return code

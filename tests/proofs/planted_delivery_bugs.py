@@ -12,6 +12,7 @@ AGAIN: Final = "application/sources/deliveries_again.py"
 RECORDED: Final = "application/sources/recorded_signals.py"
 SENT_AGAIN: Final = "tests/sources/test_read_again_and_sent_again.py"
 ERASURE: Final = "tests/sources/test_read_again_after_an_erasure.py"
+CODES: Final = "tests/sources/test_codes_that_are_one.py"
 NAMES: Final = "tests/sources/test_names_of_deliveries.py"
 
 DELIVERY_BUGS: Final = (
@@ -140,5 +141,33 @@ DELIVERY_BUGS: Final = (
         "return self._erased.find(names, piece.read.signals, since) is not None",
         "return not names and since > datetime.now(UTC)",
         f"{ERASURE}::test_a_list_brings_back_nothing_that_was_not_changed_since_it_was_erased",
+    ),
+    Bug(
+        "codes in other letters open cases of their own",
+        "domain/sources/unread_codes.py",
+        "return code[0], fold_code(code[1])",
+        "return code",
+        f"{CODES}::test_codes_that_differ_in_case_and_blanks_open_one_case",
+    ),
+    Bug(
+        "a code that a table writes with more blanks is never found",
+        "infrastructure/mappings/reading.py",
+        "{fold_code(code): meaning for code",
+        "{code.casefold(): meaning for code",
+        f"{CODES}::test_the_case_is_cleared_however_the_code_was_written",
+    ),
+    Bug(
+        "a mapping that states nothing clears the case of a code",
+        "application/sources/delivery_codes.py",
+        "if fold_code(one[1]) in read_now]",
+        "if fold_code(one[1]) not in still]",
+        f"{CODES}::test_a_mapping_that_lists_no_such_code_clears_nothing",
+    ),
+    Bug(
+        "a code is forgotten once a mapping states nothing",
+        "domain/sources/deliveries.py",
+        "dict.fromkeys([*self.codes, *codes_of(event.reasons)])",
+        "codes_of(event.reasons)",
+        f"{CODES}::test_a_mapping_that_lists_no_such_code_clears_nothing",
     ),
 )
