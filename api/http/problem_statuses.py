@@ -23,6 +23,7 @@ STATUS: Final[Mapping[type[CasetrailError], int]] = {
     SignatureWrong: 401,
     SignatureTooOld: 401,
     e.NotPermitted: 403,
+    s.SourceStatesItself: 403,
     a.NotInScope: 403,
     a.AnotherPersonNeeded: 403,
     e.PrincipalNotPermitted: 403,

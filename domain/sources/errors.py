@@ -21,6 +21,16 @@ class SourceStateWrong(CasetrailError):
     explanation = "Read it again: somebody else may have paused it or set it going."
 
 
+class SourceStatesItself(CasetrailError):
+    """Only the deliveries of this source state its signals."""
+
+    explanation = (
+        "The source is configured here: an id that somebody else states in its name would hide the source's own "
+        "statement. Send the signal under the name of the system that sends it. A principal with the permission "
+        "`sources.manage` may state it for the source."
+    )
+
+
 class SourceHasNoWebhook(CasetrailError):
     """This source takes no webhooks."""
 

@@ -170,4 +170,18 @@ DELIVERY_BUGS: Final = (
         "codes_of(event.reasons)",
         f"{CODES}::test_a_mapping_that_lists_no_such_code_clears_nothing",
     ),
+    Bug(
+        "anybody states signals in the name of a source",
+        "api/routes/signals.py",
+        "item.source not in sources",
+        "item.source in sources",
+        "tests/sources/test_signals_in_the_name_of_a_source.py::test_an_integrator_states_nothing_in_the_name_of_a_source",
+    ),
+    Bug(
+        "a source that was added a moment ago has no name yet",
+        "application/sources/source_desk.py",
+        "        finally:\n            self._asked_at = -math.inf\n",
+        "        finally:\n            pass\n",
+        "tests/sources/test_signals_in_the_name_of_a_source.py::test_an_integrator_states_nothing_in_the_name_of_a_source",
+    ),
 )
