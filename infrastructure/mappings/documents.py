@@ -172,6 +172,7 @@ def _delivery_rule(compiler: Compiler, document: DeliveryDocument, pointer: str)
                 _optional(compiler, one.when, f"{place}/when"),
                 _levels(compiler, one.each, f"{place}/each"),
                 _fields_that_may_change(compiler, one.may_change, place, kind),
+                _where_the_order_is({**document.common, **one.fields}),
             )
         )
     _leaves_the_source_out(compiler, document.common, f"{pointer}/common")
@@ -185,6 +186,12 @@ def _delivery_rule(compiler: Compiler, document: DeliveryDocument, pointer: str)
         _optional(compiler, document.when, f"{pointer}/when"),
         document.unused,
     )
+
+
+def _where_the_order_is(fields: dict[str, Any]) -> str:
+    """The expression that reads the order, where it is a single one."""
+    order = fields.get("order")
+    return order if isinstance(order, str) else ""
 
 
 def _leaves_the_source_out(compiler: Compiler, fields: dict[str, Any], pointer: str) -> None:

@@ -17,6 +17,7 @@ from infrastructure.mappings.amounts_and_times import ValueUnreadable
 from infrastructure.mappings.expressions import Evaluation, Expression, ExpressionFailed
 from infrastructure.mappings.field_types import text_of
 from infrastructure.mappings.reading import Evaluate, Reading, Table, UnknownCode, items_within
+from infrastructure.mappings.remedies import with_remedy
 from infrastructure.mappings.unread import ReadLeaves, is_listed
 from infrastructure.mappings.work import TooMuchWork
 
@@ -49,6 +50,8 @@ class SignalRule(Struct, frozen=True):
     """Lists in lists; the signal speaks of each item of the innermost."""
     may_change: tuple[str, ...] = ()
     """Fields that the system may state otherwise when it states the signal again: the first value counts."""
+    order: str = ""
+    """The expression that reads the order."""
 
 
 class DeliveryRule(Struct, frozen=True):
@@ -241,7 +244,7 @@ class Mapping:
             signal = _signal_of(document)
         except Invalid as refused:
             reading.spend(STEPS_OF_REFUSAL)
-            return MappedSignal(document, None, refused.faults)
+            return MappedSignal(document, None, with_remedy(refused.faults, rule.order, document))
         is_read = "status" in document or len(reading.unknown_codes) > unknown
         if isinstance(signal, Scanned) and not is_read and not signal.mapping_version:
             reading.unknown_codes.append(UnknownCode(signal.mapping or signal.carrier, signal.code))

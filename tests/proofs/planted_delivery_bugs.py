@@ -184,4 +184,18 @@ DELIVERY_BUGS: Final = (
         "        finally:\n            pass\n",
         "tests/sources/test_signals_in_the_name_of_a_source.py::test_an_integrator_states_nothing_in_the_name_of_a_source",
     ),
+    Bug(
+        "nobody is told where a system has to name the order",
+        "infrastructure/mappings/remedies.py",
+        'if not order or "order" in document',
+        'if order or "order" in document',
+        "tests/mappings/test_shipped_documents.py::test_a_ticket_without_an_order_says_where_the_order_has_to_be",
+    ),
+    Bug(
+        "long ids that begin with the same are one statement",
+        "application/sources/restatements.py",
+        'return f"{id[: LONGEST_ID - DIGITS - 1]}~{digest}"',
+        "return id[:LONGEST_ID]",
+        f"{SENT_AGAIN}::test_long_ids_that_begin_with_the_same_stay_two_statements",
+    ),
 )

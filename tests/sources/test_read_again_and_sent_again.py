@@ -93,3 +93,18 @@ def test_what_gives_nothing_new_is_recorded_once_for_each_mapping(
         head = log.head()
         assert read_again(olga, source, *answers)["changed"] == 0
         assert [line.type for line in log.read(head, 100)] == []
+
+
+def test_long_ids_that_begin_with_the_same_stay_two_statements(
+    olga: httpx2.Client, otto: httpx2.Client, sender: httpx2.Client
+) -> None:
+    by_note = MAPPING.replace("""{$join: ["'scan:'", at]}""", "note")
+    add(olga, source := "long-ids", document=by_note)
+    number = order_number()
+    answers = [
+        send(sender, source, scan(number, "LOST", note="n" * 199 + end), "scan", end)
+        for end in ("a", "b")
+    ]
+    change_mapping(olga, otto, source, by_note.replace("DONE: d", "LOST: failure, DONE: d"))
+    found = read_again(olga, source, *answers)
+    assert (found["changed"], found["not_understood"]) == (2, 0)
