@@ -1,17 +1,16 @@
 """The statements of a delivery that is read again: a signal that is read otherwise replaces the one before."""
 
-import hashlib
 import re
 from collections.abc import Collection, Sequence
 from typing import Final
 
 from msgspec import structs
 
+from domain.orders.short_ids import short_id
 from domain.orders.signals import Signal
 from domain.sources.deliveries import KeptDelivery
 
 LONGEST_ID: Final = 180
-DIGITS: Final = 16
 _MADE: Final = re.compile(r".*~(\d{3,})-[0-9a-f]{1,8}", re.DOTALL)
 
 
@@ -37,13 +36,7 @@ def _under_a_new_id(kept: KeptDelivery, mapping: str, signal: Signal) -> Signal:
     made = _MADE.fullmatch(newest) if newest != signal.id else None
     number = int(made[1]) + 1 if made is not None else 1
     return structs.replace(
-        signal, id=f"{_short(signal.id)}~{number:03}-{mapping[:8]}", replaces=signal.id
+        signal,
+        id=f"{short_id(signal.id, LONGEST_ID)}~{number:03}-{mapping[:8]}",
+        replaces=signal.id,
     )
-
-
-def _short(id: str) -> str:
-    """An id with room for what follows it: ids that begin with the same stay different."""
-    if len(id) <= LONGEST_ID:
-        return id
-    digest = hashlib.sha256(id.encode()).hexdigest()[:DIGITS]
-    return f"{id[: LONGEST_ID - DIGITS - 1]}~{digest}"

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -12,6 +12,8 @@ from domain.errors import Fault, Invalid
 from domain.fault_texts import shown
 from domain.orders.reading import read_signal
 from domain.orders.shipment_signals import Scanned
+from domain.orders.short_ids import short_id
+from domain.orders.signal_body import LONGEST_SOURCE_ID
 from domain.orders.signals import Signal
 from infrastructure.mappings.amounts_and_times import ValueUnreadable
 from infrastructure.mappings.expressions import Evaluation, Expression, ExpressionFailed
@@ -25,6 +27,10 @@ _UNREADABLE = (ValueUnreadable, ExpressionFailed)
 LONGEST_TOPIC = 200
 STEPS_OF_REFUSAL = 1_500
 """The search for every fault of a signal takes a millisecond or more."""
+
+
+_IDS_OF_STATEMENTS: Final = ("id", "replaces", "of")
+"""A document makes them of texts, such as what a carrier says of a scan: they are shortened, not refused."""
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -240,6 +246,9 @@ class Mapping:
             document |= rule.fields(reading, item) or {}
         except _UNREADABLE as error:
             return MappedSignal(document, None, [Fault("", str(error))])
+        for name in _IDS_OF_STATEMENTS:
+            if isinstance(id := document.get(name), str):
+                document[name] = short_id(id, LONGEST_SOURCE_ID)
         try:
             signal = _signal_of(document)
         except Invalid as refused:

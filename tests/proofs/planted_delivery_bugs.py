@@ -193,9 +193,9 @@ DELIVERY_BUGS: Final = (
     ),
     Bug(
         "long ids that begin with the same are one statement",
-        "application/sources/restatements.py",
-        'return f"{id[: LONGEST_ID - DIGITS - 1]}~{digest}"',
-        "return id[:LONGEST_ID]",
+        "domain/orders/short_ids.py",
+        'return f"{id[: longest - _DIGITS - 1]}~{digest}"',
+        "return id[:longest]",
         f"{SENT_AGAIN}::test_long_ids_that_begin_with_the_same_stay_two_statements",
     ),
 )
