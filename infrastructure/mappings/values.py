@@ -201,7 +201,7 @@ class Compiler:
         if not isinstance(table, str) or table not in self._tables:
             self.fault(f"{pointer}/$code/table", not_one_of(table, sorted(self._tables)))
         if isinstance(inner, dict):
-            node = {"$code": {key: one for key, one in inner.items() if key != "table"}}
+            node = {**node, "$code": {key: one for key, one in inner.items() if key != "table"}}
         parts = self.parts(node, pointer, "$code", ("of", "otherwise"))
 
         def code(reading: Reading, item: object) -> object:

@@ -198,4 +198,11 @@ DELIVERY_BUGS: Final = (
         "return id[:longest]",
         f"{SENT_AGAIN}::test_long_ids_that_begin_with_the_same_stay_two_statements",
     ),
+    Bug(
+        "what stands beside a helper is passed over",
+        "infrastructure/mappings/values.py",
+        'node = {**node, "$code": {key',
+        'node = {"$code": {key',
+        "tests/mappings/test_documents.py::test_a_helper_where_it_means_nothing_is_refused",
+    ),
 )
