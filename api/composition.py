@@ -178,6 +178,7 @@ class Desks:
         )
         of_sources = source_desks(
             self.log,
+            orders,
             self.intake,
             vault,
             lambda: self.policy.current,
@@ -187,6 +188,8 @@ class Desks:
             pull_hosts,
         )
         self.sources, self.deliveries = of_sources.sources, of_sources.deliveries
+        self.delivery_finder = of_sources.finder
+        self.settled_deliveries = of_sources.settled
         self.source_watch, self.pulls = of_sources.watch, of_sources.pulls
         self.mappings, self.unused_secrets = of_sources.mappings, of_sources.unused_secrets
         self.principals = Principals(self.log, self.people)

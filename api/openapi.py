@@ -31,7 +31,6 @@ from api.routes.reconciliations import ReconciledPeriod, reconcile
 from api.routes.signal_results import SignalResult, SignalResults
 from api.routes.signals import send_signals
 from api.routes.simulations import NDJSON, simulate_policy
-from api.routes.sources import DeliveryState
 from api.routes.trail import get_trail
 from api.routes.trail_page import CSV, HTML
 from api.routes.views import stream_view
@@ -39,6 +38,7 @@ from api.routes.webhooks import take_webhook
 from domain.cases.exception_case import CaseState
 from domain.orders.signals import Signal
 from domain.recorded_event import Event
+from domain.sources.deliveries import DeliveryState
 from domain.sources.signature_schemes import SignatureScheme
 from infrastructure.build import product_version
 

@@ -6,16 +6,20 @@ from datetime import datetime
 from msgspec import Struct
 
 from application.log.event_log import EventLog
+from application.log.repository import Repository
 from application.orders.intake import Intake
 from application.policy.policy_persons import PeopleOnRecord, PolicyPersons
 from application.sources.delivery_desk import DeliveryDesk
+from application.sources.delivery_details import DeliveryFinder
 from application.sources.listed_deliveries import ListedDeliveries
 from application.sources.mapping_desk import MappingDesk
 from application.sources.ports import RawDelivery, VerifiedDelivery
 from application.sources.pull_desk import PullDesk
+from application.sources.settled_deliveries import SettledDeliveries
 from application.sources.source_desk import SourceDesk
 from application.sources.source_watch import SourceWatch
 from application.sources.unused_secrets import UnusedSecrets
+from domain.orders.order import Order
 from domain.personal_data_errors import KeyStoreUnavailable
 from domain.policy.rulebook import Rulebook
 from domain.sources.signature_schemes import SignatureScheme
@@ -37,6 +41,8 @@ from infrastructure.webhooks.verification import verify
 class SourceDesks(Struct, frozen=True):
     sources: SourceDesk
     deliveries: DeliveryDesk
+    finder: DeliveryFinder
+    settled: SettledDeliveries
     watch: SourceWatch
     pulls: PullDesk
     mappings: MappingDesk
@@ -45,6 +51,7 @@ class SourceDesks(Struct, frozen=True):
 
 def source_desks(
     log: EventLog,
+    orders: Repository[Order],
     intake: Intake,
     vault: Vault | None,
     rulebook: Callable[[], Rulebook],
@@ -73,6 +80,8 @@ def source_desks(
     return SourceDesks(
         sources,
         DeliveryDesk(log, sources, intake, secrets, mappings, _verify),
+        DeliveryFinder(log, orders, mappings),
+        SettledDeliveries(log, intake.codes),
         watch,
         PullDesk(log, sources, listed, secrets, listing, locks, watch, clock),
         MappingDesk(log, sources, mappings, PolicyPersons(log, people), teams),

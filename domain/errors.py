@@ -1,6 +1,6 @@
 """Errors of the whole domain. An error's docstring is the title that an API client reads."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import ClassVar, Final, Self
 
 from msgspec import Struct
@@ -60,10 +60,17 @@ class SignalIdReused(CasetrailError):
         "content than the recorded one: send a correction under a new id."
     )
 
-    def __init__(self, detail: str, differing: Iterable[str] = ()) -> None:
-        """`differing` are the fields of the signal that say something else."""
+    def __init__(
+        self,
+        detail: str,
+        differing: Iterable[str] = (),
+        newest: tuple[str, Collection[str]] | None = None,
+    ) -> None:
+        """`differing` are the fields of the signal that say something else. `newest` is the id of the newest
+        statement that replaces the recorded one, with the fields that say something else than this."""
         super().__init__(detail)
         self.differing = frozenset(differing)
+        self.newest = newest
 
 
 class SourceReserved(CasetrailError):

@@ -14,11 +14,11 @@ class OneLine(logging.Formatter):
     """
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        return _escaped(super().formatMessage(record))
+        return escaped(super().formatMessage(record))
 
     def formatException(self, ei: Any) -> str:
         lines = super().formatException(ei).split("\n")
-        return "\n".join(f"  {_escaped(line)}" for line in lines)
+        return "\n".join(f"  {escaped(line)}" for line in lines)
 
 
 def log_to_standard_error(line: str = LINE, *filters: logging.Filter) -> None:
@@ -29,7 +29,8 @@ def log_to_standard_error(line: str = LINE, *filters: logging.Filter) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """The text with control and formatting characters escaped."""
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from domain.recorded_event import RecordedEvent
 from domain.sources.deliveries import (
     DeliveryReadAgain,
+    DeliverySettled,
     DeliveryTaken,
     NotUnderstood,
     NotUnderstoodWhy,
@@ -44,6 +45,8 @@ class DeliveryRow(Struct, frozen=True):
     """The names in the log of the orders that it speaks of."""
     pulled: bool = False
     """A pull read it from a list; else its sender, or a file, brought it."""
+    settled: bool = False
+    """A person set it aside, and no other reason was found since."""
 
 
 def fold(row: DeliveryRow | None, line: RecordedEvent) -> DeliveryRow | None:
@@ -74,7 +77,10 @@ def fold(row: DeliveryRow | None, line: RecordedEvent) -> DeliveryRow | None:
                 reasons=_reasons(again.reasons),
                 read_again_at=line.recorded_at,
                 orders=tuple(dict.fromkeys([*row.orders, *again.orders])),
+                settled=row.settled and row.reasons == _reasons(again.reasons),
             )
+        case DeliverySettled():
+            return row and replace(row, settled=True)
         case _:
             return row
 
@@ -85,12 +91,12 @@ def _reasons(found: Sequence[NotUnderstood]) -> tuple[DeliveryReason, ...]:
 
 DELIVERIES = Projection(
     name="deliveries",
-    version=3,
+    version=4,
     row=DeliveryRow,
     key=keyed_by_stream("delivery."),
     fold=fold,
     indexes=(
-        "(source, understood, received_at, delivery)",
+        "(source, understood, settled, received_at, delivery)",
         "(source, received_at)",
         "USING gin (orders)",
     ),

@@ -61,7 +61,9 @@ def parse_header(text: str) -> tuple[str, str]:
     return name.strip().lower(), value.strip()
 
 
-REASON = click.option("--reason", required=True, help="Why. It is recorded and shown to auditors.")
+_REASON_HELP: Final = "Why. It is recorded and shown to auditors."
+REASON = click.option("--reason", required=True, help=_REASON_HELP)
+WHY = click.option("--why", "--reason", "reason", required=True, help=_REASON_HELP)
 
 
 class TimeParameter(click.ParamType[datetime]):

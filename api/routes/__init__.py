@@ -11,6 +11,7 @@ from api.routes.break_glass import BREAK_GLASS_COMMANDS, get_break_glass, list_b
 from api.routes.case import get_case, get_diff, reperform_case
 from api.routes.case_commands import CASE_COMMANDS
 from api.routes.cases import list_cases
+from api.routes.deliveries import DELIVERIES
 from api.routes.eligibility import who_could
 from api.routes.events import get_events
 from api.routes.evidence import download_evidence, upload_evidence
@@ -101,6 +102,7 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     *BREAK_GLASS_COMMANDS,
     *PERSONAL_DATA,
     *SOURCES,
+    *DELIVERIES,
     *SOURCE_MAPPINGS,
     take_webhook,
 )

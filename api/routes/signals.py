@@ -1,6 +1,6 @@
 """Receiving signals: one, an array, or NDJSON; each has its own result."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 
 from litestar import Response
@@ -28,6 +28,7 @@ from application.orders.batches import Arrival
 from application.orders.receipts import Receipt
 from domain.errors import CasetrailError
 from domain.permissions import Permission
+from domain.sources.errors import SourceStatesItself
 
 DryRunFlag = Annotated[
     bool,
@@ -69,7 +70,7 @@ def send_signals(
     keyed = keyed_request_of(request, content, key)
 
     def work() -> Response[Any]:
-        batch = _read_batch(service, content, content_type)
+        batch = _read_batch(request, service, content, content_type)
 
         def row(receipts: Sequence[Receipt]) -> CommandRow | None:
             # A refusal is not stored: the sender corrects the signal and sends it again.
@@ -97,7 +98,7 @@ def _run_dry(
         detail = "a dry run stores nothing, so there is no answer to repeat: leave the header out"
         fault = {"parameter": "Idempotency-Key", "detail": detail}
         raise MalformedParameter(f"Idempotency-Key: {detail}", errors=[fault])
-    batch = _read_batch(service, body, content_type)
+    batch = _read_batch(request, service, body, content_type)
     run = service.desks.dry_run()
     receipts = run.take(batch.arrivals, request.user.actor).receipts
     batch.require_not_refused(receipts)
@@ -128,11 +129,24 @@ class _Batch(Struct, frozen=True):
             raise refused
 
 
-def _read_batch(service: Service, body: bytes, content_type: str) -> _Batch:
+def _read_batch(
+    request: AuthenticatedRequest, service: Service, body: bytes, content_type: str
+) -> _Batch:
     """Raises MalformedBody, TooLarge, and the error of a single signal."""
     items, single = parse_items(body, content_type)
+    if Permission.MANAGE_SOURCES not in request.user.authority.permissions:
+        names = service.desks.sources.names()
+        items = [_refused_for_source(one, names) for one in items]
     if single and isinstance(items[0], CasetrailError):
         raise items[0]
     now = service.desks.clock()
     arrivals = [Arrival(i, now) for i in items if not isinstance(i, CasetrailError)]
     return _Batch(items, single, arrivals, body, content_type)
+
+
+def _refused_for_source(item: Item, sources: Collection[str]) -> Item:
+    if isinstance(item, CasetrailError) or item.source not in sources:
+        return item
+    return SourceStatesItself(
+        f"{item.key} has the source {item.source}, which is configured here: only its deliveries state its signals"
+    )

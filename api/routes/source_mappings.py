@@ -10,8 +10,9 @@ from msgspec import Struct
 from api.http.commands import CommandRequest
 from api.http.concurrency import get, post
 from api.http.service import ServiceDependency
+from api.routes.deliveries import REPORT_SECONDS
 from api.routes.source_views import MappingProposalView, SourceView, proposal_view
-from api.routes.sources import REPORT_SECONDS, run_source_command
+from api.routes.sources import run_source_command
 from application.sources.mapping_desk import MappingSimulation
 from domain.permissions import Permission
 from domain.sources.errors import MappingProposalNotFound

@@ -1,15 +1,12 @@
-"""Sources and what they sent, as the API shows them."""
+"""Sources, as the API shows them."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
 from msgspec import Struct
 
 from api.http.service import Service
-from application.sources.delivery_events import place_of
 from application.sources.refused_deliveries import count_refused_deliveries
-from domain.sources.deliveries import KeptDelivery, NotUnderstood
 from domain.sources.mapping_governance import MappingProposal
 from domain.sources.pull_settings import PullSettings
 from domain.sources.pulls import PullEnd, SourcePulls
@@ -17,7 +14,6 @@ from domain.sources.signature_schemes import SignatureScheme
 from domain.sources.source import Source
 from domain.struct_fields import fill
 from infrastructure.reports.deliveries import DeliveryReports, SourceTraffic
-from projections.deliveries import DeliveryRow
 
 
 class SourceSecretView(Struct, frozen=True):
@@ -54,6 +50,8 @@ class PullResultView(Struct, frozen=True, kw_only=True):
     """Items that were kept with a reason."""
     otherwise: int
     """Signals that were recorded before with other content; those count."""
+    erased: int
+    """Items that were left out: what they tell was erased since they were changed last."""
     compared: int | None
     """Items that a webhook should have brought; null where there is no webhook."""
     missing: int | None
@@ -128,40 +126,6 @@ class SourceList(Struct, frozen=True):
     """All sources, by name."""
 
     items: Sequence[SourceView]
-
-
-class DeliveryView(Struct, frozen=True, kw_only=True):
-    """A delivery, and why it was not understood, if so. `reasons` are empty, and the file is null, once it was
-    erased."""
-
-    delivery: UUID
-    sender_id: str
-    received_at: datetime
-    topic: str | None
-    understood: bool
-    signals: int
-    size: int
-    digest: str
-    mapping: str
-    reasons: Sequence[NotUnderstood]
-    read_again_at: datetime | None
-    file: str | None
-    """The file that it was read from; null for a webhook and a pull."""
-    line: int | None
-    """Its line or row in the file, from 1; null for a file that is one delivery."""
-    pulled: bool
-    """A pull read it from a list of the source."""
-
-
-def delivery_view(row: DeliveryRow, kept: KeptDelivery) -> DeliveryView:
-    place = place_of(kept)
-    return fill(
-        DeliveryView,
-        row,
-        reasons=kept.readable_reasons,
-        file=place.file if place is not None else None,
-        line=place.line if place is not None else None,
-    )
 
 
 def proposal_view(proposal: MappingProposal) -> MappingProposalView:

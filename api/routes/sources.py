@@ -1,65 +1,21 @@
-"""Sources: the systems that send, how their deliveries are read, and what was not understood."""
+"""Sources: the systems that send, their secrets, their pulls and their pauses."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
-from enum import StrEnum
-from typing import Annotated
-from uuid import UUID
+from collections.abc import Callable
 
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, JSONBody, QueryParameter
-from msgspec import Meta, Struct
+from litestar.params import FromPath, JSONBody
 
 from api.http.commands import CommandRequest
 from api.http.concurrency import get, post
-from api.http.query import ListQuery, Page, Sort
 from api.http.responses import CommandResponse
 from api.http.service import Service, ServiceDependency
-from api.routes.source_views import (
-    DeliveryView,
-    SourceList,
-    SourceView,
-    delivery_view,
-    source_views,
-)
+from api.routes.source_views import SourceList, SourceView, source_views
 from application.log.caller import Caller
-from application.sources.delivery_desk import ReadAgainReply
 from application.sources.source_desk import SourceDesk
 from domain.permissions import Permission
-from domain.sources.deliveries import KeptDelivery
 from domain.sources.pull_settings import ChoosePull, RotatePullSecret
 from domain.sources.source import AddSource, PauseSource, RotateSecret, Source, SourceReply
-from domain.struct_fields import fill
-from infrastructure.reports.deliveries import MOST_AGAIN, DeliveryReports
-from projections.deliveries import DeliveryRow
-
-BY_RECEIVED: Sort = {"received_at": datetime, "delivery": UUID}
-REFUSED_DAYS = 7
-"""Refused deliveries are counted over so many days."""
-REPORT_SECONDS = 10.0
-
-
-class DeliveryState(StrEnum):
-    UNDERSTOOD = "understood"
-    NOT_UNDERSTOOD = "not_understood"
-
-
-class ReadAgain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which deliveries to read again; left out, those that are not understood, up to 1,000 at a time."""
-
-    deliveries: Annotated[Sequence[UUID], Meta(max_length=MOST_AGAIN)] = ()
-
-
-ALL_NOT_UNDERSTOOD = ReadAgain()
-
-
-class ReadAgainResult(Struct, frozen=True):
-    """How many deliveries were looked at, how many say something else now, and how many are still not understood."""
-
-    looked_at: int
-    changed: int
-    not_understood: int
 
 
 def _desk(service: Service) -> SourceDesk:
@@ -76,36 +32,6 @@ def list_sources(service: ServiceDependency) -> SourceList:
 def get_source(source: FromPath[str], service: ServiceDependency) -> SourceView:
     """One source, with its figures."""
     return source_views(service, [_desk(service).find(source)])[0]
-
-
-@get(
-    "/sources/{source:str}/deliveries",
-    needs=Permission.READ_SOURCES,
-    summary="List what a source sent",
-)
-def list_deliveries(
-    source: FromPath[str],
-    listing: ListQuery,
-    service: ServiceDependency,
-    in_state: Annotated[
-        DeliveryState | None,
-        QueryParameter(name="state", description="Only deliveries in this state."),
-    ] = None,
-) -> Response[Page[DeliveryView]]:
-    """The newest first, each with the reasons why it, or a part of it, became no signal."""
-    _desk(service).find(source)
-    listing.wait_for("deliveries")
-    where: dict[str, object] = {"source": source}
-    if in_state is not None:
-        where["understood"] = in_state is DeliveryState.UNDERSTOOD
-    reports, kept = DeliveryReports(service.desks.datastore), dict[UUID, KeptDelivery]()
-
-    def rows(after: Sequence[object] | None, limit: int) -> Sequence[DeliveryRow]:
-        found = reports.page(where, after, limit)
-        kept.update(service.desks.deliveries.kept([row.delivery for row in found]))
-        return found
-
-    return listing.page(BY_RECEIVED, rows, lambda row: delivery_view(row, kept[row.delivery]))
 
 
 def run_source_command(
@@ -180,38 +106,13 @@ def resume_source(
     return run_source_command(command, lambda by: _desk(command.service).resume(source, data, by))
 
 
-@post(
-    "/sources/{source:str}/read-again",
-    needs=Permission.MANAGE_SOURCES,
-    summary="Read deliveries again",
-)
-def read_again(
-    command: CommandRequest, source: FromPath[str], data: JSONBody[ReadAgain] = ALL_NOT_UNDERSTOOD
-) -> Response[ReadAgainResult]:
-    """By the mapping of now, each at its own event times. What was recorded before is not recorded twice."""
-    service = command.service
-    reports = DeliveryReports(service.desks.datastore)
-
-    def act(by: Caller) -> ReadAgainReply:
-        service.positions.wait("deliveries", service.desks.log.head(), REPORT_SECONDS)
-        wanted = [*data.deliveries] or reports.not_understood(source, None)
-        return service.desks.deliveries.read_again(source, wanted, by)
-
-    def respond(done: ReadAgainReply) -> CommandResponse:
-        return CommandResponse(fill(ReadAgainResult, done))
-
-    return command.run(act, lambda done: done, respond)
-
-
 SOURCES: tuple[HTTPRouteHandler, ...] = (
     list_sources,
     get_source,
-    list_deliveries,
     add_source,
     rotate_secret,
     choose_pull,
     rotate_pull_secret,
     pause_source,
     resume_source,
-    read_again,
 )

@@ -168,6 +168,12 @@ def track_personal_reads() -> Iterator[set[str]]:
         _ORDERS_READ.reset(token)
 
 
+def add_personal_reads(orders: Iterable[str]) -> None:
+    """Personal data of these orders is shown, although it is not in their own lines."""
+    if (read := _ORDERS_READ.get()) is not None:
+        read.update(orders)
+
+
 @contextmanager
 def without_read_tracking() -> Iterator[None]:
     """Personal data that is opened inside the context is not tracked: nobody is shown it."""

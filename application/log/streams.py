@@ -144,7 +144,8 @@ def delivery_after(kept: KeptDelivery | None, line: RecordedEvent) -> KeptDelive
     if kept is None:
         taken = _next_event(0, line, DeliveryTaken, "a delivery")
         return kept_delivery(taken, line.recorded_at)
-    return kept.after(_next_event(kept.version, line, DeliveryEvent, "a delivery"))
+    event = _next_event(kept.version, line, DeliveryEvent, "a delivery")
+    return kept.after(event, line.recorded_at, line.actor)
 
 
 def governance_after(governance: Governance, line: RecordedEvent) -> Governance:

@@ -10,7 +10,7 @@ from domain.errors import CasetrailError, Fault, Invalid, SignalIdReused, Source
 from domain.orders.events import FoundIn
 from domain.orders.order import Order
 from domain.orders.order_names import describe_order
-from domain.orders.references import differing_fields, is_same_statement
+from domain.orders.references import differing_fields, is_same_statement, newest_statement
 from domain.orders.signal_body import OWN_SOURCE
 from domain.orders.signal_times import check_zone_name, zones_in
 from domain.orders.signals import Signal
@@ -106,8 +106,17 @@ def split_accepted(
         if known is None:
             accepted[signal.key] = signal
         elif not is_same_statement(known, signal):
-            refused[id(signal)] = SignalIdReused(
-                f"{signal.key} of order {describe_order(order.id)} was recorded with other content; send a new id",
-                differing_fields(known, signal),
-            )
+            what = f"{signal.key} of order {describe_order(order.id)}"
+            refused[id(signal)] = id_reused(what, known, signal, order.stated)
     return list(accepted.values()), refused
+
+
+def id_reused(
+    what: str, recorded: Signal, sent: Signal, stated: Iterable[Signal]
+) -> SignalIdReused:
+    """The refusal of a signal whose id was used. `stated` may replace the recorded one."""
+    return SignalIdReused(
+        f"{what} was recorded with other content; send a new id",
+        differing_fields(recorded, sent),
+        newest_statement(sent, stated),
+    )

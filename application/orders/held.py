@@ -14,11 +14,11 @@ from application.log.recorder import ReferenceRow, VersionTaken
 from application.log.references import found_by
 from application.log.repository import Repository
 from application.log.streams import HELD, held_signal_of
-from application.orders.batches import Arrival, find_refusal
+from application.orders.batches import Arrival, find_refusal, id_reused
 from application.orders.order_finder import Assigned
 from application.orders.placements import Join, Placements, orders_by_reference
 from application.orders.unmatched import UnmatchedSignals
-from domain.errors import CasetrailError, SignalIdReused
+from domain.errors import CasetrailError
 from domain.orders.held_signals import (
     FIRST_LOOK,
     HELD_PREFIX,
@@ -31,13 +31,7 @@ from domain.orders.held_signals import (
     is_told_by_order,
 )
 from domain.orders.order import Order, order_stream
-from domain.orders.references import (
-    SIGNAL,
-    Reference,
-    differing_fields,
-    is_same_statement,
-    references_of,
-)
+from domain.orders.references import SIGNAL, Reference, is_same_statement, references_of
 from domain.orders.signals import Signal
 from domain.orders.standing import named_statement
 from domain.people import POLICY_ACTOR, TIMEKEEPER_ACTOR, Actor
@@ -107,10 +101,8 @@ class HeldSignals:
             if before is None and (refusal := find_refusal(signal, at)) is not None:
                 refused[n] = refusal
             elif before is not None and not is_same_statement(before.signal, signal):
-                refused[n] = SignalIdReused(
-                    f"{signal.key} was recorded with other content; send a new id",
-                    differing_fields(before.signal, signal),
-                )
+                near = self._placements.held_near(signal)
+                refused[n] = id_reused(signal.key, before.signal, signal, near)
             elif before is not None:
                 held[n] = before
             else:

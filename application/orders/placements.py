@@ -113,6 +113,10 @@ class Placements:
             moves += _withdrawals(here, match, now)
         return Plan(joins, moves, writes)
 
+    def held_near(self, signal: Signal) -> list[Signal]:
+        """The held signals that the references of this one lead to."""
+        return [one.signal for one in self._neighbours(references_of(signal), {}).held.values()]
+
     def _neighbours(
         self, references: Iterable[Reference], known: Mapping[str, tuple[str, ...]]
     ) -> Neighbours:

@@ -7,8 +7,9 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Final
+from uuid import UUID
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 
 from application.log.caller import system_caller
 from application.log.event_log import EventLog, Write
@@ -39,6 +40,7 @@ from domain.sources.unread_codes import (
     Code,
     CodeCaseOpened,
     UnreadCodes,
+    folded,
     unread_codes_stream,
 )
 
@@ -94,8 +96,11 @@ class UnreadCodeCases:
         known = self._known(source)
         most = document.sources.codes_at_most
         asked: dict[Code, FoundCode] = {}
+        first: dict[Code, Code] = {}
         for one in found:
-            asked.setdefault(one.code, one)
+            code = known.spelled(one.code)
+            code = code if code in known.cases else first.setdefault(folded(code), code)
+            asked.setdefault(code, structs.replace(one, code=code))
         before = self._newest(source, known, asked)
         places = most - self._count_open(source, known, most)
         writes, opened = list[Write](), list[CodeCaseOpened]()
@@ -143,6 +148,19 @@ class UnreadCodeCases:
         now = max(arrival.received_at for arrival in arrivals)
         return self.report(CodeSource(), found, now, f"signal:{found[0].found_in}")
 
+    def open_cases(self, source: CodeSource, codes: Collection[Code]) -> Mapping[Code, UUID]:
+        """The open cases about these codes."""
+        if not codes:
+            return {}
+        known = self._known(source)
+        spelled = {code: known.spelled(code) for code in codes}
+        found = self._newest(source, known, spelled.values())
+        return {
+            code: case.id
+            for code, name in spelled.items()
+            if (case := found.get(name)) is not None and not case.is_resolved
+        }
+
     def settle(
         self,
         source: CodeSource,
@@ -155,7 +173,8 @@ class UnreadCodeCases:
         """The writes that clear the cases of codes which are read now; `facts` say how."""
         if not codes:
             return []
-        cases = self._newest(source, self._known(source), codes)
+        known = self._known(source)
+        cases = self._newest(source, known, {known.spelled(code) for code in codes})
         writes = list[Write]()
         for code, case in cases.items():
             packet = _packet({**_facts_of(code), **facts}, read_in, now)

@@ -1,6 +1,6 @@
 """The cases of codes in deliveries that the source's mapping does not read, and of those that it reads by now."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -8,8 +8,9 @@ from uuid import UUID
 from application.log.event_log import Write
 from application.orders.unread_codes import CodeSource, FoundCode, UnreadCodeCases
 from application.sources.ports import ReadDelivery
+from domain.orders.code_folding import fold_code
 from domain.policy.decision import FactValue
-from domain.sources.deliveries import KeptDelivery, NotUnderstood, NotUnderstoodWhy
+from domain.sources.deliveries import KeptDelivery, NotUnderstoodWhy, codes_of
 from domain.sources.source import Source
 from domain.sources.unread_codes import Code
 
@@ -27,11 +28,11 @@ def report_codes(
     found = [
         _found_in(source, stream, read, code, now)
         for stream, read in deliveries
-        for code in _codes_of(read.reasons)
+        for code in codes_of(read.reasons)
     ]
     if not found:
         return []
-    return cases.report(_whose(source), found, now, found[0].found_in)
+    return cases.report(code_source(source), found, now, found[0].found_in)
 
 
 def codes_read_again(
@@ -44,11 +45,11 @@ def codes_read_again(
 ) -> list[Write]:
     """The writes that follow from reading a delivery again: cases of codes that are read now are cleared, and those
     of codes that are not read now are opened."""
-    unread = _codes_of(read.reasons)
+    unread = codes_of(read.reasons)
     writes = report_codes(cases, source, [(stream, read)], now) if unread else []
     if not all(one.why in _KNOWN_IN_PART for one in read.reasons):
         return writes
-    still = {code for _, code in unread}
+    still = {fold_code(code) for _, code in unread}
     found_in = f"delivery:{stream}"
     facts: dict[str, FactValue] = {
         "source.name": source.name,
@@ -56,20 +57,13 @@ def codes_read_again(
         "source.mapping_digest": source.mapping.digest,
         "code.read_again_in": str(stream),
     }
-    gone = [one for one in _codes_of(kept.reasons) if one[1] not in still]
-    return writes + cases.settle(_whose(source), gone, facts, found_in, now, found_in)
+    read_now = {*read.codes} - still
+    gone = [one for one in kept.codes if fold_code(one[1]) in read_now]
+    return writes + cases.settle(code_source(source), gone, facts, found_in, now, found_in)
 
 
-def _whose(source: Source) -> CodeSource:
+def code_source(source: Source) -> CodeSource:
     return CodeSource(source.name, source.owner)
-
-
-def _codes_of(reasons: Iterable[NotUnderstood]) -> list[Code]:
-    return [
-        (one.table or "", one.code)
-        for one in reasons
-        if one.why is NotUnderstoodWhy.UNKNOWN_CODE and one.code is not None
-    ]
 
 
 def _found_in(

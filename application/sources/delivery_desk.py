@@ -17,29 +17,15 @@ from application.orders.batches import Arrival
 from application.orders.intake import BesideTaken, Intake
 from application.orders.order_locks import NamedLocks
 from application.orders.receipts import Receipt
-from application.sources.delivery_codes import codes_read_again, report_codes
-from application.sources.delivery_events import (
-    Incoming,
-    Recorded,
-    delivery_read_again,
-    incoming,
-    unpack,
-)
+from application.sources.deliveries_again import DeliveriesAgain
+from application.sources.delivery_codes import report_codes
+from application.sources.delivery_events import Incoming, incoming, streams_of
 from application.sources.delivery_pieces import Piece, actor_of, by_piece, write_of
 from application.sources.ports import Mappings, RawDelivery, ReadDelivery, Secrets, Verify
-from application.sources.restatements import statements
 from application.sources.source_desk import SourceDesk
-from domain.errors import SignalIdReused, TooContended
-from domain.orders.signal_body import DEFAULT_SHOP
+from domain.errors import TooContended
 from domain.people import Actor
-from domain.sources.deliveries import (
-    MOST_REASONS,
-    KeptDelivery,
-    NotUnderstood,
-    NotUnderstoodWhy,
-    delivery_name,
-    delivery_stream,
-)
+from domain.sources.deliveries import KeptDelivery, NotUnderstood, NotUnderstoodWhy
 from domain.sources.errors import DeliveryNotFound, SourceHasNoWebhook, SourceStateWrong
 from domain.sources.source import Source
 
@@ -60,20 +46,16 @@ class DeliveryResult(Struct, frozen=True):
 
 
 class ReadAgainReply(Struct, frozen=True):
-    """How many deliveries were looked at, how many say something else now, and how many are not understood."""
+    """How many deliveries were looked at, how many say something else now, how many are not understood, and how many
+    were skipped because they speak of what was erased. The next request goes on after `next_after`, if there may be
+    more."""
 
     looked_at: int
     changed: int
     not_understood: int
     position: int
-
-
-class _ReadOtherwise(Exception):
-    """Signals of these places were recorded with other content."""
-
-    def __init__(self, places: Collection[int]) -> None:
-        super().__init__(str(places))
-        self.places = places
+    next_after: UUID | None = None
+    erased: int = 0
 
 
 class DeliveryDesk:
@@ -93,6 +75,7 @@ class DeliveryDesk:
         self._secrets = secrets
         self._mappings = mappings
         self._verify = verify
+        self._again = DeliveriesAgain(log, intake, self._read)
         self._turns = NamedLocks()
 
     def take(self, source: Source, raw: RawDelivery, now: datetime) -> DeliveryResult:
@@ -118,10 +101,11 @@ class DeliveryDesk:
         self, source: Source, came: Sequence[Incoming], actor: Actor, now: datetime
     ) -> list[DeliveryResult]:
         """One result for each; one that came before, or twice here, is kept once."""
-        asked = [delivery_stream(source.name, one.id, one.digest) for one in came]
         for attempt in range(ATTEMPTS):
             # Most come once: that one came before shows when it cannot be appended, and costs no read till then.
-            known = self._log.trails(asked) if attempt else {}
+            named = [one.stream(source.name) for one in came] if attempt else []
+            asked = streams_of(source.name, came, self.kept(named))
+            known = self.kept(asked) if attempt else {}
             source = self._sources.find(source.name) if attempt else source
             # The first of two that are the same.
             new = {one: n for n, one in reversed([*enumerate(asked)]) if one not in known}
@@ -188,7 +172,9 @@ class DeliveryDesk:
             results.append(left.pop(stream, known))
         return results
 
-    def read_again(self, name: str, deliveries: Collection[UUID], by: Caller) -> ReadAgainReply:
+    def read_again(
+        self, name: str, deliveries: Collection[UUID], by: Caller, next_after: UUID | None = None
+    ) -> ReadAgainReply:
         """Read these deliveries of a source again by its mapping of now. What was recorded before stays, and is
         not recorded twice. Raises SourceNotFound, SourceStateWrong, DeliveryNotFound (then nothing was done) and
         TooContended."""
@@ -201,66 +187,20 @@ class DeliveryDesk:
             kept = self.kept([stream]).get(stream)
             if kept is None or kept.taken.source != name:
                 raise DeliveryNotFound(f"{name} has no delivery {stream}")
-        changed = left = 0
-        for stream in wanted:
-            is_changed, is_understood = self._read_again(source, stream, by)
-            changed += is_changed
-            left += not is_understood
-        reply = ReadAgainReply(len(wanted), changed, left, 0)
+        found = [self._again.read(source, stream, by) for stream in wanted]
+        reply = ReadAgainReply(
+            len(wanted),
+            sum(one.is_changed for one in found),
+            sum(not one.is_understood for one in found),
+            0,
+            next_after,
+            sum(one.is_erased for one in found),
+        )
         return structs.replace(reply, position=self._log.append([], by.row_of(reply)).position)
 
     def kept(self, deliveries: Sequence[UUID]) -> Mapping[UUID, KeptDelivery]:
         """These deliveries as the log has them now, by id."""
         return streams.deliveries(self._log).current(deliveries)
-
-    def _read_again(self, source: Source, stream: UUID, by: Caller) -> tuple[bool, bool]:
-        """Whether it says something else now, and whether it is understood."""
-        for _ in range(ATTEMPTS):
-            kept = self.kept([stream])[stream]
-            raw = unpack(kept)
-            if raw is None:
-                return False, kept.is_understood
-            read = self._read(source, raw)
-            with suppress(BesideTaken):
-                return self._record_again(source, stream, kept, read, by)
-        raise TooContended(f"delivery {stream} of {source.name}, {ATTEMPTS} attempts")
-
-    def _record_again(
-        self, source: Source, stream: UUID, kept: KeptDelivery, read: ReadDelivery, by: Caller
-    ) -> tuple[bool, bool]:
-        """Record what is read now; the same two answers. Raises BesideTaken."""
-        keys = self._log.keys_of(stream)
-        name = delivery_name(source.shop or DEFAULT_SHOP, source.name, kept.taken.delivery)
-
-        def record(restated: Collection[int], *, is_last: bool) -> tuple[bool, bool]:
-            signals = statements(kept, source.mapping.digest, read.signals, restated)
-            arrivals = [Arrival(signal, by.now) for signal in signals]
-            new_ids = {read.signals[n].id: signals[n].id for n in restated}
-
-            def again(receipts: Sequence[Receipt]) -> list[Write]:
-                recorded = Recorded.of(read, arrivals, receipts)
-                if not is_last and (places := _differing(recorded.receipts)):
-                    raise _ReadOtherwise(places)
-                if not changes(recorded) and kept.mapping == source.mapping.digest:
-                    return []
-                event = delivery_read_again(source, read, recorded, keys, new_ids)
-                write = by.write(stream, streams.DELIVERY, kept.version, [event], name)
-                codes = codes_read_again(self._intake.codes, source, stream, kept, read, by.now)
-                return [write, *codes]
-
-            def changes(recorded: Recorded) -> bool:
-                reasons = tuple(recorded.reasons(read)[:MOST_REASONS])
-                return not recorded.is_nothing_new or reasons != kept.reasons
-
-            done = self._intake.take(arrivals, actor_of(source), beside=again)
-            recorded = Recorded.of(read, arrivals, done.receipts)
-            return changes(recorded), not recorded.reasons(read)
-
-        try:
-            return record((), is_last=False)
-        except _ReadOtherwise as found:
-            # What was recorded stays; the new reading is a statement of its own that replaces it.
-            return record(found.places, is_last=True)
 
     def _read(self, source: Source, raw: RawDelivery) -> ReadDelivery:
         if raw.place is not None and raw.place.fault:  # no mapping reads it, now or later
@@ -277,7 +217,3 @@ class DeliveryDesk:
 
 def _unread(why: NotUnderstoodWhy, detail: str) -> ReadDelivery:
     return ReadDelivery(None, (), (NotUnderstood(why, detail),))
-
-
-def _differing(receipts: Sequence[Receipt]) -> set[int]:
-    return {n for n, one in enumerate(receipts) if isinstance(one.problem, SignalIdReused)}

@@ -1,26 +1,23 @@
-"""The events of deliveries: what came, packed as it came, and what became of the signals that it states."""
+"""The events of deliveries: what came, packed as it came, and what names it."""
 
 import base64
 import hashlib
+import re
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final, Self
+from collections.abc import Mapping, Sequence
+from typing import Final
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct, structs
 
-from application.orders.batches import Arrival
-from application.orders.receipts import Receipt, SignalOutcome
 from application.sources.ports import FilePlace, RawDelivery, ReadDelivery
-from domain.errors import SignalIdReused
-from domain.orders.held_signals import held_name
+from application.sources.recorded_signals import Recorded
 from domain.sources.deliveries import (
-    MOST_REASONS,
     DeliveryReadAgain,
     DeliveryTaken,
     KeptDelivery,
-    NotUnderstood,
-    NotUnderstoodWhy,
+    delivery_stream,
 )
 from domain.sources.signature_schemes import SignatureScheme, proof_header
 from domain.sources.source import Source
@@ -28,6 +25,11 @@ from domain.sources.source import Source
 _OF_TRANSPORT: Final = frozenset(
     ("connection", "content-length", "expect", "host", "keep-alive", "te", "transfer-encoding")
 )
+_OF_ONE_REQUEST: Final = re.compile(
+    r"accept-encoding|cdn-loop|date|forwarded|trace(?:parent|state)|via|x-(?:amzn-trace|correlation|request)-id|x-real-ip"
+    r"|(?:cf|x-b3|x-cloud-trace|x-envoy|x-forwarded)-.*"
+)
+"""Headers that proxies and this service add to one request: the same delivery has others when it comes again."""
 _SECRETIVE: Final = (
     *("auth", "cookie", "credential", "hmac", "key", "passw", "secret", "session", "signature"),
     *("token",),
@@ -37,12 +39,59 @@ _LONGEST_MEDIA_TYPE: Final = 200
 
 
 class Incoming(Struct, frozen=True):
-    """A delivery on its way in, its name and the digest of its body."""
+    """A delivery on its way in."""
 
     raw: RawDelivery
-    id: str
+    named: str | None
+    """What names it, as its sender says."""
     digest: str
+    """Of its body, as all digests SHA-256 in hexadecimal."""
+    content: str
+    """The digest of all that makes it another delivery than one with the same name."""
     pulled: bool = False
+
+    @property
+    def id(self) -> str:
+        return self.named or f"sha256:{self.content}"
+
+    def stream(self, source: str) -> UUID:
+        """That of the first delivery with this name and body."""
+        return delivery_stream(source, self.named or f"sha256:{self.digest}", self.digest)
+
+    def own_stream(self, source: str) -> UUID:
+        """That of a delivery with the name and body of another one, and with other headers or another query."""
+        return delivery_stream(source, self.id, self.content)
+
+    def is_same(self, kept: KeptDelivery) -> bool:
+        """Whether it is this one that came before, and not one with other headers or another query."""
+        if self.content == self.digest:
+            return True
+        before = unpack(kept)
+        if before is not None:
+            return _content_of(before) == self.content
+        # What was erased is known by its name. Of older lines that is the digest of the body.
+        return kept.taken.delivery in (self.id, f"sha256:{self.digest}")
+
+
+def streams_of(
+    source: str, came: Sequence[Incoming], kept: Mapping[UUID, KeptDelivery]
+) -> list[UUID]:
+    """The stream of each delivery. `kept` are those known under the name and body of one.
+
+    A mapping may read everything of a delivery, such as the topic in a header. So of several with one name and body, only
+    those that say the same are one.
+    """
+    first: dict[UUID, Incoming] = {}
+    found = []
+    for one in came:
+        stream = one.stream(source)
+        known = kept.get(stream)
+        if known is not None:
+            is_same = one.is_same(known)
+        else:
+            is_same = first.setdefault(stream, one).content == one.content
+        found.append(stream if is_same else one.own_stream(source))
+    return found
 
 
 def incoming(
@@ -60,78 +109,21 @@ def incoming(
     raw = structs.replace(raw, headers=headers, shop=shop)
     digest = hashlib.sha256(raw.body).hexdigest()
     file = raw.place.file_id if raw.place is not None else ""
-    return Incoming(raw, sender_id or file or f"sha256:{digest}", digest)
+    name = sender_id or file or None
+    # The sender gives one id to all attempts, and each attempt may have headers of its own, such as its time.
+    return Incoming(raw, name, digest, digest if name else _content_of(raw))
 
 
-class Recorded(Struct, frozen=True):
-    """The signals of a delivery as they arrived, and the receipt of each."""
-
-    arrivals: Sequence[Arrival]
-    receipts: Sequence[Receipt]
-
-    @classmethod
-    def of(
-        cls, read: ReadDelivery, arrivals: Sequence[Arrival], receipts: Sequence[Receipt]
-    ) -> Self:
-        """A signal that is stated again counts as known if it differs only in fields whose first value counts."""
-        may_change = read.may_change or [()] * len(receipts)
-        pairs = zip(receipts, may_change, strict=True)
-        return cls(arrivals, [_without_change(receipt, fields) for receipt, fields in pairs])
-
-    def reasons(self, read: ReadDelivery) -> list[NotUnderstood]:
-        """Everything of it that became no signal, and why."""
-        return [*read.reasons, *self._refusals()]
-
-    @property
-    def is_nothing_new(self) -> bool:
-        """All of it was recorded before."""
-        return all(one.outcome is SignalOutcome.DUPLICATE for one in self.receipts)
-
-    @property
-    def accepted(self) -> int:
-        return sum(one.outcome is not SignalOutcome.REFUSED for one in self.receipts)
-
-    def members(self, read: ReadDelivery) -> dict[str, Any]:
-        """What both events say of a reading."""
-        reasons = self.reasons(read)
-        return {
-            "topic": read.topic,
-            "signals": self.accepted,
-            "orders": self._names(read),
-            "reasons": tuple(reasons[:MOST_REASONS]),
-            "further_reasons": max(len(reasons) - MOST_REASONS, 0),
-        }
-
-    def _refusals(self) -> Iterator[NotUnderstood]:
-        for arrival, receipt in zip(self.arrivals, self.receipts, strict=True):
-            if receipt.problem is not None:
-                detail = f"{arrival.signal.key}: {receipt.problem.detail}"
-                yield NotUnderstood(NotUnderstoodWhy.REFUSED_SIGNAL, detail)
-
-    def _names(self, read: ReadDelivery) -> tuple[str, ...]:
-        """The orders of the signals, and those that are held: an erasure of one destroys the delivery's key."""
-        found: dict[str, None] = dict.fromkeys(read.unread_orders)
-        for arrival, receipt in zip(self.arrivals, self.receipts, strict=True):
-            if arrival.signal.order:
-                found[arrival.signal.order_key] = None
-            found.update(dict.fromkeys(receipt.orders))
-            if receipt.held is not None:
-                found[receipt.held.name] = None
-            elif not arrival.signal.order and not receipt.orders:
-                # It was held before, with other content.
-                found[held_name(arrival.signal)] = None
-        return tuple(found)
+def listed(raw: RawDelivery, id: str | None) -> Incoming:
+    """An item of a list. Its id may be that of an order: several lists may tell of it, each with headers of its own."""
+    return Incoming(raw, id, hashlib.sha256(raw.body).hexdigest(), _content_of(raw), pulled=True)
 
 
-def _without_change(receipt: Receipt, may_change: Collection[str]) -> Receipt:
-    problem = receipt.problem
-    if (
-        isinstance(problem, SignalIdReused)
-        and problem.differing
-        and problem.differing <= {*may_change}
-    ):
-        return structs.replace(receipt, outcome=SignalOutcome.DUPLICATE, problem=None)
-    return receipt
+def _content_of(raw: RawDelivery) -> str:
+    """The digest of a body with its headers and query. Where it stood in a file makes no other delivery."""
+    headers = [one for one in raw.headers.items() if not _OF_ONE_REQUEST.fullmatch(one[0])]
+    beside = msgspec.json.encode([sorted(headers), sorted(raw.query.items())])
+    return hashlib.sha256(beside + b"\n" + raw.body).hexdigest()
 
 
 def delivery_taken(
@@ -147,6 +139,7 @@ def delivery_taken(
         pulled=came.pulled,
         body=base64.b64encode(zlib.compress(came.raw.body, 1)).decode(),
         beside=_beside(came.raw),
+        restated=tuple(recorded.restated.items()),
         **recorded.members(read),
     )
 
@@ -162,7 +155,7 @@ def delivery_read_again(
     return DeliveryReadAgain(
         mapping=source.mapping.digest,
         keys=tuple(keys),
-        restated=tuple(restated.items()),
+        restated=tuple({**recorded.restated, **restated}.items()),
         **recorded.members(read),
     )
 

@@ -12,8 +12,9 @@ from application.log.caller import system_caller
 from application.log.event_log import Write
 from application.orders.batches import Arrival
 from application.orders.receipts import Receipt
-from application.sources.delivery_events import Incoming, Recorded, delivery_taken
+from application.sources.delivery_events import Incoming, delivery_taken
 from application.sources.ports import ReadDelivery
+from application.sources.recorded_signals import Recorded
 from domain.orders.signal_body import DEFAULT_SHOP
 from domain.people import Actor
 from domain.sources.deliveries import delivery_name

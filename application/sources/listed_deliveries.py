@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from application.log import streams
 from application.log.event_log import EventLog, Write
 from application.orders.batches import Arrival
 from application.orders.intake import BesideTaken, Intake
 from application.orders.receipts import Receipt, SignalOutcome
 from application.sources.delivery_codes import report_codes
-from application.sources.delivery_events import Incoming, Recorded
+from application.sources.delivery_events import Incoming, listed, streams_of
 from application.sources.delivery_pieces import Piece, actor_of, by_piece, write_of
+from application.sources.erased_orders import ErasedOrders
 from application.sources.ports import ListedItem, Mappings, ReadDelivery
+from application.sources.recorded_signals import Recorded
 from application.sources.source_desk import SourceDesk
 from domain.errors import SignalIdReused, TooContended
 from domain.recorded_event import RecordedEvent
-from domain.sources.deliveries import DeliveryTaken, delivery_stream
+from domain.sources.deliveries import DeliveryTaken
 from domain.sources.source import Source
 
 ATTEMPTS: Final = 20
@@ -41,6 +43,8 @@ class ListedResult(Struct, frozen=True):
     """It was kept now with a reason."""
     is_missing: bool = False
     """A webhook had not brought it: it is new now, or was pulled before."""
+    is_erased: bool = False
+    """It speaks of an order or a customer that was erased since it was changed last: nothing of it is kept."""
 
     @property
     def is_known(self) -> bool:
@@ -60,6 +64,7 @@ class ListedDeliveries:
         find_not_understood: FindNotUnderstood,
     ) -> None:
         self._log = log
+        self._erased = ErasedOrders(log)
         self._sources = sources
         self._intake = intake
         self._mappings = mappings
@@ -69,9 +74,11 @@ class ListedDeliveries:
         self, source: Source, items: Sequence[ListedItem], now: datetime
     ) -> list[ListedResult]:
         """One result for each; what is new is recorded together. Raises TooContended."""
-        came = [_incoming(one) for one in items]
-        asked = [delivery_stream(source.name, one.id, one.digest) for one in came]
+        came = [listed(one.raw, one.id) for one in items]
+        erased: set[UUID] = set()
         for _ in range(ATTEMPTS):
+            kept = streams.deliveries(self._log).current([one.stream(source.name) for one in came])
+            asked = streams_of(source.name, came, kept)
             known = self._log.ends(asked)
             # The first of two that are the same.
             new = {one: n for n, one in reversed([*enumerate(asked)]) if one not in known}
@@ -79,9 +86,17 @@ class ListedDeliveries:
                 Piece(stream, came[n], self._read(source, came[n]))
                 for stream, n in reversed(new.items())
             ]
+            changed_at = {stream: items[n].at for stream, n in new.items()}
             with suppress(BesideTaken):
-                found = self._record(source, pieces, now)
+                found = dict[UUID, ListedResult]()
+                while left := [piece for piece in pieces if piece.stream not in erased]:
+                    try:
+                        found = self._record(source, left, changed_at, now)
+                        break
+                    except _SpeakOfErased as gone:
+                        erased |= gone.deliveries
                 found |= {stream: _known(line) for stream, line in known.items()}
+                found |= dict.fromkeys(erased, ListedResult(is_erased=True))
                 # Of two that are the same, the other one is known.
                 return [found.pop(stream, KNOWN) for stream in asked]
         raise TooContended(f"{len(items)} listed items of {source.name}, {ATTEMPTS} attempts")
@@ -90,19 +105,21 @@ class ListedDeliveries:
         return self._mappings.read(source.mapping, came.raw, source.name, source.shop)
 
     def _record(
-        self, source: Source, pieces: Sequence[Piece], now: datetime
+        self,
+        source: Source,
+        pieces: Sequence[Piece],
+        changed_at: Mapping[UUID, datetime | None],
+        now: datetime,
     ) -> dict[UUID, ListedResult]:
-        """Raises BesideTaken if another request has taken one of the pieces."""
-        if not pieces:
-            return {}
+        """Raises BesideTaken if another request has taken one of the pieces, and _SpeakOfErased."""
         arrivals = [Arrival(signal, now) for piece in pieces for signal in piece.read.signals]
         before = {*self._find_not_understood(source.name, [piece.came.id for piece in pieces])}
         actor = actor_of(source)
 
         def results(receipts: Sequence[Receipt]) -> Iterator[tuple[Piece, Recorded, ListedResult]]:
             for piece, recorded in by_piece(pieces, arrivals, receipts):
-                same = Recorded(recorded.arrivals, [*map(_as_known, recorded.receipts)])
-                new = sum(_is_new(one, now) for one in same.receipts)
+                same = structs.replace(recorded, receipts=[*map(_as_known, recorded.receipts)])
+                new = same.new
                 result = ListedResult(
                     recorded=new,
                     otherwise=sum(map(_is_otherwise, recorded.receipts)),
@@ -114,6 +131,12 @@ class ListedDeliveries:
 
         def kept(receipts: Sequence[Receipt]) -> list[Write]:
             new = [one for one in results(receipts) if not one[2].is_known]
+            if gone := {
+                piece.stream
+                for piece, recorded, _ in new
+                if self._is_erased(piece, recorded, changed_at[piece.stream])
+            }:
+                raise _SpeakOfErased(gone)
             writes = [write_of(source, piece, recorded, actor, now) for piece, recorded, _ in new]
             read = [(piece.stream, piece.read) for piece, _, _ in new]
             first = self._sources.first_use(source, new[0][0].stream, now) if new else ()
@@ -122,10 +145,20 @@ class ListedDeliveries:
         done = self._intake.take(arrivals, actor, beside=kept)
         return {piece.stream: result for piece, _, result in results(done.receipts)}
 
+    def _is_erased(self, piece: Piece, recorded: Recorded, changed_at: datetime | None) -> bool:
+        """Whether what it tells was erased since it was changed: what a system tells later is kept."""
+        times = [signal.event_time for signal in piece.read.signals]
+        since = changed_at or max(times, default=datetime.min.replace(tzinfo=UTC))
+        names = recorded.names(piece.read)
+        return self._erased.find(names, piece.read.signals, since) is not None
 
-def _incoming(item: ListedItem) -> Incoming:
-    digest = hashlib.sha256(item.raw.body).hexdigest()
-    return Incoming(item.raw, item.id or f"sha256:{digest}", digest, pulled=True)
+
+class _SpeakOfErased(Exception):
+    """What these deliveries tell was erased."""
+
+    def __init__(self, deliveries: Collection[UUID]) -> None:
+        super().__init__()
+        self.deliveries = {*deliveries}
 
 
 def _known(line: RecordedEvent) -> ListedResult:
@@ -142,9 +175,3 @@ def _as_known(receipt: Receipt) -> Receipt:
     """A signal that is recorded with other content is known: a list tells what is now, and its id tells what is
     missing."""
     return Receipt(SignalOutcome.DUPLICATE) if _is_otherwise(receipt) else receipt
-
-
-def _is_new(receipt: Receipt, now: datetime) -> bool:
-    if receipt.outcome is SignalOutcome.HELD:
-        return receipt.held is not None and receipt.held.held_at == now
-    return receipt.outcome is SignalOutcome.RECORDED

@@ -63,6 +63,8 @@ class ReadDelivery(Struct, frozen=True):
     """For each signal, the fields whose first value counts when the sender states it again."""
     unread_orders: Sequence[str] = ()
     """The names in the log of orders with unreadable fields: an erasure of one covers the delivery."""
+    codes: Collection[str] = ()
+    """The codes that a table or a vocabulary lists, as they are compared."""
 
 
 class Secrets(Protocol):

@@ -51,6 +51,7 @@ class Progress(Struct):
     recorded: int = 0
     not_understood: int = 0
     otherwise: int = 0
+    erased: int = 0
     compared: int = 0
     missing: int = 0
     examples: list[str] = field(default_factory=list)
@@ -59,10 +60,11 @@ class Progress(Struct):
 
     def add(self, item: ListedItem, result: ListedResult, is_compared: bool) -> None:
         self.listed += 1
-        self.known += result.is_known
+        self.known += result.is_known and not result.is_erased
         self.recorded += result.recorded
         self.not_understood += result.is_not_understood
         self.otherwise += result.otherwise
+        self.erased += result.is_erased
         self.compared += is_compared
         if is_compared and result.is_missing:
             self.missing += 1
@@ -71,7 +73,7 @@ class Progress(Struct):
 
     @property
     def figures(self) -> dict[str, Any]:
-        names = ("pages", "listed", "known", "recorded", "not_understood", "otherwise")
+        names = ("pages", "listed", "known", "recorded", "not_understood", "otherwise", "erased")
         return {name: getattr(self, name) for name in names}
 
 
@@ -263,6 +265,8 @@ def describe(pulled: SourcePulled) -> str:
         parts.append(f"{pulled.not_understood} not understood")
     if pulled.otherwise:
         parts.append(f"{pulled.otherwise} signals differ from what was recorded")
+    if pulled.erased:
+        parts.append(f"{pulled.erased} left out: what they tell was erased since")
     detail = f": {pulled.detail}" if pulled.detail else ""
     return f"{pulled.source}, {span}: {pulled.ended}{detail}; {', '.join(parts)}"
 

@@ -1,14 +1,17 @@
 """The statements of a delivery that is read again: a signal that is read otherwise replaces the one before."""
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Final
 
 from msgspec import structs
 
+from domain.orders.short_ids import short_id
 from domain.orders.signals import Signal
 from domain.sources.deliveries import KeptDelivery
 
 LONGEST_ID: Final = 180
+_MADE: Final = re.compile(r".*~(\d{3,})-[0-9a-f]{1,8}", re.DOTALL)
 
 
 def statements(
@@ -29,6 +32,11 @@ def _as_stated_last(kept: KeptDelivery, signal: Signal) -> Signal:
 
 def _under_a_new_id(kept: KeptDelivery, mapping: str, signal: Signal) -> Signal:
     """All replace the first statement: of those the later counts, and of one moment that with the higher id."""
-    count = len(kept.statements.get(signal.id, (signal.id,)))
-    new = f"{signal.id[:LONGEST_ID]}~{count:03}-{mapping[:8]}"
-    return structs.replace(signal, id=new, replaces=signal.id)
+    newest = kept.statements.get(signal.id, (signal.id,))[-1]
+    made = _MADE.fullmatch(newest) if newest != signal.id else None
+    number = int(made[1]) + 1 if made is not None else 1
+    return structs.replace(
+        signal,
+        id=f"{short_id(signal.id, LONGEST_ID)}~{number:03}-{mapping[:8]}",
+        replaces=signal.id,
+    )

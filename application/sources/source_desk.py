@@ -1,5 +1,7 @@
 """Commands on sources: add one, rotate its secret, pause it and let it go on."""
 
+import math
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -38,6 +40,7 @@ from domain.sources.signature_schemes import SignatureScheme, check_secret, name
 from domain.sources.source import SOURCES_STREAM, Source, SourceReply, Sources
 
 ATTEMPTS = 20
+ASK_AGAIN_SECONDS = 1.0
 
 
 class SourceDesk:
@@ -55,6 +58,8 @@ class SourceDesk:
         self._secrets = secrets
         self._mappings = mappings
         self._teams = teams
+        self._names: Collection[str] = ()
+        self._asked_at = -math.inf
         self._choose_pull_document = choose_pull_document
 
     def find(self, name: str) -> Source:
@@ -63,6 +68,12 @@ class SourceDesk:
 
     def known(self, name: str) -> Source | None:
         return self._current().by_name.get(name)
+
+    def names(self) -> Collection[str]:
+        """Of all sources, as they were a second ago at most: each signal by API is compared with them."""
+        if time.monotonic() - self._asked_at > ASK_AGAIN_SECONDS:
+            self._names, self._asked_at = frozenset(self._current().by_name), time.monotonic()
+        return self._names
 
     def everything(self) -> Sequence[Source]:
         """All sources, by name."""
@@ -115,11 +126,14 @@ class SourceDesk:
             return [added, *more]
 
         decide(self._current())  # before a secret is stored
-        if secret is None:
-            return self._append(ask.name, decide, by)
-        with self._keep(secret) as kept:
-            first = model.SourceSecretAdded(name=ask.name, secret=kept)
-            return self._append(ask.name, lambda sources: decide(sources, first), by)
+        try:
+            if secret is None:
+                return self._append(ask.name, decide, by)
+            with self._keep(secret) as kept:
+                first = model.SourceSecretAdded(name=ask.name, secret=kept)
+                return self._append(ask.name, lambda sources: decide(sources, first), by)
+        finally:
+            self._asked_at = -math.inf
 
     def rotate(self, name: str, ask: model.RotateSecret, by: Caller) -> SourceReply:
         """Raises SourceNotFound, SourceHasNoWebhook, Invalid, KeyStoreUnavailable."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from domain.orders.code_folding import fold_code
 from domain.orders.scan_status import IncidentReason, ScanStatus
 
 Meaning = ScanStatus | IncidentReason | tuple[ScanStatus, IncidentReason]
@@ -37,10 +38,10 @@ class CarrierMapping(Struct, frozen=True):
         exact = self.codes.get(code) or self.details.get(code)
         if exact is not None:
             return exact
-        folded = code.casefold()
+        folded = fold_code(code)
         for listed in (self.codes, self.details):
             for name, meaning in listed.items():
-                if name.casefold() == folded:
+                if fold_code(name) == folded:
                     return meaning
         return None
 

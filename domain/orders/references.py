@@ -18,7 +18,7 @@ from domain.orders.return_signals import ReturnLabelCreated
 from domain.orders.same_values import values_of
 from domain.orders.shipment_signals import HandedOver, LabelCreated
 from domain.orders.signal_body import Refs, TrackingRef, given, split_order_key
-from domain.orders.signals import Signal
+from domain.orders.signals import Signal, event_time_key
 from domain.orders.signals_by_type import fields_of_refs, with_ids_of_refs
 from domain.orders.standing import standing
 from domain.personal_data import erase_personal
@@ -257,6 +257,23 @@ def differing_fields(recorded: Signal, sent: Signal) -> frozenset[str]:
         return value in (values_of(getattr(two, name)) for two in (other, without_personal))
 
     return frozenset(name for name in sent.__struct_fields__ if not is_same(name))
+
+
+def newest_statement(sent: Signal, stated: Iterable[Signal]) -> tuple[str, frozenset[str]] | None:
+    """The id of the newest of these statements that replaces the one with this identity, and the fields in which
+    the sent one says something else."""
+    replacing = [
+        one
+        for one in stated
+        if one.source == sent.source
+        and given(one.replaces) == sent.id
+        and one.shop_name == sent.shop_name
+    ]
+    if not replacing:
+        return None
+    newest = max(replacing, key=event_time_key)
+    same_place = structs.replace(newest, id=sent.id, replaces=sent.replaces)
+    return newest.id, differing_fields(same_place, sent)
 
 
 def _content(signal: Signal) -> Signal:

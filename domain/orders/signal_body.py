@@ -38,7 +38,8 @@ OWN_SOURCE: Final = "casetrail"
 """The source of signals that our own look-ups derive. No outside system may use it."""
 ReasonText = Annotated[str, one_line(500), PERSONAL]
 """Text by the customer or about the customer."""
-SourceId = Annotated[str, one_line(200, least=1)]
+LONGEST_SOURCE_ID: Final = 200
+SourceId = Annotated[str, one_line(LONGEST_SOURCE_ID, least=1)]
 """The source's own id of a statement, a payment or a shipment."""
 _ORDER_ID = r"[^\x00-\x1f\x7f-\x9f]{1,200}"
 OrderId = Annotated[

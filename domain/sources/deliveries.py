@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, TypeAlias, assert_never
@@ -13,7 +13,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from msgspec import Struct, structs
 
 from domain.orders.held_signals import HELD_PREFIX
+from domain.people import Actor, Reason
 from domain.personal_data import ERASED, PERSONAL
+from domain.sources.unread_codes import Code
 
 _NAMESPACE: Final = uuid5(NAMESPACE_URL, "casetrail:deliveries")
 MOST_REASONS: Final = 50
@@ -37,6 +39,8 @@ class NotUnderstoodWhy(StrEnum):
     """It speaks of another shop than the source."""
     PAUSED = "paused"
     """The source was paused when it came."""
+    ERASED = "erased"
+    """It speaks of an order, or a customer, that was erased after it came: nothing of it is read."""
 
 
 class NotUnderstood(Struct, frozen=True, omit_defaults=True):
@@ -56,7 +60,8 @@ class DeliveryTaken(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
 
     source: str
     delivery: str
-    """The sender's own id of the delivery; where there is none, `sha256:` and the digest of the body."""
+    """The sender's own id of the delivery; where there is none, `sha256:` and the digest of its body, headers and
+    query (of the body alone, where the line is older than that rule)."""
     digest: str
     """SHA-256 of the body as it came, in hexadecimal."""
     size: int
@@ -71,6 +76,9 @@ class DeliveryTaken(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     """How many were recorded, held, or known already."""
     orders: tuple[str, ...] = ()
     """The orders, and the held signals, that it speaks of: with one of their keys, that of this line is destroyed."""
+    restated: tuple[tuple[str, str], ...] = ()
+    """Signals that were read otherwise of an earlier delivery, and replaced by statements that say what this one does:
+    the ids that the mapping gives, and those of the statements."""
     reasons: tuple[NotUnderstood, ...] = ()
     further_reasons: int = 0
     body: Annotated[str, PERSONAL]
@@ -97,11 +105,45 @@ class DeliveryReadAgain(
     further_reasons: int = 0
 
 
-DeliveryEvent: TypeAlias = DeliveryTaken | DeliveryReadAgain
+class DeliverySettled(Struct, frozen=True, kw_only=True, tag="delivery.settled"):
+    """The line's actor set it aside: it need not be understood. It can be read again all the same."""
+
+    reason: Reason
+
+
+DeliveryEvent: TypeAlias = DeliveryTaken | DeliveryReadAgain | DeliverySettled
+
+
+class DeliveryState(StrEnum):
+    UNDERSTOOD = "understood"
+    NOT_UNDERSTOOD = "not_understood"
+    """It, or a part of it, became no signal."""
+    SETTLED = "settled"
+    """The same, and a person set it aside."""
+
+    @staticmethod
+    def of(*, understood: bool, settled: bool) -> DeliveryState:
+        if understood:
+            return DeliveryState.UNDERSTOOD
+        return DeliveryState.SETTLED if settled else DeliveryState.NOT_UNDERSTOOD
+
+
+class Settlement(Struct, frozen=True):
+    """Who set a delivery aside, when and why."""
+
+    reason: str
+    at: datetime
+    by: Actor
+
+
+class SettleDelivery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why a delivery is never to be understood. It is stored for ever, unencrypted: name no customer."""
+
+    reason: Reason
 
 
 def delivery_stream(source: str, delivery: str, digest: str) -> UUID:
-    """By the sender's id and the body: many senders do not sign the id, so it alone must not hide a delivery."""
+    """By the sender's id and the digest: many senders do not sign the id, so it alone must not hide a delivery."""
     return uuid5(_NAMESPACE, f"{source}\n{delivery}\n{digest}")
 
 
@@ -124,8 +166,15 @@ class KeptDelivery(Struct, frozen=True, kw_only=True):
     statements: Mapping[str, tuple[str, ...]] = {}
     """Of signals that were read otherwise later: all ids under which they were stated, the newest last."""
 
-    def after(self, event: DeliveryEvent) -> KeptDelivery:
+    settled: Settlement | None = None
+    codes: tuple[Code, ...] = ()
+    """Those that any reading of it did not know."""
+
+    def after(self, event: DeliveryEvent, at: datetime, by: Actor) -> KeptDelivery:
         match event:
+            case DeliverySettled(reason=reason):
+                settled = Settlement(reason, at, by)
+                return structs.replace(self, version=self.version + 1, settled=settled)
             case DeliveryReadAgain():
                 return structs.replace(
                     self,
@@ -135,6 +184,8 @@ class KeptDelivery(Struct, frozen=True, kw_only=True):
                     mapping=event.mapping,
                     orders=tuple(dict.fromkeys([*self.orders, *event.orders])),
                     statements=self._statements_after(event),
+                    codes=tuple(dict.fromkeys([*self.codes, *codes_of(event.reasons)])),
+                    settled=self.settled if is_same(self.reasons, event.reasons) else None,
                 )
             case DeliveryTaken():
                 raise ValueError("a delivery is taken once")
@@ -150,6 +201,10 @@ class KeptDelivery(Struct, frozen=True, kw_only=True):
     @property
     def is_understood(self) -> bool:
         return not self.reasons
+
+    @property
+    def state(self) -> DeliveryState:
+        return DeliveryState.of(understood=self.is_understood, settled=self.settled is not None)
 
     @property
     def readable_reasons(self) -> tuple[NotUnderstood, ...]:
@@ -168,6 +223,21 @@ class KeptDelivery(Struct, frozen=True, kw_only=True):
         return zlib.decompress(base64.b64decode(self.taken.body, validate=True))
 
 
+def is_same(reasons: Sequence[NotUnderstood], others: Sequence[NotUnderstood]) -> bool:
+    """Without their words, which may be erased or name a time: what was set aside stays so while nothing else is wrong."""
+    return [(one.why, one.pointer, one.code, one.table) for one in reasons] == [
+        (one.why, one.pointer, one.code, one.table) for one in others
+    ]
+
+
+def codes_of(reasons: Iterable[NotUnderstood]) -> list[Code]:
+    return [
+        (one.table or "", one.code)
+        for one in reasons
+        if one.why is NotUnderstoodWhy.UNKNOWN_CODE and one.code is not None
+    ]
+
+
 def kept_delivery(taken: DeliveryTaken, received_at: datetime) -> KeptDelivery:
     return KeptDelivery(
         taken=taken,
@@ -176,4 +246,6 @@ def kept_delivery(taken: DeliveryTaken, received_at: datetime) -> KeptDelivery:
         signals=taken.signals,
         mapping=taken.mapping,
         orders=taken.orders,
+        codes=tuple(codes_of(taken.reasons)),
+        statements={first: (first, newest) for first, newest in taken.restated},
     )

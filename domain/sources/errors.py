@@ -21,6 +21,16 @@ class SourceStateWrong(CasetrailError):
     explanation = "Read it again: somebody else may have paused it or set it going."
 
 
+class SourceStatesItself(CasetrailError):
+    """Only the deliveries of this source state its signals."""
+
+    explanation = (
+        "The source is configured here: an id that somebody else states in its name would hide the source's own "
+        "statement. Send the signal under the name of the system that sends it. A principal with the permission "
+        "`sources.manage` may state it for the source."
+    )
+
+
 class SourceHasNoWebhook(CasetrailError):
     """This source takes no webhooks."""
 
@@ -34,6 +44,15 @@ class DeliveryNotFound(CasetrailError):
     """There is no such delivery."""
 
     explanation = "`GET /v1/sources/{name}/deliveries` lists what a source sent."
+
+
+class DeliveryCannotBeSettled(CasetrailError):
+    """This delivery cannot be set aside."""
+
+    explanation = (
+        "A person sets aside what is not understood and never will be. What is understood needs nothing; what an agent "
+        "finds is decided by its person."
+    )
 
 
 class SourceNotPulled(CasetrailError):

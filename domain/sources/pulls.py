@@ -65,6 +65,8 @@ class SourcePulled(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="s
     """Items that were kept with a reason."""
     otherwise: int = 0
     """Signals that were recorded before with other content; the recorded ones count."""
+    erased: int = 0
+    """Items that were not taken: they speak of an order or a customer that was erased since they were changed last."""
     compared: int | None = None
     """Items that a webhook should have brought, each compared once; None where no webhook is expected."""
     missing: int | None = None

@@ -9,6 +9,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Struct
 
+from domain.orders.code_folding import fold_code
+
 _NAMESPACE: Final = uuid5(NAMESPACE_URL, "casetrail:unread-codes")
 SIGNALS_BY_API: Final = ""
 """In place of a source: the carriers' codes of signals that came without one."""
@@ -32,10 +34,22 @@ class UnreadCodes(Struct, frozen=True):
 
     version: int = 0
     cases: Mapping[Code, int] = {}
+    spellings: Mapping[Code, Code] = {}
+    """Of codes that differ only in case or blanks, the one that opened the first case."""
 
     def after(self, event: CodeCaseOpened, at: datetime) -> UnreadCodes:
-        cases = {**self.cases, (event.table, event.code): event.occurrence}
-        return UnreadCodes(self.version + 1, cases)
+        code = (event.table, event.code)
+        cases = {**self.cases, code: event.occurrence}
+        spellings = {folded(code): code, **self.spellings}
+        return UnreadCodes(self.version + 1, cases, spellings)
+
+    def spelled(self, code: Code) -> Code:
+        """The code as it opened its case; in older logs each spelling may have one of its own."""
+        return code if code in self.cases else self.spellings.get(folded(code), code)
+
+
+def folded(code: Code) -> Code:
+    return code[0], fold_code(code[1])
 
 
 def unread_codes_stream(source: str) -> UUID:

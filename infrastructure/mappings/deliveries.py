@@ -12,6 +12,7 @@ import msgspec
 from application.sources.ports import RawDelivery, ReadDelivery
 from domain.errors import Fault, Invalid
 from domain.fault_texts import not_one_of, shown
+from domain.orders.code_folding import fold_code
 from domain.orders.signal_body import DEFAULT_SHOP, OrderId, ShopName, order_key
 from domain.sources.deliveries import NotUnderstood, NotUnderstoodWhy
 from domain.sources.source import MappingChoice
@@ -82,6 +83,7 @@ class SourceMappings:
             tuple(_reasons(found)),
             [one.may_change for one in sound],
             [*dict.fromkeys(_orders_of(found.signals))],
+            frozenset(fold_code(_one_line(one)) for one in found.read_codes),
         )
 
     def _compiled(self, document: str) -> Mapping:

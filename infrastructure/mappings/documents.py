@@ -15,7 +15,7 @@ from domain.orders.signal_body import SignalBody
 from domain.orders.signals import Signal
 from domain.policy.document_types import Name
 from domain.texts import Text
-from domain.validation import faults_of, unescape_pointer_token
+from domain.validation import escape_pointer_token, faults_of, unescape_pointer_token
 from infrastructure.encoded_text import TextTooLong, UnreadableText, read_text
 from infrastructure.mappings.expressions import Expression
 from infrastructure.mappings.field_types import fields_of
@@ -121,6 +121,11 @@ def parse_mapping(text: str, what: str = "the mapping") -> Mapping:
     except msgspec.ValidationError:
         raise invalid_at_lines(faults, text, what) from None
     compiler = Compiler(document.tables)
+    for name, listed in document.tables.items():
+        for code, meaning in listed.items():
+            if isinstance(meaning, dict) and any(str(key).startswith("$") for key in meaning):
+                detail = "a table has values: no helper is evaluated in it"
+                compiler.fault(f"/tables/{name}/{escape_pointer_token(code)}", detail)
     topic = _optional(compiler, document.topic, "/topic")
     deliveries = [
         _delivery_rule(compiler, delivery, f"/deliveries/{n}")
@@ -164,7 +169,7 @@ def _delivery_rule(compiler: Compiler, document: DeliveryDocument, pointer: str)
         kind = _KINDS.get(one.type)
         if kind is None:
             compiler.fault(f"{place}/type", not_one_of(one.type, sorted(_KINDS)))
-        _leaves_the_source_out(compiler, one.fields, f"{place}/fields")
+        _names_fields(compiler, one.fields, f"{place}/fields")
         signals.append(
             SignalRule(
                 one.type,
@@ -172,9 +177,10 @@ def _delivery_rule(compiler: Compiler, document: DeliveryDocument, pointer: str)
                 _optional(compiler, one.when, f"{place}/when"),
                 _levels(compiler, one.each, f"{place}/each"),
                 _fields_that_may_change(compiler, one.may_change, place, kind),
+                _where_the_order_is({**document.common, **one.fields}),
             )
         )
-    _leaves_the_source_out(compiler, document.common, f"{pointer}/common")
+    _names_fields(compiler, document.common, f"{pointer}/common")
     return DeliveryRule(
         document.topics,
         tuple(signals),
@@ -187,8 +193,19 @@ def _delivery_rule(compiler: Compiler, document: DeliveryDocument, pointer: str)
     )
 
 
-def _leaves_the_source_out(compiler: Compiler, fields: dict[str, Any], pointer: str) -> None:
-    """A delivery could speak in the name of a system that is trusted more than its sender."""
+def _where_the_order_is(fields: dict[str, Any]) -> str:
+    """The expression that reads the order, where it is a single one."""
+    order = fields.get("order")
+    return order if isinstance(order, str) else ""
+
+
+def _names_fields(compiler: Compiler, fields: dict[str, Any], pointer: str) -> None:
+    """Fields of signals have names of their own, and leave the source out: a delivery could speak in the name of a system
+    that is trusted more than its sender."""
+    for name in fields:
+        if name.startswith("$"):
+            detail = "fields have names: write the helper as the value of one"
+            compiler.fault(f"{pointer}/{escape_pointer_token(name)}", detail)
     if "source" in fields:
         detail = "the source of a signal is the one that sends it: leave it out"
         compiler.fault(f"{pointer}/source", detail)

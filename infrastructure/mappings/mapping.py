@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -12,11 +12,14 @@ from domain.errors import Fault, Invalid
 from domain.fault_texts import shown
 from domain.orders.reading import read_signal
 from domain.orders.shipment_signals import Scanned
+from domain.orders.short_ids import short_id
+from domain.orders.signal_body import LONGEST_SOURCE_ID
 from domain.orders.signals import Signal
 from infrastructure.mappings.amounts_and_times import ValueUnreadable
 from infrastructure.mappings.expressions import Evaluation, Expression, ExpressionFailed
 from infrastructure.mappings.field_types import text_of
 from infrastructure.mappings.reading import Evaluate, Reading, Table, UnknownCode, items_within
+from infrastructure.mappings.remedies import with_remedy
 from infrastructure.mappings.unread import ReadLeaves, is_listed
 from infrastructure.mappings.work import TooMuchWork
 
@@ -24,6 +27,10 @@ _UNREADABLE = (ValueUnreadable, ExpressionFailed)
 LONGEST_TOPIC = 200
 STEPS_OF_REFUSAL = 1_500
 """The search for every fault of a signal takes a millisecond or more."""
+
+
+_IDS_OF_STATEMENTS: Final = ("id", "replaces", "of")
+"""A document makes them of texts, such as what a carrier says of a scan: they are shortened, not refused."""
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -49,6 +56,8 @@ class SignalRule(Struct, frozen=True):
     """Lists in lists; the signal speaks of each item of the innermost."""
     may_change: tuple[str, ...] = ()
     """Fields that the system may state otherwise when it states the signal again: the first value counts."""
+    order: str = ""
+    """The expression that reads the order."""
 
 
 class DeliveryRule(Struct, frozen=True):
@@ -79,6 +88,7 @@ class MappedDelivery(Struct, frozen=True):
     """Whether the document has a rule for deliveries such as this one."""
     signals: Sequence[MappedSignal]
     unknown_codes: Sequence[UnknownCode]
+    read_codes: Sequence[str] = ()
     unread: Dict[str, object] = {}
     """Leaves that no expression has read, each with an example; only where they were asked for."""
 
@@ -160,7 +170,12 @@ class Mapping:
             found = watched.unread().items()
             unread = {path: one for path, one in found if not is_listed(path, unused)}
         return MappedDelivery(
-            topic, bool(rules), _each_once(signals), reading.unknown_codes, unread
+            topic,
+            bool(rules),
+            _each_once(signals),
+            reading.unknown_codes,
+            reading.read_codes,
+            unread,
         )
 
     def _topic_of(self, data: dict[str, object]) -> str | None:
@@ -231,14 +246,19 @@ class Mapping:
             document |= rule.fields(reading, item) or {}
         except _UNREADABLE as error:
             return MappedSignal(document, None, [Fault("", str(error))])
+        for name in _IDS_OF_STATEMENTS:
+            if isinstance(id := document.get(name), str):
+                document[name] = short_id(id, LONGEST_SOURCE_ID)
         try:
             signal = _signal_of(document)
         except Invalid as refused:
             reading.spend(STEPS_OF_REFUSAL)
-            return MappedSignal(document, None, refused.faults)
+            return MappedSignal(document, None, with_remedy(refused.faults, rule.order, document))
         is_read = "status" in document or len(reading.unknown_codes) > unknown
         if isinstance(signal, Scanned) and not is_read and not signal.mapping_version:
             reading.unknown_codes.append(UnknownCode(signal.mapping or signal.carrier, signal.code))
+        elif isinstance(signal, Scanned) and len(reading.unknown_codes) == unknown:
+            reading.read_codes.append(signal.code)
         return MappedSignal(document, signal, may_change=rule.may_change)
 
 

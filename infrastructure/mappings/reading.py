@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from domain.orders.code_folding import fold_code
 from infrastructure.mappings.amounts_and_times import ValueUnreadable
 from infrastructure.mappings.expressions import Evaluation, Expression
 from infrastructure.mappings.work import TooMuchWork
@@ -28,10 +29,10 @@ class UnknownCode(Struct, frozen=True):
 
 
 class Table:
-    """Codes with their meanings; `*` in a code stands for any text, and case does not count."""
+    """Codes with their meanings; `*` in a code stands for any text."""
 
     def __init__(self, listed: Mapping[str, object]) -> None:
-        self._exact = {code.casefold(): meaning for code, meaning in listed.items()}
+        self._exact = {fold_code(code): meaning for code, meaning in listed.items()}
         # The longest beginning is the closest.
         lengths = {len(code) - 1 for code in self._exact if code.find("*") == len(code) - 1}
         self._lengths = sorted(lengths - {-1, 0}, reverse=True)
@@ -40,7 +41,7 @@ class Table:
 
     def find(self, code: str) -> tuple[bool, object]:
         """Whether the code is listed, and its meaning."""
-        folded = " ".join(code.split()).casefold()
+        folded = fold_code(code)
         if folded not in self._exact:
             begins = (f"{folded[:length]}*" for length in self._lengths if length <= len(folded))
             found = next((one for one in begins if one in self._exact), None)
@@ -74,6 +75,8 @@ class Reading(Struct):
     tables: Mapping[str, Table]
     exponents: Mapping[str, int]
     unknown_codes: list[UnknownCode] = field(default_factory=list)
+    read_codes: list[str] = field(default_factory=list)
+    """Those that a table or a vocabulary lists, or that have an `otherwise`."""
     signals: int = 0
 
     def count_signal(self) -> None:

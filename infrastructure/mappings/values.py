@@ -201,7 +201,7 @@ class Compiler:
         if not isinstance(table, str) or table not in self._tables:
             self.fault(f"{pointer}/$code/table", not_one_of(table, sorted(self._tables)))
         if isinstance(inner, dict):
-            node = {"$code": {key: one for key, one in inner.items() if key != "table"}}
+            node = {**node, "$code": {key: one for key, one in inner.items() if key != "table"}}
         parts = self.parts(node, pointer, "$code", ("of", "otherwise"))
 
         def code(reading: Reading, item: object) -> object:
@@ -216,10 +216,12 @@ class Compiler:
             for one in codes:
                 is_listed, meaning = reading.tables[str(table)].find(one)
                 if is_listed:
+                    reading.read_codes += codes
                     return meaning
             if "otherwise" not in parts:
                 reading.unknown_codes.append(UnknownCode(str(table), codes[0]))
                 return None
+            reading.read_codes += codes
             return parts["otherwise"](reading, item)
 
         return code

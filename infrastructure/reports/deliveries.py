@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from domain.sources.deliveries import DeliveryState
 from infrastructure.postgres.datastore import Datastore
 from infrastructure.reports.pages import Ordering, read_page
 from projections.deliveries import DeliveryRow
@@ -26,7 +27,14 @@ class SourceTraffic(Struct, frozen=True):
     deliveries_24h: int = 0
     signals_24h: int = 0
     not_understood: int = 0
-    """Deliveries that are not understood now, of any age."""
+    """Deliveries that are not understood now and that nobody set aside, of any age."""
+
+
+def columns_of(state: DeliveryState) -> dict[str, object]:
+    """The columns of the deliveries in this state, and their values."""
+    if state is DeliveryState.UNDERSTOOD:
+        return {"understood": True}
+    return {"understood": False, "settled": state is DeliveryState.SETTLED}
 
 
 class DeliveryReports:
@@ -46,7 +54,7 @@ class DeliveryReports:
         rows = self._datastore.rows(
             "SELECT source, max(received_at), count(*), count(*) FILTER (WHERE received_at > %s), "
             "coalesce(sum(signals) FILTER (WHERE received_at > %s), 0)::bigint, "
-            "count(*) FILTER (WHERE NOT understood) FROM views.deliveries WHERE source = ANY(%s) "
+            "count(*) FILTER (WHERE NOT understood AND NOT settled) FROM views.deliveries WHERE source = ANY(%s) "
             "GROUP BY source",
             *(now - RECENT, now - RECENT, [*sources]),
         )
@@ -63,9 +71,9 @@ class DeliveryReports:
         return {sender_id for (sender_id,) in rows}
 
     def not_understood(self, source: str, after: UUID | None) -> list[UUID]:
-        """The next deliveries of a source to read again, by id."""
+        """The next deliveries of a source to read again, by id; not those that were set aside."""
         rows = self._datastore.rows(
-            "SELECT delivery FROM views.deliveries WHERE source = %s AND NOT understood "
+            "SELECT delivery FROM views.deliveries WHERE source = %s AND NOT understood AND NOT settled "
             "AND (%s::uuid IS NULL OR delivery > %s) ORDER BY delivery LIMIT %s",
             *(source, after, after, MOST_AGAIN),
         )

@@ -202,7 +202,7 @@ def test_parameters_have_the_names_that_are_sent(document: JsonObject) -> None:
     assert told == {
         *(("path", name) for name in ("case_id", "queue", "order_id", "name", "view", "digest")),
         *(("path", name) for name in ("grant", "break_glass", "adjustment_id", "position")),
-        *(("path", name) for name in ("review", "source")),
+        *(("path", name) for name in ("review", "source", "delivery")),
         ("query", "deliveries"),
         ("query", "cosigned"),
         ("query", "dry_run"),
@@ -488,11 +488,15 @@ def use_a_source(server: RunningService, check: ResponseCheck) -> None:
         first = senders.placed(senders.order_number())
         answer = senders.send(sender, source, first, "order")
         senders.send(sender, source, first, "refund", secret="another secret, a wrong one")
-        senders.send(sender, source, {}, "refund")
+        unread = senders.send(sender, source, {}, "refund")
         head = {"Casetrail-Min-Position": answer.headers["Casetrail-Position"]}
-        for address in ("", f"/{source}", f"/{source}/deliveries", "/nobody"):
+        one = f"/{source}/deliveries/{answer.json()['delivery']}"
+        for address in ("", f"/{source}", f"/{source}/deliveries", one, "/nobody"):
             olga.get(f"/v1/sources{address}", headers=head)
         reason = {"reason": "A test."}
+        for delivery in (answer, unread):
+            one = f"/{source}/deliveries/{delivery.json()['delivery']}"
+            olga.post(f"/v1/sources{one}/settle", json=reason)
         for command, body in (
             ("mapping", {**reason, "document": senders.WIDER}),
             ("rotate", {"secret": "the-next-secret-of-the-shop"}),

@@ -118,7 +118,7 @@ def _delivery(order: str) -> dict[str, Any]:
 def _batch(order: str) -> list[dict[str, Any]]:
     common = {
         "type": "shipment.scanned",
-        "source": "scans",
+        "source": "tracker",
         "order": order,
         "refs": {"tracking": {"code": f"T-{order}"}},
         "status": "in_transit",

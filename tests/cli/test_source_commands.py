@@ -140,3 +140,50 @@ def test_rows_of_one_parcel_are_one_delivery(casetrail: Casetrail) -> None:
         others / "lager.csv",
     )
     assert "3 recorded" in casetrail(*plain).stdout
+
+
+def test_one_delivery_is_shown_and_its_body_written(casetrail: Casetrail, tmp_path: Path) -> None:
+    document, rows = tmp_path / "little.yaml", tmp_path / "rows.ndjson"
+    document.write_text(MAPPING)
+    casetrail("sources", "add", "shown", "--mapping", document, "--owner", "order_desk")
+    hostile = scan("shown-1", "\x1b[1mX", at="\x1b[2J")
+    rows.write_text(json.dumps(placed("shown-1")) + "\n" + json.dumps(hostile))
+    casetrail("signals", "--source", "shown", rows, "--header", "X-Event:order")
+    listed = casetrail("sources", "deliveries", "shown", "--json").stdout
+    ids = {row["line"]: row["delivery"] for row in json.loads(listed)}
+    shown = casetrail("sources", "delivery", "shown", ids[1])
+    assert shown.returncode == 0, shown.stderr
+    assert "understood\n" in shown.stdout
+    assert "rows.ndjson:1" in shown.stdout
+    assert "signal shown/placed:shown-1 order.placed: recorded in shown-1\n" in shown.stdout
+    body = casetrail("sources", "delivery", "shown", ids[1], "--body").stdout
+    assert json.loads(body) == placed("shown-1")
+    other = casetrail("sources", "delivery", "shown", ids[2])
+    assert ("\x1b" in other.stdout, "unreadable_field" in other.stdout) == (False, True)
+    as_json = json.loads(casetrail("sources", "delivery", "shown", ids[2], "--json").stdout)
+    assert json.loads(as_json["body"])["state"] == "\x1b[1mX"
+    reads = casetrail("audit", "reads", "--order", "shown-1").stdout
+    assert "casetrail sources delivery" in reads
+    unknown = casetrail("sources", "delivery", "shown", "00000000-0000-4000-8000-000000000000")
+    assert (unknown.returncode, "has no delivery" in unknown.stderr) == (2, True)
+
+
+def test_what_is_never_to_be_understood_is_set_aside(casetrail: Casetrail, tmp_path: Path) -> None:
+    document, rows = tmp_path / "little.yaml", tmp_path / "rows.ndjson"
+    document.write_text(MAPPING)
+    casetrail("sources", "add", "aside", "--mapping", document, "--owner", "order_desk")
+    rows.write_text(json.dumps(scan("aside-1", "LOST")))
+    casetrail("signals", "--source", "aside", rows, "--header", "X-Event:scan")
+    (row,) = json.loads(casetrail("sources", "deliveries", "aside", "--json").stdout)
+    words = ("sources", "settle", "aside", row["delivery"], "--why")
+    first = casetrail(*words, "A test scan.")
+    assert first.returncode == 0, first.stderr
+    assert f"{row['delivery']} is set aside\n" in first.stdout
+    assert "about the code 'LOST' of states stays open" in first.stdout
+    again = casetrail(*words, "Again.").stdout
+    assert again.startswith("set aside already, by system:operator on ")
+    assert casetrail("sources", "deliveries", "aside", "--not-understood").stdout == ""
+    assert ", set aside\n" in casetrail("sources", "deliveries", "aside", "--settled").stdout
+    assert casetrail("sources", "remap", "aside").stdout.startswith("0 read again")
+    by_id = casetrail("sources", "remap", "aside", row["delivery"]).stdout
+    assert by_id == "1 read again, 0 changed, 1 still not understood\n"

@@ -215,6 +215,7 @@ from domain.privacy import (
 from domain.recorded_event import Event, RecordedEvent
 from domain.sources.deliveries import (
     DeliveryReadAgain,
+    DeliverySettled,
     DeliveryTaken,
     NotUnderstood,
     NotUnderstoodWhy,
@@ -719,6 +720,7 @@ SOURCES: tuple[Event, ...] = (
         beside=UNUSUAL_TEXT,
     ),
     DeliveryReadAgain(mapping="cd" * 32),
+    DeliverySettled(reason=UNUSUAL_TEXT),
     DeliveryReadAgain(
         mapping="cd" * 32,
         topic="orders/create",

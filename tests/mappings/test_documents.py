@@ -188,3 +188,35 @@ def test_a_table_lists_only_what_its_field_can_be(status: str) -> None:
     assert found[0][1].endswith("; did you mean delivered?")
     right = TABLE.replace("STATUS", status).replace("delivred", "delivered")
     assert parse_mapping(right.replace("OFF: off", "OFF: unknown")).deliveries
+
+
+@pytest.mark.parametrize(
+    ("text", "pointer", "detail"),
+    [
+        (
+            one_field("{$code: {of: state, table: states}, other: state}"),
+            "/deliveries/0/signals/0/fields/reason/other",
+            "'other' is not one of: $code",
+        ),
+        (
+            one_field("{$code: {of: state, table: states}, $join: [state]}"),
+            "/deliveries/0/signals/0/fields/reason/$join",
+            "'$join' is not one of: $code",
+        ),
+        (
+            one_field("state").replace(
+                "  - signals:", "  - common: {$code: {of: state, table: states}}\n    signals:"
+            ),
+            "/deliveries/0/common/$code",
+            "fields have names: write the helper as the value of one",
+        ),
+        (
+            one_field("state").replace("ok: fine", "ok: {$first: [state]}"),
+            "/tables/states/ok",
+            "a table has values: no helper is evaluated in it",
+        ),
+    ],
+)
+def test_a_helper_where_it_means_nothing_is_refused(text: str, pointer: str, detail: str) -> None:
+    found = dict(refused(text))
+    assert detail in found[pointer]

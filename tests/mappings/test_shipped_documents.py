@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.mappings.mapped import documents, read, shipped, types
+from tests.mappings.mapped import documents, faults, read, shipped, types
 
 AT = "2026-11-30T10:00:00Z"
 UNIX = 1796032800
@@ -253,3 +253,13 @@ def test_rows_of_stock(status: str, told: str) -> None:
     result = read(shipped("threepl_stock"), row)
     assert (types(result), result.unread) == ({told: 1}, {})
     assert not read(shipped("threepl_stock"), {**row, "order": ""}).is_understood
+
+
+def test_a_ticket_without_an_order_says_where_the_order_has_to_be() -> None:
+    result = read(shipped("zendesk"), {"tickets": [{**TICKET, "tags": ["not_received"]}]})
+    assert [one.document["id"] for one in result.signals] == ["ticket:35", "ticket:35:not_received"]
+    for pointer, detail in faults(result):
+        assert pointer == "/order"
+        assert "it names no order: the mapping reads the order from `order_id || order" in detail
+        assert "external_id" in detail
+        assert "'order_'" in detail

@@ -210,3 +210,12 @@ def test_lists_in_lists_know_what_they_are_in() -> None:
     assert (one["order"], one["id"]) == ("1", "p:p:2026-11-30:A")
     assert one["lines"] == [{"line": "5", "quantity": 2}]
     assert result.unread == {"shipments[].order": 2}
+
+
+def test_a_long_id_is_shortened_with_a_digest_and_stays_another_one() -> None:
+    text = "n" * 300
+    document = one_field("text").replace("""id: "'1'\"""", "id: text")
+    (one,), (other,) = (documents(read(document, {"text": text + end})) for end in "ab")
+    assert len(one["id"]) == len(other["id"]) == 200
+    assert one["id"] != other["id"]
+    assert one["id"].startswith("n" * 183)

@@ -10,8 +10,10 @@ from application.policy.policy_persons import NobodyOnRecord, PolicyPersons
 from application.sources.delivery_desk import DeliveryDesk
 from application.sources.mapping_desk import MappingDesk
 from application.sources.ports import RawDelivery
+from application.sources.settled_deliveries import SettledDeliveries
 from application.sources.source_desk import SourceDesk
 from domain.people import OPERATOR_ACTOR
+from domain.sources.deliveries import SettleDelivery
 from domain.sources.pull_settings import ChoosePull
 from domain.sources.pulls import SourcePulled, pulls_stream
 from domain.sources.signature_schemes import Hmac
@@ -81,6 +83,9 @@ def send_and_read_again(service: InMemoryService, hours: float) -> None:
     governed.approve("little", ApproveMapping(digest=digest), _person("otto", hours))
     governed.choose("little", ChooseMapping(document=WIDER, reason="LOST is known."), by)
     deliveries.read_again("little", [one.delivery for one in taken], by)
+    settled = SettledDeliveries(service.log, service.intake.codes)
+    aside = SettleDelivery(reason="A test of the sender.")
+    settled.settle(desk.find("little"), taken[-1].delivery, aside, by)
     ask_to_pull = ChoosePull(
         reason="Webhooks are lost.",
         pull="shopify",

@@ -80,7 +80,7 @@ HTTP_BUGS = (
     Bug(
         "a text of a stranger begins a line of the log",
         "infrastructure/process_log.py",
-        "        return _escaped(super().formatMessage(record))\n",
+        "        return escaped(super().formatMessage(record))\n",
         "        return super().formatMessage(record)\n",
         f"{SERVE}::test_a_stranger_writes_no_lines_into_the_log",
     ),

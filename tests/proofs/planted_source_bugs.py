@@ -8,6 +8,7 @@ DESK: Final = "application/sources/delivery_desk.py"
 SOURCE: Final = "domain/sources/source.py"
 WEBHOOKS: Final = "tests/sources/test_webhooks.py"
 EVENTS: Final = "application/sources/delivery_events.py"
+RECORDED: Final = "application/sources/recorded_signals.py"
 HOSTILE: Final = "tests/sources/test_hostile_deliveries.py"
 LOST: Final = "tests/personal/test_lost_secrets.py"
 COMMANDS: Final = "tests/sources/test_commands_on_sources.py"
@@ -16,7 +17,7 @@ FOLDER: Final = "infrastructure/mappings/watched_folder.py"
 FOLDERS: Final = "tests/mappings/test_watched_folder.py"
 WATCHING: Final = "tests/cli/test_watched_folder.py"
 AGAIN: Final = "tests/sources/test_stated_again.py"
-MAY_CHANGE: Final = "        and problem.differing <= {*may_change}\n"
+MAY_CHANGE: Final = "        and problem.differing <= {*fields}\n"
 
 MAPPINGS: Final = "application/sources/mapping_desk.py"
 GOVERNANCE: Final = "domain/sources/mapping_governance.py"
@@ -26,8 +27,8 @@ SOURCE_BUGS: Final = (
     Bug(
         "a delivery is kept twice when it comes twice at one moment",
         DESK,
-        "            known = self._log.trails(asked) if attempt else {}\n",
-        "            known = self._log.trails(asked) if attempt > ATTEMPTS else {}\n",
+        "            known = self.kept(asked) if attempt else {}\n",
+        "            known = self.kept(asked) if attempt > ATTEMPTS else {}\n",
         f"{WEBHOOKS}::test_one_delivery_at_the_same_moment_is_kept_once",
     ),
     Bug(
@@ -165,21 +166,21 @@ SOURCE_BUGS: Final = (
     ),
     Bug(
         "a new reading is refused since its signal was recorded",
-        DESK,
+        "application/sources/deliveries_again.py",
         "if not is_last and (places := _differing(recorded.receipts)):",
         "if is_last and (places := _differing(recorded.receipts)):",
         f"{WEBHOOKS}::test_a_wider_mapping_reads_again_what_was_not_understood_and_records_nothing_twice",
     ),
     Bug(
         "another estimate of a parcel is another scan",
-        EVENTS,
+        RECORDED,
         MAY_CHANGE,
-        "        and problem.differing < {*may_change}\n",
+        "        and problem.differing < {*fields}\n",
         f"{AGAIN}::test_another_estimate_is_no_other_scan",
     ),
     Bug(
         "whatever a system states again is known",
-        EVENTS,
+        RECORDED,
         MAY_CHANGE,
         "",
         f"{AGAIN}::test_another_status_of_a_scan_is_refused_as_before",

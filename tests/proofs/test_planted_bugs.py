@@ -23,6 +23,7 @@ from tests.proofs.planted_access_bugs import ACCESS_BUGS
 from tests.proofs.planted_answer_bugs import ANSWER_BUGS
 from tests.proofs.planted_bugs import BUGS as CASE_BUGS
 from tests.proofs.planted_bugs import Bug
+from tests.proofs.planted_delivery_bugs import DELIVERY_BUGS
 from tests.proofs.planted_http_bugs import HTTP_BUGS
 from tests.proofs.planted_loss_bugs import LOSS_BUGS
 from tests.proofs.planted_mapping_bugs import MAPPING_BUGS
@@ -45,6 +46,7 @@ BUGS = (
     *ACCESS_BUGS,
     *ANSWER_BUGS,
     *CASE_BUGS,
+    *DELIVERY_BUGS,
     *HTTP_BUGS,
     *LOSS_BUGS,
     *MAPPING_BUGS,

@@ -3,7 +3,7 @@
 import click
 
 from api.commands.sources.check import check, list_mappings
-from api.commands.sources.deliveries import deliveries, read_again
+from api.commands.sources.deliveries import deliveries, delivery, read_again, settle
 from api.commands.sources.manage import add, list_sources, pause, resume, rotate
 from api.commands.sources.mappings import MAPPING_COMMANDS
 from api.commands.sources.pulls import list_pulls, pull, pull_secret, pull_settings
@@ -16,7 +16,19 @@ def sources() -> None:
 
 
 for command in (
-    *(add, list_sources, *MAPPING_COMMANDS, rotate, pause, resume, deliveries, read_again),
+    *(
+        add,
+        list_sources,
+        *MAPPING_COMMANDS,
+        rotate,
+        pause,
+        resume,
+        deliveries,
+        delivery,
+        read_again,
+        settle,
+    ),
     *(check, list_mappings, watch, pull, pull_settings, pull_secret, list_pulls),
 ):
     sources.add_command(command)
+sources.add_command(read_again, "remap")
