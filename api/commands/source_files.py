@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
 from api.composition import Desks, migrated_desks
 from application.orders.receipts import SignalOutcome
@@ -55,28 +55,70 @@ class FilePart(Struct, frozen=True):
         return self.raw.place.in_words if self.raw.place is not None else self.place
 
 
+class Totals(Struct):
+    """What became of the deliveries in files, and of the signals of those that were new."""
+
+    deliveries: int = 0
+    known: int = 0
+    """Taken before: nothing was done now."""
+    not_understood: int = 0
+    """In whole or in part, also of those that were known."""
+    outcomes: Counter[str] = field(
+        default_factory=lambda: Counter({str(outcome): 0 for outcome in SignalOutcome})
+    )
+
+    def add(self, result: DeliveryResult) -> None:
+        self.deliveries += 1
+        self.known += result.is_known
+        self.not_understood += bool(result.reasons)
+        self.outcomes.update(str(one.outcome) for one in result.receipts)
+
+    @property
+    def figures(self) -> dict[str, int]:
+        return {
+            "deliveries": self.deliveries,
+            "new": self.deliveries - self.known,
+            "known": self.known,
+            "not_understood": self.not_understood,
+            "signals": self.outcomes.total(),
+            **self.outcomes,
+        }
+
+    @property
+    def in_words(self) -> str:
+        outcomes = ", ".join(f"{count} {word}" for word, count in sorted(self.outcomes.items()))
+        return (
+            f"{counted(self.deliveries, 'delivery', 'deliveries')}: {self.deliveries - self.known} new, "
+            f"{self.known} known; {self.not_understood} of them not understood\n"
+            f"{counted(self.outcomes.total(), 'signal', 'signals')} of the new ones: {outcomes}"
+        )
+
+
+def counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
 def read_source_files(
     settings: Settings, source: str, files: Sequence[Path], beside: Beside, as_json: bool
 ) -> None:
     """Read files as the source says, and print what became of them. Raises SystemExit if a part was not
     understood."""
-    counts: Counter[str] = Counter({**{str(outcome): 0 for outcome in SignalOutcome}, "known": 0})
+    totals = Totals()
     problems: list[tuple[str, str]] = []
     with migrated_desks(settings) as working:
         working.ensure_policy()
         read_by = beside_of(working, source, beside)
         parts = (part for file in files for part in file_parts(file, read_by))
         for part, result in take_parts(working, source, parts):
-            counts["known"] += result.is_known
-            counts.update(one.outcome for one in result.receipts)
+            totals.add(result)
             problems += [(part.place, text) for text in reason_texts(result)]
     for place, detail in problems:
         click.echo(f"{place}: {detail}", err=True)
     if as_json:
         listed = [{"place": place, "detail": detail} for place, detail in problems]
-        click.echo(msgspec.json.encode({**counts, "problems": listed}))
+        click.echo(msgspec.json.encode({**totals.figures, "problems": listed}))
     else:
-        click.echo(", ".join(f"{count} {word}" for word, count in sorted(counts.items())))
+        click.echo(totals.in_words)
     if problems:
         raise SystemExit(1)
 

@@ -138,6 +138,7 @@ def parse_mapping(text: str, what: str = "the mapping") -> Mapping:
         document.exponents,
         document.unused,
         document.rows_by,
+        [name for name in document.tables if name not in compiler.used_tables],
     )
 
 

@@ -33,6 +33,13 @@ _BY_SUFFIX: Final = {".jsonl": "ndjson", ".txt": "csv", ".tsv": "csv"}
 _UNREADABLE: Final = (UnreadableText, TextTooLong, ValueError, RecursionError)
 
 
+def format_of(file: Path) -> str | None:
+    """One of `FORMATS`, by the end of the file's name; None if it tells none."""
+    suffix = (file.with_suffix("") if file.suffix == ".gz" else file).suffix.lower()
+    form = _BY_SUFFIX.get(suffix, suffix.removeprefix("."))
+    return form if form in FORMATS else None
+
+
 def read_parts(
     file: Path, form: str | None = None, content: bytes | None = None, rows_by: Sequence[str] = ()
 ) -> Iterator[Part]:
@@ -44,9 +51,8 @@ def read_parts(
 
 def _parts(file: Path, form: str | None, content: bytes | None) -> Iterator[Part]:
     """Raises FileUnreadable."""
-    suffix = (file.with_suffix("") if file.suffix == ".gz" else file).suffix.lower()
-    form = form or _BY_SUFFIX.get(suffix, suffix.removeprefix("."))
-    if form not in FORMATS:
+    form = form or format_of(file)
+    if form is None:
         raise FileUnreadable(
             file, f"its name does not tell its format; the formats are {', '.join(FORMATS)}"
         )

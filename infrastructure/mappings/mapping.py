@@ -105,6 +105,7 @@ class Mapping:
         exponents: Dict[str, int],
         unused: Sequence[str],
         rows_by: Sequence[str] = (),
+        unused_tables: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.title = title
@@ -114,6 +115,8 @@ class Mapping:
         self.deliveries = deliveries
         self.rows_by = rows_by
         """Columns: rows of a file with the same values there are one delivery."""
+        self.unused_tables = unused_tables
+        """Tables that no value looks up."""
         self._tables = tables
         self._exponents = exponents
         self._unused = tuple(unused)
@@ -238,7 +241,8 @@ class Mapping:
             return MappedSignal(document, None, refused.faults)
         is_read = "status" in document or len(reading.unknown_codes) > unknown
         if isinstance(signal, Scanned) and not is_read and not signal.mapping_version:
-            reading.unknown_codes.append(UnknownCode(signal.mapping or signal.carrier, signal.code))
+            vocabulary = signal.mapping or signal.carrier
+            reading.unknown_codes.append(UnknownCode(vocabulary, signal.code, is_vocabulary=True))
         return MappedSignal(document, signal, may_change=rule.may_change)
 
 

@@ -107,6 +107,31 @@ def test_rows_that_no_format_allows_are_kept_with_file_and_line(
     assert again_read == "2 read again, 0 changed, 2 still not understood\n"
 
 
+def test_the_totals_of_files_add_up_with_what_was_printed_and_kept(
+    casetrail: Casetrail, tmp_path: Path
+) -> None:
+    document, table = tmp_path / "little.yaml", tmp_path / "scans.csv"
+    document.write_text(MAPPING)
+    casetrail("sources", "add", "sums", "--mapping", document, "--owner", "order_desk")
+    rows = [
+        f"s-{n},2026-11-21T10:00:00Z,T-{n},{state}\n"
+        for n, state in enumerate(("MOVING", "LOST", "MOVING"))
+    ]
+    table.write_text("number,at,tracking,state\n" + "".join(rows) + "s-4,too,few\n" + rows[0])
+    sent = ("signals", "--source", "sums", table, "--header", "X-Event:scan")
+    first, second = casetrail(*sent), casetrail(*sent, "--json")
+    assert first.stdout == (
+        "5 deliveries: 4 new, 1 known; 2 of them not understood\n"
+        "3 signals of the new ones: 0 duplicate, 0 held, 3 recorded, 0 refused\n"
+    )
+    assert len(first.stderr.splitlines()) == 2
+    found = json.loads(second.stdout)
+    assert (found["deliveries"], found["new"], found["known"]) == (5, 0, 5)
+    assert (found["not_understood"], found["signals"]) == (len(found["problems"]), 0) == (2, 0)
+    kept = json.loads(casetrail("sources", "deliveries", "sums", "--json").stdout)
+    assert [sum(one["signals"] for one in kept), len(kept)] == [3, 4]
+
+
 def test_a_dry_run_reads_files_by_the_mapping_of_their_source(
     casetrail: Casetrail, tmp_path: Path
 ) -> None:

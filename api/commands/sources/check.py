@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from api.commands.options import AS_JSON, EXISTING_FILE, FORMAT, HEADERS, QUERY, parse_header
+from api.commands.sources.manage import print_shipped
 from domain.errors import Fault
 from infrastructure.mappings.documents import find_mapping_file, load_mapping, shipped_mappings
 from infrastructure.mappings.files import read_parts
@@ -17,8 +18,17 @@ COMMON = {"source": "check"}
 
 
 @click.command("mappings")
-def list_mappings() -> None:
-    """List the mapping documents that ship with casetrail."""
+@click.option(
+    "--print",
+    "printed",
+    metavar="NAME",
+    help="Print this document, to start one of your own from it.",
+)
+def list_mappings(printed: str | None) -> None:
+    """List the mapping documents that ship with casetrail; or print one."""
+    if printed is not None:
+        print_shipped(printed, shipped_mappings())
+        return
     for name, file in shipped_mappings().items():
         click.echo(f"{name}  {load_mapping(file).title}")
 
@@ -47,6 +57,8 @@ def check(
     if not samples and not as_json:
         rules = len(document.deliveries)
         click.echo(f"{document.name}: the document is valid, with {rules} rule{'s' * (rules != 1)}")
+    for table in document.unused_tables:
+        click.echo(f"{document.name}: nothing looks up the table {table}", err=True)
     beside = dict(map(parse_header, headers)), dict(map(parse_header, query))
     results = [one for sample in samples for one in _results(document, sample, form, *beside)]
     if as_json:
@@ -104,7 +116,7 @@ def _print(document: Mapping, place: str, result: MappedDelivery | str) -> None:
         click.echo(f"  {msgspec.json.encode(one.document).decode()}")
         _print_faults(one.faults)
     for code in result.unknown_codes:
-        click.echo(f"  the table {code.table} does not list the code {code.code!r}")
+        click.echo(f"  {code.in_words}")
     for path, example in result.unread.items():
         click.echo(f"  not read: {path} (such as {example!r})")
 

@@ -1,7 +1,7 @@
 """casetrail sources add, list, rotate, pause and resume: on the database itself."""
 
 import secrets as random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from api.composition import Desks, migrated_desks
 from application.log.caller import operator_caller
 from application.sources.refused_deliveries import count_refused_deliveries
 from domain.errors import Invalid
+from domain.fault_texts import not_one_of
 from domain.orders.signal_body import DEFAULT_SHOP
 from domain.sources.pulls import SourcePulls
 from domain.sources.signature_schemes import (
@@ -86,6 +87,13 @@ def shipped_or_file(
         known = ", ".join(shipped)
         raise click.BadParameter(f"{document} is no file, and none of those that ship: {known}")
     return {"document": read(file)}
+
+
+def print_shipped(name: str, shipped: Mapping[str, Path]) -> None:
+    """Print the text of a document that ships. Raises click.BadParameter."""
+    if name not in shipped:
+        raise click.BadParameter(f"none that ships: {not_one_of(name, [*shipped])}")
+    click.echo(shipped[name].read_text(encoding="utf-8"), nl=False)
 
 
 def _secret(given: Any, generate: bool, scheme: Any = None) -> str | None:

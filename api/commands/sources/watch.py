@@ -28,6 +28,8 @@ from api.commands.source_files import (
 from api.composition import Desks, follow_policy, migrated_desks
 from domain.errors import TooContended
 from domain.personal_data_errors import KeyStoreUnavailable
+from infrastructure.mappings.files import format_of
+from infrastructure.mappings.formats import FORMATS
 from infrastructure.mappings.parts import FileUnreadable
 from infrastructure.mappings.watched_folder import (
     FolderUnusable,
@@ -102,7 +104,9 @@ def watch(
     with migrated_desks(settings) as working, follow_policy(working):
         working.ensure_policy()
         working.sources.find(name)
-        watched = WatchedFolder(folder, settle_seconds)
+        watched = WatchedFolder(
+            folder, settle_seconds, lambda one: form is not None or is_data(one)
+        )
         with watched.turn():
             pass  # says at once what is wrong with the folder
         watcher = _Watcher(working, name, watched, beside, stop)
@@ -117,6 +121,12 @@ def watch(
             watcher.look()
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS) if watcher.waits else interval
             stop.wait(pause)
+
+
+def is_data(name: str) -> bool:
+    """Whether the end of a file's name says that it is data. A text such as readme.txt is read with --format only."""
+    file = Path(name)
+    return format_of(file) is not None and ".txt" not in file.suffixes[-2:]
 
 
 class _Stopped(Exception):
@@ -157,6 +167,7 @@ class _Watcher:
         self._beside = beside
         self._stop = stop
         self._said = ""
+        self._named: set[str] = set()
         self.waits = False
         """Whether something keeps files from being read now, such as the database."""
 
@@ -168,7 +179,9 @@ class _Watcher:
                 if turn is None:
                     self._say("another process reads this folder now")
                     return True
-                for name in self._folder.whole_files(turn, time.monotonic()):
+                whole = self._folder.whole_files(turn, time.monotonic())
+                self._name_left(self._folder.left)
+                for name in whole:
                     is_well = self._take(turn, name) and is_well
                 self._said = ""
         except _Stopped:
@@ -236,6 +249,16 @@ class _Watcher:
         )
         more = [f"… and {read.further} more"] if read.further else []
         return [count, what, f"`{lists}` lists them as well.", "", *read.reasons, *more]
+
+    def _name_left(self, left: set[str]) -> None:
+        """Each file that is not read, once while it is there."""
+        for name in sorted(left - self._named):
+            click.echo(
+                f"{printable(name)}: not read: its name does not end as that of data "
+                f"({', '.join(f'.{one}' for one in FORMATS)}); with --format, every file is read",
+                err=True,
+            )
+        self._named = {*left}
 
     def _say(self, text: str) -> None:
         """Once, and not with each look."""
