@@ -124,12 +124,6 @@ class SourceView(Struct, frozen=True, kw_only=True):
     """Deliveries of today and the six days before (UTC) that were refused, such as for a wrong signature."""
 
 
-class SourceList(Struct, frozen=True):
-    """All sources, by name."""
-
-    items: Sequence[SourceView]
-
-
 class DeliveryView(Struct, frozen=True, kw_only=True):
     """A delivery, and why it was not understood, if so. `reasons` are empty, and the file is null, once it was
     erased."""

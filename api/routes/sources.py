@@ -16,13 +16,7 @@ from api.http.concurrency import get, post
 from api.http.query import ListQuery, Page, Sort
 from api.http.responses import CommandResponse
 from api.http.service import Service, ServiceDependency
-from api.routes.source_views import (
-    DeliveryView,
-    SourceList,
-    SourceView,
-    delivery_view,
-    source_views,
-)
+from api.routes.source_views import DeliveryView, SourceView, delivery_view, source_views
 from application.log.caller import Caller
 from application.sources.delivery_desk import ReadAgainReply
 from application.sources.source_desk import SourceDesk
@@ -34,6 +28,7 @@ from domain.struct_fields import fill
 from infrastructure.reports.deliveries import MOST_AGAIN, DeliveryReports
 from projections.deliveries import DeliveryRow
 
+BY_NAME: Sort = {"source": str}
 BY_RECEIVED: Sort = {"received_at": datetime, "delivery": UUID}
 REFUSED_DAYS = 7
 """Refused deliveries are counted over so many days."""
@@ -67,9 +62,16 @@ def _desk(service: Service) -> SourceDesk:
 
 
 @get("/sources", needs=Permission.READ_SOURCES, summary="List sources")
-def list_sources(service: ServiceDependency) -> SourceList:
-    """When each last spoke, how much it sent, and what was refused or not understood."""
-    return SourceList(source_views(service, _desk(service).everything()))
+def list_sources(listing: ListQuery, service: ServiceDependency) -> Response[Page[SourceView]]:
+    """By name: when each last spoke, how much it sent, and what was refused or not understood."""
+    listing.wait_for("deliveries")
+
+    def rows(after: Sequence[object] | None, limit: int) -> Sequence[SourceView]:
+        found = _desk(service).everything()
+        following = [one for one in found if after is None or one.name > str(after[0])]
+        return source_views(service, following[:limit])
+
+    return listing.page(BY_NAME, rows)
 
 
 @get("/sources/{source:str}", needs=Permission.READ_SOURCES, summary="Get a source")

@@ -132,6 +132,23 @@ def test_the_totals_of_files_add_up_with_what_was_printed_and_kept(
     assert [sum(one["signals"] for one in kept), len(kept)] == [3, 4]
 
 
+def test_a_list_of_deliveries_says_when_there_are_more(
+    casetrail: Casetrail, tmp_path: Path
+) -> None:
+    document, orders = tmp_path / "little.yaml", tmp_path / "orders.ndjson"
+    document.write_text(MAPPING)
+    casetrail("sources", "add", "more", "--mapping", document, "--owner", "order_desk")
+    orders.write_text("".join(json.dumps(placed(f"m-{n}")) + "\n" for n in range(3)))
+    casetrail("signals", "--source", "more", orders, "--header", "X-Event:order")
+    listing = ("sources", "deliveries", "more", "--json", "--limit")
+    some, every = casetrail(*listing, "2"), casetrail(*listing, "3")
+    assert [len(json.loads(one.stdout)) for one in (some, every)] == [2, 3]
+    assert some.stderr == "these are the newest 2, and there are more; --limit shows up to 1,000\n"
+    assert every.stderr == ""
+    wrong = casetrail(*listing, "1001")
+    assert (wrong.returncode, "1<=x<=1000" in wrong.stderr) == (2, True)
+
+
 def test_a_dry_run_reads_files_by_the_mapping_of_their_source(
     casetrail: Casetrail, tmp_path: Path
 ) -> None:

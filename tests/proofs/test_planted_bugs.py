@@ -37,6 +37,7 @@ from tests.proofs.planted_review_bugs import REVIEW_BUGS
 from tests.proofs.planted_signal_bugs import SIGNAL_BUGS
 from tests.proofs.planted_silence_bugs import SILENCE_BUGS
 from tests.proofs.planted_source_bugs import SOURCE_BUGS
+from tests.proofs.planted_text_bugs import TEXT_BUGS
 from tests.proofs.planted_webhook_bugs import WEBHOOK_BUGS
 
 BUGS = (
@@ -57,6 +58,7 @@ BUGS = (
     *SIGNAL_BUGS,
     *SILENCE_BUGS,
     *SOURCE_BUGS,
+    *TEXT_BUGS,
     *WEBHOOK_BUGS,
 )
 

@@ -1,6 +1,7 @@
 """casetrail sources deliveries, and sources read-again"""
 
 import sys
+from typing import Final
 
 import click
 import msgspec
@@ -14,6 +15,7 @@ from infrastructure.reports.deliveries import DeliveryReports
 from infrastructure.settings import Settings
 from projections.deliveries import DELIVERIES
 
+MOST: Final = 1_000
 NAME = click.argument("name")
 
 
@@ -41,7 +43,9 @@ def read_again(settings: Settings, name: str) -> None:
 @click.command()
 @NAME
 @click.option("--understood/--not-understood", default=None, help="Only these [all].")
-@click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, MOST), default=20, show_default=True, help="How many."
+)
 @AS_JSON
 @click.pass_obj
 def deliveries(
@@ -53,8 +57,12 @@ def deliveries(
         where["understood"] = understood
     with desks_with_current_reports(settings, wait_for=DELIVERIES.name) as working:
         working.sources.find(name)
-        rows = DeliveryReports(working.datastore).page(where, None, limit)
+        rows = DeliveryReports(working.datastore).page(where, None, limit + 1)
+        rows, more = rows[:limit], len(rows) > limit
         kept = working.deliveries.kept([row.delivery for row in rows])
+    if more:
+        further = f"; --limit shows up to {MOST:,}" if limit < MOST else ""
+        click.echo(f"these are the newest {limit}, and there are more{further}", err=True)
     if as_json:
         click.echo(msgspec.json.encode([delivery_view(row, kept[row.delivery]) for row in rows]))
         return
