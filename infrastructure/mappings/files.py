@@ -17,6 +17,7 @@ from infrastructure.encoded_text import (
     GZIP_MAGIC,
     TextTooLong,
     UnreadableText,
+    describe_undecodable,
     read_bytes,
     to_utf8,
     unpack,
@@ -70,12 +71,16 @@ def _parts(file: Path, form: str | None, content: bytes | None) -> Iterator[Part
         text = content.decode("utf-8-sig") if form == "xml" else to_utf8(content).decode()
     except OSError as error:
         raise FileUnreadable(file, str(error.strerror)) from None
+    except UnicodeDecodeError as error:
+        raise FileUnreadable(file, describe_undecodable(error)) from None
     except _UNREADABLE as error:
         raise FileUnreadable(file, str(error)) from None
     if form == "ndjson":
         for number, line in enumerate(text.split("\n"), start=1):
             if line.strip():
                 yield _part(f"{file}:{number}", "json", line, number)
+    elif not text.strip():
+        yield Part(str(file), fault="it is empty", text=text)
     else:
         yield _part(str(file), form, text)
 

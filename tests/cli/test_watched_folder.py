@@ -146,7 +146,7 @@ def test_an_empty_table_is_done_and_a_source_or_folder_that_is_missing_is_said(
     status, said = watched(casetrail, source, folder)
     assert (status, "none.csv: no rows; done/none.csv" in said) == (0, True)
     missing = casetrail("sources", "watch", "nobody", folder, "--once")
-    assert (missing.returncode, "no source nobody" in missing.stderr) == (2, True)
+    assert (missing.returncode, "No source nobody" in missing.stderr) == (2, True)
     missing = casetrail("sources", "watch", source, folder / "x", "--once")
     assert (missing.returncode, "does not exist" in missing.stderr) == (2, True)
     (folder / "refused").rmdir()

@@ -80,4 +80,18 @@ TEXT_BUGS: Final = (
         "len(rows) > MOST",
         f"{COMMANDS}::test_a_list_of_deliveries_says_when_there_are_more",
     ),
+    Bug(
+        "a document that is no text ends with a traceback",
+        "api/commands/sources/manage.py",
+        "shipped_mappings(), read_document)",
+        "shipped_mappings(), Path.read_text)",
+        "tests/cli/test_wrong_files_of_sources.py::test_a_document_that_cannot_be_read_is_explained",
+    ),
+    Bug(
+        "a secret that is no text ends with a traceback",
+        "api/commands/sources/manage.py",
+        "    except UnicodeDecodeError as error:\n",
+        "    except UnicodeEncodeError as error:\n",
+        "tests/cli/test_wrong_files_of_sources.py::test_a_secret_that_cannot_be_read_is_explained",
+    ),
 )
