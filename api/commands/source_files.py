@@ -2,7 +2,8 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Mapping as Dict
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ import click
 import msgspec
 from msgspec import Struct, field, structs
 
+from api.commands.missing_columns import MissingColumns
 from api.composition import Desks, migrated_desks
 from application.orders.receipts import SignalOutcome
 from application.sources.delivery_desk import DeliveryResult
@@ -18,6 +20,7 @@ from application.sources.ports import FilePlace, RawDelivery
 from domain.people import OPERATOR_ACTOR
 from infrastructure.mappings.documents import parse_mapping
 from infrastructure.mappings.files import read_parts
+from infrastructure.mappings.mapping import Delivery, Mapping
 from infrastructure.mappings.parts import FileUnreadable, Part
 from infrastructure.settings import Settings
 
@@ -31,15 +34,14 @@ class Beside(Struct, frozen=True):
     """What goes with the files of a source: their format where their names do not tell it, headers and query."""
 
     form: str | None = None
-    headers: Mapping[str, str] = {}
-    query: Mapping[str, str] = {}
+    headers: Dict[str, str] = {}
+    query: Dict[str, str] = {}
     rows_by: Sequence[str] = ()
 
 
-def beside_of(working: Desks, source: str, beside: Beside) -> Beside:
-    """The same, with what the mapping of the source says of rows. Raises SourceNotFound."""
-    mapping = parse_mapping(working.sources.find(source).mapping.document)
-    return structs.replace(beside, rows_by=mapping.rows_by)
+def mapping_of(working: Desks, source: str) -> Mapping:
+    """Raises SourceNotFound."""
+    return parse_mapping(working.sources.find(source).mapping.document)
 
 
 class FilePart(Struct, frozen=True):
@@ -53,6 +55,19 @@ class FilePart(Struct, frozen=True):
     def words(self) -> str:
         """Its place without the folder, such as `stock.csv:3`."""
         return self.raw.place.in_words if self.raw.place is not None else self.place
+
+
+def unexplained_texts(
+    part: FilePart, result: DeliveryResult, mapping: Mapping, missing: MissingColumns
+) -> list[str]:
+    """Why a part, or something of it, became no signal, without what comes from columns that its file lacks."""
+    explained: Collection[str] = ()
+    place = part.raw.place
+    if result.reasons and place is not None and place.line is not None and not place.fault:
+        row = msgspec.json.decode(part.raw.body)
+        delivery = Delivery(body=row, headers=part.raw.headers, query=part.raw.query)
+        explained = missing.explains(part.place, row, mapping.read(delivery, {"source": "file"}))
+    return [text for pointer, text in reason_texts(result) if pointer not in explained]
 
 
 class Totals(Struct):
@@ -107,11 +122,14 @@ def read_source_files(
     problems: list[tuple[str, str]] = []
     with migrated_desks(settings) as working:
         working.ensure_policy()
-        read_by = beside_of(working, source, beside)
+        mapping, missing = mapping_of(working, source), MissingColumns()
+        read_by = structs.replace(beside, rows_by=mapping.rows_by)
         parts = (part for file in files for part in file_parts(file, read_by))
         for part, result in take_parts(working, source, parts):
             totals.add(result)
-            problems += [(part.place, text) for text in reason_texts(result)]
+            texts = unexplained_texts(part, result, mapping, missing)
+            problems += [(part.place, text) for text in texts]
+    problems += missing.lines()
     for place, detail in problems:
         click.echo(f"{place}: {detail}", err=True)
     if as_json:
@@ -156,9 +174,9 @@ def unreadable_part(
     return FilePart(printable(error.place), raw, ends=True)
 
 
-def reason_texts(result: DeliveryResult) -> list[str]:
-    """Why a part, or something of it, became no signal."""
-    return [f"{reason.pointer or '/'}: {reason.detail}" for reason in result.reasons]
+def reason_texts(result: DeliveryResult) -> list[tuple[str, str]]:
+    """Why a part, or something of it, became no signal: the pointer of the field, and the reason with it."""
+    return [(one.pointer or "", f"{one.pointer or '/'}: {one.detail}") for one in result.reasons]
 
 
 def printable(name: str) -> str:

@@ -18,6 +18,7 @@ from domain.policy.document_types import Name
 from domain.texts import Text
 from domain.validation import faults_of, unescape_pointer_token
 from infrastructure.encoded_text import TextTooLong, UnreadableText, read_text
+from infrastructure.mappings.columns import columns_in
 from infrastructure.mappings.expressions import Expression
 from infrastructure.mappings.field_types import fields_of
 from infrastructure.mappings.mapping import DeliveryRule, Mapping, SignalRule, digest_of
@@ -184,6 +185,10 @@ def _delivery_rule(compiler: Compiler, document: DeliveryDocument, pointer: str)
                 _optional(compiler, one.when, f"{place}/when"),
                 _levels(compiler, one.each, f"{place}/each"),
                 _fields_that_may_change(compiler, one.may_change, place, kind),
+                {
+                    name: columns_in(value)
+                    for name, value in {**document.common, **one.fields}.items()
+                },
             )
         )
     _leaves_the_source_out(compiler, document.common, f"{pointer}/common")

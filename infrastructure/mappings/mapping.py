@@ -49,6 +49,8 @@ class SignalRule(Struct, frozen=True):
     """Lists in lists; the signal speaks of each item of the innermost."""
     may_change: tuple[str, ...] = ()
     """Fields that the system may state otherwise when it states the signal again: the first value counts."""
+    columns: Dict[str, frozenset[str]] = {}
+    """By field, what its value looks up first at an item; for a row of a file, columns."""
 
 
 class DeliveryRule(Struct, frozen=True):
@@ -71,6 +73,7 @@ class MappedSignal(Struct, frozen=True):
     signal: Signal | None
     faults: Sequence[Fault] = ()
     may_change: tuple[str, ...] = ()
+    columns: Dict[str, frozenset[str]] = {}
 
 
 class MappedDelivery(Struct, frozen=True):
@@ -238,7 +241,7 @@ class Mapping:
             signal = _signal_of(document)
         except Invalid as refused:
             reading.spend(STEPS_OF_REFUSAL)
-            return MappedSignal(document, None, refused.faults)
+            return MappedSignal(document, None, refused.faults, columns=rule.columns)
         is_read = "status" in document or len(reading.unknown_codes) > unknown
         if isinstance(signal, Scanned) and not is_read and not signal.mapping_version:
             vocabulary = signal.mapping or signal.carrier

@@ -132,6 +132,34 @@ def test_the_totals_of_files_add_up_with_what_was_printed_and_kept(
     assert [sum(one["signals"] for one in kept), len(kept)] == [3, 4]
 
 
+def test_a_column_that_a_file_lacks_is_named_once(casetrail: Casetrail, tmp_path: Path) -> None:
+    document, table = tmp_path / "little.yaml", tmp_path / "scans.csv"
+    document.write_text(MAPPING)
+    casetrail("sources", "add", "lacks", "--mapping", document, "--owner", "order_desk")
+    rows = "".join(f"l-{n},2026-11-21T10:00:00Z,T-{n}\n" for n in range(12))
+    table.write_text(f"number,at,tracking\n{rows}l-12,yesterday,T\n")
+    sent = ("signals", "--source", "lacks", table, "--header", "X-Event:scan")
+    checked = casetrail("sources", "check", document, table, "--header", "X-Event:scan")
+    for ran, said in (
+        (casetrail(*sent), "stderr"),
+        (casetrail(*sent), "stderr"),
+        (checked, "stdout"),
+    ):
+        text = getattr(ran, said)
+        assert ran.returncode == 1
+        (line,) = [one for one in text.splitlines() if "no column" in one]
+        assert line.startswith(
+            f"{table}: no column 'state', which the mapping reads; its columns are "
+        )
+        assert "'number', 'at', 'tracking'. 12 rows wait" in line
+        assert "(lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 …)" in line
+        assert "/status" not in text
+        assert "/event_time" in text, "what is wrong with a row itself is still told"
+    table.write_text("number,at,tracking,state\nl-20,yesterday,T,MOVING\n")
+    other = casetrail(*sent)
+    assert ("no column" in other.stderr, "/event_time" in other.stderr) == (False, True)
+
+
 def test_a_list_of_deliveries_says_when_there_are_more(
     casetrail: Casetrail, tmp_path: Path
 ) -> None:

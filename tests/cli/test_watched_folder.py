@@ -89,7 +89,7 @@ def test_files_are_read_and_moved_with_the_reasons_beside(
     assert "one-bad-row.csv:3: /: 3 fields, but the header has 4\n" in reasons["one-bad-row"]
     assert "1 of 2 parts" in reasons["one-bad-row"]
     assert "latin.csv: /: byte" in reasons["latin"]
-    assert "no-column.csv:2: /status: " in reasons["no-column"]
+    assert "no-column.csv: no column 'state', which the mapping" in reasons["no-column"]
     assert "cut.csv:3: /: " in reasons["cut"]
     assert "rows from here on were not read" in reasons["cut"]
     listed = json.loads(

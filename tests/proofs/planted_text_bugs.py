@@ -94,4 +94,18 @@ TEXT_BUGS: Final = (
         "    except UnicodeEncodeError as error:\n",
         "tests/cli/test_wrong_files_of_sources.py::test_a_secret_that_cannot_be_read_is_explained",
     ),
+    Bug(
+        "a column that a file lacks is named with each row",
+        FILES,
+        "if pointer not in explained]",
+        "if pointer or not explained]",
+        f"{COMMANDS}::test_a_column_that_a_file_lacks_is_named_once",
+    ),
+    Bug(
+        "a value that is wrong is told as a column that is missing",
+        "infrastructure/mappings/columns.py",
+        "            if any(name in one.document for name in fields):\n                continue\n",
+        "",
+        "tests/mappings/test_columns.py",
+    ),
 )

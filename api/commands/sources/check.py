@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from api.commands.missing_columns import MissingColumns
 from api.commands.options import AS_JSON, EXISTING_FILE, FORMAT, HEADERS, QUERY, parse_header
 from api.commands.sources.manage import print_shipped
 from domain.errors import Fault
@@ -62,12 +63,15 @@ def check(
     beside = dict(map(parse_header, headers)), dict(map(parse_header, query))
     results = [one for sample in samples for one in _results(document, sample, form, *beside)]
     if as_json:
-        click.echo(msgspec.json.encode([_view(place, result) for place, result in results]))
+        click.echo(msgspec.json.encode([_view(place, result) for place, result, _ in results]))
     else:
-        for place, result in results:
-            _print(document, place, result)
+        missing = MissingColumns()
+        for place, result, row in results:
+            _print(document, place, result, row, missing)
+        for file, text in missing.lines():
+            click.echo(f"{file}: {text}")
     if not all(
-        isinstance(result, MappedDelivery) and result.is_understood for _, result in results
+        isinstance(result, MappedDelivery) and result.is_understood for _, result, _ in results
     ):
         raise SystemExit(1)
 
@@ -78,14 +82,15 @@ def _results(
     form: str | None,
     headers: dict[str, str],
     query: dict[str, str],
-) -> Iterator[tuple[str, MappedDelivery | str]]:
-    """What is read of each delivery in a sample, or why it cannot be read."""
+) -> Iterator[tuple[str, MappedDelivery | str, object]]:
+    """What is read of each delivery in a sample, or why it cannot be read; and the delivery."""
     try:
         for part in read_parts(sample, form, rows_by=document.rows_by):
             delivery = Delivery(body=part.body, headers=headers, query=query)
-            yield part.place, part.fault or document.read(delivery, COMMON, with_unread=True)
+            read = part.fault or document.read(delivery, COMMON, with_unread=True)
+            yield part.place, read, part.body
     except FileUnreadable as error:
-        yield error.place, error.detail
+        yield error.place, error.detail, None
 
 
 def _view(place: str, result: MappedDelivery | str) -> dict[str, object]:
@@ -101,7 +106,13 @@ def _view(place: str, result: MappedDelivery | str) -> dict[str, object]:
     }
 
 
-def _print(document: Mapping, place: str, result: MappedDelivery | str) -> None:
+def _print(
+    document: Mapping,
+    place: str,
+    result: MappedDelivery | str,
+    row: object,
+    missing: MissingColumns,
+) -> None:
     if isinstance(result, str):
         click.echo(f"{place}: {result}")
         return
@@ -112,9 +123,10 @@ def _print(document: Mapping, place: str, result: MappedDelivery | str) -> None:
         click.echo(
             f"{place}{topic}: {len(result.signals)} signal{'s' * (len(result.signals) != 1)}"
         )
+    explained = missing.explains(place, row, result)
     for one in result.signals:
         click.echo(f"  {msgspec.json.encode(one.document).decode()}")
-        _print_faults(one.faults)
+        _print_faults([fault for fault in one.faults if fault.pointer not in explained])
     for code in result.unknown_codes:
         click.echo(f"  {code.in_words}")
     for path, example in result.unread.items():

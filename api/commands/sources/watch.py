@@ -11,18 +11,19 @@ from typing import Final
 import click
 import psycopg
 from eventsourcing.persistence import PersistenceError
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 from psycopg_pool import PoolTimeout
 
+from api.commands.missing_columns import MissingColumns
 from api.commands.options import FORMAT, HEADERS, QUERY, parse_header
 from api.commands.source_files import (
     Beside,
     FilePart,
-    beside_of,
     file_parts,
+    mapping_of,
     printable,
-    reason_texts,
     take_parts,
+    unexplained_texts,
     unreadable_part,
 )
 from api.composition import Desks, follow_policy, migrated_desks
@@ -30,6 +31,7 @@ from domain.errors import TooContended
 from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.mappings.files import format_of
 from infrastructure.mappings.formats import FORMATS
+from infrastructure.mappings.mapping import Mapping
 from infrastructure.mappings.parts import FileUnreadable
 from infrastructure.mappings.watched_folder import (
     FolderUnusable,
@@ -210,13 +212,17 @@ class _Watcher:
     def _parts(self, name: str, opened: OpenedFile) -> Iterator[FilePart]:
         file = self._folder.path / name
         if not opened.fault:
-            beside = beside_of(self._working, self._source, self._beside)
+            beside = structs.replace(self._beside, rows_by=self._mapping().rows_by)
             return file_parts(file, beside, opened.content)
         return iter([unreadable_part(FileUnreadable(file, opened.fault), file, self._beside)])
 
+    def _mapping(self) -> Mapping:
+        """That of now: it may change while the folder is watched."""
+        return mapping_of(self._working, self._source)
+
     def _record(self, parts: Iterator[FilePart]) -> _FileReading:
         """Raises _Stopped between two batches of parts, and what `_FOR_NOW` lists."""
-        read = _FileReading()
+        read, mapping, missing = _FileReading(), self._mapping(), MissingColumns()
         for part, result in take_parts(self._working, self._source, parts):
             if self._stop.is_set():
                 raise _Stopped
@@ -226,10 +232,13 @@ class _Watcher:
             read.not_understood += bool(result.reasons)
             read.counts["known"] += result.is_known
             read.counts.update(one.outcome for one in result.receipts)
-            texts = [f"{part.words}: {text}" for text in reason_texts(result)]
+            texts = unexplained_texts(part, result, mapping, missing)
+            texts = [f"{part.words}: {text}" for text in texts]
             room = max(MOST_REASONS - len(read.reasons), 0)
             read.reasons += texts[:room]
             read.further += len(texts[room:])
+        lacks = [f"{Path(file).name}: {text}" for file, text in missing.lines()]
+        read.reasons = [*lacks, *read.reasons]
         return read
 
     def _in_words(self, name: str, read: _FileReading) -> list[str]:
