@@ -72,7 +72,8 @@ def example_of(schema: Schema, shapes: Mapping[str, Schema], name: str = "", dep
         shape = schema["$ref"].removeprefix(REF)
         found = example_of(shapes[shape], shapes, name, depth)
         if isinstance(found, dict):
-            found |= {key: one for key, one in OF_SHAPE.get(shape, {}).items() if key in found}
+            members = shapes[shape].get("properties", {})
+            found |= {key: one for key, one in OF_SHAPE.get(shape, {}).items() if key in members}
         return found
     for word in ("const", "default"):
         if word in schema:
@@ -99,6 +100,10 @@ def example_of(schema: Schema, shapes: Mapping[str, Schema], name: str = "", dep
     return {}
 
 
+_ITEMS: Final = {"adjustments": "Adjustment", "grants": "GrantView"}
+"""Members of answers whose items a command changes, with their shapes."""
+
+
 def example_answer(operation: str, path: str, schema: Schema, shapes: Mapping[str, Schema]) -> Any:
     """An answer of an operation: after a command, what it did."""
     found = example_of(schema, shapes)
@@ -108,8 +113,8 @@ def example_answer(operation: str, path: str, schema: Schema, shapes: Mapping[st
     for name, value in AFTER.get(operation, {}).items():
         if value is SHOWN:
             value = example_of(members[name]["anyOf"][0], shapes, name)
-        if name == "adjustments":
-            whole = example_of({"$ref": f"{REF}Adjustment"}, shapes)
+        if name in _ITEMS:
+            whole = example_of({"$ref": REF + _ITEMS[name]}, shapes)
             value = [{**whole, **one} for one in value]
         found[name] = value
     if "question" in found and (number := re.search(r"/questions/(\d+)", path)) is not None:

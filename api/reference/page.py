@@ -120,7 +120,8 @@ def _contents(content: Mapping[str, Any], shapes: Mapping[str, Schema]) -> str:
         f"<p><code>{escape(kind)}</code>: {type_of(one['schema'])}" for kind, one in content.items()
     )
     if _JSON in content:
-        example = content[_JSON]["example"]
+        media = content[_JSON]
+        example = media["example"] if "example" in media else example_of(media["schema"], shapes)
         shown = json.dumps(example, indent=1, ensure_ascii=False)
         # A longer example says less than the schema.
         text += f"<pre>{escape(shown)}</pre>" if len(shown) <= _LONGEST else ""

@@ -90,7 +90,7 @@ OF_SHAPE: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "AccessReviewView": {"revoked": 0, "left": 0},
     "AccessReviewSummary": {"revoked": 0, "left": 0},
-    "ReconciliationView": {"discrepancies": []},
+    "ReconciliationView": {"discrepancies": [], "until": NOON},
     "QueueView": {"at_risk": 0, "breached": 0},
     "RecheckView": {"done_percent": 50, "overtaken": False},
     "DeliveryView": {"understood": True, "reasons": []},
@@ -101,8 +101,40 @@ OF_SHAPE: Final[Mapping[str, Mapping[str, Any]]] = {
         "owner": "order_desk",
         "webhook": "/v1/sources/shop/webhook",
         "last_received_at": NOON,
+        "not_understood": 0,
+        "refused_7d": 0,
     },
     "DocumentView": {"name": "shopify"},
+    "PersonView": {"known_as": ["ana"], "reviews_due": []},
+    "BreakGlassView": {"minutes": 60},
+    "ListedBreakGlass": {"minutes": 60},
+    "Emergency": {"minutes": 60, "acts": []},
+    "PrivacyView": {"holds": []},
+    "PersonalDataHeld": {"holds": []},
+    "HeldData": {"holds": []},
+    "RangeCheck": {"wrong": [], "losses": []},
+    "Control": {"operated": "yes", "exceptions": [], "exceptions_in_all": 0},
+    "WhyNotReport": {"attempts": [], "requests": []},
+    "GivenTooMuch": {"taken": "12.50", "given_back": "20.00", "too_much": "7.50"},
+    "SplitSum": {"limit": "20.00", "together": "25.00"},
+    "SplitPart": {"state": "executed", "counts": "12.50", "was_counted": "12.50"},
+    "UnpaidApproval": {"state": "approved", "in_doubt": False},
+    "Duration": {"state": "proposed"},
+    "HeldReference": {"kind": "payment", "value": "pi_3"},
+    "OrderView": {"id": "A-1001"},
+    "StatementReconciliation": {"discrepancies": [], "until": NOON},
+    "SimulationView": {"until": NOON},
+    "PullResultView": {"until": NOON, "detail": "", "failures": 0},
+    "Liveness": {"status": "ok"},
+    "Readiness": {"status": "ready"},
+    "OrderPlaced": {"order": "A-1001"},
+    "ProblemType": {"status": 404},
+    # Bodies whose members are each optional, and of which some are needed.
+    "AddSource": {"name": "shop", "owner": "order_desk", "mapping": "shopify"},
+    "ChooseMapping": {"mapping": "shopify"},
+    "ChoosePull": {"pull": "stripe"},
+    "HandOff": {"to_person": "bo"},
+    "ProposeAdjustment": {"kind": "appeasement", "amount": {"amount": "12.50", "currency": "EUR"}},
     "OrderOwner": {"overdue": False},
 }
 """By shape, members that would contradict each other if each had the first value that its schema allows."""
@@ -120,6 +152,7 @@ def _in_force(**more: Any) -> Mapping[str, Any]:
 SHOWN: Final = object()
 """Of a member that may be null: it has a value."""
 _CLAIMED: Final = {"state": "claimed", "owner": "ana", "lease_until": LATER}
+_NO_ROLE: Final[Mapping[str, Any]] = {"roles": [], "permissions": [], "reviews_due": []}
 _OPENED: Final = {
     "opened_by": "bo",
     "opened_at": NOON,
@@ -155,6 +188,45 @@ AFTER: Final[Mapping[str, Mapping[str, Any]]] = {
         "review": SHOWN,
         "reviewed_by": "cleo",
         "reviewed_at": "2026-11-21T09:00:00Z",
+    },
+    "add_person": {**_NO_ROLE, "grants": []},
+    "person_grants": {**_NO_ROLE, "grants": [{"status": "proposed", "lives": False}]},
+    "revoke_grant": {
+        **_NO_ROLE,
+        "grants": [
+            {
+                "status": "ended",
+                "lives": False,
+                "revoked_at": NOON,
+                "revoked_by": "bo",
+                "revoked_for": "Another team does this work.",
+            }
+        ],
+    },
+    "confirm_grant": {"grants": [{"confirmed_at": "2026-11-20T12:30:00Z", "confirmed_by": "bo"}]},
+    "reject_grant": {**_NO_ROLE, "grants": [{"status": "rejected", "lives": False}]},
+    "withdraw_grant": {**_NO_ROLE, "grants": [{"status": "withdrawn", "lives": False}]},
+    "person_leave": {**_NO_ROLE, "grants": [], "left_at": NOON, "left_for": "The contract ended."},
+    "place_legal_hold": {
+        "holds": [
+            {
+                "hold": 1,
+                "reason": "A dispute in court.",
+                "reference": "court-7",
+                "placed_by": "ana",
+                "placed_at": NOON,
+            }
+        ],
+        "erasures": [],
+    },
+    "release_legal_hold": {"erasures": []},
+    "hold_statement": {"question": 18},
+    "add_source": {
+        "in_use": False,
+        "last_received_at": None,
+        "deliveries": 0,
+        "deliveries_24h": 0,
+        "signals_24h": 0,
     },
     "complete_access_review": {"completed_by": "ana", "completed_at": NOON},
     "pause_source": {"paused_for": "The sender repairs its clock."},

@@ -99,7 +99,7 @@ def wrong_in(one: Mapping[str, Any]) -> Iterator[str]:
         for item in one.get("adjustments") or ()
         if isinstance(item, dict)
     )
-    if waits and one.get("state") != "pending_approval":
+    if waits and "owner" in one and one["state"] != "pending_approval":
         yield "an adjustment waits for approval, and the case does not"
 
 
