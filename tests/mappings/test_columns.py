@@ -17,7 +17,7 @@ deliveries:
       - type: shipment.scanned
         fields:
           id: {$join: [order, "':'", at]}
-          event_time: at
+          event_time: at || time
           status: {$code: {of: state || status, table: states}}
 """
 
