@@ -20,7 +20,7 @@ from api.openapi_responses import HEADERS, answer_headers, problem_responses
 from api.openapi_schemas import REF, as_generators_read, reachable, with_named_unions
 from api.openapi_signals import BODIES, REQUEST_BODY, signal_components
 from api.openapi_tags import TAGS
-from api.reference.examples import example_of
+from api.reference.examples import example_answer, example_of
 from api.routes import UNVERSIONED, VERSIONED
 from api.routes.audit_lists import hold_statement
 from api.routes.evidence import MEDIA_TYPES, download_evidence, upload_evidence
@@ -118,12 +118,17 @@ def _members(union: Mapping[str, Any]) -> frozenset[str]:
 def _add_examples(document: dict[str, Any]) -> None:
     """An example for each body and each answer in JSON."""
     shapes = document["components"]["schemas"]
-    for methods in document["paths"].values():
+    for path, methods in document["paths"].items():
         for operation in methods.values():
-            bodies = [operation.get("requestBody", {}), operation["responses"].get("200", {})]
-            for content in (body.get("content", {}) for body in bodies):
-                if (media := content.get("application/json")) is not None:
-                    media["example"] = example_of(media["schema"], shapes)
+            asked = operation.get("requestBody", {}).get("content", {}).get("application/json")
+            if asked is not None:
+                asked["example"] = example_of(asked["schema"], shapes)
+            answer = (
+                operation["responses"].get("200", {}).get("content", {}).get("application/json")
+            )
+            if answer is not None:
+                name = operation["operationId"]
+                answer["example"] = example_answer(name, path, answer["schema"], shapes)
 
 
 def _framework_document() -> dict[str, Any]:

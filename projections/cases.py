@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from domain.adjustments.pending_approvals import pending_after
 from domain.cases import work_events as work
 from domain.cases.case_parts import WHOLE_ORDER
-from domain.cases.events import Detected, Reopened, Resolved, Routed, SignalJoined
+from domain.cases.events import CaseAbout, Detected, Reopened, Resolved, Routed, SignalJoined
 from domain.cases.part_events import PartJoined
 from domain.recorded_event import RecordedEvent
 from projections.projection import Projection, case_key, order_columns
@@ -55,6 +55,8 @@ class CaseRow(Struct, frozen=True):
     region: str | None = None
     """Where the order ships to, if it was known when the case was routed."""
     shop: str = "default"
+    about: CaseAbout | None = None
+    """What it is about, if that is no order, such as the name of a source."""
     parts: list[str] = []
     """The parts of the order that it is about, such as `parcel:P1`. Without any, it is about the whole
     order; beside others, `""` is the whole order."""
@@ -182,13 +184,14 @@ def _start_row(line: RecordedEvent, event: Detected | work.Opened) -> CaseRow:
         updated_at=line.recorded_at,
         deadline=detected.deadline if detected else None,
         recurrence_of=detected.recurrence_of if detected else None,
+        about=(detected.about or None) if detected else None,
         parts=[named] if isinstance(named, str) else [*(named or ())],
     )
 
 
 CASES = Projection(
     name="cases",
-    version=6,
+    version=7,
     row=CaseRow,
     key=case_key,
     fold=fold,

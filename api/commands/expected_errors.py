@@ -7,6 +7,7 @@ from domain.access_errors import GrantNotFound, PersonExists, PersonNotFound, Pr
 from domain.cases.errors import CaseNotFound
 from domain.errors import CasetrailError
 from domain.policy.errors import PolicyNotFound
+from domain.sources.errors import SourceNotFound, SourceNotPulled
 from infrastructure.doctor import UnsafeToStart
 from infrastructure.event_store.migrations import AppliedMigrationChanged, MigrationNotPermitted
 from infrastructure.http_settings import HttpSettingUnusable
@@ -57,6 +58,8 @@ HINTS: Mapping[type[Exception], str] = {
     GrantNotFound: "List grants with `casetrail people review`.",
     PrincipalNotFound: "List keys, logins, agents and delegates with `casetrail people tokens NAME`.",
     PolicyNotFound: "",
+    SourceNotFound: "List sources with `casetrail sources list`.",
+    SourceNotPulled: "Set it up with `casetrail sources pull-settings NAME DOCUMENT`.",
     CaseNotFound: "List cases with `casetrail psql -c 'SELECT case_id FROM views.cases LIMIT 20'`.",
 }
 """What to do about an error whose message says by itself what is wrong."""

@@ -203,8 +203,7 @@ def _mapped(
             if not read.is_known:
                 yield part.place, MalformedBody(document.no_rule_for(read.topic))
             for code in read.unknown_codes:
-                detail = f"the table {code.table} does not list the code {code.code!r}"
-                yield part.place, MalformedBody(detail)
+                yield part.place, MalformedBody(code.in_words)
             for one in read.signals:
                 yield part.place, one.signal or Invalid(one.faults, "signal")
     except FileUnreadable as error:

@@ -2,15 +2,17 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Mapping as Dict
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import click
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
+from api.commands.missing_columns import MissingColumns
 from api.composition import Desks, migrated_desks
 from application.orders.receipts import SignalOutcome
 from application.sources.delivery_desk import DeliveryResult
@@ -18,6 +20,7 @@ from application.sources.ports import FilePlace, RawDelivery
 from domain.people import OPERATOR_ACTOR
 from infrastructure.mappings.documents import parse_mapping
 from infrastructure.mappings.files import read_parts
+from infrastructure.mappings.mapping import Delivery, Mapping
 from infrastructure.mappings.parts import FileUnreadable, Part
 from infrastructure.settings import Settings
 
@@ -31,15 +34,14 @@ class Beside(Struct, frozen=True):
     """What goes with the files of a source: their format where their names do not tell it, headers and query."""
 
     form: str | None = None
-    headers: Mapping[str, str] = {}
-    query: Mapping[str, str] = {}
+    headers: Dict[str, str] = {}
+    query: Dict[str, str] = {}
     rows_by: Sequence[str] = ()
 
 
-def beside_of(working: Desks, source: str, beside: Beside) -> Beside:
-    """The same, with what the mapping of the source says of rows. Raises SourceNotFound."""
-    mapping = parse_mapping(working.sources.find(source).mapping.document)
-    return structs.replace(beside, rows_by=mapping.rows_by)
+def mapping_of(working: Desks, source: str) -> Mapping:
+    """Raises SourceNotFound."""
+    return parse_mapping(working.sources.find(source).mapping.document)
 
 
 class FilePart(Struct, frozen=True):
@@ -55,28 +57,86 @@ class FilePart(Struct, frozen=True):
         return self.raw.place.in_words if self.raw.place is not None else self.place
 
 
+def unexplained_texts(
+    part: FilePart, result: DeliveryResult, mapping: Mapping, missing: MissingColumns
+) -> list[str]:
+    """Why a part, or something of it, became no signal, without what comes from columns that its file lacks."""
+    explained: Collection[str] = ()
+    place = part.raw.place
+    if result.reasons and place is not None and place.line is not None and not place.fault:
+        row = msgspec.json.decode(part.raw.body)
+        delivery = Delivery(body=row, headers=part.raw.headers, query=part.raw.query)
+        explained = missing.explains(part.place, row, mapping.read(delivery, {"source": "file"}))
+    return [text for pointer, text in reason_texts(result) if pointer not in explained]
+
+
+class Totals(Struct):
+    """What became of the deliveries in files, and of the signals of those that were new."""
+
+    deliveries: int = 0
+    known: int = 0
+    """Taken before: nothing was done now."""
+    not_understood: int = 0
+    """In whole or in part, also of those that were known."""
+    outcomes: Counter[str] = field(
+        default_factory=lambda: Counter({str(outcome): 0 for outcome in SignalOutcome})
+    )
+
+    def add(self, result: DeliveryResult) -> None:
+        self.deliveries += 1
+        self.known += result.is_known
+        self.not_understood += bool(result.reasons)
+        self.outcomes.update(str(one.outcome) for one in result.receipts)
+
+    @property
+    def figures(self) -> dict[str, int]:
+        return {
+            "deliveries": self.deliveries,
+            "new": self.deliveries - self.known,
+            "known": self.known,
+            "not_understood": self.not_understood,
+            "signals": self.outcomes.total(),
+            **self.outcomes,
+        }
+
+    @property
+    def in_words(self) -> str:
+        outcomes = ", ".join(f"{count} {word}" for word, count in sorted(self.outcomes.items()))
+        return (
+            f"{counted(self.deliveries, 'delivery', 'deliveries')}: {self.deliveries - self.known} new, "
+            f"{self.known} known; {self.not_understood} of them not understood\n"
+            f"{counted(self.outcomes.total(), 'signal', 'signals')} of the new ones: {outcomes}"
+        )
+
+
+def counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
 def read_source_files(
     settings: Settings, source: str, files: Sequence[Path], beside: Beside, as_json: bool
 ) -> None:
     """Read files as the source says, and print what became of them. Raises SystemExit if a part was not
     understood."""
-    counts: Counter[str] = Counter({**{str(outcome): 0 for outcome in SignalOutcome}, "known": 0})
+    totals = Totals()
     problems: list[tuple[str, str]] = []
     with migrated_desks(settings) as working:
         working.ensure_policy()
-        read_by = beside_of(working, source, beside)
+        mapping, missing = mapping_of(working, source), MissingColumns()
+        read_by = structs.replace(beside, rows_by=mapping.rows_by)
         parts = (part for file in files for part in file_parts(file, read_by))
         for part, result in take_parts(working, source, parts):
-            counts["known"] += result.is_known
-            counts.update(one.outcome for one in result.receipts)
-            problems += [(part.place, text) for text in reason_texts(result)]
+            totals.add(result)
+            texts = unexplained_texts(part, result, mapping, missing)
+            problems += [(part.place, text) for text in texts]
+    problems += missing.lines()
     for place, detail in problems:
         click.echo(f"{place}: {detail}", err=True)
     if as_json:
         listed = [{"place": place, "detail": detail} for place, detail in problems]
-        click.echo(msgspec.json.encode({**counts, "problems": listed}))
+        click.echo(msgspec.json.encode({**totals.figures, "problems": listed}))
     else:
-        click.echo(", ".join(f"{count} {word}" for word, count in sorted(counts.items())))
+        click.echo(totals.in_words)
     if problems:
         raise SystemExit(1)
 
@@ -114,9 +174,9 @@ def unreadable_part(
     return FilePart(printable(error.place), raw, ends=True)
 
 
-def reason_texts(result: DeliveryResult) -> list[str]:
-    """Why a part, or something of it, became no signal."""
-    return [f"{reason.pointer or '/'}: {reason.detail}" for reason in result.reasons]
+def reason_texts(result: DeliveryResult) -> list[tuple[str, str]]:
+    """Why a part, or something of it, became no signal: the pointer of the field, and the reason with it."""
+    return [(one.pointer or "", f"{one.pointer or '/'}: {one.detail}") for one in result.reasons]
 
 
 def printable(name: str) -> str:

@@ -72,8 +72,14 @@ def parse_items(body: bytes, content_type: str) -> tuple[list[Item], bool]:
         items = [line for line in lines if line.strip()]
         return _decode_items(items, places if len(lines) > 1 else None), False
     if kind == EVENT:
+        if body.lstrip().startswith(b"["):
+            raise MalformedBody(f"an array, and {EVENT} is one event: send it with {EVENTS}")
         return [_decode_event(body, strict=True)], True
     if kind == EVENTS:
+        if body.lstrip().startswith(b"{"):
+            raise MalformedBody(
+                f"one object, and {EVENTS} is an array of events: send the event in an array, or with {EVENT}"
+            )
         return [_decode_event(raw, Place("the event")) for raw in _batch_of(body)], False
     if kind not in ("application/json", ""):
         raise MalformedBody(

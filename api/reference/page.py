@@ -120,7 +120,8 @@ def _contents(content: Mapping[str, Any], shapes: Mapping[str, Schema]) -> str:
         f"<p><code>{escape(kind)}</code>: {type_of(one['schema'])}" for kind, one in content.items()
     )
     if _JSON in content:
-        example = example_of(content[_JSON]["schema"], shapes)
+        media = content[_JSON]
+        example = media["example"] if "example" in media else example_of(media["schema"], shapes)
         shown = json.dumps(example, indent=1, ensure_ascii=False)
         # A longer example says less than the schema.
         text += f"<pre>{escape(shown)}</pre>" if len(shown) <= _LONGEST else ""
@@ -139,7 +140,7 @@ def request_of(one: Operation, shapes: Mapping[str, Schema]) -> str:
     words += ["-H 'If-Match: \"7\"'" for found in required if found["name"] == "If-Match"]
     content = one.contract.get("requestBody", {}).get("content", {})
     if _JSON in content:
-        body = json.dumps(example_of(content[_JSON]["schema"], shapes), ensure_ascii=False)
+        body = json.dumps(content[_JSON]["example"], ensure_ascii=False)
         words += ["-H 'Content-Type: application/json'", f"-d '{body}'"]
     elif content:
         words += [f"-H 'Content-Type: {next(iter(content))}'", "--data-binary @FILE"]

@@ -122,12 +122,6 @@ class SourceView(Struct, frozen=True, kw_only=True):
     """Deliveries of today and the six days before (UTC) that were refused, such as for a wrong signature."""
 
 
-class SourceList(Struct, frozen=True):
-    """All sources, by name."""
-
-    items: Sequence[SourceView]
-
-
 def proposal_view(proposal: MappingProposal) -> MappingProposalView:
     return MappingProposalView(
         name=proposal.mapping.name,

@@ -1,6 +1,6 @@
 """Sources: the systems that send, their secrets, their pulls and their pauses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
@@ -8,14 +8,17 @@ from litestar.params import FromPath, JSONBody
 
 from api.http.commands import CommandRequest
 from api.http.concurrency import get, post
+from api.http.query import ListQuery, Page, Sort
 from api.http.responses import CommandResponse
 from api.http.service import Service, ServiceDependency
-from api.routes.source_views import SourceList, SourceView, source_views
+from api.routes.source_views import SourceView, source_views
 from application.log.caller import Caller
 from application.sources.source_desk import SourceDesk
 from domain.permissions import Permission
 from domain.sources.pull_settings import ChoosePull, RotatePullSecret
 from domain.sources.source import AddSource, PauseSource, RotateSecret, Source, SourceReply
+
+BY_NAME: Sort = {"source": str}
 
 
 def _desk(service: Service) -> SourceDesk:
@@ -23,9 +26,16 @@ def _desk(service: Service) -> SourceDesk:
 
 
 @get("/sources", needs=Permission.READ_SOURCES, summary="List sources")
-def list_sources(service: ServiceDependency) -> SourceList:
-    """When each last spoke, how much it sent, and what was refused or not understood."""
-    return SourceList(source_views(service, _desk(service).everything()))
+def list_sources(listing: ListQuery, service: ServiceDependency) -> Response[Page[SourceView]]:
+    """By name: when each last spoke, how much it sent, and what was refused or not understood."""
+    listing.wait_for("deliveries")
+
+    def rows(after: Sequence[object] | None, limit: int) -> Sequence[SourceView]:
+        found = _desk(service).everything()
+        following = [one for one in found if after is None or one.name > str(after[0])]
+        return source_views(service, following[:limit])
+
+    return listing.page(BY_NAME, rows)
 
 
 @get("/sources/{source:str}", needs=Permission.READ_SOURCES, summary="Get a source")

@@ -77,9 +77,16 @@ def _found_in(
     }
     if read.topic is not None:
         facts["code.first_topic"] = read.topic
+    if code[0] in read.vocabularies:
+        change = (
+            f"The codes of {code[0] or 'this carrier'} are part of casetrail, and no table of the mapping. Give the "
+            "scan a `status` of its own in the mapping, by a table that lists the code (`$code`)."
+        )
+    else:
+        change = f"Add the code to the table `{code[0]}` of the mapping."
     facts["remedy"] = (
-        f"Add the code to the table `{code[0]}` of the mapping. Propose the new version (POST /v1/sources/{source.name}/"
-        "mapping) and let a second person approve it; the operator chooses it at once (casetrail sources mapping "
-        f"{source.name} FILE --reason TEXT). Then read the deliveries again (casetrail sources read-again {source.name})."
+        f"{change} Propose the new version (POST /v1/sources/{source.name}/mapping) and let a second person approve "
+        f"it; the operator chooses it at once (casetrail sources mapping {source.name} FILE --reason TEXT). Then read "
+        f"the deliveries again (casetrail sources read-again {source.name})."
     )
     return FoundCode(code, f"delivery:{stream}", source.name, facts, now)

@@ -30,6 +30,11 @@ MOST_EXAMPLES: Final = 3
 MOST_SHOWN: Final = 20
 """Signals, and reasons, of one example."""
 _NEEDS: Final = Permission.MANAGE_SOURCES
+_NAMES_A_MAPPING: Final = (
+    model.SourceAdded,
+    model.SourceMappingChosen,
+    governance.SourceMappingProposed,
+)
 
 
 class Difference(StrEnum):
@@ -126,12 +131,14 @@ class MappingDesk:
             # All of it is read at each attempt: the people may have changed since the one before.
             self._require_decider(by)
             names = self._persons.names_behind(by)
-            approved = governance.SourceMappingApproved(name=name, digest=ask.digest, note=ask.note)
-            if not source.is_confirmed and source.mapping.digest == ask.digest:
-                if source.proposal is not None and source.proposal.mapping.digest == ask.digest:
+            unconfirmed = () if source.is_confirmed else (source.mapping.digest,)
+            digest = self._whole_digest(name, ask.digest)
+            approved = governance.SourceMappingApproved(name=name, digest=digest, note=ask.note)
+            if digest in unconfirmed:
+                if source.proposal is not None and source.proposal.mapping.digest == digest:
                     governance.require_another_person(source.proposal, names)
                 return approved
-            proposal = governance.require_proposal(name, source.proposal, ask.digest)
+            proposal = governance.require_proposal(name, source.proposal, digest)
             governance.require_another_person(proposal, names)
             governance.require_base(name, proposal, source.mapping)
             if source.owner not in self._teams():
@@ -148,8 +155,9 @@ class MappingDesk:
         self._require_decider(by)
 
         def decide(source: Source) -> model.SourceChange:
-            governance.require_proposal(name, source.proposal, ask.digest)
-            return governance.SourceMappingRejected(name=name, digest=ask.digest, reason=ask.reason)
+            digest = self._whole_digest(name, ask.digest)
+            governance.require_proposal(name, source.proposal, digest)
+            return governance.SourceMappingRejected(name=name, digest=digest, reason=ask.reason)
 
         return self._sources.change(name, decide, by)
 
@@ -158,11 +166,10 @@ class MappingDesk:
         names = self._persons.names_behind(by)
 
         def decide(source: Source) -> model.SourceChange:
-            proposal = governance.require_proposal(name, source.proposal, ask.digest)
+            digest = self._whole_digest(name, ask.digest)
+            proposal = governance.require_proposal(name, source.proposal, digest)
             governance.require_proposer(proposal, names)
-            return governance.SourceMappingWithdrawn(
-                name=name, digest=ask.digest, reason=ask.reason
-            )
+            return governance.SourceMappingWithdrawn(name=name, digest=digest, reason=ask.reason)
 
         return self._sources.change(name, decide, by)
 
@@ -193,6 +200,14 @@ class MappingDesk:
     def read_document(self, ask: model.ChooseMapping) -> MappingChoice:
         """The document that a command names. Raises Invalid."""
         return self._mappings.choose(given(ask.mapping), given(ask.document))
+
+    def _whole_digest(self, name: str, given: str) -> str:
+        """The digest that begins as given, of all documents that were ever chosen or proposed for the source: a
+        proposer could make another document with the same beginning as one that the approver has seen. Raises
+        Invalid."""
+        events = [line.event for line in self._log.trail(SOURCES_STREAM)]
+        named = [one for one in events if isinstance(one, _NAMES_A_MAPPING) and one.name == name]
+        return governance.whole_digest(given, {one.mapping.digest for one in named})
 
     def _require_decider(self, by: Caller) -> None:
         governance.require_person(by.actor)

@@ -61,6 +61,8 @@ class ReadDelivery(Struct, frozen=True):
     reasons: Sequence[NotUnderstood] = ()
     may_change: Sequence[Collection[str]] = ()
     """For each signal, the fields whose first value counts when the sender states it again."""
+    vocabularies: Collection[str] = ()
+    """Those that do not list a code of the delivery, and are none of the document's tables."""
     unread_orders: Sequence[str] = ()
     """The names in the log of orders with unreadable fields: an erasure of one covers the delivery."""
     codes: Collection[str] = ()

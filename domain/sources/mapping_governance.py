@@ -8,6 +8,7 @@ from typing import Annotated, Final, TypeAlias
 
 from msgspec import Struct
 
+from domain.errors import Fault, Invalid
 from domain.people import Actor, Reason
 from domain.sources.errors import (
     MappingActsNoLongerHold,
@@ -20,7 +21,14 @@ from domain.sources.names import SourceName
 from domain.texts import form, one_line
 
 Note = Annotated[str, one_line(500)]
-Digest = Annotated[str, form("[0-9a-f]{64}", "the SHA-256 of the document, in hexadecimal")]
+LEAST_DIGITS: Final = 8
+Digest = Annotated[
+    str,
+    form(
+        f"[0-9a-f]{{{LEAST_DIGITS},64}}",
+        f"the SHA-256 of the document, in hexadecimal, or its first {LEAST_DIGITS} digits or more",
+    ),
+]
 SHOWN: Final = 12
 """Characters of a digest in a message."""
 
@@ -84,6 +92,15 @@ class MappingProposal(Struct, frozen=True):
     at: datetime
     version: int
     """Of the stream of sources, with the proposal."""
+
+
+def whole_digest(given: str, candidates: Collection[str]) -> str:
+    """The digest that begins as given; what is given, if none does. Raises Invalid if several do."""
+    found = sorted({one for one in candidates if one.startswith(given)})
+    if len(found) > 1:
+        detail = f"{given} begins several: {', '.join(found)}. Give more digits"
+        raise Invalid([Fault("/digest", detail)], "the decision")
+    return found[0] if found else given
 
 
 def require_person(by: Actor) -> None:

@@ -211,14 +211,14 @@ class ChooseMapping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class ApproveMapping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`digest` is that of the proposed document: nobody approves another one than they have seen."""
+    """`digest` is that of the proposed document, or its beginning: nobody approves another one than they have seen."""
 
     digest: governance.Digest
     note: governance.Note = ""
 
 
 class DropMapping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`digest` is that of the proposed document."""
+    """`digest` is that of the proposed document, or its beginning."""
 
     digest: governance.Digest
     reason: Reason

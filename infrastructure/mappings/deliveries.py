@@ -82,6 +82,7 @@ class SourceMappings:
             [one.signal for one in sound if one.signal is not None],
             tuple(_reasons(found)),
             [one.may_change for one in sound],
+            frozenset(one.table for one in found.unknown_codes if one.is_vocabulary),
             [*dict.fromkeys(_orders_of(found.signals))],
             frozenset(fold_code(_one_line(one)) for one in found.read_codes),
         )

@@ -2,6 +2,7 @@
 
 import copy
 import typing
+from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -17,6 +18,7 @@ from domain.policy.document_types import Name
 from domain.texts import Text
 from domain.validation import escape_pointer_token, faults_of, unescape_pointer_token
 from infrastructure.encoded_text import TextTooLong, UnreadableText, read_text
+from infrastructure.mappings.columns import columns_in
 from infrastructure.mappings.expressions import Expression
 from infrastructure.mappings.field_types import fields_of
 from infrastructure.mappings.mapping import DeliveryRule, Mapping, SignalRule, digest_of
@@ -90,26 +92,36 @@ def find_mapping_file(name: str) -> Path:
     """The file of a shipped mapping, or the file of that name. Raises Invalid."""
     file = shipped_mappings().get(name, Path(name))
     if not file.is_file():
-        known = [*shipped_mappings()]
-        guess = did_you_mean(name, known)
-        detail = f"no such file, and no shipped mapping{guess}; these ship: {', '.join(known)}"
-        raise Invalid([Fault("", detail)], name)
+        raise Invalid([Fault("", describe_missing(file, [*shipped_mappings()]))], name)
     return file
+
+
+def describe_missing(file: Path, shipped: Collection[str]) -> str:
+    """That a document is neither a file nor one that ships, with those that ship."""
+    what = "a directory, and no file" if file.is_dir() else "no such file"
+    guess = did_you_mean(str(file), [*shipped])
+    return f"{file}: {what}, and none of those that ship{guess}; these ship: {', '.join(shipped)}"
 
 
 def load_mapping(file: Path) -> Mapping:
     """The mapping of a file. Raises Invalid with every fault, each with its line, and OSError."""
+    return parse_mapping(read_document(file), str(file))
+
+
+def read_document(file: Path) -> str:
+    """The text of a file. Raises Invalid, and OSError."""
     try:
-        text = read_text(file, LARGEST_BYTES)
+        return read_text(file, LARGEST_BYTES)
     except (UnreadableText, TextTooLong) as error:
         raise Invalid([Fault("", str(error))], str(file)) from None
-    return parse_mapping(text, str(file))
 
 
 def parse_mapping(text: str, what: str = "the mapping") -> Mapping:
     """The mapping of a document's text. Raises Invalid."""
     if len(text.encode()) > LARGEST_BYTES:
         raise Invalid([Fault("", f"larger than {LARGEST_BYTES} bytes")], what)
+    if not text.strip():
+        raise Invalid([Fault("", "it is empty")], what)
     try:
         raw = load_yaml(text)
     except NotYaml as error:
@@ -143,6 +155,7 @@ def parse_mapping(text: str, what: str = "the mapping") -> Mapping:
         document.exponents,
         document.unused,
         document.rows_by,
+        [name for name in document.tables if name not in compiler.used_tables],
     )
 
 
@@ -178,6 +191,10 @@ def _delivery_rule(compiler: Compiler, document: DeliveryDocument, pointer: str)
                 _levels(compiler, one.each, f"{place}/each"),
                 _fields_that_may_change(compiler, one.may_change, place, kind),
                 _where_the_order_is({**document.common, **one.fields}),
+                {
+                    name: columns_in(value)
+                    for name, value in {**document.common, **one.fields}.items()
+                },
             )
         )
     _names_fields(compiler, document.common, f"{pointer}/common")

@@ -17,6 +17,7 @@ from infrastructure.encoded_text import (
     GZIP_MAGIC,
     TextTooLong,
     UnreadableText,
+    describe_undecodable,
     read_bytes,
     to_utf8,
     unpack,
@@ -33,6 +34,13 @@ _BY_SUFFIX: Final = {".jsonl": "ndjson", ".txt": "csv", ".tsv": "csv"}
 _UNREADABLE: Final = (UnreadableText, TextTooLong, ValueError, RecursionError)
 
 
+def format_of(file: Path) -> str | None:
+    """One of `FORMATS`, by the end of the file's name; None if it tells none."""
+    suffix = (file.with_suffix("") if file.suffix == ".gz" else file).suffix.lower()
+    form = _BY_SUFFIX.get(suffix, suffix.removeprefix("."))
+    return form if form in FORMATS else None
+
+
 def read_parts(
     file: Path, form: str | None = None, content: bytes | None = None, rows_by: Sequence[str] = ()
 ) -> Iterator[Part]:
@@ -44,9 +52,8 @@ def read_parts(
 
 def _parts(file: Path, form: str | None, content: bytes | None) -> Iterator[Part]:
     """Raises FileUnreadable."""
-    suffix = (file.with_suffix("") if file.suffix == ".gz" else file).suffix.lower()
-    form = form or _BY_SUFFIX.get(suffix, suffix.removeprefix("."))
-    if form not in FORMATS:
+    form = form or format_of(file)
+    if form is None:
         raise FileUnreadable(
             file, f"its name does not tell its format; the formats are {', '.join(FORMATS)}"
         )
@@ -64,12 +71,16 @@ def _parts(file: Path, form: str | None, content: bytes | None) -> Iterator[Part
         text = content.decode("utf-8-sig") if form == "xml" else to_utf8(content).decode()
     except OSError as error:
         raise FileUnreadable(file, str(error.strerror)) from None
+    except UnicodeDecodeError as error:
+        raise FileUnreadable(file, describe_undecodable(error)) from None
     except _UNREADABLE as error:
         raise FileUnreadable(file, str(error)) from None
     if form == "ndjson":
         for number, line in enumerate(text.split("\n"), start=1):
             if line.strip():
                 yield _part(f"{file}:{number}", "json", line, number)
+    elif not text.strip():
+        yield Part(str(file), fault="it is empty", text=text)
     else:
         yield _part(str(file), form, text)
 

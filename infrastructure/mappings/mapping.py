@@ -58,6 +58,8 @@ class SignalRule(Struct, frozen=True):
     """Fields that the system may state otherwise when it states the signal again: the first value counts."""
     order: str = ""
     """The expression that reads the order."""
+    columns: Dict[str, frozenset[str]] = {}
+    """By field, what its value looks up first at an item; for a row of a file, columns."""
 
 
 class DeliveryRule(Struct, frozen=True):
@@ -80,6 +82,7 @@ class MappedSignal(Struct, frozen=True):
     signal: Signal | None
     faults: Sequence[Fault] = ()
     may_change: tuple[str, ...] = ()
+    columns: Dict[str, frozenset[str]] = {}
 
 
 class MappedDelivery(Struct, frozen=True):
@@ -115,6 +118,7 @@ class Mapping:
         exponents: Dict[str, int],
         unused: Sequence[str],
         rows_by: Sequence[str] = (),
+        unused_tables: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.title = title
@@ -124,6 +128,8 @@ class Mapping:
         self.deliveries = deliveries
         self.rows_by = rows_by
         """Columns: rows of a file with the same values there are one delivery."""
+        self.unused_tables = unused_tables
+        """Tables that no value looks up."""
         self._tables = tables
         self._exponents = exponents
         self._unused = tuple(unused)
@@ -253,10 +259,12 @@ class Mapping:
             signal = _signal_of(document)
         except Invalid as refused:
             reading.spend(STEPS_OF_REFUSAL)
-            return MappedSignal(document, None, with_remedy(refused.faults, rule.order, document))
+            faults = with_remedy(refused.faults, rule.order, document)
+            return MappedSignal(document, None, faults, columns=rule.columns)
         is_read = "status" in document or len(reading.unknown_codes) > unknown
         if isinstance(signal, Scanned) and not is_read and not signal.mapping_version:
-            reading.unknown_codes.append(UnknownCode(signal.mapping or signal.carrier, signal.code))
+            vocabulary = signal.mapping or signal.carrier
+            reading.unknown_codes.append(UnknownCode(vocabulary, signal.code, is_vocabulary=True))
         elif isinstance(signal, Scanned) and len(reading.unknown_codes) == unknown:
             reading.read_codes.append(signal.code)
         return MappedSignal(document, signal, may_change=rule.may_change)

@@ -21,11 +21,18 @@ MOST_SIGNALS = 10_000
 """Of one delivery, such as a page of a list of orders."""
 
 
-class UnknownCode(Struct, frozen=True):
+class UnknownCode(Struct, frozen=True, omit_defaults=True):
     """A code that its table, or the vocabulary of that name, does not list."""
 
     table: str
     code: str
+    is_vocabulary: bool = False
+    """It is one of casetrail's own: the document has no table of it."""
+
+    @property
+    def in_words(self) -> str:
+        whose = "casetrail's vocabulary" if self.is_vocabulary else "the table"
+        return f"{whose} {self.table} does not list the code {self.code!r}"
 
 
 class Table:

@@ -41,6 +41,7 @@ class Compiler:
 
     def __init__(self, tables: Mapping[str, Mapping[str, object]]) -> None:
         self.faults: list[Fault] = []
+        self.used_tables: set[str] = set()
         self._tables = tables
         self._count = 0
 
@@ -200,6 +201,7 @@ class Compiler:
         table = inner.get("table") if isinstance(inner, dict) else None
         if not isinstance(table, str) or table not in self._tables:
             self.fault(f"{pointer}/$code/table", not_one_of(table, sorted(self._tables)))
+        self.used_tables.add(str(table))
         if isinstance(inner, dict):
             node = {**node, "$code": {key: one for key, one in inner.items() if key != "table"}}
         parts = self.parts(node, pointer, "$code", ("of", "otherwise"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from enum import StrEnum
@@ -55,9 +55,15 @@ class OpenedFile(Struct, frozen=True):
 class WatchedFolder:
     """Not safe for several threads. Several processes may watch one folder: one of them reads at a time."""
 
-    def __init__(self, path: Path, settle_seconds: float) -> None:
-        """A file is whole when its size and time have not changed for `settle_seconds`."""
+    def __init__(
+        self, path: Path, settle_seconds: float, is_data: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        """A file is whole when its size and time have not changed for `settle_seconds`. `is_data` says by its name
+        whether it is one to read."""
         self.path = path
+        self.left: set[str] = set()
+        """The names of files that are there and are not read."""
+        self._is_data = is_data
         self._settle_seconds = settle_seconds
         self._seen: dict[str, tuple[FileState, float]] = {}
 
@@ -89,15 +95,19 @@ class WatchedFolder:
     def whole_files(self, turn: Turn, now: float) -> list[str]:
         """The names of files that are whole at this monotonic time, the oldest first.
 
-        Hidden files, those with the name of an unfinished one, links, folders and pipes are left where they are.
+        Hidden files, those with the name of an unfinished one, links, folders and pipes are left where they are; so
+        are those that are no data, which `left` names.
         """
         found: dict[str, tuple[FileState, float]] = {}
+        self.left = set()
         for name in os.listdir(turn.folder):
             if name.startswith(".") or name.lower().endswith((*_UNFINISHED, REASONS_SUFFIX)):
                 continue
             with suppress(FileNotFoundError):
                 state = turn.state(name)
-                if state is not None:
+                if state is not None and not self._is_data(name):
+                    self.left.add(name)
+                elif state is not None:
                     known, since = self._seen.get(name, (None, now))
                     found[name] = (state, since if known == state else now)
         self._seen = found

@@ -169,6 +169,8 @@ def parse_pull(text: str, what: str = "the pull document") -> PullDocument:
     """Raises Invalid, with the line of each fault."""
     if len(text.encode()) > LARGEST_PULL_DOCUMENT:
         raise Invalid([Fault("", f"larger than {LARGEST_PULL_DOCUMENT} bytes")], what)
+    if not text.strip():
+        raise Invalid([Fault("", "it is empty")], what)
     try:
         raw = load_yaml(text)
     except NotYaml as error:

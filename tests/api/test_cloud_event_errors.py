@@ -47,6 +47,14 @@ def test_headers_that_are_no_attributes(
     assert words in found[pointer]
 
 
+def test_one_event_sent_as_a_batch_and_a_batch_sent_as_one_event(shop: httpx2.Client) -> None:
+    one = event(order_id())
+    alone = assert_problem(post(shop, one, EVENTS), 400, "malformed-body")
+    assert f"send the event in an array, or with {EVENT}" in alone["detail"]
+    several = assert_problem(post(shop, [one], EVENT), 400, "malformed-body")
+    assert f"send it with {EVENTS}" in several["detail"]
+
+
 @pytest.mark.parametrize("mode", [post, post_binary])
 @pytest.mark.parametrize(
     ("changes", "pointers"),

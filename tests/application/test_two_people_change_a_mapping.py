@@ -20,6 +20,7 @@ from domain.sources.errors import (
     MappingProposalNotFound,
     SourceStateWrong,
 )
+from domain.sources.mapping_governance import whole_digest
 from domain.sources.source import AddSource, ApproveMapping, ChooseMapping, DropMapping, Source
 from infrastructure.mappings import documents
 from infrastructure.mappings.deliveries import SourceMappings
@@ -235,3 +236,41 @@ def test_a_document_with_a_fault_is_not_proposed() -> None:
     with pytest.raises(Invalid, match="mapping"):
         shop.propose("mapping: little_shop\n")
     assert shop.source.proposal is None
+
+
+def test_the_beginning_of_a_digest_names_the_document_that_waits() -> None:
+    shop = Shop()
+    digest = shop.propose()
+    assert "not 00000000" in shop.refuses(MappingProposalNotFound, "0" * 8)
+    assert shop.approve(digest[:8]).mapping.digest == digest
+    again = shop.propose(WIDEST)
+    assert shop.drop("withdraw", again[:12], "olga").proposal is None
+    again = shop.propose(WIDEST, at=3)
+    assert shop.drop("reject", again[:8]).proposal is None
+    chosen = shop.choose(WIDEST, operator_caller(after(6)))
+    assert shop.approve(chosen[:9], at=7).is_confirmed
+
+
+def test_a_beginning_counts_among_all_documents_that_were_ever_proposed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(documents, "digest_of", lambda text: f"5e5e5e5e{len(text):056x}")
+    shop = Shop()
+    seen = shop.propose()
+    shop.drop("withdraw", seen, "olga")
+    other = shop.propose(WIDEST, at=3)
+    assert other[:8] == seen[:8] != other[:64]
+    said = shop.refuses(Invalid, other[:8])
+    assert other in said
+    assert seen in said
+    assert shop.approve(other, at=6).mapping.digest == other
+
+
+def test_a_beginning_of_two_digests_is_refused_with_both() -> None:
+    one, other = "5e" * 32, "5e" * 5 + "00" * 27
+    assert whole_digest(one[:11], [one, other]) == one
+    assert whole_digest("00000000", [one, other]) == "00000000"
+    with pytest.raises(Invalid) as caught:
+        whole_digest(one[:10], [one, other])
+    (fault,) = caught.value.faults
+    assert (fault.pointer, one in fault.detail, other in fault.detail) == ("/digest", True, True)

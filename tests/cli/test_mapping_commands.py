@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Casetrail
 
 MAPPING = """
@@ -55,6 +57,13 @@ def test_what_is_not_understood_is_said_and_fails(casetrail: Casetrail, tmp_path
     assert (sent.returncode, said in sent.stderr) == (1, True)
 
 
+def test_a_table_that_nothing_looks_up_is_named(casetrail: Casetrail, tmp_path: Path) -> None:
+    mapping, sample = files(tmp_path, ORDER)
+    mapping.write_text(MAPPING.replace("tables: {", "tables: {spare: {a: b}, "))
+    ran = casetrail("sources", "check", mapping, sample, "--header", "x-event:order")
+    assert (ran.returncode, ran.stderr) == (0, "little: nothing looks up the table spare\n")
+
+
 def test_a_broken_document_is_refused_with_its_lines(casetrail: Casetrail, tmp_path: Path) -> None:
     mapping, sample = files(tmp_path, ORDER)
     mapping.write_text(MAPPING.replace("$money", "$mony").replace("at, stage", "'a |', stage"))
@@ -89,6 +98,20 @@ def test_the_shipped_documents_are_listed(casetrail: Casetrail) -> None:
     assert ran.returncode == 0
     names = [line.split()[0] for line in ran.stdout.splitlines()]
     assert {"shopify", "stripe", "adyen", "easypost", "usps", "woocommerce"} <= set(names)
+
+
+@pytest.mark.parametrize(("command", "name"), [("mappings", "shopify"), ("pulls", "stripe")])
+def test_a_shipped_document_is_printed_to_start_from(
+    casetrail: Casetrail, tmp_path: Path, command: str, name: str
+) -> None:
+    ran = casetrail("sources", command, "--print", name)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    own = tmp_path / "own.yaml"
+    own.write_text(ran.stdout)
+    checked = casetrail("sources", "check" if command == "mappings" else "pulls", own)
+    assert (checked.returncode, checked.stdout.startswith(name)) == (0, True)
+    wrong = casetrail("sources", command, "--print", f"{name}x")
+    assert (wrong.returncode, f"did you mean {name}?" in wrong.stderr) == (2, True)
 
 
 def test_signals_of_another_system_are_stored_once(casetrail: Casetrail, tmp_path: Path) -> None:

@@ -107,6 +107,76 @@ def test_rows_that_no_format_allows_are_kept_with_file_and_line(
     assert again_read == "2 read again, 0 changed, 2 still not understood\n"
 
 
+def test_the_totals_of_files_add_up_with_what_was_printed_and_kept(
+    casetrail: Casetrail, tmp_path: Path
+) -> None:
+    document, table = tmp_path / "little.yaml", tmp_path / "scans.csv"
+    document.write_text(MAPPING)
+    casetrail("sources", "add", "sums", "--mapping", document, "--owner", "order_desk")
+    rows = [
+        f"s-{n},2026-11-21T10:00:00Z,T-{n},{state}\n"
+        for n, state in enumerate(("MOVING", "LOST", "MOVING"))
+    ]
+    table.write_text("number,at,tracking,state\n" + "".join(rows) + "s-4,too,few\n" + rows[0])
+    sent = ("signals", "--source", "sums", table, "--header", "X-Event:scan")
+    first, second = casetrail(*sent), casetrail(*sent, "--json")
+    assert first.stdout == (
+        "5 deliveries: 4 new, 1 known; 2 of them not understood\n"
+        "3 signals of the new ones: 0 duplicate, 0 held, 3 recorded, 0 refused\n"
+    )
+    assert len(first.stderr.splitlines()) == 2
+    found = json.loads(second.stdout)
+    assert (found["deliveries"], found["new"], found["known"]) == (5, 0, 5)
+    assert (found["not_understood"], found["signals"]) == (len(found["problems"]), 0) == (2, 0)
+    kept = json.loads(casetrail("sources", "deliveries", "sums", "--json").stdout)
+    assert [sum(one["signals"] for one in kept), len(kept)] == [3, 4]
+
+
+def test_a_column_that_a_file_lacks_is_named_once(casetrail: Casetrail, tmp_path: Path) -> None:
+    document, table = tmp_path / "little.yaml", tmp_path / "scans.csv"
+    document.write_text(MAPPING)
+    casetrail("sources", "add", "lacks", "--mapping", document, "--owner", "order_desk")
+    rows = "".join(f"l-{n},2026-11-21T10:00:00Z,T-{n}\n" for n in range(12))
+    table.write_text(f"number,at,tracking\n{rows}l-12,yesterday,T\n")
+    sent = ("signals", "--source", "lacks", table, "--header", "X-Event:scan")
+    checked = casetrail("sources", "check", document, table, "--header", "X-Event:scan")
+    for ran, said in (
+        (casetrail(*sent), "stderr"),
+        (casetrail(*sent), "stderr"),
+        (checked, "stdout"),
+    ):
+        text = getattr(ran, said)
+        assert ran.returncode == 1
+        (line,) = [one for one in text.splitlines() if "no column" in one]
+        assert line.startswith(
+            f"{table}: no column 'state', which the mapping reads; its columns are "
+        )
+        assert "'number', 'at', 'tracking'. 12 rows wait" in line
+        assert "(lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 …)" in line
+        assert "/status" not in text
+        assert "/event_time" in text, "what is wrong with a row itself is still told"
+    table.write_text("number,at,tracking,state\nl-20,yesterday,T,MOVING\n")
+    other = casetrail(*sent)
+    assert ("no column" in other.stderr, "/event_time" in other.stderr) == (False, True)
+
+
+def test_a_list_of_deliveries_says_when_there_are_more(
+    casetrail: Casetrail, tmp_path: Path
+) -> None:
+    document, orders = tmp_path / "little.yaml", tmp_path / "orders.ndjson"
+    document.write_text(MAPPING)
+    casetrail("sources", "add", "more", "--mapping", document, "--owner", "order_desk")
+    orders.write_text("".join(json.dumps(placed(f"m-{n}")) + "\n" for n in range(3)))
+    casetrail("signals", "--source", "more", orders, "--header", "X-Event:order")
+    listing = ("sources", "deliveries", "more", "--json", "--limit")
+    some, every = casetrail(*listing, "2"), casetrail(*listing, "3")
+    assert [len(json.loads(one.stdout)) for one in (some, every)] == [2, 3]
+    assert some.stderr == "these are the newest 2, and there are more; --limit shows up to 1,000\n"
+    assert every.stderr == ""
+    wrong = casetrail(*listing, "1001")
+    assert (wrong.returncode, "1<=x<=1000" in wrong.stderr) == (2, True)
+
+
 def test_a_dry_run_reads_files_by_the_mapping_of_their_source(
     casetrail: Casetrail, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ from projections.projection import Projection
 
 SHARED_BY_COMMANDS = {
     *("addresses", "api_client", "case_ids", "demo_welcome", "error_text", "expected_errors"),
-    *("loss_report", "options", "output", "source_files", "current_reports"),
+    *("loss_report", "options", "output", "source_files", "current_reports", "missing_columns"),
 }
 
 

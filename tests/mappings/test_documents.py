@@ -56,7 +56,7 @@ def test_a_fault_of_a_value_stands_at_its_place(value: str, pointer: str, detail
         ("mapping: one\ntables: {t: {1: {2: a}}, 3: {4: 5}}\ndeliveries: [7]\n", "/tables/t/1", "line 2"),
         ("[]", "", "an object"),
         ("7", "", "an object"),
-        ("", "", "an object"),
+        ("", "", "it is empty"),
         ("mapping: one\nmapping: two\n", "", "duplicate key 'mapping'"),
         ("mapping: [one\n", "", "not readable as YAML"),
         ("mapping: one\n" + "# " * 140_000, "", "larger than 262144 bytes"),

@@ -272,8 +272,8 @@ SOURCE_BUGS: Final = (
     Bug(
         "a proposer approves under another name",
         MAPPINGS,
-        "            names = self._persons.names_behind(by)\n            approved",
-        "            names = by.names\n            approved",
+        "            names = self._persons.names_behind(by)\n            unconfirmed",
+        "            names = by.names\n            unconfirmed",
         f"{TWO}::test_the_proposer_does_not_approve_under_any_name",
     ),
     Bug(

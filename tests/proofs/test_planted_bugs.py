@@ -39,6 +39,7 @@ from tests.proofs.planted_secret_bugs import SECRET_BUGS
 from tests.proofs.planted_signal_bugs import SIGNAL_BUGS
 from tests.proofs.planted_silence_bugs import SILENCE_BUGS
 from tests.proofs.planted_source_bugs import SOURCE_BUGS
+from tests.proofs.planted_text_bugs import TEXT_BUGS
 from tests.proofs.planted_version_0_bugs import VERSION_0_BUGS
 from tests.proofs.planted_webhook_bugs import WEBHOOK_BUGS
 
@@ -63,6 +64,7 @@ BUGS = (
     *SILENCE_BUGS,
     *SOURCE_BUGS,
     *VERSION_0_BUGS,
+    *TEXT_BUGS,
     *WEBHOOK_BUGS,
 )
 

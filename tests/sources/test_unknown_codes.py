@@ -34,6 +34,22 @@ def test_a_code_opens_a_case_for_the_owner_of_the_source_once(coded: Coded) -> N
     assert "sources read-again shop" in str(facts["remedy"])
 
 
+def test_a_code_of_a_built_in_vocabulary_has_the_remedy_for_that(coded: Coded) -> None:
+    own = "status: {$code: {of: state, table: states}}"
+    coded.choose("shop", MAPPING.replace(own, "mapping: \"'easypost'\""))
+    done = coded.scan("shop", "no-such-code")
+    (case,) = coded.cases("unknown_code")
+    facts = coded.facts(case)
+    assert (facts["code.table"], facts["code.code"]) == ("easypost", "no-such-code")
+    assert "no table of the mapping" in str(facts["remedy"])
+    assert "Add the code to the table" not in str(facts["remedy"])
+    # What the remedy says is enough.
+    both = MAPPING.replace(own, f"mapping: \"'easypost'\"\n          {own}")
+    coded.choose("shop", both.replace("MOVING", "no-such-code: unknown, MOVING"))
+    coded.read_again("shop", *done)
+    assert coded.codes() == [("no-such-code", "resolved")]
+
+
 def test_each_code_and_each_source_has_its_own_case(coded: Coded) -> None:
     coded.scan("shop", "LOST", "SUNK", "LOST")
     coded.scan("other", "LOST")

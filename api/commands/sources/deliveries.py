@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Final
 from uuid import UUID
 
 import click
@@ -28,6 +29,7 @@ from infrastructure.reports.deliveries import DeliveryReports, columns_of
 from infrastructure.settings import Settings
 from projections.deliveries import DELIVERIES
 
+MOST: Final = 1_000
 NAME = click.argument("name")
 _ERASED = "its body was erased with the data of an order that it speaks of"
 
@@ -74,7 +76,9 @@ def _next(
 @click.option(
     "--settled", "state", flag_value=DeliveryState.SETTLED, help="Only those that were set aside."
 )
-@click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, MOST), default=20, show_default=True, help="How many."
+)
 @AS_JSON
 @click.pass_obj
 def deliveries(settings: Settings, name: str, state: str | None, limit: int, as_json: bool) -> None:
@@ -87,8 +91,12 @@ def deliveries(settings: Settings, name: str, state: str | None, limit: int, as_
         record_personal_reads(working, "casetrail sources deliveries"),
     ):
         working.sources.find(name)
-        rows = DeliveryReports(working.datastore).page(where, None, limit)
+        rows = DeliveryReports(working.datastore).page(where, None, limit + 1)
+        rows, more = rows[:limit], len(rows) > limit
         kept = working.deliveries.kept([row.delivery for row in rows])
+    if more:
+        further = f"; --limit shows up to {MOST:,}" if limit < MOST else ""
+        click.echo(f"these are the newest {limit}, and there are more{further}", err=True)
     if as_json:
         click.echo(msgspec.json.encode([delivery_view(row, kept[row.delivery]) for row in rows]))
         return

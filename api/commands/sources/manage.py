@@ -1,7 +1,7 @@
 """casetrail sources add, list, rotate, pause and resume: on the database itself."""
 
 import secrets as random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from api.composition import Desks, migrated_desks
 from application.log.caller import operator_caller
 from application.sources.refused_deliveries import count_refused_deliveries
 from domain.errors import Invalid
+from domain.fault_texts import not_one_of
 from domain.orders.signal_body import DEFAULT_SHOP
 from domain.sources.pulls import SourcePulls
 from domain.sources.signature_schemes import (
@@ -28,7 +29,8 @@ from domain.sources.signature_schemes import (
 )
 from domain.sources.source import AddSource, PauseSource, RotateSecret, Source
 from domain.validation import faults_of
-from infrastructure.mappings.documents import shipped_mappings
+from infrastructure.encoded_text import describe_undecodable
+from infrastructure.mappings.documents import describe_missing, read_document, shipped_mappings
 from infrastructure.reports.deliveries import DeliveryReports, SourceTraffic
 from infrastructure.settings import Settings
 from projections.deliveries import DELIVERIES
@@ -67,11 +69,7 @@ def _parse_scheme(_: click.Context, __: click.Parameter, text: str | None) -> An
 
 def chosen_document(mapping: str) -> dict[str, str]:
     """The mapping as a command has it. Raises click.BadParameter."""
-    return shipped_or_file("mapping", mapping, shipped_mappings(), _text_of)
-
-
-def _text_of(file: Path) -> str:
-    return file.read_text(encoding="utf-8")
+    return shipped_or_file("mapping", mapping, shipped_mappings(), read_document)
 
 
 def shipped_or_file(
@@ -83,9 +81,15 @@ def shipped_or_file(
         return {member: document}
     file = Path(document)
     if not file.is_file():
-        known = ", ".join(shipped)
-        raise click.BadParameter(f"{document} is no file, and none of those that ship: {known}")
+        raise click.BadParameter(describe_missing(file, shipped))
     return {"document": read(file)}
+
+
+def print_shipped(name: str, shipped: Mapping[str, Path]) -> None:
+    """Print the text of a document that ships. Raises click.BadParameter."""
+    if name not in shipped:
+        raise click.BadParameter(f"none that ships: {not_one_of(name, [*shipped])}")
+    click.echo(shipped[name].read_text(encoding="utf-8"), nl=False)
 
 
 def _secret(given: Any, generate: bool, scheme: Any = None) -> str | None:
@@ -102,8 +106,12 @@ def _secret(given: Any, generate: bool, scheme: Any = None) -> str | None:
 
 
 def read_secret(file: Any) -> str | None:
-    """The secret in an opened file of one line; None without a file."""
-    return file.read().rstrip("\r\n") if file is not None else None
+    """The secret in an opened file of one line; None without a file. Raises click.BadParameter."""
+    try:
+        return file.read().rstrip("\r\n") if file is not None else None
+    except UnicodeDecodeError as error:
+        detail = f"{file.name} is no text: {describe_undecodable(error)}"
+        raise click.BadParameter(detail, param_hint="--secret-file") from None
 
 
 @click.command()

@@ -108,7 +108,10 @@ def proposal(name: str, deliveries: int, as_json: bool) -> None:
 @DIGEST
 @click.option("--note", default="", help="A note for the record [none].")
 def approve(name: str, digest: str, note: str) -> None:
-    """Approve the document with this DIGEST that another person proposed for NAME, or that the operator chose."""
+    """Approve the document with this DIGEST that another person proposed for NAME, or that the operator chose.
+
+    The first 8 digits or more will do.
+    """
     after = _post(name, "/approve", {"digest": digest, "note": note})
     click.echo(f"{name} is read by {after['mapping']['name']} {after['mapping']['digest']}")
 
@@ -118,7 +121,7 @@ def approve(name: str, digest: str, note: str) -> None:
 @DIGEST
 @REASON
 def reject(name: str, digest: str, reason: str) -> None:
-    """Reject the document with this DIGEST that was proposed for NAME."""
+    """Reject the document with this DIGEST (or its first 8 digits or more) that was proposed for NAME."""
     _post(name, "/reject", {"digest": digest, "reason": reason})
     click.echo("rejected")
 
@@ -128,7 +131,7 @@ def reject(name: str, digest: str, reason: str) -> None:
 @DIGEST
 @REASON
 def withdraw(name: str, digest: str, reason: str) -> None:
-    """Withdraw the document with this DIGEST that you proposed for NAME."""
+    """Withdraw the document with this DIGEST (or its first 8 digits or more) that you proposed for NAME."""
     _post(name, "/withdraw", {"digest": digest, "reason": reason})
     click.echo("withdrawn")
 

@@ -14,7 +14,14 @@ import msgspec
 
 from api.commands.current_reports import desks_with_current_reports
 from api.commands.options import AS_JSON, EXISTING_FILE, REASON, TIME_HELP, TimeParameter
-from api.commands.sources.manage import NAME, SECRET_FILE, change, read_secret, shipped_or_file
+from api.commands.sources.manage import (
+    NAME,
+    SECRET_FILE,
+    change,
+    print_shipped,
+    read_secret,
+    shipped_or_file,
+)
 from application.log.caller import operator_caller
 from application.sources.pull_desk import Progress, describe
 from domain.errors import Invalid
@@ -140,8 +147,19 @@ def pull_secret(settings: Settings, name: str, secret_file: Any) -> None:
 
 @click.command("pulls")
 @click.argument("files", nargs=-1, type=EXISTING_FILE)
-def list_pulls(files: tuple[Path, ...]) -> None:
-    """List the pull documents that ship with casetrail; or check FILES."""
+@click.option(
+    "--print",
+    "printed",
+    metavar="NAME",
+    help="Print this document, to start one of your own from it.",
+)
+def list_pulls(files: tuple[Path, ...], printed: str | None) -> None:
+    """List the pull documents that ship with casetrail; or check FILES, or print one."""
+    if printed is not None:
+        if files:
+            raise click.UsageError("give either FILES or --print NAME")
+        print_shipped(printed, shipped_pulls())
+        return
     for file in files or shipped_pulls().values():
         document = parse_pull(load_pull(file), str(file))
         click.echo(f"{document.pull}  {document.title}")

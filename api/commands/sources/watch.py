@@ -11,23 +11,27 @@ from typing import Final
 import click
 import psycopg
 from eventsourcing.persistence import PersistenceError
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 from psycopg_pool import PoolTimeout
 
+from api.commands.missing_columns import MissingColumns
 from api.commands.options import FORMAT, HEADERS, QUERY, parse_header
 from api.commands.source_files import (
     Beside,
     FilePart,
-    beside_of,
     file_parts,
+    mapping_of,
     printable,
-    reason_texts,
     take_parts,
+    unexplained_texts,
     unreadable_part,
 )
 from api.composition import Desks, follow_policy, migrated_desks
 from domain.errors import TooContended
 from domain.personal_data_errors import KeyStoreUnavailable
+from infrastructure.mappings.files import format_of
+from infrastructure.mappings.formats import FORMATS
+from infrastructure.mappings.mapping import Mapping
 from infrastructure.mappings.parts import FileUnreadable
 from infrastructure.mappings.watched_folder import (
     FolderUnusable,
@@ -102,7 +106,9 @@ def watch(
     with migrated_desks(settings) as working, follow_policy(working):
         working.ensure_policy()
         working.sources.find(name)
-        watched = WatchedFolder(folder, settle_seconds)
+        watched = WatchedFolder(
+            folder, settle_seconds, lambda one: form is not None or is_data(one)
+        )
         with watched.turn():
             pass  # says at once what is wrong with the folder
         watcher = _Watcher(working, name, watched, beside, stop)
@@ -117,6 +123,12 @@ def watch(
             watcher.look()
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS) if watcher.waits else interval
             stop.wait(pause)
+
+
+def is_data(name: str) -> bool:
+    """Whether the end of a file's name says that it is data. A text such as readme.txt is read with --format only."""
+    file = Path(name)
+    return format_of(file) is not None and ".txt" not in file.suffixes[-2:]
 
 
 class _Stopped(Exception):
@@ -157,6 +169,7 @@ class _Watcher:
         self._beside = beside
         self._stop = stop
         self._said = ""
+        self._named: set[str] = set()
         self.waits = False
         """Whether something keeps files from being read now, such as the database."""
 
@@ -168,7 +181,9 @@ class _Watcher:
                 if turn is None:
                     self._say("another process reads this folder now")
                     return True
-                for name in self._folder.whole_files(turn, time.monotonic()):
+                whole = self._folder.whole_files(turn, time.monotonic())
+                self._name_left(self._folder.left)
+                for name in whole:
                     is_well = self._take(turn, name) and is_well
                 self._said = ""
         except _Stopped:
@@ -197,13 +212,17 @@ class _Watcher:
     def _parts(self, name: str, opened: OpenedFile) -> Iterator[FilePart]:
         file = self._folder.path / name
         if not opened.fault:
-            beside = beside_of(self._working, self._source, self._beside)
+            beside = structs.replace(self._beside, rows_by=self._mapping().rows_by)
             return file_parts(file, beside, opened.content)
         return iter([unreadable_part(FileUnreadable(file, opened.fault), file, self._beside)])
 
+    def _mapping(self) -> Mapping:
+        """That of now: it may change while the folder is watched."""
+        return mapping_of(self._working, self._source)
+
     def _record(self, parts: Iterator[FilePart]) -> _FileReading:
         """Raises _Stopped between two batches of parts, and what `_FOR_NOW` lists."""
-        read = _FileReading()
+        read, mapping, missing = _FileReading(), self._mapping(), MissingColumns()
         for part, result in take_parts(self._working, self._source, parts):
             if self._stop.is_set():
                 raise _Stopped
@@ -213,10 +232,13 @@ class _Watcher:
             read.not_understood += bool(result.reasons)
             read.counts["known"] += result.is_known
             read.counts.update(one.outcome for one in result.receipts)
-            texts = [f"{part.words}: {text}" for text in reason_texts(result)]
+            texts = unexplained_texts(part, result, mapping, missing)
+            texts = [f"{part.words}: {text}" for text in texts]
             room = max(MOST_REASONS - len(read.reasons), 0)
             read.reasons += texts[:room]
             read.further += len(texts[room:])
+        lacks = [f"{Path(file).name}: {text}" for file, text in missing.lines()]
+        read.reasons = [*lacks, *read.reasons]
         return read
 
     def _in_words(self, name: str, read: _FileReading) -> list[str]:
@@ -236,6 +258,16 @@ class _Watcher:
         )
         more = [f"… and {read.further} more"] if read.further else []
         return [count, what, f"`{lists}` lists them as well.", "", *read.reasons, *more]
+
+    def _name_left(self, left: set[str]) -> None:
+        """Each file that is not read, once while it is there."""
+        for name in sorted(left - self._named):
+            click.echo(
+                f"{printable(name)}: not read: its name does not end as that of data "
+                f"({', '.join(f'.{one}' for one in FORMATS)}); with --format, every file is read",
+                err=True,
+            )
+        self._named = {*left}
 
     def _say(self, text: str) -> None:
         """Once, and not with each look."""
