@@ -6,6 +6,7 @@ from tests.proofs.planted_bugs import Bug
 
 DETAILS: Final = "application/sources/delivery_details.py"
 SETTLED: Final = "tests/sources/test_settled_deliveries.py"
+REFUSED: Final = "tests/sources/test_refused_webhooks.py"
 ONE: Final = "tests/sources/test_one_delivery.py"
 
 DELIVERY_BUGS: Final = (
@@ -50,5 +51,19 @@ DELIVERY_BUGS: Final = (
         "[] if known else [write]",
         "[write]",
         f"{SETTLED}::test_set_aside_twice_the_first_reason_counts_and_nothing_is_recorded",
+    ),
+    Bug(
+        "only wrong signatures are counted",
+        "api/http/problems.py",
+        "        return e.TooLarge\n    return e.MalformedBody if",
+        "        return None\n    return e.MalformedBody if",
+        f"{REFUSED}::test_what_is_refused_is_counted_by_its_reason",
+    ),
+    Bug(
+        "strangers fill the log with sources that do not exist",
+        "api/routes/webhooks.py",
+        "    if service.desks.sources.known(source) is None:\n        return\n",
+        "",
+        f"{REFUSED}::test_nothing_is_counted_of_a_source_that_does_not_exist",
     ),
 )
