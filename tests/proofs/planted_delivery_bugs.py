@@ -66,4 +66,11 @@ DELIVERY_BUGS: Final = (
         "",
         f"{REFUSED}::test_nothing_is_counted_of_a_source_that_does_not_exist",
     ),
+    Bug(
+        "an address of the own network is accepted, and refused by each pull",
+        "application/sources/source_desk.py",
+        "        self._require_allowed(address)\n",
+        "",
+        "tests/sources/test_pull_addresses.py::test_an_address_of_the_own_network_is_refused_when_it_is_set",
+    ),
 )

@@ -136,7 +136,7 @@ def test_a_wider_mapping_reads_again_what_was_not_understood_and_records_nothing
     answer = send(sender, "wider", lost, "scan", "s")
     change_mapping(olga, otto, "wider", WIDER)
     again = olga.post("/v1/sources/wider/read-again", json={})
-    assert again.json() == {"looked_at": 1, "changed": 1, "not_understood": 0}
+    assert again.json() == {"looked_at": 1, "changed": 1, "not_understood": 0, "next_after": None}
     assert deliveries(olga, "wider", again, state="not_understood") == []
     scans = [
         line.event.signal
@@ -275,4 +275,5 @@ def test_an_erased_customer_is_not_in_the_deliveries(
         "looked_at": 1,
         "changed": 0,
         "not_understood": 0,
+        "next_after": None,
     }
