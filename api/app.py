@@ -21,6 +21,7 @@ from api.http.signal_partitions import Partitions, SignalPartitioning
 from api.pages import PAGES
 from api.routes import UNVERSIONED, VERSIONED
 from api.routes.demo_issuer import demo_issuer_routes
+from api.routes.webhooks import note_refused_webhook
 from domain.permissions import Permission
 from infrastructure.http_settings import HttpSettings
 from infrastructure.identity.local_issuer import LocalIssuer
@@ -49,7 +50,7 @@ def create_app(
         ],
         dependencies={"service": Provide(lambda: service, sync_to_thread=False, use_cache=True)},
         exception_handlers=EXCEPTION_HANDLERS,
-        after_exception=[note_refused_request],
+        after_exception=[note_refused_request, note_refused_webhook],
         middleware=[
             Options(),
             Authentication(),

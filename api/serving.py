@@ -122,6 +122,7 @@ def serve_http(
         checkpoints=checkpoints_of(settings),
         continuity=continuity(settings),
         policy=read_witness_policy(settings),
+        pull_hosts=settings.pull_hosts,
     ) as ours:
         ours.desks.record_build()
         ours.desks.ensure_policy()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from functools import partial
 
 from msgspec import Struct
 
@@ -27,6 +28,7 @@ from infrastructure.mappings.deliveries import SourceMappings
 from infrastructure.personal.key_ring import KeyRing
 from infrastructure.personal.vault import Vault
 from infrastructure.postgres.datastore import Datastore
+from infrastructure.pulls.addresses import require_allowed
 from infrastructure.pulls.documents import choose_pull
 from infrastructure.pulls.listing import HttpListing
 from infrastructure.pulls.locks import PullLocks
@@ -72,7 +74,9 @@ def source_desks(
     def teams() -> set[str]:
         return {queue.owner_team for queue in rulebook().document.queues.values()}
 
-    sources = SourceDesk(log, secrets, mappings, teams, choose_pull)
+    sources = SourceDesk(
+        log, secrets, mappings, teams, choose_pull, partial(require_allowed, hosts=pull_hosts)
+    )
     watch = SourceWatch(log, sources, intake.subjects, rulebook, SourceCounts(datastore).measure)
     find = DeliveryReports(datastore).find_not_understood
     listed = ListedDeliveries(log, sources, intake, mappings, find)

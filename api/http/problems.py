@@ -170,6 +170,15 @@ def _describe_body(request: Request[Any, Any, Any], error: Exception, otherwise:
     return otherwise
 
 
+def refusal_of(error: Exception) -> type[CasetrailError] | None:
+    """The problem of an answer that refuses a request (4xx); None for what is no refusal, such as a client that left."""
+    if isinstance(error, CasetrailError):
+        return type(error) if STATUS.get(type(error), 500) < 500 else None
+    if isinstance(error, HTTPException) and error.status_code == 413:
+        return e.TooLarge
+    return e.MalformedBody if isinstance(error, ClientException) else None
+
+
 def from_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     _logger.error("%s %s", request.method, request.url.path, exc_info=error)
     return respond(e.Unexpected("see the service's log"))

@@ -1,7 +1,7 @@
 """The service that routes work with: desks, reports, tokens, stored answers."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from litestar.di import NamedDependency
@@ -80,14 +80,15 @@ def service(
     checkpoints: Checkpoints | None = None,
     continuity: Continuity | None = None,
     policy: TrustPolicy | None = None,
+    pull_hosts: Collection[str] = (),
 ) -> Iterator[Service]:
     """The service on a migrated database.
 
     `issuers`: whose access tokens are accepted. `checkpoints`: those kept outside the database.
     `continuity`: the known positions of the log outside it. `policy`: the witnesses that cosign, and
-    their quorum.
+    their quorum. `pull_hosts`: those that pulls may send to beside public ones.
     """
-    with desks(dsn, clock, provider, vault, continuity) as working:
+    with desks(dsn, clock, provider, vault, continuity, pull_hosts) as working:
         positions = ReportPositions(dsn_for_role(dsn, READER))
         try:
             reports = Reports(working.datastore)

@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from api.http.service import Service
-from application.sources.refused_deliveries import count_refused_deliveries
+from application.sources.refused_deliveries import RefusedFor, list_refused_deliveries
 from domain.sources.mapping_governance import MappingProposal
 from domain.sources.pull_settings import PullSettings
 from domain.sources.pulls import PullEnd, SourcePulls
@@ -90,6 +90,15 @@ class MappingProposalView(Struct, frozen=True, kw_only=True):
     proposed_at: datetime
 
 
+class RefusedForView(Struct, frozen=True):
+    """Deliveries that were refused for one reason; nothing of them is kept."""
+
+    problem: str
+    """The problem type of the answers, such as `signature-wrong` or `too-large`."""
+    count: int
+    last_at: datetime
+
+
 class SourceView(Struct, frozen=True, kw_only=True):
     """A source, and what it sent. The figures are those of the report; the secrets are never shown."""
 
@@ -120,6 +129,8 @@ class SourceView(Struct, frozen=True, kw_only=True):
     not_understood: int
     refused_7d: int
     """Deliveries of today and the six days before (UTC) that were refused, such as for a wrong signature."""
+    refused: Sequence[RefusedForView]
+    """The same by reason, the latest first."""
 
 
 def proposal_view(proposal: MappingProposal) -> MappingProposalView:
@@ -136,7 +147,7 @@ def proposal_view(proposal: MappingProposal) -> MappingProposalView:
 def source_views(service: Service, sources: Sequence[Source]) -> list[SourceView]:
     now, names = service.desks.clock(), [one.name for one in sources]
     traffic = DeliveryReports(service.desks.datastore).traffic(names, now)
-    refused = count_refused_deliveries(service.desks.log, names, now)
+    refused = list_refused_deliveries(service.desks.log, names, now)
     pulls = service.desks.pulls.states(names)
     return [
         _view(one, traffic[one.name], refused[one.name], pulls[one.name], now) for one in sources
@@ -144,7 +155,11 @@ def source_views(service: Service, sources: Sequence[Source]) -> list[SourceView
 
 
 def _view(
-    source: Source, sent: SourceTraffic, refused: int, pulls: SourcePulls, now: datetime
+    source: Source,
+    sent: SourceTraffic,
+    refused: Sequence[RefusedFor],
+    pulls: SourcePulls,
+    now: datetime,
 ) -> SourceView:
     return fill(
         SourceView,
@@ -157,7 +172,8 @@ def _view(
         in_use=source.is_used,
         webhook=f"/v1/sources/{source.name}/webhook" if source.scheme is not None else None,
         secrets=[fill(SourceSecretView, one) for one in source.valid_secrets(now)],
-        refused_7d=refused,
+        refused_7d=sum(one.count for one in refused),
+        refused=[fill(RefusedForView, one) for one in refused],
         pull=_pull_view(source.pull, pulls) if source.pull is not None else None,
     )
 

@@ -2,31 +2,36 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 from litestar import Request, Response
 from litestar.params import FromPath, RawBody
+from litestar.types import Scope
 from msgspec import Struct
 
 from api.http.concurrency import post
-from api.http.problems import slug
+from api.http.problems import refusal_of, slug
 from api.http.responses import JSON_MEDIA_TYPE, position_headers
 from api.http.service import Service, ServiceDependency
 from application.orders.receipts import SignalOutcome
 from application.people.access_refusals import RequestKind
 from application.sources.delivery_desk import DeliveryResult
 from application.sources.ports import RawDelivery
+from domain.errors import CasetrailError
 from domain.people import Actor
 from domain.principals import UNRESTRICTED_KEY
 from domain.sources.deliveries import NotUnderstood
 from domain.sources.errors import SourceNotFound
+from infrastructure.event_loops import THREADS
 from infrastructure.webhooks.errors import SignatureRefused
 from infrastructure.webhooks.request import WebhookRequest
 from infrastructure.webhooks.verification import accepted_answer, is_unsigned_ping
 
 LARGEST_WEBHOOK_BYTES = 4 << 20
+_PATH: Final = "/v1/sources/{source}/webhook"
 
 
 class WebhookAnswer(Struct, frozen=True):
@@ -71,12 +76,8 @@ def take_webhook(
         raise SourceNotFound(f"no source {source}")
     if found.scheme is not None and is_unsigned_ping(found.scheme, received):
         return _response(JSON_MEDIA_TYPE, b"{}", {})
-    try:
-        raw = RawDelivery(body, received.headers, query)
-        taken = desks.deliveries.take(found, raw, desks.clock())
-    except SignatureRefused as refused:
-        _count(service, source, refused)
-        raise
+    raw = RawDelivery(body, received.headers, query)
+    taken = desks.deliveries.take(found, raw, desks.clock())
     wanted = accepted_answer(found.scheme) if found.scheme is not None else None
     media_type, answer = wanted or (JSON_MEDIA_TYPE, msgspec.json.encode(_answer(taken)))
     return _response(media_type, answer, position_headers(taken.position))
@@ -96,8 +97,19 @@ def _answer(taken: DeliveryResult) -> WebhookAnswer:
     )
 
 
-def _count(service: Service, source: str, refused: SignatureRefused) -> None:
-    """Counted like every refused request, and never stored: anybody may send."""
-    problem = slug(type(refused))
-    kind = RequestKind("POST", "/v1/sources/{source}/webhook", "signature", problem)
+async def note_refused_webhook(error: Exception, scope: Scope) -> None:
+    """Count a webhook of a known source that is refused, by its problem. Nothing of it is stored: anybody may send.
+
+    What is our own fault (5xx) is not counted: the sender sends it again.
+    """
+    if scope.get("path_template") == _PATH and (kind := refusal_of(error)) is not None:
+        await THREADS.run(partial(_count, scope["litestar_app"].state.service, scope, kind))
+
+
+def _count(service: Service, scope: Scope, problem: type[CasetrailError]) -> None:
+    source = str(scope["path_params"].get("source"))
+    if service.desks.sources.known(source) is None:
+        return
+    about = "signature" if issubclass(problem, SignatureRefused) else "webhook"
+    kind = RequestKind("POST", _PATH, about, slug(problem))
     service.access_refusals.note(Actor(f"source:{source}"), (), UNRESTRICTED_KEY, kind)

@@ -51,8 +51,10 @@ class SourceDesk:
         mappings: Mappings,
         teams: Callable[[], Collection[str]],
         choose_pull_document: ChoosePullDocument,
+        require_allowed: Callable[[str], None],
     ) -> None:
-        """`teams` are the owners that policy names."""
+        """`teams` are the owners that policy names. `require_allowed` raises Invalid for an address that no pull may
+        send to."""
         self._log = log
         self._sources = streams.sources(log)
         self._secrets = secrets
@@ -61,6 +63,7 @@ class SourceDesk:
         self._names: Collection[str] = ()
         self._asked_at = -math.inf
         self._choose_pull_document = choose_pull_document
+        self._require_allowed = require_allowed
 
     def find(self, name: str) -> Source:
         """The source as the log has it now. Raises SourceNotFound."""
@@ -161,6 +164,7 @@ class SourceDesk:
         if address is None:
             fault = Fault("/address", f"the document {choice.name} names no address: give one")
             raise Invalid([fault], "the pull")
+        self._require_allowed(address)
         grace = 0 if source.scheme is None else GRACE_MINUTES
         chosen = SourcePullChosen(
             name=name,

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import httpx2
 
+from domain.errors import Fault, Invalid
 from infrastructure.pull_hosts import PULL_HOSTS
 
 _GIVEN_OUT: Final = ipaddress.IPv6Network("2000::/3")
@@ -44,6 +45,16 @@ def allowed_addresses(url: httpx2.URL, hosts: Collection[str]) -> list[str]:
                 f"{PULL_HOSTS}"
             )
     return found
+
+
+def require_allowed(address: str, hosts: Collection[str]) -> None:
+    """Raises Invalid for an address that no pull may send to now. A name that is not known now may be known later: the
+    pull looks it up again in any case."""
+    try:
+        with suppress(OSError):
+            allowed_addresses(httpx2.URL(address), hosts)
+    except (AddressNotAllowed, httpx2.InvalidURL) as error:
+        raise Invalid([Fault("/address", str(error))], "the pull") from None
 
 
 class CheckedTransport(httpx2.BaseTransport):

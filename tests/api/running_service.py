@@ -85,7 +85,14 @@ def serve(
                 Issuer(local.name, DEMO_CLIENT, patience=KeyCacheTimes(between=0.1)),
             )
         running = stack.enter_context(
-            service(dsn, outside_settings(dsn), clock, issuers=issuers, provider=provider)
+            service(
+                dsn,
+                outside_settings(dsn),
+                clock,
+                issuers=issuers,
+                provider=provider,
+                pull_hosts=("127.0.0.1",),
+            )
         )
         running.desks.ensure_policy()
         running.tokens.failures.most = MANY_FAILURES

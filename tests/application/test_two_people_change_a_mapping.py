@@ -42,7 +42,9 @@ class Shop:
         self.office = Office()
         self.teams = {"order_desk"}
         log, mappings = self.office.service.log, SourceMappings()
-        self.sources = SourceDesk(log, NoSecrets(), mappings, lambda: self.teams, choose_pull)
+        self.sources = SourceDesk(
+            log, NoSecrets(), mappings, lambda: self.teams, choose_pull, lambda _: None
+        )
         persons = PolicyPersons(log, self.office.people)
         self.mappings = MappingDesk(log, self.sources, mappings, persons, lambda: self.teams)
         ask = AddSource(name="little", owner="order_desk", document=MAPPING)

@@ -28,13 +28,16 @@ def test_a_source_is_pulled_by_a_document(casetrail: Casetrail, tmp_path: Path) 
     with running(PagedList()) as shop:
         shop.items = [item(f"p-{n}") for n in range(7)]
         words = ("sources", "pull-settings", "little", pulls, "--address", shop.url)
-        chosen = casetrail(*words, "--secret-file", token, "--reason", "No webhooks.")
+        words = (*words, "--secret-file", token, "--reason", "No webhooks.")
+        at_once = casetrail(*words)
+        assert (at_once.returncode, "CASETRAIL_PULL_HOSTS" in at_once.stderr) == (2, True)
+        hosts = {"CASETRAIL_PULL_HOSTS": "127.0.0.1"}
+        chosen = casetrail(*words, more=hosts)
         assert chosen.returncode == 0, chosen.stderr
         refused = casetrail("sources", "pull", "little", "--since", since)
         assert (refused.returncode, "not_allowed" in refused.stdout) == (1, True)
         assert "CASETRAIL_PULL_HOSTS" in refused.stdout
         assert shop.asked == []
-        hosts = {"CASETRAIL_PULL_HOSTS": "127.0.0.1"}
         ran = casetrail("sources", "pull", "little", "--since", since, "--json", more=hosts)
         assert ran.returncode == 0, ran.stderr + ran.stdout
         found = json.loads(ran.stdout)
@@ -70,7 +73,7 @@ def test_a_pull_that_is_killed_is_done_again_by_another_process(
 
         shop.watch = hold
         words = ("sources", "pull-settings", "killed", pulls, "--address", shop.url)
-        casetrail(*words, "--secret-file", token, "--reason", "No webhooks.")
+        casetrail(*words, "--secret-file", token, "--reason", "No webhooks.", more=hosts)
         told = command(tmp_path / "home", "sources", "pull", "killed", "--since", since)
         with subprocess.Popen(told, env={**environment(database), **hosts}, cwd=ROOT) as process:
             assert third.wait(60)

@@ -50,7 +50,9 @@ class SecretsInMemory:
 
 def send_and_read_again(service: InMemoryService, hours: float) -> None:
     secrets, mappings = SecretsInMemory(), SourceMappings()
-    desk = SourceDesk(service.log, secrets, mappings, lambda: {"order_desk"}, choose_pull)
+    desk = SourceDesk(
+        service.log, secrets, mappings, lambda: {"order_desk"}, choose_pull, lambda _: None
+    )
     by = operator_caller(after(hours))
     ask = AddSource(
         name="little",

@@ -6,6 +6,7 @@ from tests.proofs.planted_bugs import Bug
 
 DETAILS: Final = "application/sources/delivery_details.py"
 SETTLED: Final = "tests/sources/test_settled_deliveries.py"
+REFUSED: Final = "tests/sources/test_refused_webhooks.py"
 ONE: Final = "tests/sources/test_one_delivery.py"
 EVENTS: Final = "application/sources/delivery_events.py"
 AGAIN: Final = "application/sources/deliveries_again.py"
@@ -204,5 +205,26 @@ DELIVERY_BUGS: Final = (
         'node = {**node, "$code": {key',
         'node = {"$code": {key',
         "tests/mappings/test_documents.py::test_a_helper_where_it_means_nothing_is_refused",
+    ),
+    Bug(
+        "only wrong signatures are counted",
+        "api/http/problems.py",
+        "        return e.TooLarge\n    return e.MalformedBody if",
+        "        return None\n    return e.MalformedBody if",
+        f"{REFUSED}::test_what_is_refused_is_counted_by_its_reason",
+    ),
+    Bug(
+        "strangers fill the log with sources that do not exist",
+        "api/routes/webhooks.py",
+        "    if service.desks.sources.known(source) is None:\n        return\n",
+        "",
+        f"{REFUSED}::test_nothing_is_counted_of_a_source_that_does_not_exist",
+    ),
+    Bug(
+        "an address of the own network is accepted, and refused by each pull",
+        "application/sources/source_desk.py",
+        "        self._require_allowed(address)\n",
+        "",
+        "tests/sources/test_addresses_that_are_set.py::test_an_address_of_the_own_network_is_refused_when_it_is_set",
     ),
 )

@@ -193,30 +193,6 @@ def test_the_secret_never_goes_to_another_host(
         assert other.asked == []
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "http://127.0.0.1:9",
-        "https://localhost",
-        "https://169.254.169.254",
-        "https://10.0.0.1",
-        "https://0.0.0.0",
-        "https://2130706433",
-        "http://example.org",
-    ],
-)
-def test_only_public_addresses_are_asked_unless_the_operator_names_the_host(
-    server: RunningService, olga: httpx2.Client, worker: Desks, address: str
-) -> None:
-    name = "own-network"
-    if olga.get(f"/v1/sources/{name}").status_code == 404:
-        add_before(worker, name)
-    set_up(olga, name, address)
-    # The desks of the service name no hosts.
-    failed = server.service.desks.pulls.pull(name, None, stop_not)
-    assert (failed.ended, "CASETRAIL_PULL_HOSTS" in failed.detail) == (PullEnd.NOT_ALLOWED, True)
-
-
 def test_a_pull_that_is_stopped_is_done_again_from_its_beginning(
     olga: httpx2.Client, worker: Desks, shop: PagedList
 ) -> None:

@@ -1,7 +1,7 @@
 """casetrail sources add, list, rotate, pause and resume: on the database itself."""
 
 import secrets as random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from api.commands.options import AS_JSON, REASON, SHOP
 from api.commands.output import print_table
 from api.composition import Desks, migrated_desks
 from application.log.caller import operator_caller
-from application.sources.refused_deliveries import count_refused_deliveries
+from application.sources.refused_deliveries import RefusedFor, list_refused_deliveries
 from domain.errors import Invalid
 from domain.fault_texts import not_one_of
 from domain.orders.signal_body import DEFAULT_SHOP
@@ -173,7 +173,7 @@ def list_sources(settings: Settings, as_json: bool) -> None:
         found, now = working.sources.everything(), working.clock()
         names = [one.name for one in found]
         traffic = DeliveryReports(working.datastore).traffic(names, now)
-        refused = count_refused_deliveries(working.log, names, now)
+        refused = list_refused_deliveries(working.log, names, now)
         pulls = working.pulls.states(names)
     rows = [
         _source_row(one, traffic[one.name], refused[one.name], pulls[one.name]) for one in found
@@ -194,7 +194,7 @@ def _waits(source: Source) -> str:
 
 
 def _source_row(
-    source: Source, sent: SourceTraffic, refused: int, pulls: SourcePulls
+    source: Source, sent: SourceTraffic, refused: Sequence[RefusedFor], pulls: SourcePulls
 ) -> dict[str, object]:
     return {
         "source": source.name,
@@ -206,10 +206,18 @@ def _source_row(
         "deliveries": sent.deliveries,
         "in 24 h": sent.deliveries_24h,
         "not understood": sent.not_understood,
-        "refused in 7 d": refused,
+        "refused in 7 d": sum(one.count for one in refused),
+        "refused for": _refused_for(refused),
         "pulled": _last_pull(pulls),
         "next pull": source.pull and _minute(pulls.next_due(source.pull)),
     }
+
+
+def _refused_for(refused: Sequence[RefusedFor]) -> str | None:
+    """The reasons, the latest first."""
+    if not refused:
+        return None
+    return ", ".join(f"{one.count} {one.problem} (last {_minute(one.last_at)})" for one in refused)
 
 
 def _last_pull(pulls: SourcePulls) -> str | None:
