@@ -34,6 +34,8 @@ from application.audit.persons import load_persons
 from application.audit.policy_edits import PolicyEdits
 from application.audit.timeliness import DailyReconciliation, TimerLateness
 from application.policy.reperformance import Period
+from domain.adjustments.events import DutiesConflicted
+from domain.orders.order_names import order_name
 from domain.recorded_event import RecordedEvent
 
 MAX_UNWITNESSED: Final = timedelta(minutes=1)
@@ -72,16 +74,22 @@ def check_controls(
         "paid_as_approved", "every payment was approved before it was ordered or made"
     )
     cases, by_hand = 0, CasesByHand()
+    found_later: list[str] = []
     orders: dict[str, None] = {}
     for trail in scan.money_trails(lateness, reconciled, glasses, edits, ends, by_hand):
         cases += 1
         orders[trail[0].order or ""] = None
         check_duty_rows(duties, trail, database, canonical, scan.upto)
         _check_separation_of_duties(kept_apart, trail, canonical, period)
+        found_later += _conflicts_found_later(trail, period)
         _check_approvals(approved, trail, canonical, period)
     for trails in load_order_trails(scan, orders, by_hand):
         _check_order(kept_apart, trails, canonical, period)
         check_order_rows(duties, trails, database, canonical, scan.upto)
+    if found_later:
+        kept_apart.evidence = {
+            "conflicts_found_later": f"{len(found_later)} ({'; '.join(found_later)})"
+        }
     rows = database.duty_rows(scan.upto)
     duties.evidence = {"cases": str(cases), "rows": str(rows)}
     if rows > duties.looked_at:
@@ -128,6 +136,16 @@ def _check_separation_of_duties(
             found.wrong(detail, last.at, last.position)
 
 
+def _conflicts_found_later(trail: Sequence[RecordedEvent], period: Period) -> list[str]:
+    """Names with different duties that turned out to be one person's."""
+    return [
+        f"{' and '.join(line.event.duties)} are one person and had the duties to "
+        f"{' and '.join(line.event.duties.values())} in the case of order {order_name(trail[0].order or '').order}"
+        for line in trail
+        if isinstance(line.event, DutiesConflicted) and period.holds(line.recorded_at)
+    ]
+
+
 def _check_order(
     found: ControlFindings, trails: OrderTrails, canonical: dict[str, str], period: Period
 ) -> None:
@@ -157,13 +175,18 @@ def _check_approvals(
 def _check_policy_edits(edits: PolicyEdits, period: Period, canonical: dict[str, str]) -> Control:
     found = ControlFindings(
         "policies_by_two",
-        "every policy that took effect, except the first, was approved by a person who is not one of "
-        "its authors",
+        "every policy that took effect, except the first, was approved by a person who is not one of its "
+        "authors; an emergency policy may be in force for a limited time without that, and then expires",
     )
     decided = [edit for edit in edits.edits(period, canonical) if edit.decided]
     first = sum(edit.by_others is None for edit in decided)
     if first:
         found.evidence = {"first_policies_not_looked_at": str(first)}
+    alone = sum(edit.by_emergency and edit.by_others is False for edit in decided)
+    if alone:
+        found.evidence["emergency_policies_in_force_for_a_time_without_a_second_person"] = str(
+            alone
+        )
     for edit in decided:
         if edit.by_others is None:
             continue

@@ -13,11 +13,15 @@ from msgspec import Struct
 from application.audit.log_scan import LogScan
 from application.cases.history import facts_before
 from application.policy.reperformance import Period
+from domain.adjustments.events import AdjustmentExecuted, AdjustmentProposed
+from domain.adjustments.kinds import GIVEN_BACK_KINDS
+from domain.adjustments.told_refunds import own_signal_id
 from domain.money import ZERO
 from domain.orders.events import ProblemDetected, SignalRecorded
 from domain.orders.facts import OrderFacts
 from domain.orders.order_names import order_name
 from domain.orders.parts import PartKind, part_key
+from domain.orders.signal_body import OWN_SOURCE
 from domain.recorded_event import RecordedEvent
 
 BATCH_SIZE = 500
@@ -53,22 +57,53 @@ class GivenBack(Struct, frozen=True, kw_only=True):
     """This must be empty. Each is as the whole log has it."""
     without_case: int
     """Of these, how many have no case."""
+    paid_and_not_stated: int = 0
+    """Refunds that this service paid in the period and of which its order has no statement. They are not
+    part of the amounts."""
 
 
 def check_given_back(scan: LogScan, period: Period) -> GivenBack:
     """Check the orders about which a refund, a dispute or a return was stated in the period."""
     orders = 0
     found: list[GivenTooMuch] = []
+    stated: set[str] = set()
     for page in scan.log.pages("order.signal_recorded", scan.upto, BATCH_SIZE):
         for lines in scan.trails(page).values():
+            stated |= {
+                line.event.signal.id
+                for line in lines
+                if isinstance(line.event, SignalRecorded) and line.event.signal.source == OWN_SOURCE
+            }
             last = _last_statement(lines, period)
             if last is not None:
                 orders += 1
                 found += _parts_above(lines, last, scan.upto)
     found.sort(key=lambda one: (one.stated_at, one.order, one.shop, one.part))
     return GivenBack(
-        orders=orders, too_much=found, without_case=sum(one.case is None for one in found)
+        orders=orders,
+        too_much=found,
+        without_case=sum(one.case is None for one in found),
+        paid_and_not_stated=sum(
+            own_signal_id(one) not in stated for one in _refunds_paid(scan, period)
+        ),
     )
+
+
+def _refunds_paid(scan: LogScan, period: Period) -> Iterator[UUID]:
+    """The adjustments that give money back and that this service paid in the period."""
+    for lines in scan.money_trails():
+        kinds = {
+            line.event.adjustment: line.event.kind
+            for line in lines
+            if isinstance(line.event, AdjustmentProposed)
+        }
+        for line in lines:
+            if (
+                isinstance(line.event, AdjustmentExecuted)
+                and period.holds(line.recorded_at)
+                and kinds.get(line.event.adjustment) in GIVEN_BACK_KINDS
+            ):
+                yield line.event.adjustment
 
 
 def _last_statement(lines: Sequence[RecordedEvent], period: Period) -> RecordedEvent | None:

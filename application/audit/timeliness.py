@@ -47,7 +47,8 @@ class TimerLateness:
             "due_now": str(count),
         }
         if oldest is not None:
-            self._found.wrong(f"{count} streams are overdue, and no worker has ticked them", oldest)
+            detail = f"now, {count} timers are overdue and not recorded; the oldest was due then"
+            self._found.wrong(detail, oldest)
         return self._found.control()
 
 

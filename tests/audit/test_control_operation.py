@@ -230,7 +230,9 @@ def test_a_report_that_omits_a_stream_is_reported(watched: Watched) -> None:
 def test_deadlines_checked_late_or_never_are_reported(watched: Watched) -> None:
     assert watched.told("time_kept") == []
     watched.sql("UPDATE timers SET due_at = %s WHERE kind = %s", after(8), CASE)
-    assert watched.told("time_kept") == ["2 streams are overdue, and no worker has ticked them"]
+    assert watched.told("time_kept") == [
+        "now, 2 timers are overdue and not recorded; the oldest was due then"
+    ]
     watched.world.tick(after(40))
     late = watched.told("time_kept", 41)
     assert late

@@ -200,3 +200,14 @@ def test_an_invalid_question_is_refused(server: RunningService) -> None:
         for number, asked in wrong:
             answer = audra.get(f"/v1/audit/questions/{number}", params=asked)
             assert answer.status_code == 400, (number, answer.text)
+
+
+def test_the_first_sentence_does_not_hide_what_the_answer_found(server: RunningService) -> None:
+    says = {number: ask(server.service, number, PERIOD)[0].found.says for number in (14, 18, 26)}
+    assert says[14][0].startswith("1 conflict, found when two names turned out to be one person")
+    assert "2 payments that the log does not bear out: 580.00 EUR" in says[18][0]
+    assert says[26][0].startswith("NOT ANSWERED")
+    assert says[26][1].startswith("4 refunds that this service paid in the period are on no")
+    controls = {one.name: one for one in ask(server.service, 25, PERIOD)[0].found.answer.controls}
+    assert controls["duties_apart"].evidence["conflicts_found_later"].startswith("1 (bo and nia ")
+    assert any(key.startswith("emergency_") for key in controls["policies_by_two"].evidence)

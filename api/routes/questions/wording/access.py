@@ -182,10 +182,11 @@ def who_had_left(sources: AnswerSources, given: PeriodParameters, found: ActsAft
         f"{many(found.taken_back, 'key, login, agent or delegation', 'keys, logins, agents and delegations')} "
         "had ended, by the end of the period."
     )
+    acts = len({x.position for x in found.acts})
     if found.acts:
         said = (
-            f"{many(len({x.position for x in found.acts}), 'act')} followed the end of "
-            "the authority it was done with: this must not be."
+            f"{many(acts, 'act')} came after the end of the authority that "
+            f"{'it was' if acts == 1 else 'they were'} done with: this must not be."
         )
     elif found.left or found.taken_back:
         said = "Nothing: no act follows a leaving or the end of a key, login, agent or delegation."
@@ -197,7 +198,7 @@ def who_had_left(sources: AnswerSources, given: PeriodParameters, found: ActsAft
         "counts. " + in_period(sources, given),
         next_steps=["Question 21 lists who left and when, and every key that ended."],
         sections=if_any(
-            "Acts after the end",
+            "Acts after each end of an authority",
             [
                 Item(
                     f"{at(one.recorded_at)}  {one.type} by {one.who}, "

@@ -99,13 +99,13 @@ def what_changed(sources: AnswerSources, given: ChangesParameters, found: CaseCh
     else:
         policy = (
             "The policy in force changed from version "
-            f"{before.version if before else '(none)'} to version "
-            f"{after.version if after else '(none)'}."
+            f"`{before.version if before else '(none)'}` to version "
+            f"`{after.version if after else '(none)'}`."
         )
     return Words(
         says=[
             f"{many(len(diff.case), 'change')} of the case, "
-            f"{many(len(diff.packet), 'change')} of the facts of its order, "
+            f"{many(len(diff.packet), 'change')} of the facts in its packet, "
             f"and {many(len(found.signals), 'new signal')} of the order.",
             f"Compared: version {diff.before.version} of the case "
             f"({at(diff.before.recorded_at)}) with version "
@@ -158,7 +158,7 @@ def how_it_stood(sources: AnswerSources, given: AsOfParameters, found: CaseState
     known = at(given.known_at) or "now"
     return Words(
         says=[
-            f"The case was {plain(case.state)}, owned by {case.owner or 'nobody'}, in "
+            f"{_time_of_state(given)}, the case was {plain(case.state)}, owned by {case.owner or 'nobody'}, in "
             f"the queue {case.queue or 'none'} "
             f"(version {found.version} of {found.of}).",
             f"What had happened by {happened}, from what was recorded by {known}: "
@@ -191,12 +191,18 @@ def how_it_stood(sources: AnswerSources, given: AsOfParameters, found: CaseState
             *_signals("Happened, but recorded later", found.order.not_known_yet),
             *_signals("Recorded, but happened later", found.order.not_happened_yet),
             *table_if_any(
-                f"Facts about the order (digest {short(found.order.digest)})",
+                f"Facts about the order that had happened by {happened}, as recorded by {known} (digest {short(found.order.digest)})",
                 ("fact", "value", "event time of its latest source"),
                 fact_rows(found.order.facts),
             ),
         ],
     )
+
+
+def _time_of_state(given: AsOfParameters) -> str:
+    """The earlier of the two times: the case is as it was then."""
+    times = [one for one in (given.as_of, given.known_at) if one is not None]
+    return f"At {at(min(times))}" if times else "Now"
 
 
 def _case_rows(case: CaseView) -> list[tuple[str, str]]:

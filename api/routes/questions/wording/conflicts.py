@@ -31,7 +31,7 @@ def which_conflicts(sources: AnswerSources, given: DutiesParameters, found: Conf
     unreported = len(found.untold)
     return Words(
         says=[
-            "Nobody had two duties in one case without a record of it."
+            _headline(found)
             if not unreported
             else f"{many(unreported, 'UNREPORTED conflict')}: one person had two duties in "
             "one case, and no event says so.",
@@ -43,10 +43,9 @@ def which_conflicts(sources: AnswerSources, given: DutiesParameters, found: Conf
                 else ""
             ),
             *_over_orders_sentences(found),
-            "Found later, when two names turned out to be one person: "
-            f"{many(len(found.turned_out), 'conflict')}.",
+            *([_headline(found)] if unreported and found.turned_out else []),
             f"By their grants, {many(len(able), 'person', 'people')} could take more "
-            f"than one duty (one of them in each case): {names(able)}.",
+            f"than one duty, but each only one duty in a case: {names(able)}.",
         ],
         searched=f"grants, names and delegates as recorded by {at(found.as_of)}; refusals, "
         "conflicts and the trail of every case with money. " + in_period(sources, given),
@@ -108,6 +107,21 @@ def which_conflicts(sources: AnswerSources, given: DutiesParameters, found: Conf
                 _potential(found.could),
             ),
         ],
+    )
+
+
+def _headline(found: Conflicts) -> str:
+    later = found.turned_out
+    if not later:
+        return "Nobody had two duties in one case."
+    people = (
+        f"{names(one.duties)} are one person and had the duties to {names(one.duties.values())} "
+        f"in the case of {order_of(one.order, one.shop)}"
+        for one in later
+    )
+    return (
+        f"{many(len(later), 'conflict')}, found when two names turned out to be one person: "
+        f"{'; '.join(people)}."
     )
 
 

@@ -183,7 +183,9 @@ def what_was_given_back(sources: AnswerSources, given: PeriodParameters, found: 
     orders = {(one.order, one.shop) for one in over}
     if not found.orders:
         said = (
-            "There was nothing to look at: no refund, dispute or return was stated in the period."
+            "NOT ANSWERED: this service paid refunds, but no statement about their orders says so."
+            if found.paid_and_not_stated
+            else "There was nothing to look at: no refund, dispute or return was stated in the period."
         )
     elif over:
         said = f"YES, on {len(orders)} of {many(found.orders, 'order')}."
@@ -193,6 +195,13 @@ def what_was_given_back(sources: AnswerSources, given: PeriodParameters, found: 
             "return was more given back than taken."
         )
     says = [said]
+    if found.paid_and_not_stated:
+        unstated = found.paid_and_not_stated
+        says.append(
+            f"{many(unstated, 'refund')} that this service paid in the period "
+            f"{'is' if unstated == 1 else 'are'} on no statement about the order, so not part of "
+            "the comparison: question 18 has the payments."
+        )
     payments = [one for one in over if one.part.startswith("payment:")]
     parts = [one for one in over if not one.part.startswith("payment:")]
     if payments:

@@ -41,15 +41,15 @@ def what_was_seen(sources: AnswerSources, given: TrailLineParameters, found: See
         )
     else:
         said = (
-            f"{many(len(decisions), 'decision')}; what each person saw is below, and each "
+            f"{many(len(decisions), 'decision')}; what each person was given is below, and each "
             "packet still has its digest."
         )
     packets = {one.digest: one for one in reversed(decisions)}
     return Words(
         says=[
             said,
-            "A packet has what was known of the order when the person decided: each "
-            "fact with its source and time.",
+            "A packet has what was known of the order when the packet was made, each fact with the "
+            "time of its latest source. Later records are not in it: question 6 lists signals.",
             about.sentence,
         ],
         searched="the packets in the case's trail: each was hashed now and compared with the "
@@ -77,7 +77,7 @@ def _decision(one: SeenPacket) -> Item:
         False: "DIFFERS from its digest",
         None: "cannot be compared: personal data in it was erased, or it is missing",
     }
-    lines = [f"saw the packet {short(one.digest)}, which {states[one.unchanged]}"]
+    lines = [f"was given the packet {short(one.digest)}, which {states[one.unchanged]}"]
     if one.packet_version is not None:
         lines.append(f"the packet is version {one.packet_version} of the case's trail")
     if one.bound_to is not None:
@@ -129,13 +129,15 @@ def what_was_not_shown(
     sources: AnswerSources, given: TrailLineParameters, found: NotShownAnswer
 ) -> Words:
     about = subject(sources, given.case)
-    hidden = sum(len(one.not_shown) for one in found.decisions)
+    hidden = len({x.signal for one in found.decisions for x in one.not_shown})
+    without = sum(bool(one.not_shown) for one in found.decisions)
     if not found.decisions:
         said = "Nobody decided on a packet in this case, so nothing could be left out."
     elif hidden:
         said = (
-            f"{many(hidden, 'signal')} had been recorded and "
-            f"{'was' if hidden == 1 else 'were'} not used in the packet of a decision."
+            f"{many(hidden, 'signal')} of the order had been recorded before "
+            f"{many(without, 'decision')} and {'was' if hidden == 1 else 'were'} not used in the "
+            f"{'packet of it' if without == 1 else 'packets of them'}."
         )
     else:
         said = (
@@ -145,7 +147,8 @@ def what_was_not_shown(
     return Words(
         says=[said, about.sentence],
         searched="every signal of the order in the log, compared with the sources of the "
-        "facts in the packet of each decision of a person.",
+        "facts in the packet of each decision of a person. Files, notes and other evidence that were "
+        "added to the case after the packet were not compared.",
         next_steps=["Question 5 shows the packets; question 8 what changed since then."],
         sections=if_any(
             "Decisions, and the signals that were not shown",

@@ -1,5 +1,7 @@
 """Question 18 in words: payments compared with approvals, and with statements of a provider."""
 
+from collections.abc import Sequence
+
 from api.routes.questions.question import AnswerSources, QuestionParameters
 from api.routes.questions.times import PeriodParameters
 from api.routes.questions.wording.context import case_name, in_period
@@ -21,7 +23,7 @@ from api.routes.questions.words import (
 )
 from application.audit.payments import PaymentCheck, StatementReconciliation, UnpaidApproval
 from application.audit.provider_statement import StatementComparison
-from domain.adjustments.reconciliation import Discrepancy
+from domain.adjustments.reconciliation import Discrepancy, DiscrepancyKind
 
 
 def what_was_paid(sources: AnswerSources, given: PeriodParameters, found: PaymentCheck) -> Words:
@@ -40,10 +42,16 @@ def what_was_paid(sources: AnswerSources, given: PeriodParameters, found: Paymen
     unreconciled = sums((one.amount, one.currency) for one in found.not_reconciled)
     return Words(
         says=[
-            f"Executed but not approved: {many(len(found.paid_not_approved), 'payment')}"
-            + (", which must not be." if found.paid_not_approved else f" of {found.paid:,}."),
+            "Executed but not approved, by the log: "
+            f"{many(len(found.paid_not_approved), 'payment')}"
+            + (", which must not be." if found.paid_not_approved else f" of {found.paid:,}.")
+            + _paid_by_statements_only(found.by_providers),
             f"Approved but not executed: {len(unpaid)} of {many(found.approved, 'adjustment')}"
-            + (f", {total}; {len(waiting)} of them may still be paid." if unpaid else "."),
+            + (
+                f", {total}; {len(waiting)} of them may still be paid{_in_doubt(unpaid)}."
+                if unpaid
+                else "."
+            ),
             statements,
             f"Paid, and on no statement yet: {many(len(found.not_reconciled), 'payment')}"
             + (f", {unreconciled}." if found.not_reconciled else "."),
@@ -105,6 +113,28 @@ def what_was_paid(sources: AnswerSources, given: PeriodParameters, found: Paymen
                 [_reconciliation(sources, one) for one in found.by_providers],
             ),
         ],
+    )
+
+
+def _in_doubt(unpaid: Sequence[UnpaidApproval]) -> str:
+    lost = sum(one.in_doubt for one in unpaid)
+    return f" or, for {lost} whose answer was lost, may have been paid already" if lost else ""
+
+
+def _paid_by_statements_only(compared: Sequence[StatementReconciliation]) -> str:
+    """What the statements say was paid and the log does not bear out."""
+    found = [
+        one
+        for statement in compared
+        for one in statement.discrepancies
+        if one.kind in (DiscrepancyKind.UNKNOWN_HERE, DiscrepancyKind.NOT_EXECUTED_HERE)
+    ]
+    if not found:
+        return ""
+    told = sums((x.there.amount, x.there.currency) for x in found if x.there is not None)
+    return (
+        f" But the statements of providers have {many(len(found), 'payment')} that the log does not "
+        f"bear out: {told} (listed below)."
     )
 
 
