@@ -1,6 +1,7 @@
 """An agent reads sources and changes nothing of them: their secrets, mappings and pauses are controls."""
 
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import httpx2
 from litestar.routes import HTTPRoute
@@ -34,7 +35,9 @@ def test_an_agent_changes_nothing_of_a_source(
     assert {*changing.values()} <= NEVER_FOR_AGENTS
     with server.client_as("copilot") as copilot:
         for path in changing:
-            refused = copilot.post(path.format(source=source), json={"reason": "As told."})
+            refused = copilot.post(
+                path.format(source=source, delivery=uuid4()), json={"reason": "As told."}
+            )
             assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (
                 403,
                 "principal-not-permitted",
