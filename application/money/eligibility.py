@@ -112,10 +112,13 @@ class EligibilityCheck(Struct, frozen=True):
         names = sorted(person.known_as)
         found = []
         if not roles:
-            reason = "has left" if person.has_left else "has no grant that reaches the case"
-            found.append(
-                BlockingRule("permission", f"{person.name} {reason} ({PERMISSION_BY_DUTY[duty]})")
+            needed = PERMISSION_BY_DUTY[duty]
+            reason = (
+                f"{person.name} has left"
+                if person.has_left
+                else f"no grant of {person.name} gives the permission to {duty} ({needed}) in this case"
             )
+            found.append(BlockingRule("permission", reason))
         if duty is Duty.APPROVE:
             approver = decisions.ActingPerson(
                 person.name, tuple(names), tuple(roles), elsewhere=elsewhere

@@ -44,7 +44,7 @@ def who_could(sources: AnswerSources, given: DecisionParameters, found: WhoCould
         ],
         searched=f"the grants, other names, duties in the case and the policy of all "
         f"{many(len(found.people), 'person', 'people')}, as recorded by "
-        f"{at(found.as_of)}. Whether the adjustment still waits for it is left aside.",
+        f"{at(found.as_of)}. Whether the adjustment was at that step by then is not checked.",
         next_steps=[
             f"To see who could just before an act, add --at: {names(acts)}.",
             "For one person with the refused attempts, ask question 3.",
@@ -79,8 +79,7 @@ def _barred(one: Candidate) -> Item:
 def who_did(sources: AnswerSources, given: AdjustmentParameters, found: ActsAnswer) -> Words:
     about = subject(sources, given.case)
     people = dict.fromkeys(
-        f"{plain(act.type.removeprefix('case.adjustment_'))} by {names(act.persons, _service(act))}"
-        for act in found.acts
+        f"{plain(act.type.removeprefix('case.adjustment_'))} by {_by(act)}" for act in found.acts
     )
     return Words(
         says=[
@@ -111,8 +110,11 @@ def _act(act: AdjustmentAct) -> Item:
     return Item(f"{at(act.recorded_at)}  {act.type} by {act.who}", [x for x in facts if x])
 
 
-def _service(act: AdjustmentAct) -> str:
-    return f"the service ({act.who})"
+def _by(act: AdjustmentAct) -> str:
+    others = [name for name in act.persons if name != act.delegate]
+    if act.delegate and others:
+        return f"{act.delegate} for {names(others)}"
+    return names(act.persons, f"the service ({act.who})")
 
 
 def _means(principal: str) -> str:
@@ -141,8 +143,8 @@ def why_not(sources: AnswerSources, given: PersonParameters, found: WhyNotReport
             f"{found.person} could {found.duty} it at {at(found.as_of)}{roles}: no rule barred it."
         )
     else:
-        count = many(len(against.why_not), "rule") if against else "no grant"
-        said = f"{found.person} could not {found.duty} it at {at(found.as_of)}: {count} barred it."
+        why = "; ".join(readable(one.detail) for one in against.why_not) if against else "no grant"
+        said = f"{found.person} could not {found.duty} it at {at(found.as_of)}: {why}."
     barred = [] if against is None else [*against.why_not]
     return Words(
         says=[said, about.adjustment_sentence(given.adjustment), *_time_note(given)],
@@ -206,12 +208,12 @@ def under_which(sources: AnswerSources, given: AdjustmentParameters, found: Appr
     return Words(
         says=[
             f"Policy version {policy.version}, rule {need.rule}: {must}, for a counted amount of "
-            f"{counted}.",
+            f"{counted}{_limits(found)}.",
             f"Counted is the largest sum, in the currency of the approval rules: {counted_sum(need)}. "
             "What was proposed or paid by then, with this one, was "
             f"{money(need.of_order, need.currency)} for the order{customer}.",
             f"{len(found.approvals) - len(wrong)} of {many(len(found.approvals), 'approval')} "
-            f"agree with the limit of that policy."
+            f"{'agrees' if len(found.approvals) - len(wrong) == 1 else 'agree'} with the limit of that policy."
             if found.approvals
             else "Nobody has approved it.",
             "The policy document in the log has the digest that the adjustment is bound to"
@@ -256,6 +258,14 @@ def under_which(sources: AnswerSources, given: AdjustmentParameters, found: Appr
             *_by_policy(found),
         ],
     )
+
+
+def _limits(found: ApprovalBasis) -> str:
+    given = [
+        f"{one.who} as {one.role} up to {money(one.limit, found.requirement.currency)}"
+        for one in found.approvals
+    ]
+    return f"; approved by {names(given)}" if given else ""
 
 
 def counted_sum(need: ApprovalRequirement) -> str:

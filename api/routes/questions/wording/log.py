@@ -35,7 +35,8 @@ def was_it_altered(_: AnswerSources, given: LeavesParameters, found: RangeCheck)
             "signed."
         )
     elif found.unaltered and found.whole:
-        said = "No: nothing was altered or removed up to the last checkpoint outside the database."
+        covered = f"position {seen.size:,}, where " if seen is not None else ""
+        said = f"No: nothing was altered or removed up to {covered}the last checkpoint outside the database{' ends' if covered else ''}."
     elif found.unaltered:
         said = (
             f"No, as far as it was checked: nothing in {checked} was altered or removed. "
@@ -77,7 +78,8 @@ def was_it_altered(_: AnswerSources, given: LeavesParameters, found: RangeCheck)
         searched=f"the envelope of each event at {checked} of {found.size:,}: each was hashed "
         "and compared with its leaf in "
         "the tree. The tree was compared with the last checkpoint that is kept "
-        "outside the database. Every cosignature that counts was verified.",
+        "outside the database."
+        + (" Every cosignature that counts was verified." if found.witnesses.witnesses else ""),
         next_steps=[
             *(
                 []
@@ -86,7 +88,7 @@ def was_it_altered(_: AnswerSources, given: LeavesParameters, found: RangeCheck)
             ),
             "This is the service's own check. For one that trusts nobody here: "
             "`casetrail audit export`, then "
-            "`casetrail verify`, and compare the checkpoint with the witness's (docs/proof.md).",
+            "`casetrail verify`, and compare the checkpoint with one that somebody else kept (docs/proof.md).",
         ],
         sections=[
             *table_if_any(
