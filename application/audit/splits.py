@@ -116,6 +116,7 @@ class _SplitFinder:
         self._by_adjustment: dict[UUID, _ProposalEntry] = {}
         self._open: dict[UUID, _SplitGroup] = {}
         self._found: list[_SplitGroup] = []
+        self._logged: set[UUID] = set()
         self._without_rate = 0
         self._proposals = 0
 
@@ -132,6 +133,7 @@ class _SplitFinder:
             of_order = ledger_of_order(line.order or "")
             entered = dict(ledgers.get(entry.event.adjustment, {}))
             entered.pop(of_order, None)
+            self._logged.update(entered)
             customer = _customer(line, orders.get(order_stream(line.order or ""), ()))
             if customer is not None:
                 # Also with another ledger in the log: the person who split the sum may have chosen that.
@@ -197,14 +199,16 @@ class _SplitFinder:
 
     def splits(self) -> FoundSplits:
         # The same proposals may have several identities in common, and a customer's ledger in the log may
-        # have another id than the one computed now: that is one finding.
+        # have another id than the one computed now: that is one finding, named by the log's.
         found: dict[tuple[SplitScope, tuple[UUID, ...]], list[_SplitGroup]] = {}
         for group in self._found:
             of = group.of if group.of in _ALONE else SplitScope.CUSTOMER
             found.setdefault((of, group.adjustments), []).append(group)
-        rows = [
-            row for groups in found.values() if (row := _split_sum(groups, self._scan)) is not None
-        ]
+        rows = []
+        for groups in found.values():
+            groups.sort(key=lambda group: group.key not in self._logged)
+            if (row := _split_sum(groups, self._scan)) is not None:
+                rows.append(row)
         return FoundSplits(
             window=self._window,
             threshold=f"{self._threshold:f}" if self._threshold is not None else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -246,6 +247,20 @@ def test_question_16_names_all_that_the_parts_have_in_common() -> None:
         shop.refund(shop.order(customer=customer, instrument="fp_1"))
     (found,) = splits_of(shop)
     assert found.same.startswith("the same customer, email, instrument (")
+
+
+@pytest.mark.parametrize("n", range(6))
+def test_question_16_names_a_customer_by_the_ledger_in_the_log(
+    n: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the customer's record has another id for who reads, which may sort first."""
+    shop = Shop()
+    for _ in range(4):
+        shop.refund(shop.order(customer=Customer(id="c-1")))
+    (found,) = splits_of(shop)
+    monkeypatch.setattr(shop.service.log, "subject_of", lambda _: UUID(int=n))
+    (again,) = splits_of(shop)
+    assert (again.ledger, again.same) == (found.ledger, found.same)
 
 
 def test_question_16_reports_a_proposer_whom_policy_gave_too_much() -> None:

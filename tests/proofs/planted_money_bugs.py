@@ -371,4 +371,11 @@ MONEY_BUGS = (
         "    return [*reversed(newest)]\n",
         "tests/domain/test_identities.py",
     ),
+    Bug(
+        "question 16 names a customer by whichever ledger sorts first",
+        "application/audit/splits.py",
+        "            groups.sort(key=lambda group: group.key not in self._logged)\n",
+        "",
+        "tests/application/test_sums_over_identities.py::test_question_16_names_a_customer_by_the_ledger_in_the_log",
+    ),
 )
