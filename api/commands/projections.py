@@ -23,6 +23,7 @@ from api import terminal
 from api.commands.options import AS_JSON
 from api.commands.output import print_table
 from api.composition import prepare_database
+from api.interrupts import remembered_interrupts
 from infrastructure.postgres.databases import open_database
 from infrastructure.postgres.datastore import connect
 from infrastructure.postgres.roles import READER, dsn_for_role
@@ -99,6 +100,7 @@ def rebuild(settings: Settings, name: str, wait: float, as_json: bool) -> None:
             open_database(settings) as dsn,
             bounded(dsn, wait, say) as (address, watch),
             _progress(errors) as bar,
+            remembered_interrupts() as require_no_interrupt,
         ):
             patiently(wait, watch, lambda: prepare_database(address, wait=0))
             task = bar.add_task(name, total=None)
@@ -106,6 +108,7 @@ def rebuild(settings: Settings, name: str, wait: float, as_json: bool) -> None:
 
             def progress(at: int, head: int) -> None:
                 nonlocal printed_at
+                require_no_interrupt()
                 bar.update(task, completed=at, total=head)
                 if bar.disable and time.monotonic() - printed_at > PROGRESS_SECONDS:
                     printed_at = time.monotonic()
