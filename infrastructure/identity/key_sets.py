@@ -19,6 +19,7 @@ from joserfc.util import urlsafe_b64decode
 from msgspec import Struct
 
 from infrastructure.identity.trusted_issuers import Issuer, IssuerUnusable, require_safe_address
+from infrastructure.tls import tls_context
 
 DISCOVERY_PATH: Final = "/.well-known/openid-configuration"
 LEAST_RSA_BITS: Final = 2048
@@ -136,7 +137,7 @@ def _fetch_json(address: str, seconds: float) -> dict[str, Any]:
     ends_at = time.monotonic() + seconds
     body = b""
     with (
-        httpx2.Client(timeout=seconds, follow_redirects=False) as client,
+        httpx2.Client(timeout=seconds, follow_redirects=False, verify=tls_context()) as client,
         client.stream("GET", address, headers={"Accept": "application/json"}) as answer,
     ):
         if answer.status_code != 200:

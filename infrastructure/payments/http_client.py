@@ -1,14 +1,13 @@
 """HTTP requests to a payment provider. An error on the way leaves the outcome unknown."""
 
-import ssl
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, TypeVar
 
 import httpx2
 import msgspec
 
 from domain.adjustments.errors import OutcomeUnknown
+from infrastructure.tls import tls_context
 
 TIMEOUT_SECONDS = 10.0
 _T = TypeVar("_T")
@@ -19,14 +18,8 @@ def open_client(
 ) -> httpx2.Client:
     """A client for one operation. Refunds are rare, and an idle connection may be cut."""
     return httpx2.Client(
-        base_url=address, timeout=patience_seconds, headers=headers, verify=_tls_context()
+        base_url=address, timeout=patience_seconds, headers=headers, verify=tls_context()
     )
-
-
-@cache
-def _tls_context() -> ssl.SSLContext:
-    """The trusted certificates, read once: reading them takes longer than a request."""
-    return httpx2.create_ssl_context()
 
 
 def send_request(client: httpx2.Client, method: str, path: str, **more: Any) -> httpx2.Response:

@@ -7,17 +7,16 @@ address, so that a name cannot lead elsewhere a moment later.
 
 import ipaddress
 import socket
-import ssl
 import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from functools import cache
 from typing import Any, Final
 
 import httpx2
 
 from domain.errors import Fault, Invalid
 from infrastructure.pull_hosts import PULL_HOSTS
+from infrastructure.tls import tls_context
 
 _GIVEN_OUT: Final = ipaddress.IPv6Network("2000::/3")
 """Every public IPv6 address is in it, but for those that say an IPv4 address in another way."""
@@ -63,9 +62,7 @@ class CheckedTransport(httpx2.BaseTransport):
     def __init__(self, hosts: Collection[str]) -> None:
         self._hosts = hosts
         limits = httpx2.Limits(max_connections=1)
-        self._transport = httpx2.HTTPTransport(
-            verify=_tls_context(), trust_env=False, limits=limits
-        )
+        self._transport = httpx2.HTTPTransport(verify=tls_context(), trust_env=False, limits=limits)
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         """Another handle of the connection: TLS takes the first one away during its handshake."""
@@ -115,12 +112,6 @@ class CheckedTransport(httpx2.BaseTransport):
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
-
-
-@cache
-def _tls_context() -> ssl.SSLContext:
-    """The trusted certificates, read once: reading them takes longer than a request."""
-    return httpx2.create_ssl_context()
 
 
 def _port(url: httpx2.URL) -> int:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import httpx2
 
+from infrastructure.tls import tls_context
 from infrastructure.transparency.ask_witness import PATH
 
 TIMEOUT_SECONDS: Final = 5.0
@@ -62,7 +63,10 @@ class WitnessRequests:
     def _send(self, witness: str, url: str, body: bytes, request: Request) -> None:
         try:
             with httpx2.stream(
-                "POST", f"{url}{PATH}", content=body, timeout=TIMEOUT_SECONDS
+                *("POST", f"{url}{PATH}"),
+                content=body,
+                timeout=TIMEOUT_SECONDS,
+                verify=tls_context(),
             ) as response:
                 found = _read_answer(response)
                 kind = response.headers.get("Content-Type", "")
