@@ -24,7 +24,7 @@ def render_recorded_answer(console: Console, answered: Answered) -> None:
         else "not recorded: the log is halted"
     )
     console.print(
-        f"\nFrom the log up to position {found.position}, read at {at(found.answered_at)}. "
+        f"\nFrom the log up to position {found.position}, read at {at(found.answered_at)} (all times are UTC). "
         f"The question is {recorded}.\nSHA-256 of the answer (--json): {found.digest}",
         style="dim",
         soft_wrap=True,

@@ -35,7 +35,7 @@ from application.cases.trail import UnshownSignal
 MAX_VALUE_LENGTH = 240
 _CHECKED = {
     True: "Yes: every piece was read now and is unchanged.",
-    False: "No: at least one piece is changed, missing or not found.",
+    False: "No.",
     None: "It cannot be said of all: not every piece could be read and compared.",
 }
 
@@ -50,7 +50,7 @@ def on_which_evidence(
         else "The case cites no evidence, so nothing was checked."
     )
     return Words(
-        says=[said, *([found.says] if found.pieces else []), about.sentence],
+        says=[f"{said} {found.says}" if found.pieces else said, about.sentence],
         searched=f"every piece of evidence that versions 1 to {len(about.lines)} of the case's "
         "trail cite. "
         "Files were read from the evidence store and signals from the log; each was "

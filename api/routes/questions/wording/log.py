@@ -1,5 +1,6 @@
 """Questions 10, 13 and 24 in words: the log, decisions made again, and who asked."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from api.routes.questions.log import AnsweredQuestions, LeavesParameters, ReperformParameters
@@ -14,6 +15,7 @@ from api.routes.questions.words import (
     at,
     if_any,
     many,
+    names,
     period_in_words,
     plain,
     readable,
@@ -178,11 +180,11 @@ def _differing(one: ReperformedDecision) -> Item:
 
 
 def who_asked(sources: AnswerSources, given: PeriodParameters, found: AnsweredQuestions) -> Words:
-    people = {one.who for one in found.asked}
+    people = Counter(one.who for one in found.asked)
     said = (
         f"{many(len(found.asked), 'answer')} "
         f"{'was' if len(found.asked) == 1 else 'were'} given to "
-        f"{many(len(people), 'person or account', 'people or accounts')}."
+        f"{names(f'{who} ({count})' for who, count in people.items())}."
         if found.asked
         else "Nobody was given an answer."
     )
