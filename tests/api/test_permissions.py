@@ -48,6 +48,7 @@ def asked(client: httpx2.Client, handler: HTTPRouteHandler) -> httpx2.Response:
     path = "/v1" + next(iter(handler.paths))
     for parameter, value in {
         "{case_id:uuid}": str(uuid4()),
+        "{delivery:uuid}": str(uuid4()),
         "{adjustment_id:uuid}": str(uuid4()),
         "{queue:str}": "no_such_queue",
         "{order_id:str}": "no-such-order",

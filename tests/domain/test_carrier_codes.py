@@ -130,11 +130,19 @@ def test_a_listed_code_has_a_meaning_and_is_kept(mapping, code) -> None:
 
 
 @pytest.mark.parametrize("mapping", MAPPINGS.values(), ids=list(MAPPINGS))
-@pytest.mark.parametrize("code", ["", "LT", "Exception_099", "delivered "])
+@pytest.mark.parametrize("code", ["", "LT", "Exception_099", "deliver ed"])
 def test_an_unlisted_code_is_unknown_and_is_kept(mapping, code) -> None:
     reading = map_carrier_code(mapping, code)
     assert (reading.status, reading.incident) == (ScanStatus.UNKNOWN, None)
     assert scan(reading).code == code
+
+
+@pytest.mark.parametrize("mapping", MAPPINGS.values(), ids=list(MAPPINGS))
+def test_case_and_blanks_around_a_code_make_no_other_code(mapping) -> None:
+    code = next(iter(mapping.codes))
+    reading = map_carrier_code(mapping, f" {code.upper()} ")
+    assert reading.status == map_carrier_code(mapping, code).status
+    assert scan(reading).code == f" {code.upper()} "
 
 
 @pytest.mark.parametrize(
