@@ -1,4 +1,4 @@
-"""Work that a thread does again and again, whatever the database answers."""
+"""Work that a thread does again and again, also after errors of the database."""
 
 import logging
 import threading

@@ -17,14 +17,14 @@ from domain.orders.signals import Signal
 from domain.policy.document_types import Name
 from domain.texts import Text
 from domain.validation import escape_pointer_token, faults_of, unescape_pointer_token
-from infrastructure.encoded_text import TextTooLong, UnreadableText, read_text
 from infrastructure.mappings.columns import columns_in
 from infrastructure.mappings.expressions import Expression
 from infrastructure.mappings.field_types import fields_of
 from infrastructure.mappings.mapping import DeliveryRule, Mapping, SignalRule, digest_of
 from infrastructure.mappings.reading import Table
 from infrastructure.mappings.values import Compiler
-from infrastructure.strict_yaml import NotYaml, invalid_at_lines, load_yaml
+from infrastructure.strict_yaml import invalid_at_lines
+from infrastructure.yaml_documents import load_document, read_document
 
 LARGEST_BYTES: Final = 1 << 18
 SHIPPED: Final = Path(__file__).parent / "shipped"
@@ -105,27 +105,17 @@ def describe_missing(file: Path, shipped: Collection[str]) -> str:
 
 def load_mapping(file: Path) -> Mapping:
     """The mapping of a file. Raises Invalid with every fault, each with its line, and OSError."""
-    return parse_mapping(read_document(file), str(file))
+    return parse_mapping(read_mapping(file), str(file))
 
 
-def read_document(file: Path) -> str:
-    """The text of a file. Raises Invalid, and OSError."""
-    try:
-        return read_text(file, LARGEST_BYTES)
-    except (UnreadableText, TextTooLong) as error:
-        raise Invalid([Fault("", str(error))], str(file)) from None
+def read_mapping(file: Path) -> str:
+    """The text of a mapping's file. Raises Invalid, and OSError."""
+    return read_document(file, LARGEST_BYTES)
 
 
 def parse_mapping(text: str, what: str = "the mapping") -> Mapping:
     """The mapping of a document's text. Raises Invalid."""
-    if len(text.encode()) > LARGEST_BYTES:
-        raise Invalid([Fault("", f"larger than {LARGEST_BYTES} bytes")], what)
-    if not text.strip():
-        raise Invalid([Fault("", "it is empty")], what)
-    try:
-        raw = load_yaml(text)
-    except NotYaml as error:
-        raise Invalid([Fault("", str(error))], what) from None
+    raw = load_document(text, LARGEST_BYTES, what)
     faults = faults_of(raw, MappingDocument)
     try:
         # What is left without unknown fields is read on: all faults are told at once.

@@ -1,4 +1,4 @@
-"""Pull documents: YAML in, checked settings with compiled expressions out. See docs/pull.md."""
+"""Pull documents: YAML in, checked settings with compiled expressions out. See docs/pulls.md."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from domain.sources.pull_settings import LARGEST_PULL_DOCUMENT, Address, PullCho
 from domain.sources.signature_schemes import HeaderName, Prefix, UserName
 from domain.texts import Text, form, one_line
 from domain.validation import faults_of
-from infrastructure.encoded_text import TextTooLong, UnreadableText, read_text
 from infrastructure.mappings.expressions import Expression, ExpressionBroken
 from infrastructure.mappings.mapping import digest_of
-from infrastructure.strict_yaml import NotYaml, invalid_at_lines, load_yaml
+from infrastructure.strict_yaml import invalid_at_lines
+from infrastructure.yaml_documents import load_document, read_document
 
 SHIPPED: Final = Path(__file__).parent / "shipped"
 PLACEHOLDER: Final = re.compile(r"\{([A-Za-z0-9_]{1,64})\}")
@@ -159,22 +159,12 @@ def shipped_pulls() -> dict[str, Path]:
 
 def load_pull(file: Path) -> str:
     """The text of a pull document. Raises Invalid and OSError."""
-    try:
-        return read_text(file, LARGEST_PULL_DOCUMENT)
-    except (UnreadableText, TextTooLong) as error:
-        raise Invalid([Fault("", str(error))], str(file)) from None
+    return read_document(file, LARGEST_PULL_DOCUMENT)
 
 
 def parse_pull(text: str, what: str = "the pull document") -> PullDocument:
     """Raises Invalid, with the line of each fault."""
-    if len(text.encode()) > LARGEST_PULL_DOCUMENT:
-        raise Invalid([Fault("", f"larger than {LARGEST_PULL_DOCUMENT} bytes")], what)
-    if not text.strip():
-        raise Invalid([Fault("", "it is empty")], what)
-    try:
-        raw = load_yaml(text)
-    except NotYaml as error:
-        raise Invalid([Fault("", str(error))], what) from None
+    raw = load_document(text, LARGEST_PULL_DOCUMENT, what)
     if faults := faults_of(raw, PullDocument):
         raise invalid_at_lines(faults, text, what)
     document = msgspec.convert(raw, PullDocument)

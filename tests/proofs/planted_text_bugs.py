@@ -83,7 +83,7 @@ TEXT_BUGS: Final = (
     Bug(
         "a document that is no text ends with a traceback",
         "api/commands/sources/manage.py",
-        "shipped_mappings(), read_document)",
+        "shipped_mappings(), read_mapping)",
         "shipped_mappings(), Path.read_text)",
         "tests/cli/test_wrong_files_of_sources.py::test_a_document_that_cannot_be_read_is_explained",
     ),

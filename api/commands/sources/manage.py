@@ -30,7 +30,7 @@ from domain.sources.signature_schemes import (
 from domain.sources.source import AddSource, PauseSource, RotateSecret, Source
 from domain.validation import faults_of
 from infrastructure.encoded_text import describe_undecodable
-from infrastructure.mappings.documents import describe_missing, read_document, shipped_mappings
+from infrastructure.mappings.documents import describe_missing, read_mapping, shipped_mappings
 from infrastructure.reports.deliveries import DeliveryReports, SourceTraffic
 from infrastructure.settings import Settings
 from projections.deliveries import DELIVERIES
@@ -69,7 +69,7 @@ def _parse_scheme(_: click.Context, __: click.Parameter, text: str | None) -> An
 
 def chosen_document(mapping: str) -> dict[str, str]:
     """The mapping as a command has it. Raises click.BadParameter."""
-    return shipped_or_file("mapping", mapping, shipped_mappings(), read_document)
+    return shipped_or_file("mapping", mapping, shipped_mappings(), read_mapping)
 
 
 def shipped_or_file(
